@@ -1,0 +1,1 @@
+//! The HTTP edge of rest and bridge: routes, negotiation, problem documents, OpenAPI.

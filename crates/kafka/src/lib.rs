@@ -1,0 +1,1 @@
+//! The only crate that speaks to Kafka: the producing sink, the consuming thread, and their settings.

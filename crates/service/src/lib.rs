@@ -1,0 +1,1 @@
+//! Process plumbing shared by every binary: boot, logging, metrics, admin port, listener, drain.

@@ -1,0 +1,1 @@
+//! The domain: a vote, its rules, its event; no async, no I/O.

@@ -1,0 +1,2 @@
+//! The REST route: HTTP in, Kafka out.
+fn main() {}

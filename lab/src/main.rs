@@ -1,0 +1,2 @@
+//! The one-machine stack: fetches, starts, watches and stops real servers; the demo and its report.
+fn main() {}
