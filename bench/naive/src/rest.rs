@@ -1,0 +1,57 @@
+//! The REST half: `axum::serve` and `axum::Json`, untuned.
+
+use std::net::SocketAddr;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::post;
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+
+use crate::Publisher;
+
+/// A vote as the client sends it and as Kafka keeps it.
+#[derive(Deserialize, Serialize)]
+struct Vote {
+    name: String,
+    album: String,
+    year: String,
+    rank: String,
+}
+
+/// The answer to a vote that is in Kafka.
+#[derive(Serialize)]
+struct Receipt {
+    vote_id: String,
+    route: &'static str,
+    partition: i32,
+    offset: i64,
+}
+
+/// Serves `POST /v1/votes` until the process ends.
+pub(crate) async fn serve(address: SocketAddr, publisher: Publisher) -> anyhow::Result<()> {
+    let app = Router::new()
+        .route("/v1/votes", post(cast_vote))
+        .with_state(publisher);
+    axum::serve(TcpListener::bind(address).await?, app).await?;
+    Ok(())
+}
+
+async fn cast_vote(
+    State(publisher): State<Publisher>,
+    Json(vote): Json<Vote>,
+) -> Result<(StatusCode, Json<Receipt>), StatusCode> {
+    let payload = serde_json::to_vec(&vote).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    let delivery = publisher
+        .publish(&payload)
+        .await
+        .map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+    let receipt = Receipt {
+        vote_id: delivery.vote_id,
+        route: "rest",
+        partition: delivery.partition,
+        offset: delivery.offset,
+    };
+    Ok((StatusCode::ACCEPTED, Json(receipt)))
+}
