@@ -1,0 +1,144 @@
+//! A vote as a client sent it: decoded, not yet judged.
+
+use prost::Message;
+use uuid::Uuid;
+
+use crate::{Album, Name, Rank, Vote, Year};
+
+/// What a client sent, field by field. A draft can hold anything; [`Draft::validate`] judges it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Draft {
+    /// The band.
+    pub name: Field,
+    /// The album.
+    pub album: Field,
+    /// The album's year.
+    pub year: Field,
+    /// The rank.
+    pub rank: Field,
+    /// The id that the client chose; empty where it chose none.
+    pub vote_id: Field,
+}
+
+/// One field of a draft. A missing field is empty text, as in protobuf.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Text, or a number's text where the field may be a number.
+    Text(String),
+    /// A value of a type that the field cannot have, and the reason to give.
+    WrongType(&'static str),
+}
+
+/// A field and the reason why its value was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// The field's name as clients write it.
+    pub field: &'static str,
+    /// The reason, to be read after the field's name.
+    pub message: &'static str,
+}
+
+/// Bytes that are no vote at all: not JSON, not protobuf, or not an object.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Malformed(pub String);
+
+/// A draft that was found valid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Valid {
+    /// The vote in canonical form.
+    pub vote: Vote,
+    /// The id that the client chose, if it chose one.
+    pub client_id: Option<Uuid>,
+}
+
+impl Default for Field {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
+impl From<String> for Field {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl Field {
+    /// Whether nothing was given.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Text(text) if text.is_empty())
+    }
+
+    fn into_text(self) -> Result<String, &'static str> {
+        match self {
+            Self::Text(text) => Ok(text),
+            Self::WrongType(reason) => Err(reason),
+        }
+    }
+
+    fn parse_id(self) -> Result<Option<Uuid>, &'static str> {
+        let text = self.into_text()?;
+        let trimmed = text.trim();
+        if trimmed.is_empty() {
+            return Ok(None);
+        }
+        Uuid::try_parse(trimmed).map(Some).map_err(|_| "must be a UUID")
+    }
+}
+
+impl Draft {
+    /// Decodes the protobuf message `votes.v1.Vote`. The course's `confproto.requestId` has the same bytes.
+    pub fn from_protobuf(bytes: &[u8]) -> Result<Self, Malformed> {
+        let message = proto::votes::Vote::decode(bytes).map_err(|error| Malformed(error.to_string()))?;
+        Ok(Self::from(message))
+    }
+
+    /// Judges every field, so that a client learns all that is wrong at once.
+    pub fn validate(self) -> Result<Valid, Vec<FieldError>> {
+        let name = self.name.into_text().and_then(Name::parse);
+        let album = self.album.into_text().and_then(Album::parse);
+        let year = self.year.into_text().and_then(|text| Year::parse(&text));
+        let rank = self.rank.into_text().and_then(|text| Rank::parse(&text));
+        let client_id = self.vote_id.parse_id();
+
+        match (name, album, year, rank, client_id) {
+            (Ok(name), Ok(album), Ok(year), Ok(rank), Ok(client_id)) => Ok(Valid {
+                vote: Vote {
+                    name,
+                    album,
+                    year,
+                    rank,
+                },
+                client_id,
+            }),
+            (name, album, year, rank, client_id) => Err([
+                ("name", name.err()),
+                ("album", album.err()),
+                ("year", year.err()),
+                ("rank", rank.err()),
+                ("vote_id", client_id.err()),
+            ]
+            .into_iter()
+            .filter_map(|(field, message)| {
+                Some(FieldError {
+                    field,
+                    message: message?,
+                })
+            })
+            .collect()),
+        }
+    }
+}
+
+impl From<proto::votes::Vote> for Draft {
+    fn from(message: proto::votes::Vote) -> Self {
+        Self {
+            name: message.name.into(),
+            album: message.album.into(),
+            year: message.year.into(),
+            rank: message.rank.into(),
+            vote_id: message.vote_id.into(),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Properties of the vote's parser: no input panics, and the two encodings agree.
+
+use proptest::prelude::*;
+use prost::Message;
+use serde_json::json;
+use uuid::Uuid;
+use vote::{Draft, Event, Route, Valid, drafts_from_json_array, drafts_from_ndjson};
+
+/// Text that is often close to valid: what a fuzzer of pure noise would hardly ever reach.
+fn field() -> impl Strategy<Value = String> {
+    prop_oneof![
+        ".{0,220}",
+        "[ \\t]{0,2}[A-Za-zÀ-ÿ ]{1,210}[ \\n]{0,2}",
+        "[0-9]{0,6}",
+        "[0-9]{1,3}\\.[0-9]{0,3}",
+        Just(String::new()),
+        Just("0197f2a4-7a6f-7c3e-9d55-1a2b3c4d5e6f".to_owned()),
+    ]
+}
+
+fn json_value() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(json!(null)),
+        any::<bool>().prop_map(|value| json!(value)),
+        any::<i64>().prop_map(|value| json!(value)),
+        any::<f64>().prop_map(|value| json!(value)),
+        field().prop_map(|value| json!(value)),
+    ];
+    leaf.prop_recursive(4, 32, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
+            prop::collection::hash_map(prop_oneof![Just("name".to_owned()), ".{0,8}"], inner, 0..4)
+                .prop_map(|map| serde_json::Value::from_iter(map)),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        let _ = Draft::from_json(&bytes).map(Draft::validate);
+        let _ = Draft::from_protobuf(&bytes).map(Draft::validate);
+        let _ = Event::decode(&bytes);
+        let _ = drafts_from_json_array(&bytes, 3);
+        prop_assert!(drafts_from_ndjson(&bytes, 3).len() <= 4);
+    }
+
+    #[test]
+    fn no_damaged_vote_panics(
+        name in field(), year in field(), position in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<prop::sample::Index>()
+    ) {
+        let message = proto::votes::Vote { name: name.clone(), album: "Sombras".into(), year: year.clone(), rank: "9.5".into(), vote_id: String::new() };
+        let documents = [message.encode_to_vec(), serde_json::to_vec(&json!({"name": name, "album": "Sombras", "year": year, "rank": 9.5})).unwrap()];
+        for mut document in documents {
+            let index = position.index(document.len());
+            document[index] = byte;
+            document.truncate(cut.index(document.len() + 1));
+            let _ = Draft::from_json(&document).map(Draft::validate);
+            let _ = Draft::from_protobuf(&document).map(Draft::validate);
+        }
+    }
+
+    #[test]
+    fn any_json_value_is_judged(name in json_value(), year in json_value(), rank in json_value(), extra in json_value()) {
+        let document = json!({"name": name, "album": "Sombras", "year": year, "rank": rank, "extra": extra});
+        let draft = Draft::from_json(&serde_json::to_vec(&document).unwrap()).unwrap();
+        if let Err(errors) = draft.validate() {
+            prop_assert!(!errors.is_empty());
+        }
+    }
+
+    #[test]
+    fn json_and_protobuf_give_one_verdict(name in field(), album in field(), year in field(), rank in field(), vote_id in field()) {
+        let message = proto::votes::Vote {
+            name: name.clone(), album: album.clone(), year: year.clone(), rank: rank.clone(), vote_id: vote_id.clone(),
+        };
+        let document = json!({"name": name, "album": album, "year": year, "rank": rank, "vote_id": vote_id});
+        let by_protobuf = Draft::from_protobuf(&message.encode_to_vec()).unwrap().validate();
+        let by_json = Draft::from_json(&serde_json::to_vec(&document).unwrap()).unwrap().validate();
+        prop_assert_eq!(by_protobuf, by_json);
+    }
+
+    #[test]
+    fn a_valid_vote_survives_the_road_through_kafka(
+        name in "[A-Za-zÀ-ÿ][A-Za-zÀ-ÿ ]{0,100}[A-Za-z]", year in 1900u16..=2100, hundredths in 0u16..=10_000, received_at_us in any::<i64>()
+    ) {
+        let rank = f64::from(hundredths) / 100.0;
+        let document = json!({"name": name, "album": "Sombras", "year": year, "rank": rank});
+        let Valid { vote, .. } = Draft::from_json(&serde_json::to_vec(&document).unwrap()).unwrap().validate().unwrap();
+        let event = Event { vote_id: Uuid::now_v7(), client_id: false, vote, route: Route::Bridge, received_at_us };
+        prop_assert_eq!(Event::decode(&event.clone().encode()).unwrap(), event);
+    }
+}
+
+#[test]
+fn numbers_and_strings_are_one_vote() {
+    let by_string = br#"{"name":"Alux Nahual","album":"Centroamerica","year":"1984","rank":"9.50"}"#;
+    let by_number =
+        br#"{"rank":9.5,"year":1984,"album":" Centroamerica ","name":"Alux Nahual","unknown":[{}]}"#;
+    assert_eq!(
+        Draft::from_json(by_string).unwrap().validate(),
+        Draft::from_json(by_number).unwrap().validate()
+    );
+}
+
+#[test]
+fn every_wrong_field_is_named_at_once() {
+    let draft = Draft::from_json(br#"{"name":5,"album":null,"year":true,"rank":[1],"vote_id":{}}"#).unwrap();
+    let errors = draft.validate().unwrap_err();
+    let named: Vec<_> = errors.iter().map(|error| (error.field, error.message)).collect();
+    assert_eq!(
+        named,
+        [
+            ("name", "must be a string"),
+            ("album", "is required"),
+            ("year", "must be a string or a number"),
+            ("rank", "must be a string or a number"),
+            ("vote_id", "must be a string"),
+        ]
+    );
+}
+
+#[test]
+fn an_array_keeps_the_order_and_the_place_of_what_is_malformed() {
+    let drafts = drafts_from_json_array(br#"[{"name":"a"}, 7, [[]], {"name":"b"}]"#, 10).unwrap();
+    let shape: Vec<_> = drafts.iter().map(Result::is_ok).collect();
+    assert_eq!(shape, [true, false, false, true]);
+    assert!(drafts_from_json_array(br#"[{"name":"a"}"#, 10).is_err());
+    assert!(drafts_from_json_array(br#"{"name":"a"}"#, 10).is_err());
+    assert!(drafts_from_json_array(b"[] x", 10).is_err());
+    assert_eq!(drafts_from_json_array(b"[{},{},{},{},{}]", 2).unwrap().len(), 3);
+}
+
+#[test]
+fn deep_nesting_is_refused_and_no_stack_overflow() {
+    let deep = format!(r#"{{"name":{}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    assert!(Draft::from_json(deep.as_bytes()).unwrap().validate().is_err());
+}
+
+#[test]
+fn two_values_for_one_field_are_malformed() {
+    assert!(Draft::from_json(br#"{"name":"a","name":"b"}"#).is_err());
+}
