@@ -1,0 +1,78 @@
+//! The effective configuration: logged once at start, hashed for `ingest_config_info`, so that two processes which
+//! should be equal can be seen to be so.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+/// Settings in force, by name. Never put a secret in: redact URLs first.
+#[derive(Clone, Debug, Default)]
+pub struct Effective {
+    settings: BTreeMap<String, String>,
+}
+
+impl Effective {
+    /// Adds a setting.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: impl std::fmt::Display) -> Self {
+        self.settings.insert(name.into(), format!("{value}"));
+        self
+    }
+
+    /// Adds many settings, each name prefixed.
+    #[must_use]
+    pub fn with_all<'a>(
+        mut self,
+        prefix: &str,
+        settings: impl IntoIterator<Item = (&'a str, String)>,
+    ) -> Self {
+        self.settings.extend(
+            settings
+                .into_iter()
+                .map(|(name, value)| (format!("{prefix}{name}"), value)),
+        );
+        self
+    }
+
+    /// Logs every setting on one line, under the hash that the metrics show.
+    pub fn log(&self) {
+        tracing::info!(
+            config_hash = self.hash(),
+            settings = self.line(),
+            "effective configuration"
+        );
+    }
+
+    /// The first 12 hex digits of the SHA-256 of all settings: equal configurations have equal hashes, on any machine.
+    pub fn hash(&self) -> String {
+        let digest = Sha256::digest(self.line());
+        let bits = digest
+            .iter()
+            .take(6)
+            .fold(0u64, |bits, byte| bits << 8 | u64::from(*byte));
+        format!("{bits:012x}")
+    }
+
+    fn line(&self) -> String {
+        let pairs: Vec<_> = self
+            .settings
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        pairs.join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_settings_have_one_hash_in_any_order() {
+        let one = Effective::default().with("a", 1).with("b", "x");
+        let other = Effective::default().with("b", "x").with("a", 1);
+        assert_eq!(one.hash(), other.hash());
+        assert_ne!(one.hash(), other.with("a", 2).hash());
+        assert_eq!(one.hash().len(), 12);
+    }
+}
