@@ -1,1 +1,26 @@
-//! The one use case behind every route: admission, validate, encode, publish, receipt; and the error table.
+//! The one use case behind every route: admit, validate, encode, publish, receipt. A route decodes its own bytes and
+//! writes its own answer; everything between is here, once, and so is the table that says what a refusal means in each
+//! protocol. Sees no web framework and no broker.
+
+mod admission;
+mod args;
+mod call;
+mod ingest;
+mod metrics;
+mod refusal;
+mod sink;
+
+pub use admission::Admission;
+pub use args::IngestArgs;
+pub use call::Call;
+pub use ingest::Ingest;
+pub use metrics::{CallMetrics, Outcome, Stage};
+pub use refusal::{Facts, Refusal};
+pub use sink::{NullSink, Position, Receipt, Record, Sink, SinkError};
+
+/// Largest request that carries one vote, in bytes.
+pub const MAX_VOTE_BYTES: usize = 16 * 1024;
+/// Largest request that carries a batch of votes, in bytes.
+pub const MAX_BATCH_BYTES: usize = 1024 * 1024;
+/// Most votes in a batch.
+pub const MAX_BATCH_VOTES: usize = 1_000;

@@ -1,1 +1,15 @@
-//! The only crate that speaks to Kafka: the producing sink, the consuming thread, and their settings.
+//! The only crate that speaks to Kafka: the sink that routes publish into, the source that the consumer reads from,
+//! and every setting with its reason.
+
+pub mod admin;
+mod args;
+mod error;
+mod health;
+mod scan;
+mod settings;
+mod sink;
+
+pub use args::{KafkaArgs, SinkKind};
+pub use error::KafkaError;
+pub use scan::{Record, scan};
+pub use sink::KafkaSink;

@@ -1,0 +1,162 @@
+//! What every route measures, at the same points and over the same buckets.
+
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntGauge, IntGaugeVec, Opts, Registry};
+use vote::Route;
+
+/// How a vote ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Durable in Kafka, and the answer says so.
+    Accepted,
+    /// The client's fault.
+    Invalid,
+    /// Refused by admission.
+    Overloaded,
+    /// Kafka could not be reached.
+    Unavailable,
+    /// Not acknowledged in time.
+    Deadline,
+    /// The client left before the answer.
+    Cancelled,
+    /// A defect.
+    Internal,
+}
+
+/// A step on a vote's way through a route. Together with what the framework does around them they make up the time of
+/// a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The body's bytes into a draft.
+    Decode,
+    /// The draft into a valid vote.
+    Validate,
+    /// The vote into the event's bytes.
+    Encode,
+    /// From handing the event to the sink to its acknowledgement.
+    Publish,
+    /// The receipt into the answer's bytes.
+    Reply,
+}
+
+impl Outcome {
+    const ALL: [Self; 7] = [
+        Self::Accepted,
+        Self::Invalid,
+        Self::Overloaded,
+        Self::Unavailable,
+        Self::Deadline,
+        Self::Cancelled,
+        Self::Internal,
+    ];
+
+    /// The label value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Invalid => "invalid",
+            Self::Overloaded => "overloaded",
+            Self::Unavailable => "unavailable",
+            Self::Deadline => "deadline",
+            Self::Cancelled => "cancelled",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl Stage {
+    const ALL: [Self; 5] = [
+        Self::Decode,
+        Self::Validate,
+        Self::Encode,
+        Self::Publish,
+        Self::Reply,
+    ];
+
+    /// The label value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Decode => "decode",
+            Self::Validate => "validate",
+            Self::Encode => "encode",
+            Self::Publish => "publish",
+            Self::Reply => "reply",
+        }
+    }
+}
+
+/// The metrics of one route, every label resolved: recording a vote touches atomics and takes no lock.
+#[derive(Debug)]
+pub struct CallMetrics {
+    durations: [Histogram; Outcome::ALL.len()],
+    stages: [Histogram; Stage::ALL.len()],
+    in_flight: IntGauge,
+}
+
+impl CallMetrics {
+    /// `ingest_request_duration_seconds`, `ingest_stage_duration_seconds` and `ingest_inflight_requests` of one route;
+    /// `buckets` in seconds.
+    pub fn for_route(registry: &Registry, buckets: &[f64], route: Route) -> prometheus::Result<Self> {
+        Self::register(registry, buckets, "ingest", route)
+    }
+
+    /// The inner half of the bridge as `ingest-grpc` sees it, under `ingest_hop_*`: with the names of a route it would
+    /// count every bridged vote twice.
+    pub fn for_hop(registry: &Registry, buckets: &[f64]) -> prometheus::Result<Self> {
+        Self::register(registry, buckets, "ingest_hop", Route::Bridge)
+    }
+
+    fn register(
+        registry: &Registry,
+        buckets: &[f64],
+        prefix: &str,
+        route: Route,
+    ) -> prometheus::Result<Self> {
+        let histogram = |name: &str, help: &str, label: &str| {
+            let options = HistogramOpts::new(format!("{prefix}_{name}"), help).buckets(buckets.to_vec());
+            HistogramVec::new(options, &["route", label])
+        };
+        let durations = histogram(
+            "request_duration_seconds",
+            "From a vote's arrival (request head, or its frame in a stream) to its answer; a batch counts each vote",
+            "outcome",
+        )?;
+        let stages = histogram(
+            "stage_duration_seconds",
+            "Time of one step on a vote's way through the route",
+            "stage",
+        )?;
+        let in_flight = IntGaugeVec::new(
+            Opts::new(
+                format!("{prefix}_inflight_requests"),
+                "Votes that have arrived and are not answered yet",
+            ),
+            &["route"],
+        )?;
+        registry.register(Box::new(durations.clone()))?;
+        registry.register(Box::new(stages.clone()))?;
+        registry.register(Box::new(in_flight.clone()))?;
+
+        let route = route.as_str();
+        Ok(Self {
+            durations: Outcome::ALL.map(|outcome| durations.with_label_values(&[route, outcome.as_str()])),
+            stages: Stage::ALL.map(|stage| stages.with_label_values(&[route, stage.as_str()])),
+            in_flight: in_flight.with_label_values(&[route]),
+        })
+    }
+
+    pub(crate) fn in_flight(&self) -> &IntGauge {
+        &self.in_flight
+    }
+
+    pub(crate) fn observe_duration(&self, outcome: Outcome, seconds: f64) {
+        if let Some(histogram) = self.durations.get(outcome as usize) {
+            histogram.observe(seconds);
+        }
+    }
+
+    pub(crate) fn observe_stage(&self, stage: Stage, seconds: f64) {
+        if let Some(histogram) = self.stages.get(stage as usize) {
+            histogram.observe(seconds);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Topics: made where missing, checked where present.
+
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::types::RDKafkaErrorCode;
+
+use crate::{KafkaError, settings};
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Makes `topic` with `partitions` partitions and one replica, unless it exists; then it must have at least as many.
+pub async fn ensure_topic(brokers: &str, topic: &str, partitions: i32) -> Result<(), KafkaError> {
+    let client: AdminClient<DefaultClientContext> =
+        settings::client(brokers, "dualpath-admin", &[]).create()?;
+    let wanted = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+    let options = AdminOptions::new()
+        .operation_timeout(Some(TIMEOUT))
+        .request_timeout(Some(TIMEOUT));
+    let created = client.create_topics([&wanted], &options).await?;
+    match created.into_iter().next() {
+        Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => check_partitions(&client, topic, partitions),
+        Some(Err((_, code))) => Err(KafkaError::Topic {
+            topic: topic.to_owned(),
+            reason: code.to_string(),
+        }),
+        Some(Ok(_)) | None => Ok(()),
+    }
+}
+
+fn check_partitions(
+    client: &AdminClient<DefaultClientContext>,
+    topic: &str,
+    partitions: i32,
+) -> Result<(), KafkaError> {
+    let metadata = client.inner().fetch_metadata(Some(topic), TIMEOUT)?;
+    let found = metadata
+        .topics()
+        .first()
+        .map_or(0, |described| described.partitions().len());
+    if usize::try_from(partitions).is_ok_and(|wanted| found >= wanted) {
+        return Ok(());
+    }
+    let reason = format!("has {found} partitions, needs {partitions}");
+    Err(KafkaError::Topic {
+        topic: topic.to_owned(),
+        reason,
+    })
+}

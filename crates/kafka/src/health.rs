@@ -1,0 +1,109 @@
+//! Whether the topic can be written to: asked of the broker once a second, by a thread of its own, because the client
+//! library's metadata call blocks.
+
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use rdkafka::producer::{FutureProducer, Producer};
+
+use crate::KafkaError;
+
+const INTERVAL: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
+const FAILURES_UNTIL_DOWN: u32 = 2;
+
+/// The topic's state as last seen. Reading it costs an atomic load.
+#[derive(Debug, Default)]
+pub(crate) struct Health {
+    up: AtomicBool,
+    partitions: AtomicI32,
+    reason: Mutex<String>,
+}
+
+impl Health {
+    pub(crate) fn state(&self) -> Result<(), String> {
+        if self.up.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        Err(self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    /// The topic's partitions; 0 until first seen.
+    pub(crate) fn partitions(&self) -> i32 {
+        self.partitions.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, state: &Result<i32, String>) {
+        match state {
+            Ok(partitions) => self.partitions.store(*partitions, Ordering::Relaxed),
+            Err(reason) => reason.clone_into(&mut self.reason.lock().unwrap_or_else(PoisonError::into_inner)),
+        }
+        self.up.store(state.is_ok(), Ordering::Release);
+    }
+}
+
+/// Starts the probe. It ends by itself when the last `Arc` of the returned state is gone; `report` hears every result.
+pub(crate) fn watch(
+    producer: FutureProducer,
+    topic: String,
+    report: impl Fn(Result<(), String>) + Send + 'static,
+) -> Result<Arc<Health>, KafkaError> {
+    let health = Arc::new(Health::default());
+    let observed = Arc::downgrade(&health);
+    std::thread::Builder::new()
+        .name("kafka-health".to_owned())
+        .spawn(move || probe_while_alive(&observed, &producer, &topic, report))
+        .map_err(|_| KafkaError::Thread("kafka-health"))?;
+    Ok(health)
+}
+
+fn probe_while_alive(
+    observed: &Weak<Health>,
+    producer: &FutureProducer,
+    topic: &str,
+    report: impl Fn(Result<(), String>),
+) {
+    let mut failures_in_a_row = 0_u32;
+    loop {
+        let state = probe(producer, topic);
+        let Some(health) = observed.upgrade() else { return };
+        failures_in_a_row = if state.is_ok() { 0 } else { failures_in_a_row + 1 };
+        // One slow answer on a busy broker is no outage; a topic never seen yet is not up either.
+        if state.is_ok() || failures_in_a_row >= FAILURES_UNTIL_DOWN {
+            health.set(&state);
+            report(state.map(|_| ()));
+        }
+        drop(health);
+        std::thread::sleep(INTERVAL);
+    }
+}
+
+/// The number of partitions, where each has a leader.
+fn probe(producer: &FutureProducer, topic: &str) -> Result<i32, String> {
+    if let Some((code, reason)) = producer.client().fatal_error() {
+        return Err(format!("the producer must be restarted: {reason} ({code})"));
+    }
+    let metadata = producer
+        .client()
+        .fetch_metadata(Some(topic), TIMEOUT)
+        .map_err(|error| format!("no broker answers: {error}"))?;
+    let described = metadata
+        .topics()
+        .first()
+        .ok_or_else(|| format!("no metadata for topic {topic}"))?;
+    if let Some(error) = described.error() {
+        return Err(format!(
+            "topic {topic}: {}",
+            rdkafka::types::RDKafkaErrorCode::from(error)
+        ));
+    }
+    let partitions = described.partitions();
+    match partitions.iter().find(|partition| partition.leader() < 0) {
+        Some(partition) => Err(format!(
+            "topic {topic}: partition {} has no leader",
+            partition.id()
+        )),
+        None => i32::try_from(partitions.len()).map_err(|_| format!("topic {topic} has too many partitions")),
+    }
+}
