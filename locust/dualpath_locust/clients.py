@@ -1,0 +1,109 @@
+"""The two ways to send a vote. Both report to locust under the route that answered, and both return an outcome."""
+
+import json
+import time
+from collections.abc import Callable
+
+import grpc
+from locust.contrib.fasthttp import FastHttpSession
+from locust.event import EventHook
+
+from dualpath_locust.ledger import Outcome
+from dualpath_locust.pb import votes_pb2_grpc
+from dualpath_locust.votes import Vote
+
+ROUTE_HEADER = "x-ingest-route"
+NO_ROUTE = "no route"
+TIMEOUT_S = 10
+"""How long either client waits for an answer: twice the default deadline of the services, so that theirs decides."""
+
+
+class RefusedVote(Exception):  # noqa: N818 - locust shows the class name
+    """An HTTP answer that is no receipt."""
+
+
+def cast_by_http(session: FastHttpSession, url_path: str, vote: Vote) -> Outcome:
+    """Posts a vote as JSON.
+
+    Args:
+        session: the user's session.
+        url_path: path below the host, such as `/v1/votes`.
+        vote: the vote.
+    """
+    with session.post(
+        url_path,
+        data=vote.body,
+        headers={"Content-Type": "application/json"},
+        name=NO_ROUTE,
+        catch_response=True,
+    ) as response:
+        route = response.headers.get(ROUTE_HEADER) if response.headers else None
+        vote_id = _receipt_id(response.content) if 200 <= response.status_code < 300 else None
+        ok = route is not None and vote_id is not None
+        status = str(response.status_code) if response.status_code else type(response.error).__name__
+        if route is not None:
+            response.request_meta["name"] = route
+        if not ok:
+            detail = response.text[:200] if response.status_code else response.error
+            response.failure(RefusedVote(f"{status}: {detail}"))
+        latency_us = round(response.request_meta["response_time"] * 1000)
+    return Outcome(vote_id, route, ok, status, latency_us)
+
+
+def _receipt_id(body: bytes) -> str | None:
+    try:
+        receipt = json.loads(body)
+    except ValueError:
+        return None
+    return receipt.get("vote_id") if isinstance(receipt, dict) else None
+
+
+class GrpcVoteClient:
+    """A gRPC channel of its own, reporting to locust."""
+
+    def __init__(self, target: str, request_event: EventHook) -> None:
+        """Opens the channel.
+
+        Args:
+            target: `host:port`, plaintext HTTP/2.
+            request_event: locust's `events.request`.
+        """
+        # By default grpcio lets all channels of a process share one connection. Every HTTP user has its own, so every
+        # gRPC user gets its own too: otherwise the two would load the Ingress in different shapes.
+        self._channel = grpc.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)])
+        self._cast_vote: Callable = votes_pb2_grpc.VoteServiceStub(self._channel).CastVote
+        self._url = f"grpc://{target}/votes.v1.VoteService/CastVote"
+        self._request_event = request_event
+
+    def cast(self, vote: Vote) -> Outcome:
+        """Sends a vote as a unary call."""
+        start_time = time.time()
+        started = time.perf_counter()
+        receipt, error = None, None
+        try:
+            receipt = self._cast_vote(vote.message, timeout=TIMEOUT_S, wait_for_ready=False)
+        except grpc.RpcError as rpc_error:
+            error = rpc_error
+        elapsed_s = time.perf_counter() - started
+
+        if receipt is not None:
+            outcome = Outcome(receipt.vote_id, receipt.route, True, "OK", round(elapsed_s * 1e6))
+        else:
+            route = dict(error.trailing_metadata() or ()).get(ROUTE_HEADER)
+            outcome = Outcome(None, route, False, error.code().name, round(elapsed_s * 1e6))
+        self._request_event.fire(
+            request_type="gRPC",
+            name=outcome.route or NO_ROUTE,
+            response_time=elapsed_s * 1000,
+            response_length=receipt.ByteSize() if receipt is not None else 0,
+            exception=error,
+            context={},
+            start_time=start_time,
+            url=self._url,
+            response=receipt,
+        )
+        return outcome
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._channel.close()

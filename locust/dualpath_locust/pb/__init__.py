@@ -1,0 +1,1 @@
+"""Generated from proto/votes/v1/votes.proto by generate_pb.sh."""

@@ -1,0 +1,86 @@
+"""The life of a run: what is loaded before it, and what its exit code says after it."""
+
+import logging
+import sys
+from dataclasses import dataclass, field
+
+from grpc.experimental import gevent as grpc_gevent
+from locust import events
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+from locust.runners import MasterRunner, Runner, WorkerRunner
+
+from dualpath_locust.ledger import Ledger
+from dualpath_locust.options import add_options
+from dualpath_locust.sequence import Mix, VoteSequence
+from dualpath_locust.users import MixedUser
+from dualpath_locust.votes import Vote, VoteFileError, read_votes
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class VoteRun:
+    """What the users of a process share; users find it as `environment.vote_run`."""
+
+    votes: list[Vote]
+    mix: Mix
+    ledger: Ledger
+    sequence: VoteSequence = field(init=False)
+
+    def start(self, seed: str) -> None:
+        """Starts the sequence of votes, for a second test of the web UI from the beginning again."""
+        self.sequence = VoteSequence(self.votes, self.mix, seed)
+
+
+def install() -> None:
+    """Hooks this package into locust; a locustfile calls it once."""
+    # Without this a gRPC call would block all users of the process instead of the one that made it.
+    grpc_gevent.init_gevent()
+    events.init_command_line_parser.add_listener(_add_options)
+    events.init.add_listener(_prepare)
+    events.test_start.add_listener(_start)
+    events.quitting.add_listener(_finish)
+
+
+def _add_options(parser: LocustArgumentParser, **_: object) -> None:
+    add_options(parser)
+
+
+def _prepare(environment: Environment, runner: Runner, **_: object) -> None:
+    options = environment.parsed_options
+    if not options.user_classes:
+        environment.user_classes = [MixedUser]
+    try:
+        environment.vote_run = VoteRun(
+            votes=read_votes(options.votes_file),
+            mix=options.mix,
+            ledger=Ledger(options.ledger, truncate=not isinstance(runner, WorkerRunner)),
+        )
+    except (VoteFileError, OSError) as error:
+        logger.error(error)  # noqa: TRY400 - the message says it all, a traceback would hide it
+        sys.exit(2)
+
+
+def _start(environment: Environment, **_: object) -> None:
+    options, runner = environment.parsed_options, environment.runner
+    # Workers take different draws: the same ones would send every path in lockstep.
+    worker = f"/{runner.worker_index}" if isinstance(runner, WorkerRunner) else ""
+    environment.vote_run.start(f"{options.seed}{worker}")
+
+
+def _finish(environment: Environment, **_: object) -> None:
+    # After Ctrl-C the users still run: the exit code waits for their last votes.
+    environment.runner.stop()
+    sent, failed = _totals(environment)
+    if failed or not sent:
+        logger.error("%d of %d votes failed", failed, sent)
+        environment.process_exit_code = 1
+
+
+def _totals(environment: Environment) -> tuple[int, int]:
+    if isinstance(environment.runner, MasterRunner):
+        total = environment.stats.total
+        return total.num_requests, total.num_failures
+    ledger = environment.vote_run.ledger
+    return ledger.sent, ledger.failed

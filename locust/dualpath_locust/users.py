@@ -1,0 +1,104 @@
+"""The users that locust spawns: each sends vote after vote on its path."""
+
+import time
+
+from gevent import GreenletExit
+from locust import FastHttpUser, task
+from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
+
+from dualpath_locust.clients import TIMEOUT_S, GrpcVoteClient, cast_by_http
+from dualpath_locust.ledger import Outcome
+from dualpath_locust.options import grpc_target
+from dualpath_locust.sequence import VotePath
+from dualpath_locust.votes import Vote
+
+URL_PATHS = {VotePath.SPLIT: "/v1/votes", VotePath.REST: "/rest/v1/votes"}
+CUT_OFF = "cut off"
+
+
+class VoteUser(FastHttpUser):
+    """A user with one HTTP connection and, if it needs it, one gRPC connection."""
+
+    abstract = True
+    host = "http://127.0.0.1:8000"
+    concurrency = 1
+    network_timeout = TIMEOUT_S
+    connection_timeout = TIMEOUT_S
+
+    path: VotePath | None = None
+    """The path of every vote; None draws one for each."""
+
+    def on_start(self) -> None:
+        """Opens the gRPC connection.
+
+        Raises:
+            ValueError: there is no gRPC target in the host.
+        """
+        self._grpc_client: GrpcVoteClient | None = None
+        if VotePath.GRPC in ((self.path,) if self.path else self.environment.vote_run.mix):
+            target = self.environment.parsed_options.grpc_target or grpc_target(self.host)
+            self._grpc_client = GrpcVoteClient(target, self.environment.events.request)
+
+    def on_stop(self) -> None:
+        """Closes the gRPC connection."""
+        if self._grpc_client is not None:
+            self._grpc_client.close()
+
+    @task
+    def cast(self) -> None:
+        """Sends one vote and enters it into the ledger, also when locust kills the user before the answer."""
+        run = self.environment.vote_run
+        path = self.path or run.sequence.next_path()
+        vote = run.sequence.next_vote()
+        sent_at_ns = time.time_ns()
+        try:
+            outcome = self._send(path, vote)
+        except BaseException as error:
+            # The vote may be in Kafka or not; an entry that is not ok says that nobody knows.
+            status = CUT_OFF if isinstance(error, GreenletExit) else type(error).__name__
+            outcome = Outcome(None, None, ok=False, status=status, latency_us=(time.time_ns() - sent_at_ns) // 1000)
+            raise
+        finally:
+            run.ledger.record(path, sent_at_ns // 1000, outcome)
+
+    def _send(self, path: VotePath, vote: Vote) -> Outcome:
+        if path is VotePath.GRPC:
+            return self._grpc_client.cast(vote)
+        return cast_by_http(self.client, URL_PATHS[path], vote)
+
+    def wait_time(self) -> float:
+        """Seconds between two votes."""
+        return self.environment.parsed_options.wait_ms / 1000
+
+    def stop(self, force: bool = False) -> bool:
+        """Stops the user after the vote in flight.
+
+        Locust kills a user that waits between two votes. With hardly any wait such a user may already be due to run,
+        and the kill would hit the vote that it has sent meanwhile. As stopping, it sends none.
+        """
+        if not force and self._state == LOCUST_STATE_WAITING:
+            self._state = LOCUST_STATE_STOPPING
+            return super().stop(force=True)
+        return super().stop(force=force)
+
+
+class SplitUser(VoteUser):
+    """POSTs JSON to the path that the Ingress splits by weight between `rest` and `bridge`."""
+
+    path = VotePath.SPLIT
+
+
+class RestUser(VoteUser):
+    """POSTs JSON to the path that leads to `rest` alone."""
+
+    path = VotePath.REST
+
+
+class GrpcUser(VoteUser):
+    """Calls CastVote by native gRPC."""
+
+    path = VotePath.GRPC
+
+
+class MixedUser(VoteUser):
+    """Draws the path of every vote by the weights of `--mix`."""

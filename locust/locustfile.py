@@ -1,0 +1,11 @@
+"""Votes for dualpath: `locust --headless --users 16 --run-time 1m --host http://127.0.0.1:8000`.
+
+Without a class on the command line MixedUser runs; README.md lists what can be set.
+"""
+
+from dualpath_locust.run import install
+from dualpath_locust.users import GrpcUser, MixedUser, RestUser, SplitUser
+
+__all__ = ["GrpcUser", "MixedUser", "RestUser", "SplitUser"]
+
+install()

@@ -1,0 +1,192 @@
+"""Whole locust runs against a stand-in for the Ingress: what goes out, the ledger, the exit code."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
+Entry = dict[str, object]
+
+
+@dataclass
+class Service:
+    """A running stand-in."""
+
+    http: int
+    grpc: int
+
+    def receipts(self) -> Counter:
+        """Counts receipts by (vote_id, route)."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/receipts") as answer:
+            return Counter(map(tuple, json.load(answer)))
+
+
+@contextmanager
+def running_service(delay_s: float) -> Iterator[Service]:
+    command = [sys.executable, ROOT / "tests" / "fake_service.py", str(delay_s)]
+    with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE) as process:  # noqa: S603
+        try:
+            yield Service(**json.loads(process.stdout.readline()))
+        finally:
+            process.kill()
+
+
+@pytest.fixture(name="service")
+def fixture_service() -> Iterator[Service]:
+    with running_service(delay_s=0.01) as service:
+        yield service
+
+
+class Run:
+    """One locust process with its ledger."""
+
+    def __init__(self, service: Service, directory: Path, *arguments: str) -> None:
+        self.ledger_path = directory / "ledger.jsonl"
+        command = [sys.executable, "-m", "locust", "-f", ROOT / "locustfile.py", "--headless", "--users", "8"]
+        command += ["--spawn-rate", "100", "--host", f"http://127.0.0.1:{service.http}"]
+        command += ["--grpc-target", f"127.0.0.1:{service.grpc}", "--ledger", self.ledger_path, *arguments]
+        self.process = subprocess.Popen(  # noqa: S603
+            command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def finish(self) -> int:
+        """Waits for the end and gives the exit code; `output` has what was printed."""
+        self.output, _ = self.process.communicate(timeout=60)
+        return self.process.returncode
+
+    def ledger(self) -> list[Entry]:
+        """The entries, in the order of their answers."""
+        return [json.loads(line) for line in self.ledger_path.read_text().splitlines()]
+
+    def acknowledged(self) -> Counter:
+        """Counts acknowledged votes by (vote_id, route)."""
+        return Counter((entry["vote_id"], entry["route"]) for entry in self.ledger() if entry["ok"])
+
+
+def test_the_default_run_mixes_paths_and_every_receipt_is_in_the_ledger(service: Service, tmp_path: Path) -> None:
+    run = Run(service, tmp_path, "--run-time", "3s")
+    assert run.finish() == 0, run.output
+    ledger = run.ledger()
+    assert {entry["route"] for entry in ledger} == {"rest", "bridge", "grpc"}
+    assert {entry["path"] for entry in ledger} == {"split", "grpc"}
+    assert {entry["status"] for entry in ledger} == {"202", "OK"}
+    assert all(entry["ok"] and 10_000 <= entry["latency_us"] < 10_000_000 for entry in ledger)
+    assert all(abs(entry["sent_at_us"] / 1e6 - time.time()) < 60 for entry in ledger)
+    assert run.acknowledged() == service.receipts()
+    for request, route in (("POST", "rest"), ("POST", "bridge"), ("gRPC", "grpc")):
+        assert re.search(rf"^{request} +{route} ", run.output, re.MULTILINE)
+
+
+def test_one_seed_gives_the_same_paths_whatever_the_number_of_users(service: Service, tmp_path: Path) -> None:
+    paths = []
+    for users in ("1", "6"):
+        run = Run(service, tmp_path, "--run-time", "2s", "--seed", "7", "--users", users)
+        assert run.finish() == 0, run.output
+        entries = sorted(run.ledger(), key=lambda entry: entry["sent_at_us"])
+        paths.append([entry["path"] for entry in entries])
+    shared = min(map(len, paths))
+    assert shared > 50
+    assert paths[0][:shared] == paths[1][:shared]
+
+
+@pytest.mark.parametrize(
+    ("user", "path", "routes"),
+    [("SplitUser", "split", {"rest", "bridge"}), ("RestUser", "rest", {"rest"}), ("GrpcUser", "grpc", {"grpc"})],
+)
+def test_a_class_named_on_the_command_line_runs_alone(
+    service: Service, tmp_path: Path, user: str, path: str, routes: set[str]
+) -> None:
+    run = Run(service, tmp_path, "--run-time", "1s", user)
+    assert run.finish() == 0, run.output
+    assert {entry["path"] for entry in run.ledger()} == {path}
+    assert {entry["route"] for entry in run.ledger()} == routes
+    assert run.acknowledged() == service.receipts()
+
+
+@pytest.mark.parametrize("stop_signal", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_loses_no_vote(service: Service, tmp_path: Path, stop_signal: signal.Signals) -> None:
+    run = Run(service, tmp_path)
+    time.sleep(3)
+    run.process.send_signal(stop_signal)
+    assert run.finish() == 0, run.output
+    assert len(run.ledger()) > 8
+    assert run.acknowledged() == service.receipts()
+
+
+@pytest.mark.parametrize("user", ["SplitUser", "GrpcUser"])
+def test_a_vote_cut_off_at_the_end_is_in_the_ledger_and_a_failure(tmp_path: Path, user: str) -> None:
+    with running_service(delay_s=5) as service:
+        run = Run(service, tmp_path, "--run-time", "2s", "--stop-timeout", "0", user)
+        assert run.finish() == 1, run.output
+    entries = run.ledger()
+    assert len(entries) == 8
+    assert {(entry["vote_id"], entry["route"], entry["ok"], entry["status"]) for entry in entries} == {
+        (None, None, False, "cut off")
+    }
+    assert all(500_000 < entry["latency_us"] < 5_000_000 for entry in entries)
+
+
+@pytest.mark.parametrize(
+    ("user", "status", "routes"),
+    [("SplitUser", "503", {"rest", "bridge"}), ("GrpcUser", "UNAVAILABLE", {None})],
+)
+def test_a_refused_vote_is_a_failure(
+    service: Service, tmp_path: Path, user: str, status: str, routes: set[str | None]
+) -> None:
+    votes = tmp_path / "votes.csv"
+    votes.write_text("name,album,year,rank\n" + "Shery,a,2008,1\n" * 9 + "refused,a,2008,1\n")
+    run = Run(service, tmp_path, "--run-time", "1s", "--votes-file", str(votes), user)
+    assert run.finish() == 1
+    refused = [entry for entry in run.ledger() if not entry["ok"]]
+    assert {entry["status"] for entry in refused} == {status}
+    assert {entry["route"] for entry in refused} == routes
+    assert run.acknowledged() == service.receipts()
+
+
+def test_no_server_is_a_failure_on_both_paths(tmp_path: Path) -> None:
+    # Port 1 needs root to listen on and nobody does.
+    nobody = Service(http=1, grpc=1)
+    run = Run(nobody, tmp_path, "--run-time", "1s", "--wait-ms", "100")
+    assert run.finish() == 1
+    assert {(entry["path"], entry["status"], entry["route"]) for entry in run.ledger()} == {
+        ("split", "ConnectionRefusedError", None),
+        ("grpc", "UNAVAILABLE", None),
+    }
+
+
+def test_a_run_without_votes_is_a_failure(service: Service, tmp_path: Path) -> None:
+    run = Run(service, tmp_path, "--run-time", "1s", "--users", "0")
+    assert run.finish() == 1
+    assert run.ledger() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--votes-file", "none.json"), "none.json: No such file"),
+        (("--mix", "bridge=1"), "'bridge' is not a path"),
+        (("--grpc-target", "localhost"), "not HOST:PORT"),
+        (("--ledger", "/proc/ledger"), "/proc/ledger"),
+    ],
+)
+def test_a_bad_option_ends_the_run_before_it_starts(
+    service: Service, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    run = Run(service, tmp_path, "--run-time", "1s", *arguments)
+    assert run.finish() == 2
+    assert message in run.output
+    assert "Traceback" not in run.output
+    assert not service.receipts()
