@@ -1,2 +1,23 @@
-//! The one-machine stack: fetches, starts, watches and stops real servers; the demo and its report.
-fn main() {}
+//! The one-machine stack on the command line; `lab --help` says what it does.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments = lab::cli::Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("lab: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(lab::cli::run(arguments));
+    // A thread may still wait for standard input; the program must not wait for it.
+    runtime.shutdown_background();
+    outcome.unwrap_or_else(|error| {
+        eprintln!("lab: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -29,16 +29,35 @@ pub async fn ensure_topic(brokers: &str, topic: &str, partitions: i32) -> Result
     }
 }
 
+/// The number of partitions of `topic`, 0 where it does not exist; asks the broker and changes nothing.
+pub async fn partitions(brokers: &str, topic: &str, timeout: Duration) -> Result<usize, KafkaError> {
+    let client: AdminClient<DefaultClientContext> =
+        settings::client(brokers, "dualpath-admin", &[]).create()?;
+    let topic = topic.to_owned();
+    // The client library's metadata call blocks.
+    tokio::task::spawn_blocking(move || count_partitions(&client, &topic, timeout))
+        .await
+        .map_err(|_| KafkaError::Thread("metadata"))?
+}
+
+fn count_partitions(
+    client: &AdminClient<DefaultClientContext>,
+    topic: &str,
+    timeout: Duration,
+) -> Result<usize, KafkaError> {
+    let metadata = client.inner().fetch_metadata(Some(topic), timeout)?;
+    Ok(metadata
+        .topics()
+        .first()
+        .map_or(0, |described| described.partitions().len()))
+}
+
 fn check_partitions(
     client: &AdminClient<DefaultClientContext>,
     topic: &str,
     partitions: i32,
 ) -> Result<(), KafkaError> {
-    let metadata = client.inner().fetch_metadata(Some(topic), TIMEOUT)?;
-    let found = metadata
-        .topics()
-        .first()
-        .map_or(0, |described| described.partitions().len());
+    let found = count_partitions(client, topic, TIMEOUT)?;
     if usize::try_from(partitions).is_ok_and(|wanted| found >= wanted) {
         return Ok(());
     }

@@ -1,0 +1,58 @@
+//! Where the servers of a stack answer.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ports::{Port, Ports};
+use crate::servers::mongodb_uri;
+
+/// Addresses for clients. URLs have no trailing slash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoints {
+    /// `http://…`: the Ingress, HTTP/1.1 and h2c.
+    pub ingress: String,
+    /// `http://…`: `ingest-rest` itself.
+    pub rest: String,
+    /// `http://…`: `ingest-grpc` itself, h2c.
+    pub grpc: String,
+    /// `http://…`: the bridge itself.
+    pub bridge: String,
+    /// `http://…`: admin port of `ingest-rest`.
+    pub rest_admin: String,
+    /// `http://…`: admin port of `ingest-grpc`.
+    pub grpc_admin: String,
+    /// `http://…`: admin port of the bridge.
+    pub bridge_admin: String,
+    /// `http://…`: admin port of the consumer.
+    pub consumer_admin: String,
+    /// `http://…`: Traefik's `/ping` and `/metrics`.
+    pub ingress_admin: String,
+    /// `host:port` of the broker.
+    pub kafka: String,
+    /// `redis://…`.
+    pub redis: String,
+    /// `mongodb://…` with the replica set's name.
+    pub mongodb: String,
+    /// `http://…`: Prometheus and its API.
+    pub prometheus: String,
+}
+
+impl Endpoints {
+    /// The endpoints on these ports.
+    pub fn new(ports: &Ports) -> Self {
+        Self {
+            ingress: ports.url(Port::Ingress),
+            rest: ports.url(Port::Rest),
+            grpc: ports.url(Port::Grpc),
+            bridge: ports.url(Port::Bridge),
+            rest_admin: ports.url(Port::RestAdmin),
+            grpc_admin: ports.url(Port::GrpcAdmin),
+            bridge_admin: ports.url(Port::BridgeAdmin),
+            consumer_admin: ports.url(Port::ConsumerAdmin),
+            ingress_admin: ports.url(Port::IngressAdmin),
+            kafka: ports.address(Port::Kafka),
+            redis: format!("redis://{}", ports.address(Port::Redis)),
+            mongodb: mongodb_uri(ports),
+            prometheus: ports.url(Port::Prometheus),
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Kafka's jars from Maven, held to a committed list of checksums.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
+use tokio::process::Command;
+
+const POM: &str = include_str!("../../servers/kafka/pom.xml");
+const SHA256SUMS: &str = include_str!("../../servers/kafka/SHA256SUMS");
+
+/// Puts every jar of the list into `tree`.
+pub(super) async fn fetch(staging: &Path, tree: &Path) -> Result<()> {
+    let pom = staging.join("pom.xml");
+    std::fs::write(&pom, POM)?;
+    let mut maven = Command::new("mvn");
+    maven
+        .args([
+            "--quiet",
+            "--batch-mode",
+            "dependency:copy-dependencies",
+            "-DincludeScope=runtime",
+        ])
+        .arg("--file")
+        .arg(&pom)
+        .arg(format!("-DoutputDirectory={}", tree.display()));
+    super::run(&mut maven, "maven").await?;
+    verify(tree)
+}
+
+/// The jars must be those of the list: none missing, none besides, none changed.
+fn verify(tree: &Path) -> Result<()> {
+    let mut expected: BTreeMap<&str, &str> = SHA256SUMS
+        .lines()
+        .filter_map(|line| line.split_once("  "))
+        .map(|(sum, file)| (file, sum))
+        .collect();
+    for entry in std::fs::read_dir(tree)? {
+        let entry = entry?;
+        let file = entry.file_name().to_string_lossy().into_owned();
+        let sum = expected
+            .remove(file.as_str())
+            .with_context(|| format!("{file} is not in SHA256SUMS"))?;
+        let digest = Sha256::digest(std::fs::read(entry.path())?);
+        let actual: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        if actual != sum {
+            bail!("{file} has SHA-256 {actual}, SHA256SUMS says {sum}");
+        }
+    }
+    if let Some(file) = expected.keys().next() {
+        bail!("Maven did not bring {file}");
+    }
+    Ok(())
+}

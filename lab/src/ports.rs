@@ -1,0 +1,253 @@
+//! The stack's ports: their names and defaults, how a command changes them, and who holds one that is taken.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::str::FromStr;
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// A port of the stack; all are on 127.0.0.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)] // each is named for its server
+pub enum Port {
+    Ingress,
+    IngressAdmin,
+    Rest,
+    RestAdmin,
+    Grpc,
+    GrpcAdmin,
+    Bridge,
+    BridgeAdmin,
+    ConsumerAdmin,
+    Kafka,
+    KafkaController,
+    Redis,
+    Mongodb,
+    Prometheus,
+}
+
+impl Port {
+    /// The number it has unless a command says otherwise.
+    pub const fn default_number(self) -> u16 {
+        match self {
+            Self::Ingress => 8000,
+            Self::IngressAdmin => 9106,
+            Self::Rest => 8080,
+            Self::RestAdmin => 9101,
+            Self::Grpc => 50051,
+            Self::GrpcAdmin => 9102,
+            Self::Bridge => 8081,
+            Self::BridgeAdmin => 9103,
+            Self::ConsumerAdmin => 9104,
+            Self::Kafka => 9092,
+            Self::KafkaController => 9093,
+            Self::Redis => 6379,
+            Self::Mongodb => 27017,
+            Self::Prometheus => 9090,
+        }
+    }
+
+    /// The name that commands, templates and files use, such as `rest-admin`.
+    pub fn name(self) -> String {
+        self.to_possible_value()
+            .map(|value| value.get_name().to_owned())
+            .unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.name())
+    }
+}
+
+/// `NAME=NUMBER`, as `--port` takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortOverride(pub Port, pub u16);
+
+impl FromStr for PortOverride {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, number) = text
+            .split_once('=')
+            .ok_or("expected NAME=NUMBER, such as kafka=19092")?;
+        let port = Port::from_str(name, false).map_err(|_| {
+            let known: Vec<String> = Port::value_variants().iter().map(|port| port.name()).collect();
+            format!("unknown port {name:?}; known are {}", known.join(", "))
+        })?;
+        match number.parse() {
+            Ok(0) | Err(_) => Err(format!("{number:?} is not a port number (1 to 65535)")),
+            Ok(number) => Ok(Self(port, number)),
+        }
+    }
+}
+
+/// Which number each port has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Ports(BTreeMap<Port, u16>);
+
+impl Ports {
+    /// The defaults, or free ports, with `overrides` on top. Errors where two ports have the same number.
+    pub fn choose(overrides: &[PortOverride], free: bool) -> Result<Self> {
+        let mut numbers: BTreeMap<Port, u16> = BTreeMap::new();
+        let mut candidates = free_numbers();
+        for port in Port::value_variants() {
+            let number = match overrides.iter().rfind(|entry| entry.0 == *port) {
+                Some(entry) => entry.1,
+                None if free => candidates.next().context("no free port found")?,
+                None => port.default_number(),
+            };
+            if let Some((other, _)) = numbers.iter().find(|(_, taken)| **taken == number) {
+                bail!("ports {other} and {port} are both {number}; give one another number with --port");
+            }
+            numbers.insert(*port, number);
+        }
+        Ok(Self(numbers))
+    }
+
+    /// The number of a port.
+    pub fn get(&self, port: Port) -> u16 {
+        self.0
+            .get(&port)
+            .copied()
+            .unwrap_or_else(|| port.default_number())
+    }
+
+    /// `127.0.0.1:<number>`.
+    pub fn address(&self, port: Port) -> String {
+        format!("127.0.0.1:{}", self.get(port))
+    }
+
+    /// `http://127.0.0.1:<number>`.
+    pub fn url(&self, port: Port) -> String {
+        format!("http://{}", self.address(port))
+    }
+}
+
+/// Whether a server could listen on this port of 127.0.0.1 now.
+pub fn is_free(number: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok()
+}
+
+/// Free ports, from a random start and below the range from which the kernel serves outgoing connections: such a
+/// connection could otherwise take one between this choice and the server's start.
+fn free_numbers() -> impl Iterator<Item = u16> {
+    const LOWEST: u16 = 10_000;
+    const COUNT: u16 = 20_000;
+    let offset = (uuid::Uuid::new_v4().as_u128() % u128::from(COUNT)) as u16;
+    (0..COUNT)
+        .map(move |step| LOWEST + (offset + step) % COUNT)
+        .filter(|number| is_free(*number))
+}
+
+/// The process that listens on `number`, as `name (pid 123)`; `None` where it belongs to another user or namespace.
+pub fn holder(number: u16) -> Option<String> {
+    let inodes: Vec<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
+        .iter()
+        .filter_map(|table| std::fs::read_to_string(table).ok())
+        .flat_map(|table| listening_inodes(&table, number))
+        .collect();
+    let targets: Vec<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
+    let pid = std::fs::read_dir("/proc").ok()?.find_map(|entry| {
+        let path = entry.ok()?.path();
+        let pid: i32 = path.file_name()?.to_str()?.parse().ok()?;
+        holds(&path.join("fd"), &targets).then_some(pid)
+    })?;
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some(format!("{} (pid {pid})", name.trim()))
+}
+
+fn listening_inodes(table: &str, number: u16) -> Vec<String> {
+    const LISTEN: &str = "0A";
+    let suffix = format!(":{number:04X}");
+    table
+        .lines()
+        .filter_map(|line| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let (local, state, inode) = (fields.get(1)?, fields.get(3)?, fields.get(9)?);
+            (local.ends_with(&suffix) && *state == LISTEN).then(|| (*inode).to_owned())
+        })
+        .collect()
+}
+
+fn holds(descriptors: &Path, targets: &[String]) -> bool {
+    let Ok(entries) = std::fs::read_dir(descriptors) else {
+        return false;
+    };
+    entries.flatten().any(|entry| {
+        std::fs::read_link(entry.path())
+            .is_ok_and(|target| targets.iter().any(|wanted| target.as_os_str() == wanted.as_str()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn override_names_a_port_and_a_number() {
+        assert_eq!("kafka=19092".parse(), Ok(PortOverride(Port::Kafka, 19092)));
+        assert_eq!("rest-admin=1".parse(), Ok(PortOverride(Port::RestAdmin, 1)));
+    }
+
+    #[test]
+    fn wrong_overrides_say_what_is_wrong() {
+        for (text, part) in [
+            ("kafka", "NAME=NUMBER"),
+            ("kafak=1", "kafka-controller"),
+            ("kafka=0", "1 to 65535"),
+            ("kafka=65536", "65536"),
+            ("kafka=x", "\"x\""),
+        ] {
+            let error = text.parse::<PortOverride>().unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn defaults_do_not_collide_and_overrides_win() {
+        let ports = Ports::choose(&[PortOverride(Port::Kafka, 19092)], false).unwrap();
+        assert_eq!(ports.get(Port::Kafka), 19092);
+        assert_eq!(ports.get(Port::Ingress), 8000);
+    }
+
+    #[test]
+    fn the_same_number_twice_is_an_error_that_names_both() {
+        let error = Ports::choose(&[PortOverride(Port::Kafka, 6379)], false)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("kafka") && error.contains("redis") && error.contains("6379"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn free_ports_are_free_and_distinct() {
+        let ports = Ports::choose(&[], true).unwrap();
+        assert!(
+            Port::value_variants()
+                .iter()
+                .all(|port| is_free(ports.get(*port)))
+        );
+    }
+
+    #[test]
+    fn the_holder_of_a_taken_port_is_named() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let number = listener.local_addr().unwrap().port();
+        assert!(!is_free(number));
+        assert!(
+            holder(number)
+                .unwrap()
+                .contains(&format!("pid {}", std::process::id()))
+        );
+    }
+}

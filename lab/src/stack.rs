@@ -1,0 +1,414 @@
+//! The stack as a whole: up in order, down in reverse, and recovered after a crash.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use futures::future::{join_all, try_join_all};
+
+use crate::fetch::Cache;
+use crate::ports::{self, Port, Ports};
+use crate::process::{self, Identity, Launch, Signal};
+use crate::progress::Progress;
+use crate::servers::{Place, Server, write_routes};
+use crate::state::{Record, Settings, State, StateDir};
+
+/// How long a server may take until it is ready.
+const START_LIMIT: Duration = Duration::from_secs(60);
+/// How long a process may take to end by itself: above the services' own drain timeout of 10 s.
+const STOP_GRACE: Duration = Duration::from_secs(15);
+/// How long another `lab` may take to stop its stack.
+const OWNER_GRACE: Duration = Duration::from_secs(60);
+
+/// A stack that lives in a state directory.
+#[derive(Clone, Debug)]
+pub struct Stack {
+    cache: Cache,
+    dir: StateDir,
+    programs: PathBuf,
+    progress: Progress,
+}
+
+/// What [`Stack::claim`] found.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// The stack is this process's to start.
+    Ours,
+    /// It runs already, detached and with all its servers.
+    Running,
+}
+
+/// One server as `status` shows it.
+#[derive(Debug)]
+pub struct Status {
+    /// The server.
+    pub server: Server,
+    /// Its process, where it runs.
+    pub pid: Option<i32>,
+    /// Empty where it is ready; otherwise what is wrong.
+    pub problem: Option<String>,
+}
+
+impl Stack {
+    /// The stack of this state directory, running or not. The project's programs are looked for in `programs`.
+    pub fn open(state_dir: &Path, programs: &Path, progress: Progress) -> Result<Self> {
+        let (cache, dir) = (Cache::open()?, StateDir::open(state_dir)?);
+        Ok(Self {
+            cache,
+            dir,
+            programs: programs.to_owned(),
+            progress,
+        })
+    }
+
+    /// Its state directory.
+    pub fn dir(&self) -> &StateDir {
+        &self.dir
+    }
+
+    /// The programs it runs.
+    pub fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    /// Where it shows what it does.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Makes this process the owner, which alone may start the stack; removes what a crashed owner has left. Errors
+    /// where another `lab` is at work on the same state directory.
+    pub async fn claim(&self) -> Result<Claim> {
+        let own = Identity::own()?;
+        let running = self.dir.update(|state| {
+            if let Some(owner) = state.owner.filter(|owner| owner.is_alive()) {
+                bail!(
+                    "another lab (pid {}) holds this stack; end it, or run `lab down`",
+                    owner.pid
+                );
+            }
+            if state.owner.is_none() && is_complete(state) {
+                return Ok(true);
+            }
+            state.owner = Some(own);
+            Ok(false)
+        })?;
+        if running {
+            return Ok(Claim::Running);
+        }
+        if self.end_processes().await? > 0 {
+            self.progress.note("removed what an earlier run had left");
+        }
+        self.dir.clear()?;
+        self.dir.clear_logs()?;
+        self.dir.update(|state| {
+            state.owner = Some(own);
+            Ok(())
+        })?;
+        Ok(Claim::Ours)
+    }
+
+    /// Starts the servers of a claimed stack, row by row, and returns when all are ready.
+    pub async fn start(&self, settings: &Settings) -> Result<()> {
+        check_ports(settings, &settings.servers)?;
+        self.cache.fetch(&settings.servers, &self.progress).await?;
+        self.dir.update(|state| {
+            state.settings = settings.clone();
+            Ok(())
+        })?;
+        for row in Server::ROWS {
+            let row = row
+                .iter()
+                .copied()
+                .filter(|server| settings.servers.contains(server));
+            try_join_all(row.map(|server| self.launch(server, settings))).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives up ownership: the stack goes on when this process ends.
+    pub fn detach(&self) -> Result<()> {
+        self.dir.update(|state| {
+            state.owner = None;
+            Ok(())
+        })
+    }
+
+    /// Stops everything in reverse order and removes its data; the logs stay.
+    pub async fn stop(&self) -> Result<()> {
+        let owner = self.dir.load()?.and_then(|state| state.owner);
+        if let Some(owner) = owner.filter(|owner| Identity::own().is_ok_and(|own| own != *owner)) {
+            owner.signal(Signal::TERM)?;
+            owner.wait(OWNER_GRACE).await;
+        }
+        self.end_processes().await?;
+        self.dir.clear()
+    }
+
+    /// Starts one server of the running stack again.
+    pub async fn start_server(&self, server: Server) -> Result<()> {
+        let state = self.running()?;
+        if state
+            .process(server.name())
+            .is_some_and(|record| record.identity.is_alive())
+        {
+            bail!("{server} runs already");
+        }
+        check_ports(&state.settings, &[server])?;
+        self.launch(server, &state.settings).await
+    }
+
+    /// Sends `signal` to one server and waits for its end; its data stays. Errors where it had to be killed.
+    pub async fn stop_server(&self, server: Server, signal: Signal) -> Result<()> {
+        let ended = self.identity(server)?.stop(signal, STOP_GRACE).await?;
+        self.dir.update(|state| {
+            state.processes.retain(|record| record.name != server.name());
+            Ok(())
+        })?;
+        if !ended {
+            bail!(
+                "{server} did not end within {} s and was killed",
+                STOP_GRACE.as_secs()
+            );
+        }
+        Ok(())
+    }
+
+    /// The process of a running server.
+    pub fn identity(&self, server: Server) -> Result<Identity> {
+        let state = self.running()?;
+        let record = state
+            .process(server.name())
+            .filter(|record| record.identity.is_alive());
+        record
+            .map(|record| record.identity)
+            .with_context(|| format!("{server} does not run"))
+    }
+
+    /// Changes the split of a running stack; the Ingress takes it over within a second or two.
+    pub fn set_weight(&self, weight: u8) -> Result<()> {
+        self.running()?;
+        let settings = self.dir.update(|state| {
+            state.settings.weight = weight;
+            Ok(state.settings.clone())
+        })?;
+        write_routes(&self.dir, &settings)
+    }
+
+    /// Every server of the stack, asked now.
+    pub async fn status(&self) -> Result<Vec<Status>> {
+        let state = self.running()?;
+        let asked = state
+            .settings
+            .servers
+            .iter()
+            .map(|server| status_of(*server, &state));
+        Ok(join_all(asked).await)
+    }
+
+    /// The settings of the running stack.
+    pub fn settings(&self) -> Result<Settings> {
+        Ok(self.running()?.settings)
+    }
+
+    /// Starts a process, records it, and leaves it running.
+    pub fn spawn(&self, name: &str, launch: &Launch, ports: &[Port]) -> Result<Identity> {
+        let log = self.dir.log(name);
+        // Under the lock: whoever stops the stack sees the process, or is done before it starts.
+        self.dir.update(|state| {
+            let identity = launch.spawn(self.dir.path(), &log)?;
+            let numbers = ports
+                .iter()
+                .map(|port| (*port, state.settings.ports.get(*port)))
+                .collect();
+            state.processes.retain(|record| record.name != name);
+            state.processes.push(Record {
+                name: name.to_owned(),
+                identity,
+                command: launch.command(),
+                env: launch.env.clone(),
+                log: log.clone(),
+                ports: numbers,
+            });
+            Ok(identity)
+        })
+    }
+
+    async fn launch(&self, server: Server, settings: &Settings) -> Result<()> {
+        let step = self.progress.step(server.name());
+        let place = Place {
+            cache: &self.cache,
+            dir: &self.dir,
+            settings,
+            programs: &self.programs,
+        };
+        let launch = server
+            .prepare(&place)
+            .await
+            .with_context(|| format!("preparing {server}"))?;
+        let identity = self.spawn(server.name(), &launch, server.ports())?;
+        self.wait_ready(server, identity, &settings.ports).await?;
+        step.done(&format!("ready on {}", list_ports(server, &settings.ports)));
+        Ok(())
+    }
+
+    async fn wait_ready(&self, server: Server, identity: Identity, ports: &Ports) -> Result<()> {
+        let attempts = async {
+            loop {
+                let attempt = async {
+                    server.initialise(ports).await?;
+                    server.ready(ports).await
+                };
+                match tokio::time::timeout(START_LIMIT, attempt).await {
+                    Ok(Ok(())) => return,
+                    Ok(Err(_)) | Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+                }
+            }
+        };
+        let ended = tokio::select! {
+            () = attempts => return Ok(()),
+            ended = identity.wait(START_LIMIT) => ended,
+        };
+        let reason = if ended {
+            "ended during its start".to_owned()
+        } else {
+            let problem = server
+                .ready(ports)
+                .await
+                .err()
+                .unwrap_or_else(|| anyhow!("ready too late"));
+            format!("is not ready after {} s: {problem:#}", START_LIMIT.as_secs())
+        };
+        let log = self.dir.log(server.name());
+        bail!(
+            "{server} {reason}\nlast lines of {}:\n{}",
+            log.display(),
+            tail(&log)
+        );
+    }
+
+    /// Ends every process of the stack, recorded or not, in reverse order; returns how many ran.
+    async fn end_processes(&self) -> Result<usize> {
+        let state = self.dir.load()?.unwrap_or_default();
+        let mut ended = 0;
+        let is_server = |record: &Record| Server::all().iter().any(|server| server.name() == record.name);
+        let drivers: Vec<&Record> = state
+            .processes
+            .iter()
+            .filter(|record| !is_server(record))
+            .collect();
+        ended += self.end_together(&drivers).await?;
+        for row in Server::ROWS.iter().rev() {
+            let records: Vec<&Record> = row
+                .iter()
+                .filter_map(|server| state.process(server.name()))
+                .collect();
+            ended += self.end_together(&records).await?;
+        }
+        // A lab that was killed between start and record.
+        for stray in process::marked(self.dir.path()) {
+            stray.stop(Signal::TERM, STOP_GRACE).await?;
+            ended += 1;
+        }
+        Ok(ended)
+    }
+
+    async fn end_together(&self, records: &[&Record]) -> Result<usize> {
+        let alive = records.iter().filter(|record| record.identity.is_alive());
+        let ended = try_join_all(alive.map(|record| async {
+            let step = self.progress.step(&record.name);
+            let by_itself = record.identity.stop(Signal::TERM, STOP_GRACE).await?;
+            step.done(if by_itself {
+                "stopped"
+            } else {
+                "did not end, killed"
+            });
+            anyhow::Ok(())
+        }))
+        .await?;
+        Ok(ended.len())
+    }
+
+    fn running(&self) -> Result<State> {
+        self.dir.load()?.with_context(|| {
+            format!(
+                "no stack runs in {}; start one with `lab up`",
+                self.dir.path().display()
+            )
+        })
+    }
+}
+
+fn is_complete(state: &State) -> bool {
+    let runs = |server: &Server| {
+        state
+            .process(server.name())
+            .is_some_and(|record| record.identity.is_alive())
+    };
+    !state.settings.servers.is_empty() && state.settings.servers.iter().all(runs)
+}
+
+async fn status_of(server: Server, state: &State) -> Status {
+    let record = state.process(server.name());
+    let Some(record) = record.filter(|record| record.identity.is_alive()) else {
+        let problem = if record.is_some() { "ended" } else { "stopped" };
+        return Status {
+            server,
+            pid: None,
+            problem: Some(problem.to_owned()),
+        };
+    };
+    let problem = server
+        .ready(&state.settings.ports)
+        .await
+        .err()
+        .map(|error| format!("{error:#}"));
+    Status {
+        server,
+        pid: Some(record.identity.pid),
+        problem,
+    }
+}
+
+/// All taken ports in one error.
+fn check_ports(settings: &Settings, servers: &[Server]) -> Result<()> {
+    let taken: Vec<String> = servers
+        .iter()
+        .flat_map(|server| server.ports().iter().map(move |port| (*server, *port)))
+        .filter(|(_, port)| !ports::is_free(settings.ports.get(*port)))
+        .map(|(server, port)| describe_taken(server, port, settings.ports.get(port)))
+        .collect();
+    if taken.is_empty() {
+        Ok(())
+    } else {
+        bail!("{}", taken.join("\n"))
+    }
+}
+
+fn describe_taken(server: Server, port: Port, number: u16) -> String {
+    let holder = ports::holder(number).unwrap_or_else(|| "another process".to_owned());
+    let suggestion = number.checked_add(10_000).unwrap_or(number - 10_000);
+    format!(
+        "port {number}, wanted by {server}, is taken by {holder}: stop that, or choose another with --port {port}={suggestion}"
+    )
+}
+
+/// The ports of a server as text, the client's first.
+pub fn list_ports(server: Server, ports: &Ports) -> String {
+    let numbers: Vec<String> = server
+        .ports()
+        .iter()
+        .map(|port| ports.get(*port).to_string())
+        .collect();
+    numbers.join(", ")
+}
+
+fn tail(log: &Path) -> String {
+    const LINES: usize = 15;
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines
+        .get(lines.len().saturating_sub(LINES)..)
+        .unwrap_or_default()
+        .join("\n")
+}
