@@ -1,1 +1,13 @@
-//! The HTTP edge of rest and bridge: routes, negotiation, problem documents, OpenAPI.
+//! The HTTP edge that `rest` and `bridge` share: routes, content types, problem documents, OpenAPI. It is the same
+//! code on both, so that the split path compares what lies behind it.
+
+mod batch;
+mod body;
+mod media;
+mod openapi;
+mod problem;
+mod router;
+mod single;
+
+pub use openapi::openapi_json;
+pub use router::router;

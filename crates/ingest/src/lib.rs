@@ -4,17 +4,21 @@
 
 mod admission;
 mod args;
+mod availability;
 mod call;
 mod ingest;
+mod messages;
 mod metrics;
 mod refusal;
 mod sink;
 
 pub use admission::Admission;
 pub use args::IngestArgs;
+pub use availability::Availability;
 pub use call::Call;
 pub use ingest::Ingest;
-pub use metrics::{CallMetrics, Outcome, Stage};
+pub use messages::{batch_response, vote_result};
+pub use metrics::{CallMetrics, Outcome, Stage, register_config_info};
 pub use refusal::{Facts, Refusal};
 pub use sink::{NullSink, Position, Receipt, Record, Sink, SinkError};
 

@@ -160,3 +160,23 @@ impl CallMetrics {
         }
     }
 }
+
+/// `ingest_config_info`: which version and configuration a route runs, as labels of a constant 1.
+pub fn register_config_info(
+    registry: &Registry,
+    route: Route,
+    version: &str,
+    config_hash: &str,
+) -> prometheus::Result<()> {
+    let info = IntGaugeVec::new(
+        Opts::new(
+            "ingest_config_info",
+            "Always 1; the labels tell which version and configuration the route runs",
+        ),
+        &["route", "version", "config_hash"],
+    )?;
+    registry.register(Box::new(info.clone()))?;
+    info.with_label_values(&[route.as_str(), version, config_hash])
+        .set(1);
+    Ok(())
+}

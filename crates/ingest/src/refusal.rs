@@ -20,6 +20,8 @@ pub enum Refusal {
     BatchTooLarge,
     /// A vote that breaks the rules.
     Invalid(Vec<FieldError>),
+    /// The request was not complete before the deadline.
+    SlowRequest,
     /// More votes in flight than the process admits.
     Overloaded,
     /// Kafka cannot be reached.
@@ -68,6 +70,13 @@ impl Refusal {
                 INVALID_ARGUMENT,
                 Outcome::Invalid,
                 "The request is too large",
+                None,
+            ),
+            Self::SlowRequest => facts(
+                408,
+                DEADLINE_EXCEEDED,
+                Outcome::Deadline,
+                "The request was not complete in time",
                 None,
             ),
             Self::UnsupportedMediaType => facts(
@@ -130,6 +139,7 @@ impl Refusal {
                     .collect();
                 sentences.join("; ").into()
             }
+            Self::SlowRequest => "the body did not arrive before the deadline".into(),
             Self::Overloaded => "the in-flight limit is reached; slow down and try again".into(),
             Self::Deadline => {
                 "the vote may still arrive; repeat it under the same vote_id and it is counted once".into()
@@ -175,26 +185,6 @@ impl From<SinkError> for Refusal {
             SinkError::Unavailable(reason) => Self::Unavailable(reason),
             SinkError::Deadline => Self::Deadline,
             SinkError::Internal(reason) => Self::Internal(reason),
-        }
-    }
-}
-
-impl From<&Refusal> for proto::votes::Problem {
-    fn from(refusal: &Refusal) -> Self {
-        let facts = refusal.facts();
-        let errors = refusal
-            .field_errors()
-            .iter()
-            .map(|error| proto::votes::FieldError {
-                field: error.field.to_owned(),
-                message: error.message.to_owned(),
-            });
-        Self {
-            status: u32::from(facts.status),
-            code: facts.grpc_code,
-            title: facts.title.to_owned(),
-            detail: refusal.detail().into_owned(),
-            errors: errors.collect(),
         }
     }
 }

@@ -86,14 +86,3 @@ impl Sink for NullSink {
         Ok(())
     }
 }
-
-impl From<Receipt> for proto::votes::Receipt {
-    fn from(receipt: Receipt) -> Self {
-        Self {
-            vote_id: receipt.vote_id.to_string(),
-            route: receipt.route.as_str().to_owned(),
-            partition: receipt.position.partition,
-            offset: receipt.position.offset,
-        }
-    }
-}

@@ -1,10 +1,11 @@
 //! Whether the topic can be written to: asked of the broker once a second, by a thread of its own, because the client
 //! library's metadata call blocks.
 
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use ingest::Availability;
 use rdkafka::producer::{FutureProducer, Producer};
 
 use crate::KafkaError;
@@ -13,33 +14,18 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(1);
 const FAILURES_UNTIL_DOWN: u32 = 2;
 
-/// The topic's state as last seen. Reading it costs an atomic load.
+/// The topic as last seen.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
-    up: AtomicBool,
+    /// Whether it can be written to.
+    pub(crate) availability: Availability,
     partitions: AtomicI32,
-    reason: Mutex<String>,
 }
 
 impl Health {
-    pub(crate) fn state(&self) -> Result<(), String> {
-        if self.up.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        Err(self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone())
-    }
-
     /// The topic's partitions; 0 until first seen.
     pub(crate) fn partitions(&self) -> i32 {
         self.partitions.load(Ordering::Relaxed)
-    }
-
-    fn set(&self, state: &Result<i32, String>) {
-        match state {
-            Ok(partitions) => self.partitions.store(*partitions, Ordering::Relaxed),
-            Err(reason) => reason.clone_into(&mut self.reason.lock().unwrap_or_else(PoisonError::into_inner)),
-        }
-        self.up.store(state.is_ok(), Ordering::Release);
     }
 }
 
@@ -71,8 +57,12 @@ fn probe_while_alive(
         failures_in_a_row = if state.is_ok() { 0 } else { failures_in_a_row + 1 };
         // One slow answer on a busy broker is no outage; a topic never seen yet is not up either.
         if state.is_ok() || failures_in_a_row >= FAILURES_UNTIL_DOWN {
-            health.set(&state);
-            report(state.map(|_| ()));
+            if let Ok(partitions) = state {
+                health.partitions.store(partitions, Ordering::Relaxed);
+            }
+            let state = state.map(|_| ());
+            health.availability.set(&state);
+            report(state);
         }
         drop(health);
         std::thread::sleep(INTERVAL);

@@ -84,7 +84,7 @@ impl Sink for KafkaSink {
     }
 
     fn available(&self) -> Result<(), SinkError> {
-        self.health.state().map_err(SinkError::Unavailable)
+        self.health.availability.state()
     }
 }
 

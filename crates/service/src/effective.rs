@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
+use crate::{ALLOCATOR_NAME, CommonArgs, listener};
+
 /// Settings in force, by name. Never put a secret in: redact URLs first.
 #[derive(Clone, Debug, Default)]
 pub struct Effective {
@@ -12,6 +14,14 @@ pub struct Effective {
 }
 
 impl Effective {
+    /// What every process has: runtime, allocator, listener.
+    pub fn of_process(args: &CommonArgs) -> Self {
+        Self::default()
+            .with("worker_threads", args.worker_threads)
+            .with("allocator", ALLOCATOR_NAME)
+            .with_all("", listener::settings())
+    }
+
     /// Adds a setting.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl std::fmt::Display) -> Self {

@@ -20,4 +20,4 @@ pub use readiness::{Check, Readiness};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The allocator's name, for the effective configuration.
-pub const ALLOCATOR_NAME: &str = "mimalloc";
+pub(crate) const ALLOCATOR_NAME: &str = "mimalloc";

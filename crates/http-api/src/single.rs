@@ -1,0 +1,132 @@
+//! One vote, one receipt.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use ingest::{Call, Ingest, MAX_VOTE_BYTES, Receipt, Refusal, Sink, Stage};
+use prost::Message;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use vote::{Draft, Field, FieldError};
+
+use crate::body;
+use crate::media::{JSON, Media, PROTOBUF};
+use crate::problem::ProblemJson;
+
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// Where in Kafka a vote lies.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Receipt)]
+pub(crate) struct ReceiptJson {
+    /// The vote's identity.
+    vote_id: Uuid,
+    /// The route that took it: `rest` or `bridge`.
+    #[schema(example = "rest")]
+    route: &'static str,
+    /// The partition of the topic.
+    partition: i32,
+    /// The offset within the partition.
+    offset: i64,
+}
+
+impl From<Receipt> for ReceiptJson {
+    fn from(receipt: Receipt) -> Self {
+        Self {
+            vote_id: receipt.vote_id,
+            route: receipt.route.as_str(),
+            partition: receipt.position.partition,
+            offset: receipt.position.offset,
+        }
+    }
+}
+
+pub(crate) async fn cast<S: Sink>(State(ingest): State<Arc<Ingest<S>>>, request: Request) -> Response {
+    let call = ingest.begin();
+    let media = Media::of(request.headers());
+    let result = receive(&ingest, &call, media.clone(), request).await;
+    let response = call.stage(Stage::Reply, || match &result {
+        Ok(receipt) => answer(*receipt, media),
+        Err(refusal) => ProblemJson::from(refusal).into_response(),
+    });
+    call.finish(&result);
+    response
+}
+
+async fn receive<S: Sink>(
+    ingest: &Ingest<S>,
+    call: &Call,
+    media: Result<Media, Refusal>,
+    request: Request,
+) -> Result<Receipt, Refusal> {
+    let media = media?;
+    let (head, body) = request.into_parts();
+    let bytes = body::read(
+        &head.headers,
+        body,
+        MAX_VOTE_BYTES,
+        call.deadline(),
+        Refusal::VoteTooLarge,
+    )
+    .await?;
+    let draft = call.stage(Stage::Decode, || decode(&bytes, media, &head.headers))?;
+    ingest.accept(call, draft).await
+}
+
+fn decode(bytes: &Bytes, media: Media, headers: &HeaderMap) -> Result<Draft, Refusal> {
+    let draft = match media {
+        Media::Json => Draft::from_json(bytes)?,
+        Media::Protobuf => Draft::from_protobuf(bytes)?,
+        Media::Ndjson => return Err(Refusal::UnsupportedMediaType),
+    };
+    with_idempotency_key(draft, headers)
+}
+
+/// `Idempotency-Key` is another way to give `vote_id`; given both ways, it must be one id.
+fn with_idempotency_key(mut draft: Draft, headers: &HeaderMap) -> Result<Draft, Refusal> {
+    let Some(header) = headers.get(IDEMPOTENCY_KEY) else {
+        return Ok(draft);
+    };
+    let refuse = |message| {
+        Refusal::Invalid(vec![FieldError {
+            field: "vote_id",
+            message,
+        }])
+    };
+    let key = header
+        .to_str()
+        .ok()
+        .and_then(|text| Uuid::try_parse(text.trim()).ok());
+    let key = key.ok_or_else(|| refuse("must be a UUID (Idempotency-Key)"))?;
+    match &draft.vote_id {
+        Field::Text(text) if !text.is_empty() && Uuid::try_parse(text.trim()).ok() != Some(key) => {
+            Err(refuse("differs from the Idempotency-Key"))
+        }
+        Field::WrongType(reason) => Err(refuse(reason)),
+        Field::Text(_) => {
+            draft.vote_id = Field::Text(key.to_string());
+            Ok(draft)
+        }
+    }
+}
+
+fn answer(receipt: Receipt, media: Result<Media, Refusal>) -> Response {
+    let (content_type, bytes) = if media == Ok(Media::Protobuf) {
+        (PROTOBUF, proto::votes::Receipt::from(receipt).encode_to_vec())
+    } else {
+        (
+            JSON,
+            serde_json::to_vec(&ReceiptJson::from(receipt)).unwrap_or_default(),
+        )
+    };
+    (
+        StatusCode::ACCEPTED,
+        [(header::CONTENT_TYPE, content_type)],
+        bytes,
+    )
+        .into_response()
+}
