@@ -17,4 +17,7 @@ pub enum KafkaError {
     /// A thread could not be started.
     #[error("cannot start the thread {0}")]
     Thread(&'static str),
+    /// The consuming thread is gone.
+    #[error("the consumer has left the group")]
+    Ended,
 }

@@ -3,11 +3,13 @@
 
 pub mod admin;
 mod args;
+pub mod dead_letter;
 mod error;
 mod health;
 mod scan;
 mod settings;
 mod sink;
+pub mod source;
 
 pub use args::{KafkaArgs, SinkKind};
 pub use error::KafkaError;

@@ -1,0 +1,88 @@
+//! Options of `consumer run`.
+
+use std::time::Duration;
+
+use service::Effective;
+
+use crate::pipeline::BatchLimits;
+use crate::redact::redact;
+
+/// Options of `consumer run`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RunArgs {
+    /// Kafka brokers, as host:port, comma-separated
+    #[arg(long, env = "KAFKA_BROKERS", default_value = "127.0.0.1:9092")]
+    pub kafka_brokers: String,
+
+    /// Topic of the votes
+    #[arg(long, env = "KAFKA_TOPIC", default_value = "votes")]
+    pub topic: String,
+
+    /// Topic for records that cannot be read; made if it is missing
+    #[arg(long, env = "DEAD_LETTER_TOPIC", default_value = "votes.dlq")]
+    pub dead_letter_topic: String,
+
+    /// Consumer group; all replicas must name the same one, or each counts all votes
+    #[arg(long, env = "CONSUMER_GROUP", default_value = "votes-consumer")]
+    pub group: String,
+
+    /// Redis, which holds the tallies
+    #[arg(long, env = "REDIS_URL", default_value = "redis://127.0.0.1:6379")]
+    pub redis_url: String,
+
+    /// MongoDB, which holds the log; a replica set, for writes that survive a server
+    #[arg(
+        long,
+        env = "MONGODB_URI",
+        default_value = "mongodb://127.0.0.1:27017/?replicaSet=rs0"
+    )]
+    pub mongodb_uri: String,
+
+    /// How long an id that a client supplied is remembered: repeated within this time it is counted once, in s
+    #[arg(long, env = "DEDUP_WINDOW_S", default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(1..))]
+    pub dedup_window_s: u64,
+
+    /// Most records of a batch: larger ones cost less a vote, but block Redis for longer (1000 take about 1 ms)
+    #[arg(long, env = "BATCH_MAX_RECORDS", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    pub batch_max_records: u32,
+
+    /// Longest wait of a record for others of its batch, in ms: it adds to the time until a vote is counted, and saves
+    /// most of the cost of counting it
+    #[arg(long, env = "BATCH_LINGER_MS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub batch_linger_ms: u64,
+
+    /// Most records in memory at a time; with the stores down, reading pauses here
+    #[arg(long, env = "MAX_OUTSTANDING", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_outstanding: u32,
+}
+
+impl RunArgs {
+    /// How records become batches.
+    pub fn batch_limits(&self) -> BatchLimits {
+        BatchLimits {
+            max_records: self.batch_max_records as usize,
+            linger: Duration::from_millis(self.batch_linger_ms),
+        }
+    }
+
+    /// How long a client's id is remembered.
+    pub fn dedup_window(&self) -> Duration {
+        Duration::from_secs(self.dedup_window_s)
+    }
+
+    /// The configuration in force, without passwords.
+    pub fn effective(&self) -> Effective {
+        Effective::default()
+            .with("kafka_brokers", &self.kafka_brokers)
+            .with("topic", &self.topic)
+            .with("dead_letter_topic", &self.dead_letter_topic)
+            .with("group", &self.group)
+            .with("redis_url", redact(&self.redis_url))
+            .with("mongodb_uri", redact(&self.mongodb_uri))
+            .with("dedup_window_s", self.dedup_window_s)
+            .with("batch_max_records", self.batch_max_records)
+            .with("batch_linger_ms", self.batch_linger_ms)
+            .with("max_outstanding", self.max_outstanding)
+            .with_all("kafka.", kafka::source::settings(&self.group))
+    }
+}

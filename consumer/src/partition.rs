@@ -1,0 +1,207 @@
+//! One assigned partition: what waits, what is in flight, and how far it has come. Pure state, no I/O.
+
+use std::collections::VecDeque;
+
+use kafka::source::{Delivery, Watermarks};
+use prometheus::IntGauge;
+use tokio_util::sync::CancellationToken;
+
+use crate::batch::Batch;
+
+/// Where an assigned partition starts.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// The partition.
+    pub partition: i32,
+    /// The fence as Redis holds it.
+    pub fence: Option<i64>,
+    /// The log as Kafka holds it.
+    pub watermarks: Watermarks,
+    /// The first offset to read.
+    pub offset: i64,
+}
+
+/// A partition from its assignment to its revocation.
+#[derive(Debug)]
+pub struct Partition {
+    id: i32,
+    /// Tells this assignment from an earlier one of the same partition, of which a batch may still be in flight.
+    generation: u64,
+    /// The fence as Redis is believed to hold it.
+    fence: Option<i64>,
+    /// Everything before this offset is applied.
+    applied: i64,
+    /// Whether `applied` has moved since it was last committed.
+    is_dirty: bool,
+    watermarks: Watermarks,
+    pending: VecDeque<Delivery>,
+    in_flight: bool,
+    /// The offset that the source was asked to go to; records before its answer are stale.
+    sought: Option<i64>,
+    stop: CancellationToken,
+    lag: IntGauge,
+}
+
+impl Partition {
+    /// A partition that was just assigned, from where it starts.
+    pub fn new(start: Start, generation: u64, lag: IntGauge) -> Self {
+        let Start {
+            partition: id,
+            fence,
+            watermarks,
+            offset,
+        } = start;
+        let partition = Self {
+            id,
+            generation,
+            fence,
+            applied: offset,
+            is_dirty: false,
+            watermarks,
+            pending: VecDeque::new(),
+            in_flight: false,
+            sought: None,
+            stop: CancellationToken::new(),
+            lag,
+        };
+        partition.show_lag();
+        partition
+    }
+
+    /// Everything before this offset is applied; on assignment, the offset to start at.
+    pub fn applied(&self) -> i64 {
+        self.applied
+    }
+
+    /// Which assignment this is.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Cancelled when the batch in flight should not be tried again.
+    pub fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// Whether a batch is in flight.
+    pub fn is_in_flight(&self) -> bool {
+        self.in_flight
+    }
+
+    /// Records that wait.
+    pub fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// The believed fence, if nothing is going on that is about to change it.
+    pub fn idle_fence(&self) -> Option<Option<i64>> {
+        (!self.in_flight && self.sought.is_none()).then_some(self.fence)
+    }
+
+    /// Takes a record, unless it was read before the source went elsewhere.
+    pub fn push(&mut self, delivery: Delivery) {
+        if self.sought.is_none() {
+            self.pending.push_back(delivery);
+        }
+    }
+
+    /// The next batch of at most `max_records`, if there are records and none is in flight.
+    pub fn next_batch(&mut self, max_records: usize) -> Option<Batch> {
+        if self.in_flight {
+            return None;
+        }
+        let count = self.pending.len().min(max_records);
+        let records: Vec<_> = self.pending.drain(..count).collect();
+        let next = records.last()?.record.offset + 1;
+        self.in_flight = true;
+        Some(Batch {
+            partition: self.id,
+            fence: self.fence,
+            next,
+            records,
+        })
+    }
+
+    /// The batch in flight is applied, and perhaps more, by another consumer: what waits below `fence` is done too.
+    pub fn advance(&mut self, fence: i64) {
+        self.in_flight = false;
+        self.fence = Some(fence);
+        self.applied = fence;
+        self.is_dirty = true;
+        while self
+            .pending
+            .front()
+            .is_some_and(|delivery| delivery.record.offset < fence)
+        {
+            self.pending.pop_front();
+        }
+        self.show_lag();
+    }
+
+    /// Redis holds another fence than believed: everything read is stale. The offset to seek to.
+    pub fn rewind(&mut self, fence: Option<i64>) -> i64 {
+        self.in_flight = false;
+        self.fence = fence;
+        self.applied = fence.unwrap_or_default().max(self.watermarks.low);
+        self.is_dirty = true;
+        self.pending.clear();
+        self.sought = Some(self.applied);
+        self.show_lag();
+        self.applied
+    }
+
+    /// The source has gone to `offset`.
+    pub fn sought(&mut self, offset: i64) {
+        if self.sought == Some(offset) {
+            self.sought = None;
+        }
+    }
+
+    /// No further batch: what waits is read again by whoever has the partition next.
+    pub fn forget_pending(&mut self) {
+        self.pending.clear();
+    }
+
+    /// The batch in flight was given up.
+    pub fn interrupted(&mut self) {
+        self.in_flight = false;
+    }
+
+    /// The log has grown.
+    pub fn set_watermarks(&mut self, watermarks: Watermarks) {
+        self.watermarks = watermarks;
+        self.show_lag();
+    }
+
+    /// What is to be committed, if it has changed.
+    pub fn take_uncommitted(&mut self) -> Option<(i32, i64)> {
+        std::mem::take(&mut self.is_dirty).then_some((self.id, self.applied))
+    }
+
+    fn show_lag(&self) {
+        self.lag.set((self.watermarks.high - self.applied).max(0));
+    }
+}
+
+/// Where to go on: at the fence, or at the first record that is left. An error where the log is not the one that was
+/// counted: skipping and counting again would both be wrong.
+pub fn start_offset(partition: i32, fence: Option<i64>, watermarks: Watermarks) -> Result<i64, String> {
+    let Watermarks { low, high } = watermarks;
+    match fence {
+        Some(fence) if fence > high => Err(format!(
+            "partition {partition} ends at {high}, before the offset {fence} that Redis has counted up to: \
+             was the topic made anew, or did Kafka lose records?"
+        )),
+        Some(fence) if fence < low => {
+            tracing::error!(
+                partition,
+                fence,
+                low,
+                "retention deleted records that were not counted"
+            );
+            Ok(low)
+        }
+        Some(fence) => Ok(fence),
+        None => Ok(low),
+    }
+}

@@ -1,0 +1,51 @@
+-- Counts one batch of one partition, or nothing at all.
+--
+-- KEYS  1 offsets, 2 total, 3 band, 4 album, 5 route; then one seen key for each vote whose id its client chose
+-- ARGV  partition, the fence as its consumer believes it ('' for none), the fence after this batch,
+--       seconds that an id is remembered, number of votes with ids of our own;
+--       for band, album and route: number of pairs, then pairs of field and increment;
+--       for each seen key: band, album, route
+-- Answer  {1, index of each vote that was seen before (from 0)}, or {0, the fence as it is (nil for none)}
+--
+-- A fence that is not the believed one means that this batch was counted already (by an attempt whose answer got lost,
+-- or by another consumer), or that Redis lost its latest writes: the caller finds out by the fence, nothing changes.
+
+local OFFSETS, TOTAL, ROUTE, FIRST_SEEN = KEYS[1], KEYS[2], 5, 6
+
+local cursor = 0
+local function argument()
+  cursor = cursor + 1
+  return ARGV[cursor]
+end
+
+local partition, believed, after, remember_s = argument(), argument(), argument(), argument()
+
+local fence = redis.call('HGET', OFFSETS, partition)
+if (fence or '') ~= believed then
+  return { 0, fence }
+end
+
+local counted = tonumber(argument())
+for hash = 3, ROUTE do
+  for _ = 1, tonumber(argument()) do
+    local field, increment = argument(), argument()
+    redis.call('HINCRBY', KEYS[hash], field, increment)
+  end
+end
+
+local answer = { 1 }
+for key = FIRST_SEEN, #KEYS do
+  local fields = { argument(), argument(), argument() }
+  if redis.call('SET', KEYS[key], 1, 'NX', 'EX', remember_s) then
+    counted = counted + 1
+    for index, field in ipairs(fields) do
+      redis.call('HINCRBY', KEYS[index + 2], field, 1)
+    end
+  else
+    answer[#answer + 1] = key - FIRST_SEEN
+  end
+end
+
+redis.call('INCRBY', TOTAL, counted)
+redis.call('HSET', OFFSETS, partition, after)
+return answer
