@@ -7,18 +7,20 @@ from urllib.parse import urlsplit
 from locust.argument_parser import LocustArgumentParser
 
 from dualpath_locust import clients
-from dualpath_locust.sequence import Mix, parse_mix
+from dualpath_locust.sequence import parse_mix
 
 SHIPPED_VOTES = Path(__file__).parents[1] / "votes" / "bandas_guatemala.json"
 STOP_TIMEOUT_S = clients.TIMEOUT_S + 5
 
 
 def add_options(parser: LocustArgumentParser) -> None:
-    """Adds the options, and lets a run end only after the votes in flight have their answers."""
+    """Adds the options, and lets a run end only after the votes in flight have their answers.
+
+    Their values are text and numbers only, because a locust master sends them to its workers as a message.
+    """
     parser.add_argument(
         "--votes-file",
-        type=Path,
-        default=SHIPPED_VOTES,
+        default=str(SHIPPED_VOTES),
         env_var="LOCUST_VOTES_FILE",
         include_in_web_ui=False,
         help="Votes to send in a cycle: a JSON array, JSON lines or CSV. Default: %(default)s",
@@ -57,7 +59,6 @@ def add_options(parser: LocustArgumentParser) -> None:
     )
     parser.add_argument(
         "--ledger",
-        type=Path,
         metavar="PATH",
         env_var="LOCUST_LEDGER",
         include_in_web_ui=False,
@@ -80,11 +81,12 @@ def grpc_target(host: str) -> str:
     return f"{name}:{url.port or 80}"
 
 
-def _mix(text: str) -> Mix:
+def _mix(text: str) -> str:
     try:
-        return parse_mix(text)
+        parse_mix(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def _milliseconds(text: str) -> int:

@@ -1,9 +1,12 @@
 """The life of a run: what is loaded before it, and what its exit code says after it."""
 
 import logging
+import signal
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import gevent
 from grpc.experimental import gevent as grpc_gevent
 from locust import events
 from locust.argument_parser import LocustArgumentParser
@@ -12,7 +15,7 @@ from locust.runners import MasterRunner, Runner, WorkerRunner
 
 from dualpath_locust.ledger import Ledger
 from dualpath_locust.options import add_options
-from dualpath_locust.sequence import Mix, VoteSequence
+from dualpath_locust.sequence import Mix, VoteSequence, parse_mix
 from dualpath_locust.users import MixedUser
 from dualpath_locust.votes import Vote, VoteFileError, read_votes
 
@@ -51,15 +54,23 @@ def _prepare(environment: Environment, runner: Runner, **_: object) -> None:
     options = environment.parsed_options
     if not options.user_classes:
         environment.user_classes = [MixedUser]
+    ledger_path = Path(options.ledger) if options.ledger else None
     try:
         environment.vote_run = VoteRun(
-            votes=read_votes(options.votes_file),
-            mix=options.mix,
-            ledger=Ledger(options.ledger, truncate=not isinstance(runner, WorkerRunner)),
+            votes=read_votes(Path(options.votes_file)),
+            mix=parse_mix(options.mix),
+            ledger=Ledger(ledger_path, truncate=not isinstance(runner, WorkerRunner)),
         )
     except (VoteFileError, OSError) as error:
         logger.error(error)  # noqa: TRY400 - the message says it all, a traceback would hide it
         sys.exit(2)
+    _interrupt_only_main()
+
+
+def _interrupt_only_main() -> None:
+    # Python raises KeyboardInterrupt in the greenlet that happens to run: mostly a user, whose vote it would cut off.
+    main = gevent.getcurrent()
+    gevent.signal_handler(signal.SIGINT, gevent.kill, main, KeyboardInterrupt)
 
 
 def _start(environment: Environment, **_: object) -> None:

@@ -116,6 +116,14 @@ def test_a_class_named_on_the_command_line_runs_alone(
     assert run.acknowledged() == service.receipts()
 
 
+def test_worker_processes_share_one_ledger(service: Service, tmp_path: Path) -> None:
+    (tmp_path / "ledger.jsonl").write_text("left over\n")
+    run = Run(service, tmp_path, "--run-time", "3s", "--processes", "2")
+    assert run.finish() == 0, run.output
+    assert len(run.ledger()) > 8
+    assert run.acknowledged() == service.receipts()
+
+
 @pytest.mark.parametrize("stop_signal", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_loses_no_vote(service: Service, tmp_path: Path, stop_signal: signal.Signals) -> None:
     run = Run(service, tmp_path)
