@@ -1,2 +1,58 @@
 //! The gRPC route, and the bridge that speaks gRPC for HTTP clients.
-fn main() {}
+
+mod bridge;
+mod frame;
+mod hop;
+mod methods;
+mod serve;
+mod status;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use service::{CommonArgs, Identity};
+
+use crate::bridge::BridgeArgs;
+use crate::serve::ServeArgs;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Takes votes by gRPC and answers each when it is durable in Kafka.
+#[derive(Clone, Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Command {
+    /// The gRPC route: votes.v1.VoteService and the course's confproto.getInfo, with health and reflection
+    ///
+    /// Try it:  grpcurl -plaintext -d '{"name":"Alux Nahual","album":"Centroamérica","year":"1984","rank":"9.5"}'
+    ///                  127.0.0.1:50051 votes.v1.VoteService/CastVote
+    #[command(verbatim_doc_comment)]
+    Serve(ServeArgs),
+    /// The bridge: the HTTP API of ingest-rest, with a gRPC call to ingest-grpc behind it
+    Bridge(BridgeArgs),
+}
+
+fn main() -> ExitCode {
+    let Cli { command, common } = Cli::parse();
+    let identity = |name, admin_port| Identity {
+        name,
+        version: VERSION,
+        default_admin: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), admin_port),
+    };
+    match command {
+        Command::Serve(args) => service::run(identity("ingest-grpc", 9102), &common, |process| {
+            serve::start(args, common.clone(), process)
+        }),
+        Command::Bridge(args) => service::run(identity("bridge", 9103), &common, |process| {
+            bridge::start(args, common.clone(), process)
+        }),
+    }
+}

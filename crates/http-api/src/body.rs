@@ -32,7 +32,5 @@ pub(crate) async fn read(
 }
 
 fn is_length_limit(error: &axum::Error) -> bool {
-    error
-        .source()
-        .is_some_and(|source| source.is::<LengthLimitError>())
+    error.source().is_some_and(<dyn Error>::is::<LengthLimitError>)
 }

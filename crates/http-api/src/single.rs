@@ -48,9 +48,10 @@ impl From<Receipt> for ReceiptJson {
 pub(crate) async fn cast<S: Sink>(State(ingest): State<Arc<Ingest<S>>>, request: Request) -> Response {
     let call = ingest.begin();
     let media = Media::of(request.headers());
-    let result = receive(&ingest, &call, media.clone(), request).await;
+    let as_protobuf = media == Ok(Media::Protobuf);
+    let result = receive(&ingest, &call, media, request).await;
     let response = call.stage(Stage::Reply, || match &result {
-        Ok(receipt) => answer(*receipt, media),
+        Ok(receipt) => answer(*receipt, as_protobuf),
         Err(refusal) => ProblemJson::from(refusal).into_response(),
     });
     call.finish(&result);
@@ -114,8 +115,8 @@ fn with_idempotency_key(mut draft: Draft, headers: &HeaderMap) -> Result<Draft, 
     }
 }
 
-fn answer(receipt: Receipt, media: Result<Media, Refusal>) -> Response {
-    let (content_type, bytes) = if media == Ok(Media::Protobuf) {
+fn answer(receipt: Receipt, as_protobuf: bool) -> Response {
+    let (content_type, bytes) = if as_protobuf {
         (PROTOBUF, proto::votes::Receipt::from(receipt).encode_to_vec())
     } else {
         (

@@ -1,0 +1,46 @@
+//! `ingest-grpc bridge`: the HTTP API in front of a gRPC call, as the course builds it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use ingest::{Admission, CallMetrics, Ingest, IngestArgs, register_config_info};
+use service::{CommonArgs, Effective, Process, listener, metrics};
+use tonic::transport::Uri;
+use vote::Route;
+
+use crate::VERSION;
+use crate::hop::HopSink;
+
+/// Options of `ingest-grpc bridge`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct BridgeArgs {
+    /// Address to take votes on
+    #[arg(long, env = "LISTEN_ADDR", default_value = "127.0.0.1:8081")]
+    listen: SocketAddr,
+    /// The ingest-grpc that publishes the votes
+    #[arg(long, env = "UPSTREAM", default_value = "http://127.0.0.1:50051")]
+    upstream: Uri,
+    #[command(flatten)]
+    ingest: IngestArgs,
+}
+
+/// Runs until the process is told to stop.
+pub(crate) async fn start(args: BridgeArgs, common: CommonArgs, process: Process) -> anyhow::Result<()> {
+    let effective = Effective::of_process(&common).with_all("", args.ingest.settings());
+    effective.log();
+    register_config_info(&process.registry, Route::Bridge, VERSION, &effective.hash())?;
+
+    let sink = Arc::new(HopSink::new(args.upstream.clone()));
+    tokio::spawn(Arc::clone(&sink).watch(process.readiness.register("upstream")));
+    let ingest = Ingest::new(
+        Route::Bridge,
+        sink,
+        Arc::new(Admission::new(args.ingest.max_in_flight)),
+        CallMetrics::for_route(&process.registry, &metrics::BUCKETS, Route::Bridge)?,
+        args.ingest.deadline(),
+    );
+    let listener = listener::bind(args.listen).await?;
+    tracing::info!(listen = %args.listen, upstream = %args.upstream, "taking votes");
+    let router = http_api::router(Arc::new(ingest));
+    listener::serve(listener, router, process.shutdown, process.drain_timeout).await
+}

@@ -1,0 +1,115 @@
+//! The bridge's sink: a gRPC call that is answered when the vote is durable in Kafka.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use ingest::{Availability, Position, Record, Sink, SinkError};
+use prost::Message;
+use proto::votes::Receipt;
+use service::Check;
+use tonic::Request;
+use tonic::client::Grpc;
+use tonic::transport::{Channel, Uri};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::frame::FrameCodec;
+use crate::status;
+
+const FORWARD: &str = "/votes.v1.BridgeService/Forward";
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+/// One slow answer on a busy machine is no outage.
+const FAILURES_UNTIL_DOWN: u32 = 2;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Notices an upstream that vanished without closing.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Publishes by calling `ingest-grpc`.
+#[derive(Debug)]
+pub(crate) struct HopSink {
+    channel: Channel,
+    availability: Availability,
+}
+
+impl HopSink {
+    /// Connects on first use, and again whenever the connection is lost.
+    pub(crate) fn new(upstream: Uri) -> Self {
+        let channel = Channel::builder(upstream)
+            .tcp_nodelay(true)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .http2_keep_alive_interval(PING_INTERVAL)
+            .keep_alive_timeout(PING_TIMEOUT)
+            .connect_lazy();
+        Self {
+            channel,
+            availability: Availability::default(),
+        }
+    }
+
+    /// Asks the upstream once a second whether it serves; never returns.
+    pub(crate) async fn watch(self: Arc<Self>, check: Check) {
+        let mut failures_in_a_row = 0_u32;
+        loop {
+            let state = self.probe().await;
+            failures_in_a_row = if state.is_ok() { 0 } else { failures_in_a_row + 1 };
+            if state.is_ok() || failures_in_a_row >= FAILURES_UNTIL_DOWN {
+                self.availability.set(&state);
+                match state {
+                    Ok(()) => check.ok(),
+                    Err(reason) => check.fail(reason),
+                }
+            }
+            tokio::time::sleep(PROBE_INTERVAL).await;
+        }
+    }
+
+    async fn probe(&self) -> Result<(), String> {
+        let request = HealthCheckRequest {
+            service: "votes.v1.BridgeService".to_owned(),
+        };
+        let mut client = HealthClient::new(self.channel.clone());
+        let answer = tokio::time::timeout(PROBE_TIMEOUT, client.check(request)).await;
+        let answer = answer.map_err(|_| "ingest-grpc does not answer".to_owned())?;
+        let status = answer
+            .map_err(|status| format!("ingest-grpc: {}", status.message()))?
+            .into_inner()
+            .status();
+        if status == ServingStatus::Serving {
+            Ok(())
+        } else {
+            Err("ingest-grpc is not ready".to_owned())
+        }
+    }
+}
+
+impl Sink for HopSink {
+    async fn publish(&self, record: Record) -> Result<Position, SinkError> {
+        let mut request = Request::new(Bytes::from(record.payload));
+        request.set_timeout(record.deadline.saturating_duration_since(Instant::now()));
+        let mut grpc = Grpc::new(self.channel.clone());
+        grpc.ready()
+            .await
+            .map_err(|error| SinkError::Unavailable(format!("ingest-grpc: {error}")))?;
+        let answer = grpc
+            .unary(request, PathAndQuery::from_static(FORWARD), FrameCodec)
+            .await;
+        let message: Bytes = answer
+            .map_err(|status| status::to_sink_error(&status))?
+            .into_inner();
+        let receipt = Receipt::decode(message)
+            .map_err(|error| SinkError::Internal(format!("ingest-grpc sent no receipt: {error}")))?;
+        Ok(Position {
+            partition: receipt.partition,
+            offset: receipt.offset,
+        })
+    }
+
+    fn available(&self) -> Result<(), SinkError> {
+        self.availability.state()
+    }
+}
