@@ -1,0 +1,142 @@
+"""From measurements to a table and a verdict."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+
+RSS_LIMIT_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One subject on one protocol in one round.
+
+    Attributes:
+        case: the protocol.
+        subject: `ours`, `naive` or `floor`.
+        round: counted from 1.
+        votes: how many were sent and acknowledged.
+        votes_per_second: the rate.
+        cpu_seconds_per_million: CPU seconds of the service for a million votes.
+        peak_rss_bytes: its largest resident set since it started.
+    """
+
+    case: str
+    subject: str
+    round: int
+    votes: int
+    votes_per_second: float
+    cpu_seconds_per_million: float
+    peak_rss_bytes: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All rounds of one protocol: medians by subject, and ours against naive.
+
+    Attributes:
+        case: the protocol.
+        votes_per_second: median rate by subject.
+        cpu_seconds_per_million: median by subject.
+        peak_rss_bytes: maximum by subject.
+        ratio: median rate of ours divided by that of naive.
+        paired_ratios: the same within each round, which noise of the machine over time cannot bend.
+    """
+
+    case: str
+    votes_per_second: dict[str, float]
+    cpu_seconds_per_million: dict[str, float]
+    peak_rss_bytes: dict[str, int]
+    ratio: float
+    paired_ratios: list[float]
+
+    def failures(self) -> list[str]:
+        """What is not as it must be; no tolerance."""
+        found = []
+        if self.ratio < 1:
+            found.append(f"{self.case}: {self.ratio:.3f} of the naive service's throughput")
+        peak = self.peak_rss_bytes["ours"]
+        if peak > RSS_LIMIT_BYTES:
+            found.append(f"{self.case}: {peak / 2**20:.1f} MiB of memory, the limit is {RSS_LIMIT_BYTES / 2**20:.0f}")
+        return found
+
+
+def summarise(measurements: Sequence[Measurement]) -> list[Summary]:
+    """One summary a protocol, in the order of their first measurements."""
+    return [
+        _summary(case, [measured for measured in measurements if measured.case == case])
+        for case in dict.fromkeys(measured.case for measured in measurements)
+    ]
+
+
+def _summary(case: str, measurements: list[Measurement]) -> Summary:
+    by_subject = {
+        subject: [measured for measured in measurements if measured.subject == subject]
+        for subject in dict.fromkeys(measured.subject for measured in measurements)
+    }
+    rates = {
+        subject: {measured.round: measured.votes_per_second for measured in measured_list}
+        for subject, measured_list in by_subject.items()
+    }
+    medians = {subject: median(by_round.values()) for subject, by_round in rates.items()}
+    return Summary(
+        case=case,
+        votes_per_second=medians,
+        cpu_seconds_per_million={
+            subject: median(measured.cpu_seconds_per_million for measured in measured_list)
+            for subject, measured_list in by_subject.items()
+        },
+        peak_rss_bytes={
+            subject: max(measured.peak_rss_bytes for measured in measured_list)
+            for subject, measured_list in by_subject.items()
+        },
+        ratio=medians["ours"] / medians["naive"],
+        paired_ratios=[rates["ours"][number] / rates["naive"][number] for number in sorted(rates["ours"])],
+    )
+
+
+COLUMNS = (
+    *("", "votes/s ours", "naive", "ratio", "by round", "floor"),
+    *("CPU s per million ours", "naive", "floor", "peak MiB ours", "naive"),
+)
+
+
+def markdown(summaries: Sequence[Summary]) -> str:
+    """The table, readable on a terminal too."""
+    rows = [COLUMNS, *(_row(summary) for summary in summaries)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    lines = [
+        [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        for row in rows
+    ]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "".join(f"| {' | '.join(line)} |\n" for line in (lines[0], rule, *lines[1:]))
+
+
+def _row(summary: Summary) -> tuple[str, ...]:
+    rate, cpu, peak = summary.votes_per_second, summary.cpu_seconds_per_million, summary.peak_rss_bytes
+    pairs = summary.paired_ratios
+    return (
+        summary.case,
+        f"{rate['ours']:,.0f}",
+        f"{rate['naive']:,.0f}",
+        f"{summary.ratio:.2f}",
+        f"{min(pairs):.2f}-{max(pairs):.2f}",
+        f"{rate['floor']:,.0f}",
+        *(f"{cpu[subject]:.1f}" for subject in ("ours", "naive", "floor")),
+        *(f"{peak[subject] / 2**20:.1f}" for subject in ("ours", "naive")),
+    )
+
+
+def document(run: str, settings: dict[str, object], measurements: Sequence[Measurement]) -> dict[str, object]:
+    """What goes into bench.json: settings, every measurement, the summaries and the verdict."""
+    summaries = summarise(measurements)
+    failures = [failure for summary in summaries for failure in summary.failures()]
+    return {
+        "run": run,
+        "passed": not failures,
+        "failures": failures,
+        "settings": settings,
+        "summaries": [asdict(summary) for summary in summaries],
+        "measurements": [asdict(measured) for measured in measurements],
+    }

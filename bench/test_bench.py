@@ -1,0 +1,66 @@
+"""What the benchmark makes of h2load's output and of its measurements."""
+
+import h2load
+import pytest
+import report
+
+SUMMARY = """
+finished in 873.50ms, 11448.20 req/s, 1.05MB/s
+requests: 10000 total, 10000 started, 10000 done, 10000 succeeded, 0 failed, 0 errored, 0 timeout
+status codes: 9998 2xx, 0 3xx, 0 4xx, 2 5xx
+traffic: 3.14MB (3296397) total, 114.44KB (117191) headers (space savings 95.76%), 1.99MB (2089014) data
+"""
+MIB = 1024 * 1024
+
+
+def test_the_summary_is_read() -> None:
+    assert h2load.parse(SUMMARY) == h2load.Answers(seconds=0.8735, succeeded=9998, body_bytes=2089014)
+
+
+def test_no_summary_is_an_error() -> None:
+    with pytest.raises(h2load.BenchError, match="no summary"):
+        h2load.parse("could not connect")
+
+
+def test_every_case_has_the_same_number_of_votes_in_flight() -> None:
+    assert {case.connections * case.streams for case in h2load.cases(64)} == {64}
+
+
+def test_the_grpc_body_is_one_framed_vote() -> None:
+    body = h2load.cases(64)[2].body
+    assert body[:5] == b"\0" + (len(body) - 5).to_bytes(4, "big")
+    assert body[5:].startswith(b"\x0a\x0bAlux Nahual\x12")
+
+
+def measurements(ours: list[float], naive: list[float], peak_mib: int = 20) -> list[report.Measurement]:
+    return [
+        report.Measurement("gRPC", subject, number, 1000, rate, 30.0, peak_mib * MIB)
+        for subject, rates in (("ours", ours), ("naive", naive), ("floor", naive))
+        for number, rate in enumerate(rates, start=1)
+    ]
+
+
+def test_medians_and_ratios_are_of_the_same_protocol() -> None:
+    (summary,) = report.summarise(measurements(ours=[30, 10, 20], naive=[20, 10, 10]))
+    assert summary.votes_per_second == {"ours": 20, "naive": 10, "floor": 10}
+    assert summary.ratio == 2
+    assert summary.paired_ratios == [1.5, 1, 2]
+    assert summary.failures() == []
+
+
+def test_slower_than_naive_fails_without_tolerance() -> None:
+    (summary,) = report.summarise(measurements(ours=[99.9], naive=[100]))
+    assert [failure.partition(":")[0] for failure in summary.failures()] == ["gRPC"]
+
+
+def test_memory_above_the_limit_fails() -> None:
+    assert report.summarise(measurements([1], [1], peak_mib=64))[0].failures() == []
+    (failure,) = report.summarise(measurements([1], [1], peak_mib=65))[0].failures()
+    assert "65.0 MiB" in failure
+
+
+def test_the_table_has_a_line_a_protocol() -> None:
+    lines = report.markdown(report.summarise(measurements([20_000], [10_000]))).splitlines()
+    assert len({len(line) for line in lines}) == 1
+    assert lines[2].startswith("| gRPC | ")
+    assert " 20,000 | 10,000 |  2.00 | " in lines[2].replace("  20", " 20")
