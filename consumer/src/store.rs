@@ -124,12 +124,9 @@ mod tests {
     #[tokio::test]
     async fn a_write_is_repeated_until_it_succeeds_and_only_the_success_is_timed() {
         let (readiness, store) = store();
-        let mut failures = 3;
-        let written = store.write(&CancellationToken::new(), || {
-            let outcome = if failures == 0 { Ok(7) } else { Err("away") };
-            failures = 0.max(failures - 1);
-            std::future::ready(outcome)
-        });
+        let mut outcomes = [Err("away"), Err("away"), Ok(7)].into_iter();
+        let stop = CancellationToken::new();
+        let written = store.write(&stop, || std::future::ready(outcomes.next().unwrap()));
         assert_eq!(written.await, Some(7));
         assert!(readiness.is_ready());
         assert_eq!(store.duration.get_sample_count(), 1);

@@ -10,8 +10,10 @@ mod scan;
 mod settings;
 mod sink;
 pub mod source;
+mod writer;
 
 pub use args::{KafkaArgs, SinkKind};
 pub use error::KafkaError;
 pub use scan::{Record, scan};
 pub use sink::KafkaSink;
+pub use writer::RecordWriter;

@@ -1,0 +1,220 @@
+//! One stack for all tests of this binary, cleared before each, and consumers to start on it.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use consumer::vote_log::VoteDocument;
+use futures::TryStreamExt;
+use kafka::RecordWriter;
+use lab::process::{Identity, Signal};
+use lab::servers::Server;
+use lab::testing::TestStack;
+use mongodb::bson::doc;
+use redis::AsyncCommands;
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::votes::{Tallies, expected};
+
+pub(crate) const PARTITIONS: i32 = 6;
+/// Every wait: above the session timeout that a killed consumer's partitions have to sit out.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The stack, with empty stores and a topic of its own.
+pub(crate) struct Bed {
+    pub(crate) stack: MutexGuard<'static, TestStack>,
+    pub(crate) topic: String,
+    pub(crate) writer: RecordWriter,
+    pub(crate) redis: redis::aio::ConnectionManager,
+    pub(crate) log: mongodb::Collection<VoteDocument>,
+}
+
+/// A running consumer; killed when dropped.
+pub(crate) struct Consumer {
+    child: Child,
+    admin: String,
+}
+
+impl Bed {
+    pub(crate) async fn new(topic: &str) -> Self {
+        static STACK: OnceLock<Mutex<TestStack>> = OnceLock::new();
+        let start = || {
+            let servers = [Server::Kafka, Server::Redis, Server::Mongodb];
+            Mutex::new(TestStack::start_only(&servers).unwrap())
+        };
+        let stack = tokio::task::spawn_blocking(move || STACK.get_or_init(start))
+            .await
+            .unwrap()
+            .lock()
+            .await;
+        let endpoints = stack.endpoints();
+        kafka::admin::ensure_topic(&endpoints.kafka, topic, PARTITIONS)
+            .await
+            .unwrap();
+        let client = redis::Client::open(endpoints.redis.as_str()).unwrap();
+        let mut redis = client.get_connection_manager().await.unwrap();
+        redis::cmd("FLUSHALL").exec_async(&mut redis).await.unwrap();
+        let mongodb = mongodb::Client::with_uri_str(&endpoints.mongodb).await.unwrap();
+        let log = mongodb.database("votes").collection("logs");
+        log.drop().await.unwrap();
+        Self {
+            topic: topic.to_owned(),
+            writer: RecordWriter::new(&endpoints.kafka, topic).unwrap(),
+            redis,
+            log,
+            stack,
+        }
+    }
+
+    pub(crate) fn dead_letter_topic(&self) -> String {
+        format!("{}.dlq", self.topic)
+    }
+
+    /// Starts a consumer with more options.
+    pub(crate) fn consumer(&self, options: &[&str]) -> Consumer {
+        let endpoints = self.stack.endpoints();
+        let admin = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .to_string();
+        let child = Command::new(env!("CARGO_BIN_EXE_consumer"))
+            .args(["run", "--admin-addr", &admin])
+            .args(["--kafka-brokers", &endpoints.kafka, "--topic", &self.topic])
+            .args([
+                "--group",
+                &self.topic,
+                "--dead-letter-topic",
+                &self.dead_letter_topic(),
+            ])
+            .args([
+                "--redis-url",
+                &endpoints.redis,
+                "--mongodb-uri",
+                &endpoints.mongodb,
+            ])
+            .args(options)
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        Consumer { child, admin }
+    }
+
+    pub(crate) async fn tallies(&self) -> Tallies {
+        let mut redis = self.redis.clone();
+        let total: Option<u64> = redis.get("{votes}:total").await.unwrap();
+        Tallies {
+            total: total.unwrap_or_default(),
+            band: redis.hgetall("{votes}:band").await.unwrap(),
+            album: redis.hgetall("{votes}:album").await.unwrap(),
+            route: redis.hgetall("{votes}:route").await.unwrap(),
+        }
+    }
+
+    /// The log, by id.
+    pub(crate) async fn logged(&self) -> BTreeMap<String, VoteDocument> {
+        let documents: Vec<_> = self.log.find(doc! {}).await.unwrap().try_collect().await.unwrap();
+        documents
+            .into_iter()
+            .map(|document| (document.vote_id.clone(), document))
+            .collect()
+    }
+
+    /// Waits until so many votes are counted.
+    pub(crate) async fn counted(&self, at_least: u64) {
+        let mut redis = self.redis.clone();
+        wait_for(&format!("{at_least} votes counted"), async || {
+            let total: Result<Option<u64>, _> = redis.get("{votes}:total").await;
+            total.is_ok_and(|total| total.unwrap_or_default() >= at_least)
+        })
+        .await;
+    }
+
+    /// Both stores hold exactly `events`.
+    pub(crate) async fn holds_exactly(&self, events: &[vote::Event]) {
+        let expected = expected(events);
+        assert_eq!(self.tallies().await, expected);
+        let logged = self.logged().await;
+        assert_eq!(logged.len() as u64, expected.total);
+        let mut routes = BTreeMap::new();
+        for document in logged.values() {
+            *routes.entry(document.route.clone()).or_insert(0u64) += 1;
+        }
+        assert_eq!(
+            routes, expected.route,
+            "the log must name the same routes as the tally"
+        );
+    }
+}
+
+impl Consumer {
+    pub(crate) async fn ready(&self) {
+        wait_for("the consumer is ready", async || {
+            self.get("/readyz").await.is_some_and(|(code, _)| code == 200)
+        })
+        .await;
+    }
+
+    /// Waits until the readiness report says `text` and is not ready.
+    pub(crate) async fn not_ready(&self, text: &str) {
+        wait_for(&format!("the consumer is not ready: {text}"), async || {
+            self.get("/readyz")
+                .await
+                .is_some_and(|(code, body)| code == 503 && body.contains(text))
+        })
+        .await;
+    }
+
+    /// The value of a series, named as in the exposition format.
+    pub(crate) async fn metric(&self, series: &str) -> Option<f64> {
+        let (_, body) = self.get("/metrics").await?;
+        let value = body
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        value.map(|value| value.parse().unwrap())
+    }
+
+    async fn get(&self, path: &str) -> Option<(u16, String)> {
+        let response = reqwest::get(format!("http://{}{path}", self.admin)).await.ok()?;
+        Some((response.status().as_u16(), response.text().await.ok()?))
+    }
+
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Ends it as an orchestrator would.
+    pub(crate) async fn terminate(mut self) -> ExitStatus {
+        let pid = i32::try_from(self.child.id()).unwrap();
+        Identity::of(pid).unwrap().signal(Signal::TERM).unwrap();
+        let mut status = None;
+        wait_for("the consumer ends", async || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        })
+        .await;
+        status.unwrap()
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until `condition` holds.
+pub(crate) async fn wait_for(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !condition().await {
+        assert!(
+            started.elapsed() < PATIENCE,
+            "waited {PATIENCE:?} in vain until {what}"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

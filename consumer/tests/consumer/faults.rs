@@ -1,0 +1,94 @@
+//! Each vote once, whatever ends in between.
+
+use std::time::Duration;
+
+use lab::servers::Server;
+
+use crate::bed::Bed;
+use crate::votes::{expected, mixed, send};
+
+const KILLS: u64 = 4;
+/// Small batches make many places to be killed at.
+const SMALL_BATCHES: [&str; 4] = ["--batch-max-records", "25", "--batch-linger-ms", "1"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_consumer_counts_nothing_twice() {
+    let bed = Bed::new("killed").await;
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let events = mixed(&mut random, 30_000);
+    send(&bed.writer, &events).await;
+    let total = expected(&events).total;
+    for round in 0..KILLS {
+        let consumer = bed.consumer(&SMALL_BATCHES);
+        let from = round * total / (KILLS + 1);
+        bed.counted(from + random.u64(1..total / (KILLS + 1))).await;
+        consumer.kill();
+    }
+    let consumer = bed.consumer(&[]);
+    bed.counted(total).await;
+    bed.holds_exactly(&events).await;
+    assert!(consumer.terminate().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn consumers_that_come_and_go_share_the_work() {
+    let bed = Bed::new("rebalance").await;
+    let mut random = fastrand::Rng::with_seed(3);
+    let events = mixed(&mut random, 30_000);
+    let (before, after) = events.split_at(events.len() / 2);
+    let first = bed.consumer(&SMALL_BATCHES);
+    first.ready().await;
+    send(&bed.writer, before).await;
+    let second = bed.consumer(&SMALL_BATCHES);
+    second.ready().await;
+    send(&bed.writer, after).await;
+    assert!(first.terminate().await.success());
+    bed.counted(expected(&events).total).await;
+    bed.holds_exactly(&events).await;
+    assert!(second.terminate().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stores_that_are_away_are_waited_for_and_named() {
+    let bed = Bed::new("stores").await;
+    let mut random = fastrand::Rng::with_seed(4);
+    let events = mixed(&mut random, 6_000);
+    // Fewer than are sent: reading pauses, and goes on.
+    let consumer = bed.consumer(&["--max-outstanding", "500"]);
+    consumer.ready().await;
+    let half = events.len() / 2;
+    for (server, name, part) in [
+        (Server::Mongodb, "mongodb", 0..half),
+        (Server::Redis, "redis", half..events.len()),
+    ] {
+        bed.stack.kill(server).await.unwrap();
+        send(&bed.writer, &events[part.clone()]).await;
+        consumer.not_ready(name).await;
+        // Beyond the second after which reading pauses.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        bed.stack.start_server(server).await.unwrap();
+        bed.counted(expected(&events[..part.end]).total).await;
+        consumer.ready().await;
+    }
+    bed.holds_exactly(&events).await;
+    assert!(consumer.terminate().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_lost_everything_is_counted_anew() {
+    let bed = Bed::new("lost").await;
+    let events = mixed(&mut fastrand::Rng::with_seed(5), 2_000);
+    let consumer = bed.consumer(&[]);
+    send(&bed.writer, &events).await;
+    let total = expected(&events).total;
+    bed.counted(total).await;
+    redis::cmd("FLUSHALL")
+        .exec_async(&mut bed.redis.clone())
+        .await
+        .unwrap();
+    bed.counted(total).await;
+    bed.holds_exactly(&events).await;
+    assert!(consumer.terminate().await.success());
+}

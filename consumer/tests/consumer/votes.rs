@@ -1,0 +1,104 @@
+//! Votes to send, and what the stores must hold after them.
+
+use std::collections::{BTreeMap, HashSet};
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use kafka::{Record, RecordWriter};
+use uuid::Uuid;
+use vote::{Album, Event, Name, Rank, Route, Vote, Year};
+
+const BANDS: [(&str, &str); 5] = [
+    ("Bohemia Suburbana", "Sombras en el Jardín"),
+    ("Alux Nahual", "Conquista"),
+    ("Viernes Verde", "Bronca"),
+    ("Malacates Trébol Shop", "Paquetecuetes"),
+    ("Ricardo Andrade", "10,000 metros sobre la tierra"),
+];
+
+/// What Redis holds: total, and the three hashes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tallies {
+    pub(crate) total: u64,
+    pub(crate) band: BTreeMap<String, u64>,
+    pub(crate) album: BTreeMap<String, u64>,
+    pub(crate) route: BTreeMap<String, u64>,
+}
+
+/// A vote that nobody has sent yet. `client_id`: the id, if the client chose it.
+pub(crate) fn event(random: &mut fastrand::Rng, client_id: Option<Uuid>) -> Event {
+    let (name, album) = BANDS[random.usize(..BANDS.len())];
+    let micros = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_micros();
+    Event {
+        vote_id: client_id.unwrap_or_else(|| Uuid::from_u128(random.u128(..))),
+        client_id: client_id.is_some(),
+        vote: Vote {
+            name: Name::parse(name.to_owned()).unwrap(),
+            album: Album::parse(album.to_owned()).unwrap(),
+            year: Year::parse("1997").unwrap(),
+            rank: Rank::parse("9.5").unwrap(),
+        },
+        route: Route::ALL[random.usize(..Route::ALL.len())],
+        received_at_us: i64::try_from(micros).unwrap(),
+    }
+}
+
+/// Votes of which a third have ids that clients chose, and a third of those come twice, perhaps by another route.
+pub(crate) fn mixed(random: &mut fastrand::Rng, count: usize) -> Vec<Event> {
+    let mut events = Vec::with_capacity(count);
+    while events.len() < count {
+        let client_id = (random.u8(..3) == 0).then(|| Uuid::from_u128(random.u128(..)));
+        events.push(event(random, client_id));
+        if client_id.is_some() && random.u8(..3) == 0 {
+            events.push(event(random, client_id));
+        }
+    }
+    events
+}
+
+/// The tallies after `events`, each id counted as it first came.
+pub(crate) fn expected<'a>(events: impl IntoIterator<Item = &'a Event>) -> Tallies {
+    let mut seen = HashSet::new();
+    let mut tallies = Tallies::default();
+    for event in events {
+        if !seen.insert(event.vote_id) {
+            continue;
+        }
+        let (name, album) = (event.vote.name.as_str(), event.vote.album.as_str());
+        tallies.total += 1;
+        *tallies.band.entry(name.to_owned()).or_default() += 1;
+        *tallies.album.entry(format!("{name} - {album}")).or_default() += 1;
+        *tallies.route.entry(event.route.as_str().to_owned()).or_default() += 1;
+    }
+    tallies
+}
+
+pub(crate) fn record(event: &Event) -> Record {
+    raw_record(event.vote_id.to_string().as_bytes(), &event.clone().encode())
+}
+
+pub(crate) fn raw_record(key: &[u8], payload: &[u8]) -> Record {
+    Record {
+        partition: 0,
+        offset: 0,
+        key: Some(key.to_vec()),
+        payload: payload.to_vec(),
+        headers: Vec::new(),
+        timestamp_ms: None,
+    }
+}
+
+/// Writes `events`; those of one id in their order.
+pub(crate) async fn send(writer: &RecordWriter, events: &[Event]) {
+    let writes = events
+        .iter()
+        .map(|event| async { writer.write(&record(event)).await.map(drop) });
+    // In order: a write enters the producer's queue when it is first polled.
+    stream::iter(writes)
+        .buffered(1_000)
+        .try_collect::<Vec<()>>()
+        .await
+        .unwrap();
+}

@@ -1,0 +1,56 @@
+//! Writes records as they are: dead letters, and what is sent again after a fix.
+
+use std::time::Duration;
+
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+
+use crate::{KafkaError, Record, settings};
+
+/// One attempt; whoever writes decides about the next.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Writes records into one topic.
+#[derive(Clone)]
+pub struct RecordWriter {
+    producer: FutureProducer,
+    topic: String,
+}
+
+impl RecordWriter {
+    /// A producer for `topic`.
+    pub fn new(brokers: &str, topic: &str) -> Result<Self, KafkaError> {
+        let settings = settings::producer(TIMEOUT);
+        Ok(Self {
+            producer: settings::client(brokers, "record-writer", &settings).create()?,
+            topic: topic.to_owned(),
+        })
+    }
+
+    /// Writes a record's key, value and headers; its partition follows from the key. Returns (partition, offset) after
+    /// Kafka has acknowledged it. An attempt that failed may still have written it.
+    pub async fn write(&self, record: &Record) -> Result<(i32, i64), KafkaError> {
+        let headers = record
+            .headers
+            .iter()
+            .fold(OwnedHeaders::new(), |headers, (key, value)| {
+                headers.insert(Header {
+                    key,
+                    value: Some(value),
+                })
+            });
+        let message = FutureRecord {
+            topic: &self.topic,
+            partition: None,
+            payload: Some(&record.payload),
+            key: record.key.as_ref(),
+            // Of its own: retention counts from now.
+            timestamp: None,
+            headers: Some(headers),
+        };
+        match self.producer.send(message, TIMEOUT).await {
+            Ok(delivery) => Ok((delivery.partition, delivery.offset)),
+            Err((error, _)) => Err(error.into()),
+        }
+    }
+}
