@@ -14,11 +14,11 @@ use crate::servers::{Place, Server, write_routes};
 use crate::state::{Record, Settings, State, StateDir};
 
 /// How long a server may take until it is ready.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 /// How long a process may take to end by itself: above the services' own drain timeout of 10 s.
 const STOP_GRACE: Duration = Duration::from_secs(15);
 /// How long another `lab` may take to stop its stack.
-const OWNER_GRACE: Duration = Duration::from_secs(60);
+const OWNER_GRACE: Duration = Duration::from_mins(1);
 
 /// A stack that lives in a state directory.
 #[derive(Clone, Debug)]
@@ -234,6 +234,17 @@ impl Stack {
         })
     }
 
+    /// The last lines of a process's log.
+    pub fn log_tail(&self, name: &str) -> String {
+        const LINES: usize = 15;
+        let text = std::fs::read_to_string(self.dir.log(name)).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines
+            .get(lines.len().saturating_sub(LINES)..)
+            .unwrap_or_default()
+            .join("\n")
+    }
+
     async fn launch(&self, server: Server, settings: &Settings) -> Result<()> {
         let step = self.progress.step(server.name());
         let place = Place {
@@ -279,11 +290,9 @@ impl Stack {
                 .unwrap_or_else(|| anyhow!("ready too late"));
             format!("is not ready after {} s: {problem:#}", START_LIMIT.as_secs())
         };
-        let log = self.dir.log(server.name());
         bail!(
-            "{server} {reason}\nlast lines of {}:\n{}",
-            log.display(),
-            tail(&log)
+            "{server} {reason}; its log ends:\n{}",
+            self.log_tail(server.name())
         );
     }
 
@@ -387,7 +396,11 @@ fn check_ports(settings: &Settings, servers: &[Server]) -> Result<()> {
 
 fn describe_taken(server: Server, port: Port, number: u16) -> String {
     let holder = ports::holder(number).unwrap_or_else(|| "another process".to_owned());
-    let suggestion = number.checked_add(10_000).unwrap_or(number - 10_000);
+    let suggestion = if number < 50_000 {
+        number + 10_000
+    } else {
+        number - 10_000
+    };
     format!(
         "port {number}, wanted by {server}, is taken by {holder}: stop that, or choose another with --port {port}={suggestion}"
     )
@@ -401,14 +414,4 @@ pub fn list_ports(server: Server, ports: &Ports) -> String {
         .map(|port| ports.get(*port).to_string())
         .collect();
     numbers.join(", ")
-}
-
-fn tail(log: &Path) -> String {
-    const LINES: usize = 15;
-    let text = std::fs::read_to_string(log).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().collect();
-    lines
-        .get(lines.len().saturating_sub(LINES)..)
-        .unwrap_or_default()
-        .join("\n")
 }

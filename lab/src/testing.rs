@@ -16,7 +16,7 @@ use crate::servers::Server;
 use crate::stack::Stack;
 
 /// How long `lab` may take to stop everything before it is killed and the rest stopped by others.
-const STOP_LIMIT: Duration = Duration::from_secs(60);
+const STOP_LIMIT: Duration = Duration::from_mins(1);
 
 /// A running stack, owned by a `lab up --until-stdin-closes` of its own: it stops when this is dropped, and also when
 /// the test's process dies. After a panic its logs are kept and their place is printed.

@@ -42,8 +42,7 @@ fn verify(tree: &Path) -> Result<()> {
         let sum = expected
             .remove(file.as_str())
             .with_context(|| format!("{file} is not in SHA256SUMS"))?;
-        let digest = Sha256::digest(std::fs::read(entry.path())?);
-        let actual: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let actual = hex(&Sha256::digest(std::fs::read(entry.path())?));
         if actual != sum {
             bail!("{file} has SHA-256 {actual}, SHA256SUMS says {sum}");
         }
@@ -52,4 +51,10 @@ fn verify(tree: &Path) -> Result<()> {
         bail!("Maven did not bring {file}");
     }
     Ok(())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

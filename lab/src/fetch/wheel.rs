@@ -61,8 +61,8 @@ fn requirement(name: &str) -> Result<String> {
     let hashes = lines.take_while(|line| line.starts_with(' '));
     Ok(std::iter::once(first)
         .chain(hashes)
-        .map(|line| format!("{line}\n"))
-        .collect())
+        .collect::<Vec<_>>()
+        .join("\n"))
 }
 
 #[cfg(test)]

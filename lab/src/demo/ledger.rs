@@ -1,0 +1,108 @@
+//! What the load driver says it did: one line for each vote that it sent.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use uuid::Uuid;
+use vote::Route;
+
+/// One vote as its sender saw it.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Entry {
+    /// The id in the receipt.
+    pub vote_id: Option<Uuid>,
+    /// The route that answered; none where nobody did.
+    #[serde(deserialize_with = "route")]
+    pub route: Option<Route>,
+    /// The path it was sent on: `split`, `grpc` or `rest`.
+    pub path: String,
+    /// From sending to the whole answer, microseconds.
+    pub latency_us: u64,
+    /// Whether it was acknowledged.
+    pub ok: bool,
+}
+
+/// All votes of a run.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ledger {
+    pub entries: Vec<Entry>,
+}
+
+impl Ledger {
+    /// Reads JSON lines; a line that cannot be read is an error, for it may be a vote.
+    pub(super) fn read(path: &Path) -> Result<Self> {
+        let file = File::open(path).with_context(|| format!("opening the ledger {}", path.display()))?;
+        let parse = |(index, line): (usize, std::io::Result<String>)| {
+            serde_json::from_str(&line?).with_context(|| format!("{}, line {}", path.display(), index + 1))
+        };
+        let entries = BufReader::new(file)
+            .lines()
+            .enumerate()
+            .map(parse)
+            .collect::<Result<_>>()?;
+        Ok(Self { entries })
+    }
+
+    /// How many votes were acknowledged.
+    pub(super) fn acknowledged(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.ok).count()
+    }
+
+    /// The votes that a route answered.
+    pub(super) fn of(&self, route: Route) -> impl Iterator<Item = &Entry> {
+        self.entries
+            .iter()
+            .filter(move |entry| entry.route == Some(route))
+    }
+
+    /// Latencies of the votes that a route acknowledged: milliseconds, ascending.
+    pub(super) fn latencies_ms(&self, route: Route) -> Vec<f64> {
+        let acknowledged = self.of(route).filter(|entry| entry.ok);
+        let mut latencies: Vec<f64> = acknowledged
+            .map(|entry| entry.latency_us as f64 / 1_000.0)
+            .collect();
+        latencies.sort_by(f64::total_cmp);
+        latencies
+    }
+}
+
+fn route<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Route>, D::Error> {
+    let name: Option<String> = Deserialize::deserialize(deserializer)?;
+    name.map(|name| name.parse().map_err(serde::de::Error::custom))
+        .transpose()
+}
+
+/// The value that a share `quantile` of `ascending` does not exceed (nearest rank); `None` of nothing.
+pub(super) fn quantile(ascending: &[f64], quantile: f64) -> Option<f64> {
+    let rank = (quantile * ascending.len() as f64).ceil() as usize;
+    ascending.get(rank.max(1) - 1).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_values_that_occurred() {
+        let values: Vec<f64> = (1..=100).map(f64::from).collect();
+        assert_eq!(quantile(&values, 0.5), Some(50.0));
+        assert_eq!(quantile(&values, 0.99), Some(99.0));
+        assert_eq!(quantile(&values, 1.0), Some(100.0));
+        assert_eq!(quantile(&[7.0], 0.5), Some(7.0));
+        assert_eq!(quantile(&[], 0.5), None);
+    }
+
+    #[test]
+    fn a_broken_line_is_an_error_with_its_number() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ledger.jsonl");
+        let good = r#"{"vote_id":null,"route":null,"path":"split","sent_at_us":1,"latency_us":5,"ok":false,"status":"x"}"#;
+        std::fs::write(&path, format!("{good}\n{{\"vote_id\"")).unwrap();
+        assert!(Ledger::read(&path).unwrap_err().to_string().ends_with("line 2"));
+        std::fs::write(&path, format!("{good}\n")).unwrap();
+        assert_eq!(Ledger::read(&path).unwrap().entries.len(), 1);
+    }
+}
