@@ -4,6 +4,8 @@ import os
 import socket
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,25 +34,28 @@ class Subject:
     Attributes:
         name: as it stands in the report.
         writes: True if its votes go to Kafka.
-        command: the command that serves a half (`rest` or `grpc`) on an address.
+        has_admin_port: True if it says on its admin port when it is ready.
+        command: the command that serves a half (`rest` or `grpc`) on an address; the other address is for its admin
+            port or for the half that is not under test.
     """
 
     name: str
     writes: bool
-    command: Callable[[Setting, str, str], list[str]]
+    has_admin_port: bool
+    command: Callable[[Setting, str, str, str], list[str]]
 
 
-def _ours(sink: str) -> Callable[[Setting, str, str], list[str]]:
-    def command(setting: Setting, half: str, address: str) -> list[str]:
+def _ours(sink: str) -> Callable[[Setting, str, str, str], list[str]]:
+    def command(setting: Setting, half: str, address: str, admin_address: str) -> list[str]:
         program = [str(setting.programs / f"ingest-{half}"), *(["serve"] if half == "grpc" else [])]
-        return [*program, "--listen", address, "--admin-addr", free_address(), "--sink", sink, *_common(setting)]
+        return [*program, "--listen", address, "--admin-addr", admin_address, "--sink", sink, *_common(setting)]
 
     return command
 
 
-def _naive(setting: Setting, half: str, address: str) -> list[str]:
+def _naive(setting: Setting, half: str, address: str, other_address: str) -> list[str]:
     other = "rest" if half == "grpc" else "grpc"
-    listen = [f"--{half}-listen", address, f"--{other}-listen", free_address()]
+    listen = [f"--{half}-listen", address, f"--{other}-listen", other_address]
     return [str(setting.programs / "naive"), *listen, *_common(setting)]
 
 
@@ -61,9 +66,9 @@ def _common(setting: Setting) -> list[str]:
     ]
 
 
-OURS = Subject("ours", writes=True, command=_ours("kafka"))
-NAIVE = Subject("naive", writes=True, command=_naive)
-FLOOR = Subject("floor", writes=False, command=_ours("null"))
+OURS = Subject("ours", writes=True, has_admin_port=True, command=_ours("kafka"))
+NAIVE = Subject("naive", writes=True, has_admin_port=False, command=_naive)
+FLOOR = Subject("floor", writes=False, has_admin_port=True, command=_ours("null"))
 
 
 @dataclass(frozen=True)
@@ -103,28 +108,37 @@ def running(subject: Subject, half: str, setting: Setting) -> Iterator[Running]:
     """Starts a subject and stops it again.
 
     Raises:
-        h2load.BenchError: it does not listen in time.
+        h2load.BenchError: it is not ready in time.
     """
-    address = free_address()
+    address, other_address = free_address(), free_address()
     log_path = setting.log_directory / f"{subject.name}-{half}.log"
     with log_path.open("ab") as log:
-        process = subprocess.Popen(subject.command(setting, half, address), stdout=log, stderr=log)  # noqa: S603
+        command = subject.command(setting, half, address, other_address)
+        process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - our own arguments
     try:
-        _wait_until_listening(process, address, log_path)
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not (_listens(address) and (not subject.has_admin_port or _is_ready(other_address))):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise h2load.BenchError(f"{subject.name} is not ready on {address}; see {log_path}")
+            time.sleep(0.05)
         yield Running(address, process)
     finally:
         process.terminate()
         process.wait()
 
 
-def _wait_until_listening(process: subprocess.Popen, address: str, log_path: Path) -> None:
+def _listens(address: str) -> bool:
     host, port = address.split(":")
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            socket.create_connection((host, int(port))).close()
-        except ConnectionRefusedError:
-            time.sleep(0.05)
-        else:
-            return
-    raise h2load.BenchError(f"{process.args[0]} does not listen on {address}; see {log_path}")
+    try:
+        socket.create_connection((host, int(port))).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def _is_ready(admin_address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{admin_address}/readyz"):
+            return True
+    except urllib.error.URLError:
+        return False
