@@ -205,3 +205,116 @@ pub fn start_offset(partition: i32, fence: Option<i64>, watermarks: Watermarks) 
         None => Ok(low),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kafka::Record;
+
+    use super::*;
+
+    const WATERMARKS: Watermarks = Watermarks { low: 5, high: 100 };
+
+    fn partition(fence: Option<i64>) -> Partition {
+        let start = Start {
+            partition: 2,
+            fence,
+            watermarks: WATERMARKS,
+            offset: start_offset(2, fence, WATERMARKS).unwrap(),
+        };
+        Partition::new(start, 1, IntGauge::new("lag", "of the partition").unwrap())
+    }
+
+    fn push(partition: &mut Partition, offsets: impl IntoIterator<Item = i64>) {
+        for offset in offsets {
+            let record = Record {
+                partition: 2,
+                offset,
+                key: None,
+                payload: Vec::new(),
+                headers: Vec::new(),
+                timestamp_ms: None,
+            };
+            partition.push(record.into());
+        }
+    }
+
+    fn offsets(batch: &Batch) -> Vec<i64> {
+        batch
+            .records
+            .iter()
+            .map(|delivery| delivery.record.offset)
+            .collect()
+    }
+
+    #[test]
+    fn a_partition_starts_at_its_fence_or_at_the_first_record_that_is_left() {
+        for (fence, expected) in [
+            (None, 5),
+            (Some(2), 5),
+            (Some(5), 5),
+            (Some(40), 40),
+            (Some(100), 100),
+        ] {
+            assert_eq!(start_offset(2, fence, WATERMARKS), Ok(expected), "{fence:?}");
+        }
+        assert!(
+            start_offset(2, Some(101), WATERMARKS)
+                .unwrap_err()
+                .contains("made anew")
+        );
+    }
+
+    #[test]
+    fn one_batch_is_in_flight_and_the_next_builds_on_its_fence() {
+        let mut partition = partition(Some(10));
+        assert_eq!(partition.lag.get(), 90);
+        // A gap: offsets of aborted transactions are never seen.
+        push(&mut partition, [10, 11, 14, 15]);
+        let first = partition.next_batch(3).unwrap();
+        assert_eq!(
+            (offsets(&first), first.fence, first.next),
+            (vec![10, 11, 14], Some(10), 15)
+        );
+        assert!(partition.next_batch(3).is_none());
+        partition.advance(15);
+        assert_eq!(
+            (partition.lag.get(), partition.take_uncommitted()),
+            (85, Some((2, 15)))
+        );
+        assert_eq!(partition.take_uncommitted(), None);
+        let second = partition.next_batch(3).unwrap();
+        assert_eq!(
+            (offsets(&second), second.fence, second.next),
+            (vec![15], Some(15), 16)
+        );
+        partition.advance(16);
+        assert!(partition.next_batch(3).is_none(), "nothing waits");
+    }
+
+    #[test]
+    fn what_another_consumer_has_counted_is_not_counted_again() {
+        let mut partition = partition(Some(10));
+        push(&mut partition, 10..20);
+        partition.next_batch(2).unwrap();
+        partition.advance(17);
+        let batch = partition.next_batch(100).unwrap();
+        assert_eq!((offsets(&batch), batch.fence), (vec![17, 18, 19], Some(17)));
+    }
+
+    #[test]
+    fn after_a_rewind_only_what_the_source_reads_anew_counts() {
+        let mut partition = partition(Some(30));
+        push(&mut partition, 30..35);
+        partition.next_batch(2).unwrap();
+        assert_eq!(partition.rewind(Some(20)), 20);
+        assert_eq!((partition.idle_fence(), partition.lag.get()), (None, 80));
+        push(&mut partition, 35..40);
+        partition.sought(30);
+        assert!(partition.next_batch(9).is_none(), "that was an older seek");
+        partition.sought(20);
+        push(&mut partition, 20..22);
+        let batch = partition.next_batch(9).unwrap();
+        assert_eq!((offsets(&batch), batch.fence), (vec![20, 21], Some(20)));
+        assert_eq!(partition.rewind(None), 5);
+    }
+}

@@ -19,6 +19,9 @@ const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
 /// How old a reported lag and a noticed loss in an idle Redis may be.
 const OBSERVE_INTERVAL: Duration = Duration::from_secs(2);
 
+/// Committing and leaving take milliseconds; with Kafka away they would take longer than a process may for its end.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// How records become batches.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchLimits {
@@ -92,7 +95,12 @@ impl Pipeline {
         for &partition in self.partitions.keys() {
             self.stores.metrics.forget_lag(partition);
         }
-        self.source.close(applied).await;
+        if tokio::time::timeout(LEAVE_TIMEOUT, self.source.close(applied))
+            .await
+            .is_err()
+        {
+            tracing::warn!("left without a word to the group: Kafka does not answer");
+        }
         ended
     }
 

@@ -25,8 +25,12 @@ const RESTART_DELAY: Duration = Duration::from_secs(1);
 pub async fn run(args: RunArgs, process: Process) -> anyhow::Result<()> {
     args.effective().log();
     let stores = Arc::new(connect(&args, &process).await?);
-    if prepare(&args, &stores, &process.shutdown).await.is_none() {
-        return Ok(());
+    tokio::select! {
+        prepared = prepare(&args, &stores, &process.shutdown) => if prepared.is_none() {
+            return Ok(());
+        },
+        // Nothing is in flight yet: no attempt is worth waiting for.
+        () = process.shutdown.cancelled() => return Ok(()),
     }
     let probe = tokio::spawn(probe_mongodb(Arc::clone(&stores)));
     let outcome = consume(&args, &stores, &process).await;

@@ -74,6 +74,11 @@ impl Bed {
 
     /// Starts a consumer with more options.
     pub(crate) fn consumer(&self, options: &[&str]) -> Consumer {
+        self.consumer_in(&self.topic, options)
+    }
+
+    /// Starts a consumer as a member of `group`.
+    pub(crate) fn consumer_in(&self, group: &str, options: &[&str]) -> Consumer {
         let endpoints = self.stack.endpoints();
         let admin = TcpListener::bind("127.0.0.1:0")
             .unwrap()
@@ -83,12 +88,7 @@ impl Bed {
         let child = Command::new(env!("CARGO_BIN_EXE_consumer"))
             .args(["run", "--admin-addr", &admin])
             .args(["--kafka-brokers", &endpoints.kafka, "--topic", &self.topic])
-            .args([
-                "--group",
-                &self.topic,
-                "--dead-letter-topic",
-                &self.dead_letter_topic(),
-            ])
+            .args(["--group", group, "--dead-letter-topic", &self.dead_letter_topic()])
             .args([
                 "--redis-url",
                 &endpoints.redis,
@@ -174,6 +174,19 @@ impl Consumer {
             .lines()
             .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         value.map(|value| value.parse().unwrap())
+    }
+
+    /// Waits until it has some partitions, but not all.
+    pub(crate) async fn shares_partitions(&self) {
+        wait_for("the consumer shares the partitions", async || {
+            let (_, body) = self.get("/metrics").await.unwrap_or_default();
+            let own = body
+                .lines()
+                .filter(|line| line.starts_with("consumer_lag_records{"))
+                .count();
+            0 < own && own < usize::try_from(PARTITIONS).unwrap()
+        })
+        .await;
     }
 
     async fn get(&self, path: &str) -> Option<(u16, String)> {

@@ -35,19 +35,77 @@ async fn a_killed_consumer_counts_nothing_twice() {
 #[tokio::test(flavor = "multi_thread")]
 async fn consumers_that_come_and_go_share_the_work() {
     let bed = Bed::new("rebalance").await;
-    let mut random = fastrand::Rng::with_seed(3);
-    let events = mixed(&mut random, 30_000);
-    let (before, after) = events.split_at(events.len() / 2);
+    let events = mixed(&mut fastrand::Rng::with_seed(3), 45_000);
+    let (before, rest) = events.split_at(events.len() / 3);
+    let (during, after) = rest.split_at(events.len() / 3);
     let first = bed.consumer(&SMALL_BATCHES);
-    first.ready().await;
     send(&bed.writer, before).await;
+    bed.counted(1).await;
     let second = bed.consumer(&SMALL_BATCHES);
-    second.ready().await;
+    send(&bed.writer, during).await;
+    tokio::join!(first.shares_partitions(), second.shares_partitions());
     send(&bed.writer, after).await;
     assert!(first.terminate().await.success());
     bed.counted(expected(&events).total).await;
     bed.holds_exactly(&events).await;
     assert!(second.terminate().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn consumers_that_both_believe_to_own_every_partition_count_once() {
+    let bed = Bed::new("zombies").await;
+    let events = mixed(&mut fastrand::Rng::with_seed(7), 20_000);
+    let consumers = ["one", "other"].map(|group| bed.consumer_in(group, &SMALL_BATCHES));
+    for consumer in &consumers {
+        consumer.ready().await;
+    }
+    send(&bed.writer, &events).await;
+    bed.counted(expected(&events).total).await;
+    bed.holds_exactly(&events).await;
+    for consumer in consumers {
+        assert!(consumer.terminate().await.success());
+    }
+    bed.holds_exactly(&events).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kafka_away_is_waited_for_and_named() {
+    let bed = Bed::new("kafka").await;
+    let events = mixed(&mut fastrand::Rng::with_seed(8), 2_000);
+    let (before, after) = events.split_at(events.len() / 2);
+    let consumer = bed.consumer(&[]);
+    consumer.ready().await;
+    send(&bed.writer, before).await;
+    bed.stack.kill(Server::Kafka).await.unwrap();
+    consumer.not_ready("kafka").await;
+    bed.stack.start_server(Server::Kafka).await.unwrap();
+    consumer.ready().await;
+    send(&bed.writer, after).await;
+    bed.counted(expected(&events).total).await;
+    bed.holds_exactly(&events).await;
+
+    bed.stack.kill(Server::Kafka).await.unwrap();
+    let ended = consumer.terminate().await;
+    bed.stack.start_server(Server::Kafka).await.unwrap();
+    assert!(ended.success(), "an end does not depend on Kafka");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_gives_up_on_a_store_that_is_away_and_loses_nothing() {
+    let bed = Bed::new("drain").await;
+    let events = mixed(&mut fastrand::Rng::with_seed(9), 2_000);
+    let consumer = bed.consumer(&["--drain-timeout-ms", "3000"]);
+    consumer.ready().await;
+    bed.stack.kill(Server::Redis).await.unwrap();
+    send(&bed.writer, &events).await;
+    consumer.not_ready("redis").await;
+    let ended = consumer.terminate().await;
+    bed.stack.start_server(Server::Redis).await.unwrap();
+    assert!(ended.success());
+    let consumer = bed.consumer(&[]);
+    bed.counted(expected(&events).total).await;
+    bed.holds_exactly(&events).await;
+    assert!(consumer.terminate().await.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

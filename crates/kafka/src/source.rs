@@ -79,6 +79,16 @@ pub struct Delivery {
     pub(crate) _permit: Option<OwnedSemaphorePermit>,
 }
 
+impl From<Record> for Delivery {
+    /// A record that counts against nothing: for what did not come from a source.
+    fn from(record: Record) -> Self {
+        Self {
+            record,
+            _permit: None,
+        }
+    }
+}
+
 /// Offsets that the waiting thread is told: (partition, offset).
 #[derive(Debug)]
 pub struct Answer(pub(crate) SyncSender<Vec<(i32, i64)>>);

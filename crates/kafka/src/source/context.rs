@@ -91,7 +91,8 @@ impl ConsumerContext for GroupContext {
 
 impl ClientContext for GroupContext {
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "kafka consumer");
+        // The thread gets the same from its polls, and says what is worth a warning.
+        tracing::debug!(%error, reason, "kafka consumer");
     }
 
     fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {

@@ -182,15 +182,21 @@ enum Polled {
     Nothing,
 }
 
-/// Most errors are brokers that are away, and pass by themselves.
+/// Most errors pass by themselves.
 fn tolerate(error: &KafkaError) -> Result<(), Ended> {
-    let is_position_lost = matches!(
-        error.rdkafka_error_code(),
-        Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange)
-    );
+    use RDKafkaErrorCode::{
+        AllBrokersDown, AutoOffsetReset, BrokerTransportFailure, OffsetOutOfRange, Resolve,
+    };
+    let code = error.rdkafka_error_code();
+    let is_position_lost = matches!(code, Some(AutoOffsetReset | OffsetOutOfRange));
     if is_position_lost || matches!(error, KafkaError::MessageConsumptionFatal(_)) {
         return Err(Ended(Some(error.to_string())));
     }
-    tracing::warn!(%error, "kafka consumer");
+    // Brokers that are away bring ten of these a second; the readiness check says it once.
+    if matches!(code, Some(AllBrokersDown | BrokerTransportFailure | Resolve)) {
+        tracing::debug!(%error, "kafka consumer");
+    } else {
+        tracing::warn!(%error, "kafka consumer");
+    }
     Ok(())
 }
