@@ -133,7 +133,7 @@ impl Server {
             Self::Rest => ready::http(&ports.url(Port::RestAdmin), "/readyz").await,
             Self::Bridge => ready::http(&ports.url(Port::BridgeAdmin), "/readyz").await,
             Self::Consumer => ready::http(&ports.url(Port::ConsumerAdmin), "/readyz").await,
-            Self::Ingress => ready::http(&ports.url(Port::IngressAdmin), "/ping").await,
+            Self::Ingress => ready::ingress(ports).await,
             Self::Prometheus => ready::http(&ports.url(Port::Prometheus), "/-/ready").await,
         }
     }

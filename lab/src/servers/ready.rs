@@ -92,6 +92,15 @@ pub(super) async fn http(base: &str, path: &str) -> Result<()> {
     Ok(())
 }
 
+/// Traefik answers `/ping` before it has read its routes; until then every path is unknown to it.
+pub(super) async fn ingress(ports: &Ports) -> Result<()> {
+    http(&ports.url(Port::IngressAdmin), "/ping").await?;
+    let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
+    let response = client.get(format!("{}/rest/", ports.url(Port::Ingress))).send().await?;
+    ensure!(response.status() != reqwest::StatusCode::NOT_FOUND, "the routes are not loaded yet");
+    Ok(())
+}
+
 async fn within<T>(work: impl Future<Output = T>) -> Result<T> {
     tokio::time::timeout(PATIENCE, work)
         .await
