@@ -1,0 +1,231 @@
+//! Batches and streams: a result per vote, in order, by every way that carries more than one.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
+use std::collections::HashSet;
+
+use e2e::records::Records;
+use futures::{StreamExt, stream};
+use lab::servers::Server;
+use lab::testing::TestStack;
+use prost::Message;
+use proto::confproto::RequestId;
+use proto::confproto::get_info_client::GetInfoClient;
+use proto::votes::vote_result::Result as Content;
+use proto::votes::vote_service_client::VoteServiceClient;
+use proto::votes::{CastVotesRequest, CastVotesResponse, Vote, VoteResult};
+use serde_json::{Value, json};
+use tonic::Code;
+
+const SERVERS: [Server; 4] = [Server::Kafka, Server::Grpc, Server::Rest, Server::Bridge];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn batches_and_streams_answer_every_vote_in_order() {
+    let stack = TestStack::start_only(&SERVERS).unwrap();
+    let endpoints = stack.endpoints();
+    let mut receipts = HashSet::new();
+    for base in [&endpoints.rest, &endpoints.bridge] {
+        receipts.extend(json_array(base).await);
+        receipts.extend(ndjson(base).await);
+        receipts.extend(protobuf(base).await);
+        refuses_a_batch_as_a_whole(base).await;
+    }
+    receipts.extend(grpc_batch(&endpoints.grpc).await);
+    receipts.extend(grpc_stream(&endpoints.grpc).await);
+    receipts.insert(course_call(&endpoints.grpc).await);
+
+    let brokers = endpoints.kafka.clone();
+    let records = tokio::task::spawn_blocking(move || Records::read(&brokers))
+        .await
+        .unwrap()
+        .unwrap();
+    let in_kafka: Vec<_> = records.ids().collect();
+    assert_eq!(in_kafka.len(), receipts.len(), "as many records as receipts");
+    assert_eq!(in_kafka.into_iter().collect::<HashSet<_>>(), receipts);
+}
+
+/// Votes of which every third is invalid, so that order shows.
+fn votes(count: usize) -> Vec<Vote> {
+    let vote = |index: usize| Vote {
+        name: "La Tona".to_owned(),
+        album: format!("Album {index}"),
+        year: if is_bad(index) {
+            "0".to_owned()
+        } else {
+            "1995".to_owned()
+        },
+        rank: "8.25".to_owned(),
+        vote_id: String::new(),
+    };
+    (0..count).map(vote).collect()
+}
+
+fn is_bad(index: usize) -> bool {
+    index % 3 == 1
+}
+
+fn json_votes(count: usize) -> Vec<Value> {
+    let to_json =
+        |vote: Vote| json!({"name": vote.name, "album": vote.album, "year": vote.year, "rank": vote.rank});
+    votes(count).into_iter().map(to_json).collect()
+}
+
+async fn post(base: &str, content_type: &str, body: impl Into<reqwest::Body>) -> (u16, Vec<u8>) {
+    let request = reqwest::Client::new().post(format!("{base}/v1/votes:batch"));
+    let response = request
+        .header("content-type", content_type)
+        .body(body)
+        .send()
+        .await
+        .unwrap();
+    (
+        response.status().as_u16(),
+        response.bytes().await.unwrap().to_vec(),
+    )
+}
+
+async fn json_array(base: &str) -> Vec<String> {
+    let (status, body) = post(
+        base,
+        "application/json",
+        serde_json::to_vec(&json_votes(1_000)).unwrap(),
+    )
+    .await;
+    assert_eq!(status, 200);
+    check_json(&body, 1_000)
+}
+
+async fn ndjson(base: &str) -> Vec<String> {
+    let lines: Vec<_> = json_votes(7).iter().map(ToString::to_string).collect();
+    let (status, body) = post(base, "application/x-ndjson", lines.join("\n") + "\n\n").await;
+    assert_eq!(status, 200);
+    check_json(&body, 7)
+}
+
+fn check_json(body: &[u8], count: usize) -> Vec<String> {
+    let answer: Value = serde_json::from_slice(body).unwrap();
+    let results = answer["results"].as_array().unwrap();
+    assert_eq!(results.len(), count);
+    let mut ids = Vec::new();
+    for (index, result) in results.iter().enumerate() {
+        if is_bad(index) {
+            assert_eq!(
+                (&result["status"], &result["errors"][0]["field"]),
+                (&json!(422), &json!("year")),
+                "{index}"
+            );
+        } else {
+            ids.push(result["vote_id"].as_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(
+        (answer["accepted"].as_u64(), answer["rejected"].as_u64()),
+        (Some(ids.len() as u64), Some((count - ids.len()) as u64))
+    );
+    ids
+}
+
+async fn protobuf(base: &str) -> Vec<String> {
+    let request = CastVotesRequest { votes: votes(50) };
+    let (status, body) = post(base, "application/x-protobuf", request.encode_to_vec()).await;
+    assert_eq!(status, 200);
+    check_results(&CastVotesResponse::decode(body.as_slice()).unwrap().results, 50)
+}
+
+async fn grpc_batch(base: &str) -> Vec<String> {
+    let mut client = VoteServiceClient::connect(base.to_owned())
+        .await
+        .unwrap()
+        .max_decoding_message_size(4 << 20);
+    let answer = client
+        .cast_votes(CastVotesRequest { votes: votes(1_000) })
+        .await
+        .unwrap()
+        .into_inner();
+    let too_many = client
+        .cast_votes(CastVotesRequest { votes: votes(1_001) })
+        .await
+        .unwrap_err();
+    assert_eq!(too_many.code(), Code::InvalidArgument);
+    check_results(&answer.results, 1_000)
+}
+
+async fn grpc_stream(base: &str) -> Vec<String> {
+    let mut client = VoteServiceClient::connect(base.to_owned()).await.unwrap();
+    let answers = client
+        .stream_votes(stream::iter(votes(2_000)))
+        .await
+        .unwrap()
+        .into_inner();
+    let results: Vec<_> = answers.map(|result| result.unwrap()).collect().await;
+    check_results(&results, 2_000)
+}
+
+fn check_results(results: &[VoteResult], count: usize) -> Vec<String> {
+    assert_eq!(results.len(), count);
+    let check = |(index, result): (usize, &VoteResult)| match result.result.as_ref().unwrap() {
+        Content::Receipt(receipt) => {
+            assert!(!is_bad(index), "{index}");
+            Some(receipt.vote_id.clone())
+        }
+        Content::Problem(problem) => {
+            assert!(is_bad(index), "{index}: {problem:?}");
+            assert_eq!(
+                (problem.status, problem.code, problem.errors[0].field.as_str()),
+                (422, 3, "year")
+            );
+            None
+        }
+    };
+    results.iter().enumerate().filter_map(check).collect()
+}
+
+async fn course_call(base: &str) -> String {
+    let mut client = GetInfoClient::connect(base.to_owned()).await.unwrap();
+    let request = |year: &str| RequestId {
+        name: "Viernes Verde".to_owned(),
+        album: "Lémur".to_owned(),
+        year: year.to_owned(),
+        rank: "9".to_owned(),
+    };
+    let refused = client.return_info(request("dos mil")).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    let info = client
+        .return_info(request("2004"))
+        .await
+        .unwrap()
+        .into_inner()
+        .info;
+    info.split_whitespace().nth(1).unwrap().to_owned()
+}
+
+async fn refuses_a_batch_as_a_whole(base: &str) {
+    let too_many = serde_json::to_vec(&json_votes(1_001)).unwrap();
+    let too_large = format!("[{{\"name\":\"{}\"}}]", "x".repeat(1 << 20));
+    for (content_type, body, expected) in [
+        ("application/json", too_many, 413),
+        ("application/json", too_large.into_bytes(), 413),
+        ("application/json", b"[{}".to_vec(), 400),
+        ("application/json", b"{}".to_vec(), 400),
+        ("text/csv", b"a,b".to_vec(), 415),
+        ("application/x-protobuf", vec![0xff; 9], 400),
+    ] {
+        let (status, answer) = post(base, content_type, body).await;
+        assert_eq!(
+            status,
+            expected,
+            "{content_type}: {}",
+            String::from_utf8_lossy(&answer)
+        );
+    }
+    let (status, body) = post(base, "application/json", "[]").await;
+    assert_eq!(
+        (status, body.as_slice()),
+        (200, br#"{"accepted":0,"rejected":0,"results":[]}"#.as_slice())
+    );
+}
