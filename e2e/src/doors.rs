@@ -237,14 +237,12 @@ impl Doors {
             .body(frame)
             .send()
             .await?;
-        match Status::from_header_map(response.headers()) {
-            Some(status) => Ok(refusal(&status)),
-            None => {
-                let mut body: Bytes = response.bytes().await?;
-                anyhow::ensure!(body.len() >= 5, "no message in the answer");
-                Ok(Answer::Receipt(votes::Receipt::decode(body.split_off(5))?))
-            }
+        if let Some(status) = Status::from_header_map(response.headers()) {
+            return Ok(refusal(&status));
         }
+        let mut body: Bytes = response.bytes().await?;
+        anyhow::ensure!(body.len() >= 5, "no message in the answer");
+        Ok(Answer::Receipt(votes::Receipt::decode(body.split_off(5))?))
     }
 }
 

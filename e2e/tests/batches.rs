@@ -21,6 +21,7 @@ use proto::votes::vote_service_client::VoteServiceClient;
 use proto::votes::{CastVotesRequest, CastVotesResponse, Vote, VoteResult};
 use serde_json::{Value, json};
 use tonic::Code;
+use tonic::transport::Channel;
 
 const SERVERS: [Server; 4] = [Server::Kafka, Server::Grpc, Server::Rest, Server::Bridge];
 
@@ -137,11 +138,16 @@ async fn protobuf(base: &str) -> Vec<String> {
     check_results(&CastVotesResponse::decode(body.as_slice()).unwrap().results, 50)
 }
 
-async fn grpc_batch(base: &str) -> Vec<String> {
-    let mut client = VoteServiceClient::connect(base.to_owned())
+async fn channel(base: &str) -> Channel {
+    Channel::from_shared(base.to_owned())
+        .unwrap()
+        .connect()
         .await
         .unwrap()
-        .max_decoding_message_size(4 << 20);
+}
+
+async fn grpc_batch(base: &str) -> Vec<String> {
+    let mut client = VoteServiceClient::new(channel(base).await).max_decoding_message_size(4 << 20);
     let answer = client
         .cast_votes(CastVotesRequest { votes: votes(1_000) })
         .await
@@ -156,7 +162,7 @@ async fn grpc_batch(base: &str) -> Vec<String> {
 }
 
 async fn grpc_stream(base: &str) -> Vec<String> {
-    let mut client = VoteServiceClient::connect(base.to_owned()).await.unwrap();
+    let mut client = VoteServiceClient::new(channel(base).await);
     let answers = client
         .stream_votes(stream::iter(votes(2_000)))
         .await
@@ -186,7 +192,7 @@ fn check_results(results: &[VoteResult], count: usize) -> Vec<String> {
 }
 
 async fn course_call(base: &str) -> String {
-    let mut client = GetInfoClient::connect(base.to_owned()).await.unwrap();
+    let mut client = GetInfoClient::new(channel(base).await);
     let request = |year: &str| RequestId {
         name: "Viernes Verde".to_owned(),
         album: "Lémur".to_owned(),

@@ -20,7 +20,7 @@ const SERVERS: [Server; 4] = [Server::Kafka, Server::Grpc, Server::Rest, Server:
 const DEADLINE: Duration = Duration::from_secs(3);
 /// What the network, the scheduler and a busy machine may add to the deadline.
 const SLACK: Duration = Duration::from_secs(2);
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const UNAVAILABLE: i32 = 14;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -244,8 +244,8 @@ async fn settled_total(redis: &str) -> u64 {
     loop {
         assert!(started.elapsed() < PATIENCE, "the total did not settle");
         let total = redis_command::<Option<u64>>(redis, redis::cmd("GET").arg("{votes}:total")).await;
-        if total.is_some() && total == before {
-            return total.unwrap();
+        if let Some(settled) = total.filter(|_| total == before) {
+            return settled;
         }
         before = total;
         tokio::time::sleep(Duration::from_secs(1)).await;
