@@ -16,4 +16,6 @@ pub mod servers;
 pub mod signals;
 pub mod stack;
 pub mod state;
+pub mod status;
+pub mod taken;
 pub mod testing;

@@ -1,9 +1,8 @@
-//! The stack's ports: their names and defaults, how a command changes them, and who holds one that is taken.
+//! The stack's ports: their names and defaults, and how a command changes them.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
@@ -147,46 +146,6 @@ fn free_numbers() -> impl Iterator<Item = u16> {
         .filter(|number| is_free(*number))
 }
 
-/// The process that listens on `number`, as `name (pid 123)`; `None` where it belongs to another user or namespace.
-pub fn holder(number: u16) -> Option<String> {
-    let inodes: Vec<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
-        .iter()
-        .filter_map(|table| std::fs::read_to_string(table).ok())
-        .flat_map(|table| listening_inodes(&table, number))
-        .collect();
-    let targets: Vec<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
-    let pid = std::fs::read_dir("/proc").ok()?.find_map(|entry| {
-        let path = entry.ok()?.path();
-        let pid: i32 = path.file_name()?.to_str()?.parse().ok()?;
-        holds(&path.join("fd"), &targets).then_some(pid)
-    })?;
-    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
-    Some(format!("{} (pid {pid})", name.trim()))
-}
-
-fn listening_inodes(table: &str, number: u16) -> Vec<String> {
-    const LISTEN: &str = "0A";
-    let suffix = format!(":{number:04X}");
-    table
-        .lines()
-        .filter_map(|line| {
-            let fields: Vec<&str> = line.split_whitespace().collect();
-            let (local, state, inode) = (fields.get(1)?, fields.get(3)?, fields.get(9)?);
-            (local.ends_with(&suffix) && *state == LISTEN).then(|| (*inode).to_owned())
-        })
-        .collect()
-}
-
-fn holds(descriptors: &Path, targets: &[String]) -> bool {
-    let Ok(entries) = std::fs::read_dir(descriptors) else {
-        return false;
-    };
-    entries.flatten().any(|entry| {
-        std::fs::read_link(entry.path())
-            .is_ok_and(|target| targets.iter().any(|wanted| target.as_os_str() == wanted.as_str()))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -236,18 +195,6 @@ mod tests {
             Port::value_variants()
                 .iter()
                 .all(|port| is_free(ports.get(*port)))
-        );
-    }
-
-    #[test]
-    fn the_holder_of_a_taken_port_is_named() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let number = listener.local_addr().unwrap().port();
-        assert!(!is_free(number));
-        assert!(
-            holder(number)
-                .unwrap()
-                .contains(&format!("pid {}", std::process::id()))
         );
     }
 }

@@ -7,11 +7,13 @@ use anyhow::{Context, Result, anyhow, bail};
 use futures::future::{join_all, try_join_all};
 
 use crate::fetch::Cache;
-use crate::ports::{self, Port, Ports};
+use crate::ports::{Port, Ports};
 use crate::process::{self, Identity, Launch, Signal};
 use crate::progress::Progress;
 use crate::servers::{Place, Server, write_routes};
 use crate::state::{Record, Settings, State, StateDir};
+use crate::status::Status;
+use crate::taken::check_ports;
 
 /// How long a server may take until it is ready.
 const START_LIMIT: Duration = Duration::from_mins(1);
@@ -36,17 +38,6 @@ pub enum Claim {
     Ours,
     /// It runs already, detached and with all its servers.
     Running,
-}
-
-/// One server as `status` shows it.
-#[derive(Debug)]
-pub struct Status {
-    /// The server.
-    pub server: Server,
-    /// Its process, where it runs.
-    pub pid: Option<i32>,
-    /// Empty where it is ready; otherwise what is wrong.
-    pub problem: Option<String>,
 }
 
 impl Stack {
@@ -202,7 +193,7 @@ impl Stack {
             .settings
             .servers
             .iter()
-            .map(|server| status_of(*server, &state));
+            .map(|server| Status::of(*server, &state));
         Ok(join_all(asked).await)
     }
 
@@ -355,55 +346,6 @@ fn is_complete(state: &State) -> bool {
             .is_some_and(|record| record.identity.is_alive())
     };
     !state.settings.servers.is_empty() && state.settings.servers.iter().all(runs)
-}
-
-async fn status_of(server: Server, state: &State) -> Status {
-    let record = state.process(server.name());
-    let Some(record) = record.filter(|record| record.identity.is_alive()) else {
-        let problem = if record.is_some() { "ended" } else { "stopped" };
-        return Status {
-            server,
-            pid: None,
-            problem: Some(problem.to_owned()),
-        };
-    };
-    let problem = server
-        .ready(&state.settings.ports)
-        .await
-        .err()
-        .map(|error| format!("{error:#}"));
-    Status {
-        server,
-        pid: Some(record.identity.pid),
-        problem,
-    }
-}
-
-/// All taken ports in one error.
-fn check_ports(settings: &Settings, servers: &[Server]) -> Result<()> {
-    let taken: Vec<String> = servers
-        .iter()
-        .flat_map(|server| server.ports().iter().map(move |port| (*server, *port)))
-        .filter(|(_, port)| !ports::is_free(settings.ports.get(*port)))
-        .map(|(server, port)| describe_taken(server, port, settings.ports.get(port)))
-        .collect();
-    if taken.is_empty() {
-        Ok(())
-    } else {
-        bail!("{}", taken.join("\n"))
-    }
-}
-
-fn describe_taken(server: Server, port: Port, number: u16) -> String {
-    let holder = ports::holder(number).unwrap_or_else(|| "another process".to_owned());
-    let suggestion = if number < 50_000 {
-        number + 10_000
-    } else {
-        number - 10_000
-    };
-    format!(
-        "port {number}, wanted by {server}, is taken by {holder}: stop that, or choose another with --port {port}={suggestion}"
-    )
 }
 
 /// The ports of a server as text, the client's first.

@@ -96,8 +96,14 @@ pub(super) async fn http(base: &str, path: &str) -> Result<()> {
 pub(super) async fn ingress(ports: &Ports) -> Result<()> {
     http(&ports.url(Port::IngressAdmin), "/ping").await?;
     let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
-    let response = client.get(format!("{}/rest/", ports.url(Port::Ingress))).send().await?;
-    ensure!(response.status() != reqwest::StatusCode::NOT_FOUND, "the routes are not loaded yet");
+    let response = client
+        .get(format!("{}/rest/", ports.url(Port::Ingress)))
+        .send()
+        .await?;
+    ensure!(
+        response.status() != reqwest::StatusCode::NOT_FOUND,
+        "the routes are not loaded yet"
+    );
     Ok(())
 }
 
