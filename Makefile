@@ -1,9 +1,10 @@
 # Thin: each target calls the tool that does the work. Options reach it by ARGS: make demo ARGS="--run-time 20s"
 ARGS ?=
 LAB := target/release/lab
+CACHE := $${XDG_CACHE_HOME:-$$HOME/.cache}/dualpath
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up status down
+.PHONY: help setup setup-dev demo up status down test lint bench
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,3 +23,23 @@ status: ## Show which servers run and which are ready
 
 down: ## Stop the stack and remove its data
 	@$(LAB) down
+
+test: setup-dev lint ## Pass every check and every test, those against real servers included
+	@cargo build --release --locked --workspace
+	@cargo test --release --locked --workspace
+	@cd locust && $(CACHE)/venv-dev/bin/python -m pytest --quiet
+	@$(CACHE)/venv-dev/bin/python -m pytest --quiet -p no:locust bench
+
+lint: setup-dev ## Pass the checks that need no server: formats, clippy, licences and layers, ruff, promtool
+	@cargo fmt --all --check
+	@$(CACHE)/tools/bin/cargo-deny --offline check --hide-inclusion-graph licenses bans sources
+	@$(CACHE)/venv-dev/bin/ruff check locust bench
+	@$(CACHE)/venv-dev/bin/ruff format --check locust bench
+	@cargo clippy --release --locked --workspace --all-targets -- -D warnings
+
+bench: setup-dev ## Compare throughput and CPU per vote with the naive service and with the floor
+	@cargo build --release --locked --workspace
+	@python3 bench/bench.py $(ARGS)
+
+setup-dev: setup
+	@scripts/setup-dev.sh

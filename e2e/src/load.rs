@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::doors::{Answer, Door, Doors};
+
+/// A refused client comes again after a while, as it was told; as fast as the loop can, it would starve the servers.
+const BACK_OFF: Duration = Duration::from_millis(50);
 
 /// One vote that was sent: the door, and the answer if one came.
 pub type Sent = (Door, anyhow::Result<Answer>);
@@ -31,13 +35,12 @@ impl Load {
                 tasks.spawn(async move {
                     while !stop.load(Ordering::Relaxed) {
                         let answer = clients.send_good_vote(door).await;
-                        let lost = answer.is_err();
+                        let refused = !matches!(answer, Ok(Answer::Receipt(_)));
                         if sender.send((door, answer)).is_err() {
                             return;
                         }
-                        if lost {
-                            // The server is gone: no need to find that out as fast as the loop can.
-                            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                        if refused {
+                            tokio::time::sleep(BACK_OFF).await;
                         }
                     }
                 });

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# What `make test` and `make bench` need beyond scripts/setup.sh; done in a second or two where all is there.
+#   - by apt: curl and h2load (other people's clients)
+#   - into ${XDG_CACHE_HOME:-~/.cache}/dualpath: cargo-deny, grpcurl, ghz, and the Python tools
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/common.sh
+. scripts/common.sh
+
+readonly cargo_deny=0.20.2 grpcurl=1.9.3 ghz=0.120.0
+
+# TOOL VERSION COMMAND...: runs the command unless the tool is there in this version; the stamp is written last.
+install_tool() {
+    local tool="$1" version="$2" stamp="$cache/tools/$1.version"
+    shift 2
+    if [ "$(cat "$stamp" 2>/dev/null)" = "$version" ]; then return; fi
+    say "installing $tool $version (some minutes)"
+    mkdir -p "$cache/tools"
+    "$@"
+    printf '%s\n' "$version" >"$stamp"
+}
+
+cargo_tool() { cargo install --quiet --locked --root "$cache/tools" --version "$2" "$1"; }
+
+go_tool() {
+    command -v go >/dev/null || die "Go is missing: see https://go.dev/doc/install, then run this again"
+    GOBIN="$cache/tools/bin" CGO_ENABLED=0 go install -ldflags '-s -w' "$1@v$2"
+}
+
+install_packages curl nghttp2-client
+install_tool cargo-deny "$cargo_deny" cargo_tool cargo-deny "$cargo_deny"
+install_tool grpcurl "$grpcurl" go_tool github.com/fullstorydev/grpcurl/cmd/grpcurl "$grpcurl"
+install_tool ghz "$ghz" go_tool github.com/bojand/ghz/cmd/ghz "$ghz"
+install_python_environment venv-dev locust/requirements.txt locust/requirements-dev.txt
