@@ -35,6 +35,7 @@ lint: setup-dev ## Pass the checks that need no server: formats, clippy, licence
 	@$(CACHE)/tools/bin/cargo-deny --offline check --hide-inclusion-graph licenses bans sources
 	@$(CACHE)/venv-dev/bin/ruff check locust bench
 	@$(CACHE)/venv-dev/bin/ruff format --check locust bench
+	@$(CACHE)/prometheus-2.42/usr/bin/promtool check config prometheus/prometheus.yml >/dev/null
 	@cargo clippy --release --locked --workspace --all-targets -- -D warnings
 
 bench: setup-dev ## Compare throughput and CPU per vote with the naive service and with the floor
