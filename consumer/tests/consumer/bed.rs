@@ -20,7 +20,7 @@ use crate::votes::{Tallies, expected};
 
 pub(crate) const PARTITIONS: i32 = 6;
 /// Every wait: above the session timeout that a killed consumer's partitions have to sit out.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The stack, with empty stores and a topic of its own.
 pub(crate) struct Bed {

@@ -11,7 +11,7 @@ use crate::bed::Bed;
 use crate::votes::{Tallies, event, expected};
 
 const PARTITION: i32 = 3;
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 
 fn done(duplicates: &[usize]) -> Counted {
     Counted::Done {

@@ -1,5 +1,11 @@
 //! The real binary against real Kafka, Redis and MongoDB.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what helps a test may fail as a test does"
+)]
+
 mod bed;
 mod dead_letters;
 mod exact;

@@ -92,11 +92,11 @@ pub(crate) fn raw_record(key: &[u8], payload: &[u8]) -> Record {
 
 /// Writes `events`; those of one id in their order.
 pub(crate) async fn send(writer: &RecordWriter, events: &[Event]) {
-    let writes = events
+    let acknowledgements = events
         .iter()
         .map(|event| async { writer.write(&record(event)).await.map(drop) });
     // In order: a write enters the producer's queue when it is first polled.
-    stream::iter(writes)
+    stream::iter(acknowledgements)
         .buffered(1_000)
         .try_collect::<Vec<()>>()
         .await
