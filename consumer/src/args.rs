@@ -42,8 +42,8 @@ pub struct RunArgs {
     #[arg(long, env = "DEDUP_WINDOW_S", default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(1..))]
     pub dedup_window_s: u64,
 
-    /// Most records of a batch: larger ones cost less a vote, but block Redis for longer (1000 take about 1 ms)
-    #[arg(long, env = "BATCH_MAX_RECORDS", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    /// Most records of a batch: larger ones cost less a vote, but block Redis for longer
+    #[arg(long, env = "BATCH_MAX_RECORDS", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub batch_max_records: u32,
 
     /// Longest wait of a record for others of its batch, in ms: it adds to the time until a vote is counted, and saves
@@ -51,8 +51,8 @@ pub struct RunArgs {
     #[arg(long, env = "BATCH_LINGER_MS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub batch_linger_ms: u64,
 
-    /// Most records in memory at a time; with the stores down, reading pauses here
-    #[arg(long, env = "MAX_OUTSTANDING", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    /// Most records in memory at a time: some batches of each partition; with the stores down, reading pauses here
+    #[arg(long, env = "MAX_OUTSTANDING", default_value_t = 6_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_outstanding: u32,
 }
 

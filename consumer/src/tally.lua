@@ -10,7 +10,7 @@
 -- A fence that is not the believed one means that this batch was counted already (by an attempt whose answer got lost,
 -- or by another consumer), or that Redis lost its latest writes: the caller finds out by the fence, nothing changes.
 
-local OFFSETS, TOTAL, ROUTE, FIRST_SEEN = KEYS[1], KEYS[2], 5, 6
+local OFFSETS, TOTAL, FIRST_HASH, FIRST_SEEN = KEYS[1], KEYS[2], 3, 6
 
 local cursor = 0
 local function argument()
@@ -26,10 +26,17 @@ if (fence or '') ~= believed then
 end
 
 local counted = tonumber(argument())
-for hash = 3, ROUTE do
+-- Summed up here: a call to Redis costs ten times as much as an addition.
+local increments = { {}, {}, {} }
+local function add(hash, field, increment)
+  local sums = increments[hash]
+  sums[field] = (sums[field] or 0) + increment
+end
+
+for hash = 1, #increments do
   for _ = 1, tonumber(argument()) do
     local field, increment = argument(), argument()
-    redis.call('HINCRBY', KEYS[hash], field, increment)
+    add(hash, field, increment)
   end
 end
 
@@ -38,14 +45,19 @@ for key = FIRST_SEEN, #KEYS do
   local fields = { argument(), argument(), argument() }
   if redis.call('SET', KEYS[key], 1, 'NX', 'EX', remember_s) then
     counted = counted + 1
-    for index, field in ipairs(fields) do
-      redis.call('HINCRBY', KEYS[index + 2], field, 1)
+    for hash, field in ipairs(fields) do
+      add(hash, field, 1)
     end
   else
     answer[#answer + 1] = key - FIRST_SEEN
   end
 end
 
+for hash, sums in ipairs(increments) do
+  for field, increment in pairs(sums) do
+    redis.call('HINCRBY', KEYS[FIRST_HASH + hash - 1], field, increment)
+  end
+end
 redis.call('INCRBY', TOTAL, counted)
 redis.call('HSET', OFFSETS, partition, after)
 return answer

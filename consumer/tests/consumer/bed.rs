@@ -168,7 +168,7 @@ impl Consumer {
     }
 
     /// The value of a series, named as in the exposition format.
-    pub(crate) async fn metric(&self, series: &str) -> Option<f64> {
+    pub(crate) async fn metric(&self, series: &str) -> Option<u64> {
         let (_, body) = self.get("/metrics").await?;
         let value = body
             .lines()

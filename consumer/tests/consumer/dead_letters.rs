@@ -31,7 +31,7 @@ async fn poison_goes_to_the_dead_letters_with_its_origin_and_the_rest_is_counted
     let dead_letters = consumer
         .metric("consumer_votes_total{result=\"dead_letter\",route=\"unknown\"}")
         .await;
-    assert_eq!(dead_letters, Some(poison.len() as f64));
+    assert_eq!(dead_letters, Some(poison.len() as u64));
 
     let mut letters = BTreeMap::new();
     let (brokers, topic) = (bed.stack.endpoints().kafka.clone(), bed.dead_letter_topic());

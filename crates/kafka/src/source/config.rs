@@ -26,9 +26,13 @@ pub fn settings(group: &str) -> Vec<(&'static str, String)> {
         ("fetch.min.bytes", "16384"),
         ("fetch.wait.max.ms", "20"),
         // A backlog is read in large answers; the defaults of 64 MiB and 100,000 records would be most of the memory.
-        ("queued.max.messages.kbytes", "8192"),
-        ("queued.min.messages", "10000"),
-        ("fetch.max.bytes", "4194304"),
+        ("queued.max.messages.kbytes", "4096"),
+        ("queued.min.messages", "5000"),
+        // With so short a queue, the default of 1 s before it is filled again would be the limit of everything.
+        ("fetch.queue.backoff.ms", "5"),
+        // About a batch: a backlog comes as runs of one partition, and with long runs the other partitions' lanes idle.
+        ("fetch.message.max.bytes", "131072"),
+        ("fetch.max.bytes", "2097152"),
         // A topic that does not exist yet is noticed soon after it does; the default is 5 minutes.
         ("topic.metadata.refresh.interval.ms", "10000"),
         ("socket.keepalive.enable", "true"),
