@@ -319,6 +319,8 @@ async fn prometheus_has_every_metric(prometheus: &str) {
             "consumer_end_to_end_seconds_count{{route=\"{route}\"}} > 0"
         ));
     }
+    // One configuration on both native routes, or a comparison of them means nothing.
+    queries.push("count(count by (config_hash) (ingest_config_info{route=~\"rest|grpc\"})) == 1".to_owned());
     queries.push("sum(consumer_apply_duration_seconds_count{store=\"redis\"}) > 0".to_owned());
     queries.push("sum(consumer_apply_duration_seconds_count{store=\"mongodb\"}) > 0".to_owned());
     queries.push("count(consumer_lag_records) >= 6".to_owned());

@@ -59,10 +59,7 @@ impl HopSink {
             failures_in_a_row = if state.is_ok() { 0 } else { failures_in_a_row + 1 };
             if state.is_ok() || failures_in_a_row >= FAILURES_UNTIL_DOWN {
                 self.availability.set(&state);
-                match state {
-                    Ok(()) => check.ok(),
-                    Err(reason) => check.fail(reason),
-                }
+                check.report(state);
             }
             tokio::time::sleep(PROBE_INTERVAL).await;
         }

@@ -42,10 +42,7 @@ pub(crate) async fn start(args: ServeArgs, common: CommonArgs, process: Process)
                 &args.kafka.kafka_brokers,
                 &args.kafka.topic,
                 args.ingest.deadline(),
-                move |state| match state {
-                    Ok(()) => check.ok(),
-                    Err(reason) => check.fail(reason),
-                },
+                move |state| check.report(state),
             )?);
             let drain_timeout = process.drain_timeout;
             serve(args, common, process, Arc::clone(&sink)).await?;
@@ -67,7 +64,8 @@ async fn serve<S: Sink>(
 ) -> anyhow::Result<()> {
     let effective = Effective::of_process(&common)
         .with_all("", args.ingest.settings())
-        .with_all("kafka.", KafkaSink::settings(args.ingest.deadline()));
+        .with_all("kafka.", KafkaSink::settings(args.ingest.deadline()))
+        .with("sink", args.kafka.sink);
     effective.log();
     register_config_info(&process.registry, Route::Grpc, VERSION, &effective.hash())?;
 

@@ -48,10 +48,7 @@ async fn start(cli: Cli, process: Process) -> anyhow::Result<()> {
                 &cli.kafka.kafka_brokers,
                 &cli.kafka.topic,
                 cli.ingest.deadline(),
-                move |state| match state {
-                    Ok(()) => check.ok(),
-                    Err(reason) => check.fail(reason),
-                },
+                move |state| check.report(state),
             )?);
             let drain_timeout = process.drain_timeout;
             serve(cli, process, Arc::clone(&sink)).await?;
@@ -68,7 +65,8 @@ async fn start(cli: Cli, process: Process) -> anyhow::Result<()> {
 async fn serve<S: Sink>(cli: Cli, process: Process, sink: Arc<S>) -> anyhow::Result<()> {
     let effective = Effective::of_process(&cli.common)
         .with_all("", cli.ingest.settings())
-        .with_all("kafka.", KafkaSink::settings(cli.ingest.deadline()));
+        .with_all("kafka.", KafkaSink::settings(cli.ingest.deadline()))
+        .with("sink", cli.kafka.sink);
     effective.log();
     register_config_info(
         &process.registry,

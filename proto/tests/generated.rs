@@ -12,7 +12,11 @@ fn generated_code_is_current() {
     let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
     let fresh_dir = tempfile::tempdir().unwrap();
     let descriptors = protox::compile(FILES, [crate_dir]).unwrap();
-    std::fs::write(fresh_dir.path().join("descriptors.bin"), descriptors.encode_to_vec()).unwrap();
+    std::fs::write(
+        fresh_dir.path().join("descriptors.bin"),
+        descriptors.encode_to_vec(),
+    )
+    .unwrap();
     tonic_prost_build::configure()
         .build_server(false)
         .client_mod_attribute(".", "#[cfg(feature = \"grpc\")]")
@@ -28,6 +32,9 @@ fn generated_code_is_current() {
             std::fs::write(&checked_in, &fresh).unwrap();
         }
         let current = std::fs::read(&checked_in).unwrap_or_default() == fresh;
-        assert!(current, "{file} is stale; run: DUALPATH_BLESS=1 cargo test -p proto");
+        assert!(
+            current,
+            "{file} is stale; run: DUALPATH_BLESS=1 cargo test -p proto"
+        );
     }
 }

@@ -24,3 +24,12 @@ pub enum SinkKind {
     /// Nowhere.
     Null,
 }
+
+impl std::fmt::Display for SinkKind {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Kafka => "kafka",
+            Self::Null => "null",
+        })
+    }
+}

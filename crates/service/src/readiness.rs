@@ -76,6 +76,14 @@ impl Check {
         }
     }
 
+    /// What a probe saw, either way.
+    pub fn report(&self, state: Result<(), String>) {
+        match state {
+            Ok(()) => self.ok(),
+            Err(reason) => self.fail(reason),
+        }
+    }
+
     /// Whether the last report was good.
     pub fn is_ok(&self) -> bool {
         self.inner.checks().get(self.name).is_some_and(Result::is_ok)
