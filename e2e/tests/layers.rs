@@ -26,7 +26,7 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
         &["http-api", "ingest", "kafka", "proto", "service", "vote"],
     ),
     ("consumer", &["kafka", "proto", "service", "vote"]),
-    ("lab", &["kafka", "proto"]),
+    ("lab", &["kafka", "vote"]),
     ("naive", &["proto"]),
     ("e2e", &["kafka", "lab", "proto"]),
 ];
