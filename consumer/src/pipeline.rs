@@ -14,7 +14,8 @@ use crate::observe::{self, Observation};
 use crate::partition::{Partition, Start};
 use crate::revocation::Revocations;
 
-/// Commits serve monitoring and a consumer that finds Redis empty; more of them would only load the broker.
+/// Commits serve Kafka's own tools, which read a group's lag from them; the fence decides where reading starts. More of
+/// them would only load the broker.
 const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
 /// How old a reported lag and a noticed loss in an idle Redis may be.
 const OBSERVE_INTERVAL: Duration = Duration::from_secs(2);

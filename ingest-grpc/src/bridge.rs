@@ -42,5 +42,5 @@ pub(crate) async fn start(args: BridgeArgs, common: CommonArgs, process: Process
     let listener = listener::bind(args.listen).await?;
     tracing::info!(listen = %args.listen, upstream = %args.upstream, "taking votes");
     let router = http_api::router(Arc::new(ingest));
-    listener::serve(listener, router, process.shutdown, process.drain_timeout).await
+    listener::serve(listener, router, &process).await
 }

@@ -24,6 +24,8 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 /// One slow answer on a busy machine is no outage.
 const FAILURES_UNTIL_DOWN: u32 = 2;
+/// Calls between the handlers and the connection; admission is the limit, this must not be a lower one.
+const CALLS_WAITING: usize = 4096;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Notices an upstream that vanished without closing.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
@@ -41,6 +43,7 @@ impl HopSink {
     pub(crate) fn new(upstream: Uri) -> Self {
         let channel = Channel::builder(upstream)
             .tcp_nodelay(true)
+            .buffer_size(CALLS_WAITING)
             .connect_timeout(CONNECT_TIMEOUT)
             .http2_keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_TIMEOUT)

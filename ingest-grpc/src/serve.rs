@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::post;
+use http::{HeaderName, HeaderValue};
 use ingest::{Admission, CallMetrics, Ingest, IngestArgs, NullSink, Sink, register_config_info};
 use kafka::{KafkaArgs, KafkaSink, SinkKind};
 use service::{CommonArgs, Effective, Process, Readiness, listener, metrics};
@@ -13,6 +14,7 @@ use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::server::HealthReporter;
+use tower_http::set_header::SetResponseHeaderLayer;
 use vote::Route;
 
 use crate::VERSION;
@@ -44,9 +46,9 @@ pub(crate) async fn start(args: ServeArgs, common: CommonArgs, process: Process)
                 args.ingest.deadline(),
                 move |state| check.report(state),
             )?);
-            let drain_timeout = process.drain_timeout;
+            let flush_timeout = process.flush_timeout();
             serve(args, common, process, Arc::clone(&sink)).await?;
-            tokio::task::spawn_blocking(move || sink.flush(drain_timeout)).await??;
+            tokio::task::spawn_blocking(move || sink.flush(flush_timeout)).await??;
             Ok(())
         }
         SinkKind::Null => {
@@ -96,20 +98,26 @@ async fn serve<S: Sink>(
     let router = methods_router(Arc::new(server)).merge(standard_services(health)?);
     let listener = listener::bind(args.listen).await?;
     tracing::info!(listen = %args.listen, sink = ?args.kafka.sink, "taking votes");
-    listener::serve(listener, router, process.shutdown, process.drain_timeout).await
+    listener::serve(listener, router, &process).await
 }
 
 /// A path per method: gRPC is HTTP/2 with a path, and the router is the one that REST has.
 fn methods_router<S: Sink>(server: Arc<Server<S>>) -> Router {
-    Router::new()
+    let native = Router::new()
         .route("/votes.v1.VoteService/CastVote", post(methods::cast_vote::<S>))
         .route("/votes.v1.VoteService/CastVotes", post(methods::cast_votes::<S>))
         .route(
             "/votes.v1.VoteService/StreamVotes",
             post(methods::stream_votes::<S>),
         )
-        .route("/votes.v1.BridgeService/Forward", post(methods::forward::<S>))
         .route("/confproto.getInfo/returnInfo", post(methods::return_info::<S>))
+        // The same header as on REST: refusals name their route too.
+        .layer(SetResponseHeaderLayer::overriding(
+            HeaderName::from_static("x-ingest-route"),
+            HeaderValue::from_static(Route::Grpc.as_str()),
+        ));
+    native
+        .route("/votes.v1.BridgeService/Forward", post(methods::forward::<S>))
         .with_state(server)
 }
 

@@ -1,5 +1,6 @@
 //! Refusals as gRPC statuses, and back again for the bridge.
 
+use std::error::Error;
 use std::time::Duration;
 
 use ingest::{Refusal, SinkError};
@@ -38,6 +39,10 @@ pub(crate) fn to_refusal(status: &Status, too_large: &Refusal) -> Refusal {
 
 /// What the bridge makes of its upstream's answer.
 pub(crate) fn to_sink_error(status: &Status) -> SinkError {
+    // With a source it is no answer at all: the connection broke, whatever code tonic gives that.
+    if status.source().is_some() {
+        return SinkError::Unavailable(format!("ingest-grpc: {}", status.message()));
+    }
     match status.code() {
         Code::ResourceExhausted => SinkError::Full,
         Code::DeadlineExceeded | Code::Cancelled => SinkError::Deadline,

@@ -50,9 +50,9 @@ async fn start(cli: Cli, process: Process) -> anyhow::Result<()> {
                 cli.ingest.deadline(),
                 move |state| check.report(state),
             )?);
-            let drain_timeout = process.drain_timeout;
+            let flush_timeout = process.flush_timeout();
             serve(cli, process, Arc::clone(&sink)).await?;
-            tokio::task::spawn_blocking(move || sink.flush(drain_timeout)).await??;
+            tokio::task::spawn_blocking(move || sink.flush(flush_timeout)).await??;
             Ok(())
         }
         SinkKind::Null => {
@@ -85,5 +85,5 @@ async fn serve<S: Sink>(cli: Cli, process: Process, sink: Arc<S>) -> anyhow::Res
     let listener = listener::bind(cli.listen).await?;
     tracing::info!(listen = %cli.listen, sink = ?cli.kafka.sink, "taking votes");
     let router = http_api::router(Arc::new(ingest));
-    listener::serve(listener, router, process.shutdown, process.drain_timeout).await
+    listener::serve(listener, router, &process).await
 }

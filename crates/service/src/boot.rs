@@ -39,6 +39,18 @@ pub struct Process {
     pub drain_timeout: Duration,
 }
 
+impl Process {
+    /// The share of a drain in which connections may finish: something must be left for [`Self::flush_timeout`].
+    pub fn connections_timeout(&self) -> Duration {
+        self.drain_timeout.mul_f64(0.7)
+    }
+
+    /// The share of a drain in which what was handed over may be acknowledged.
+    pub fn flush_timeout(&self) -> Duration {
+        self.drain_timeout.mul_f64(0.25)
+    }
+}
+
 /// Runs a process: logging, runtime, admin port and signals around `work`. The exit code is 0 when `work` returned
 /// `Ok` in time, 1 otherwise.
 pub fn run<F, W>(identity: Identity, args: &CommonArgs, work: F) -> ExitCode

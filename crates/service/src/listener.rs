@@ -18,8 +18,9 @@ use hyper_util::service::TowerToHyperService;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
 use tower::Service;
+
+use crate::Process;
 
 /// Connections at a time; further ones wait in the kernel's accept queue. Bounds memory and file descriptors.
 const MAX_CONNECTIONS: usize = 1024;
@@ -28,8 +29,9 @@ const MAX_CONNECTIONS: usize = 1024;
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Size of an HTTP/1.1 connection's buffer, which bounds a request head; also HTTP/2's limit for a header list.
 const MAX_HEAD_BYTES: u32 = 16 * 1024;
-/// Calls in flight on one HTTP/2 connection; above what a fair client needs, below what a flood wants.
-const MAX_CONCURRENT_STREAMS: u32 = 1024;
+/// Calls in flight on one HTTP/2 connection: as many as the default in-flight limit, because the bridge has one
+/// connection and its calls must be refused by admission and not queue in its client.
+const MAX_CONCURRENT_STREAMS: u32 = 4096;
 /// HTTP/2 flow-control window of a stream: a whole batch of 1 MiB fits, so that no vote waits for a window update.
 const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 /// HTTP/2 flow-control window of a connection.
@@ -69,13 +71,8 @@ pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// Serves HTTP/1.1 and HTTP/2 without TLS until `shutdown`; then stops accepting, asks every connection to finish what
-/// it has in flight, and returns when all have or when `drain_timeout` has passed.
-pub async fn serve<S, F>(
-    listener: TcpListener,
-    service: S,
-    shutdown: CancellationToken,
-    drain_timeout: Duration,
-) -> anyhow::Result<()>
+/// it has in flight, and returns when all have or when their share of the drain has passed.
+pub async fn serve<S, F>(listener: TcpListener, service: S, process: &Process) -> anyhow::Result<()>
 where
     S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future = F>
         + Clone
@@ -89,7 +86,7 @@ where
     loop {
         let (stream, permit) = tokio::select! {
             accepted = accept(&listener, &connections) => accepted?,
-            () = shutdown.cancelled() => break,
+            () = process.shutdown.cancelled() => break,
         };
         let hyper_service = TowerToHyperService::new(service.clone());
         let connection = builder
@@ -104,11 +101,9 @@ where
         });
     }
     drop(listener);
-    if tokio::time::timeout(drain_timeout, graceful.shutdown())
-        .await
-        .is_err()
-    {
-        tracing::warn!(?drain_timeout, "connections were still open when the drain ended");
+    let timeout = process.connections_timeout();
+    if tokio::time::timeout(timeout, graceful.shutdown()).await.is_err() {
+        tracing::warn!(?timeout, "connections were still open when the drain ended");
     }
     Ok(())
 }

@@ -30,7 +30,7 @@ fn json_value() -> impl Strategy<Value = serde_json::Value> {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
             prop::collection::hash_map(prop_oneof![Just("name".to_owned()), ".{0,8}"], inner, 0..4)
-                .prop_map(|map| serde_json::Value::from_iter(map)),
+                .prop_map(serde_json::Value::from_iter),
         ]
     })
 }
