@@ -16,11 +16,9 @@ readonly packages=(
     libcurl4
 )
 
-# `lab fetch` downloads Debian packages: for that apt needs to know them.
+# `lab fetch` downloads Debian packages: for that apt's lists must be there and current.
 update_lists() {
-    if [ ! -d "$cache/redis-7.0" ] || [ ! -d "$cache/prometheus-2.42" ]; then
-        apt-cache show redis-server prometheus >/dev/null 2>&1 || as_root apt-get update --quiet=2
-    fi
+    if [ ! -d "$cache/redis-7.0" ] || [ ! -d "$cache/prometheus-2.42" ]; then as_root apt-get update --quiet=2; fi
 }
 
 build_programs() {

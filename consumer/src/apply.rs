@@ -90,7 +90,8 @@ impl Stores {
     }
 
     async fn count(&self, batch: &Batch, votes: &[LoggedVote], stop: &CancellationToken) -> Option<Outcome> {
-        let (mut fence, mut votes) = (batch.fence, votes);
+        let mut fence = batch.fence;
+        let mut votes = fence.map_or(votes, |fence| not_before(votes, fence));
         loop {
             let attempt = || self.tally.count(batch.partition, fence, batch.next, votes);
             let actual = match self.redis.write(stop, attempt).await? {

@@ -80,7 +80,7 @@ impl Metrics {
         })
     }
 
-    /// The votes of a batch, applied now; `duplicates` are indices of those that were counted before.
+    /// The votes of a batch, applied now; `duplicates` are indices, ascending, of those that were counted before.
     pub fn applied(&self, votes: &[LoggedVote], duplicates: &[usize]) {
         let now_us = micros_since_epoch();
         for metrics in &self.routes {
@@ -91,7 +91,7 @@ impl Metrics {
                 .enumerate()
                 .filter(|(_, vote)| vote.event.route == metrics.route);
             for (index, vote) in own {
-                if duplicates.contains(&index) {
+                if duplicates.binary_search(&index).is_ok() {
                     duplicate += 1;
                     continue;
                 }

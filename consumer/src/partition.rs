@@ -98,9 +98,10 @@ impl Partition {
         (!self.in_flight && self.sought.is_none()).then_some(self.fence)
     }
 
-    /// Takes a record, unless it was read before the source went elsewhere.
+    /// Takes a record, unless it was read before the source went elsewhere, or is counted already: another consumer may
+    /// have moved the fence past what this source has read.
     pub fn push(&mut self, delivery: Delivery) {
-        if self.sought.is_none() {
+        if self.sought.is_none() && delivery.record.offset >= self.applied {
             self.pending.push_back(delivery);
         }
     }
@@ -297,6 +298,17 @@ mod tests {
         push(&mut partition, 10..20);
         partition.next_batch(2).unwrap();
         partition.advance(17);
+        let batch = partition.next_batch(100).unwrap();
+        assert_eq!((offsets(&batch), batch.fence), (vec![17, 18, 19], Some(17)));
+    }
+
+    #[test]
+    fn what_another_consumer_has_counted_beyond_what_was_read_is_not_taken() {
+        let mut partition = partition(Some(10));
+        push(&mut partition, 10..13);
+        partition.next_batch(9).unwrap();
+        partition.advance(17);
+        push(&mut partition, 13..20);
         let batch = partition.next_batch(100).unwrap();
         assert_eq!((offsets(&batch), batch.fence), (vec![17, 18, 19], Some(17)));
     }

@@ -220,6 +220,8 @@ async fn refuses_a_batch_as_a_whole(base: &str) {
         ("application/json", b"{}".to_vec(), 400),
         ("text/csv", b"a,b".to_vec(), 415),
         ("application/x-protobuf", vec![0xff; 9], 400),
+        // Half a million empty votes in a megabyte.
+        ("application/x-protobuf", [0x0a, 0x00].repeat(1 << 19), 413),
     ] {
         let (status, answer) = post(base, content_type, body).await;
         assert_eq!(

@@ -53,7 +53,14 @@ async fn routes_refuse_without_kafka_and_recover_with_it() {
         &stack.endpoints().grpc_admin,
         &stack.endpoints().bridge_admin,
     ] {
-        assert_eq!(status(&format!("{admin}/readyz")).await, 503, "{admin}");
+        let started = Instant::now();
+        while status(&format!("{admin}/readyz")).await != 503 {
+            assert!(
+                started.elapsed() < PATIENCE,
+                "{admin} says that it is ready without Kafka"
+            );
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
         assert_eq!(status(&format!("{admin}/livez")).await, 200, "{admin}");
     }
 

@@ -58,9 +58,12 @@ impl HopSink {
     pub(crate) async fn watch(self: Arc<Self>, check: Check) {
         let mut failures_in_a_row = 0_u32;
         loop {
-            let state = self.probe().await;
-            failures_in_a_row = if state.is_ok() { 0 } else { failures_in_a_row + 1 };
-            if state.is_ok() || failures_in_a_row >= FAILURES_UNTIL_DOWN {
+            let probed = self.probe().await;
+            let answered = probed.is_ok();
+            let state =
+                probed.and_then(|serving| serving.then_some(()).ok_or("ingest-grpc is not ready".to_owned()));
+            failures_in_a_row = if answered { 0 } else { failures_in_a_row + 1 };
+            if answered || failures_in_a_row >= FAILURES_UNTIL_DOWN {
                 self.availability.set(&state);
                 check.report(state);
             }
@@ -68,7 +71,8 @@ impl HopSink {
         }
     }
 
-    async fn probe(&self) -> Result<(), String> {
+    /// Whether the upstream says that it serves; an error where it says nothing.
+    async fn probe(&self) -> Result<bool, String> {
         let request = HealthCheckRequest {
             service: "votes.v1.BridgeService".to_owned(),
         };
@@ -79,11 +83,7 @@ impl HopSink {
             .map_err(|status| format!("ingest-grpc: {}", status.message()))?
             .into_inner()
             .status();
-        if status == ServingStatus::Serving {
-            Ok(())
-        } else {
-            Err("ingest-grpc is not ready".to_owned())
-        }
+        Ok(status == ServingStatus::Serving)
     }
 }
 

@@ -6,14 +6,15 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
-use ingest::{Call, Ingest, MAX_BATCH_BYTES, MAX_VOTE_BYTES, Receipt, Refusal, Sink, Stage};
+use ingest::{Call, Ingest, MAX_BATCH_BYTES, MAX_BATCH_VOTES, MAX_VOTE_BYTES, Receipt, Refusal, Sink, Stage};
 use prost::Message;
 use proto::confproto::ReplyInfo;
 use proto::votes;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tonic::Status;
 use tonic::body::Body;
-use vote::{Draft, Event, Malformed, Route};
+use vote::{Draft, Event, Route};
 
 use crate::{frame, status};
 
@@ -104,15 +105,13 @@ pub(crate) async fn cast_votes<S: Sink>(State(server): State<Arc<Server<S>>>, re
     )
     .await;
     let decoded = received.and_then(|message| {
-        let decoded = call.stage(Stage::Decode, || votes::CastVotesRequest::decode(message));
-        decoded.map_err(|error| Refusal::Malformed(error.to_string()))
+        let drafts = call.stage(Stage::Decode, || {
+            Draft::batch_from_protobuf(&message, MAX_BATCH_VOTES)
+        })?;
+        Ok(drafts)
     });
-    let drafts: Vec<_> = match decoded {
-        Ok(batch) => batch
-            .votes
-            .into_iter()
-            .map(|vote| Ok::<_, Malformed>(Draft::from(vote)))
-            .collect(),
+    let drafts = match decoded {
+        Ok(drafts) => drafts,
         Err(refusal) => return finish(call, &Err(refusal), |_| Vec::new()),
     };
     let results = server.native.accept_batch(call.split(drafts.len()), drafts).await;
@@ -130,35 +129,61 @@ pub(crate) async fn stream_votes<S: Sink>(
 ) -> Response {
     let answers = incoming(request, server.shutdown.clone()).map(move |message| {
         let server = Arc::clone(&server);
+        // A task of its own: a client that does not read its answers must not keep a vote, and its place, in flight.
+        let vote = AbortOnDropHandle::new(tokio::spawn(stream_vote(server, message)));
         async move {
-            let message = message?;
-            let call = server.native.begin();
-            let result = match call.stage(Stage::Decode, || Draft::from_protobuf(&message)) {
-                Ok(draft) => server.native.accept(&call, draft).await,
-                Err(malformed) => Err(malformed.into()),
-            };
-            let answer = call.stage(Stage::Reply, || ingest::vote_result(&result).encode_to_vec());
-            call.finish(&result);
-            Ok(Bytes::from(answer))
+            vote.await
+                .unwrap_or_else(|error| Err(Status::internal(error.to_string())))
         }
     });
     frame::answers(answers.buffered(STREAM_WINDOW))
+}
+
+async fn stream_vote<S: Sink>(
+    server: Arc<Server<S>>,
+    message: Result<Bytes, Ended>,
+) -> Result<Bytes, Status> {
+    let message = match message {
+        Ok(message) => message,
+        Err(Ended::Draining) => return Err(Status::unavailable("shutting down; send the rest again")),
+        Err(Ended::Refused(refusal)) => {
+            let answer = status::from_refusal(&refusal);
+            server.native.begin().finish(&Err(refusal));
+            return Err(answer);
+        }
+    };
+    let call = server.native.begin();
+    let result = match call.stage(Stage::Decode, || Draft::from_protobuf(&message)) {
+        Ok(draft) => server.native.accept(&call, draft).await,
+        Err(malformed) => Err(malformed.into()),
+    };
+    let answer = call.stage(Stage::Reply, || ingest::vote_result(&result).encode_to_vec());
+    call.finish(&result);
+    Ok(answer.into())
+}
+
+/// Why a stream of votes ends before its client ended it.
+enum Ended {
+    /// A message that cannot be read.
+    Refused(Refusal),
+    /// The process is told to stop.
+    Draining,
 }
 
 /// The messages of a stream until its end, its first error, or a drain.
 fn incoming(
     request: Request,
     shutdown: CancellationToken,
-) -> impl Stream<Item = Result<Bytes, Status>> + Send {
+) -> impl Stream<Item = Result<Bytes, Ended>> + Send {
     let messages = frame::messages(request.into_body(), MAX_VOTE_BYTES);
     stream::unfold(Some((messages, shutdown)), |open| async move {
         let (mut messages, shutdown) = open?;
         let next = tokio::select! {
             biased;
-            () = shutdown.cancelled() => Err(Status::unavailable("shutting down; send the rest again")),
-            next = messages.message() => next.map_err(|error| {
-                status::from_refusal(&status::to_refusal(&error, &Refusal::VoteTooLarge))
-            }),
+            () = shutdown.cancelled() => Err(Ended::Draining),
+            next = messages.message() => {
+                next.map_err(|error| Ended::Refused(status::to_refusal(&error, &Refusal::VoteTooLarge)))
+            }
         };
         match next {
             Ok(Some(message)) => Some((Ok(message), Some((messages, shutdown)))),

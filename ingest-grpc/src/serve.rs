@@ -48,7 +48,10 @@ pub(crate) async fn start(args: ServeArgs, common: CommonArgs, process: Process)
             )?);
             let flush_timeout = process.flush_timeout();
             serve(args, common, process, Arc::clone(&sink)).await?;
-            tokio::task::spawn_blocking(move || sink.flush(flush_timeout)).await??;
+            // Whoever waited for what is not flushed was refused: no acknowledged vote is in it.
+            if let Err(error) = tokio::task::spawn_blocking(move || sink.flush(flush_timeout)).await? {
+                tracing::warn!(%error, "votes without an answer are given up");
+            }
             Ok(())
         }
         SinkKind::Null => {
@@ -71,12 +74,12 @@ async fn serve<S: Sink>(
     effective.log();
     register_config_info(&process.registry, Route::Grpc, VERSION, &effective.hash())?;
 
-    let admission = Arc::new(Admission::new(args.ingest.max_in_flight));
+    // Each with an admission of its own: what the bridge sends must not refuse native votes.
     let ingest = |route, metrics| {
         Ingest::new(
             route,
             Arc::clone(&sink),
-            Arc::clone(&admission),
+            Arc::new(Admission::new(args.ingest.max_in_flight)),
             metrics,
             args.ingest.deadline(),
         )

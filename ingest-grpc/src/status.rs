@@ -39,13 +39,13 @@ pub(crate) fn to_refusal(status: &Status, too_large: &Refusal) -> Refusal {
 
 /// What the bridge makes of its upstream's answer.
 pub(crate) fn to_sink_error(status: &Status) -> SinkError {
-    // With a source it is no answer at all: the connection broke, whatever code tonic gives that.
-    if status.source().is_some() {
-        return SinkError::Unavailable(format!("ingest-grpc: {}", status.message()));
-    }
     match status.code() {
         Code::ResourceExhausted => SinkError::Full,
         Code::DeadlineExceeded | Code::Cancelled => SinkError::Deadline,
+        // With a source it is no answer at all: the connection broke, whatever code tonic gives that.
+        _ if status.source().is_some() => {
+            SinkError::Unavailable(format!("ingest-grpc: {}", status.message()))
+        }
         Code::Unavailable | Code::Unknown => SinkError::Unavailable(status.message().to_owned()),
         code => SinkError::Internal(format!("ingest-grpc answered {code:?}: {}", status.message())),
     }

@@ -52,7 +52,10 @@ async fn start(cli: Cli, process: Process) -> anyhow::Result<()> {
             )?);
             let flush_timeout = process.flush_timeout();
             serve(cli, process, Arc::clone(&sink)).await?;
-            tokio::task::spawn_blocking(move || sink.flush(flush_timeout)).await??;
+            // Whoever waited for what is not flushed was refused: no acknowledged vote is in it.
+            if let Err(error) = tokio::task::spawn_blocking(move || sink.flush(flush_timeout)).await? {
+                tracing::warn!(%error, "votes without an answer are given up");
+            }
             Ok(())
         }
         SinkKind::Null => {

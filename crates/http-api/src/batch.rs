@@ -76,11 +76,7 @@ fn decode(bytes: &Bytes, media: Media) -> Result<Drafts, Malformed> {
     match media {
         Media::Json => drafts_from_json_array(bytes, MAX_BATCH_VOTES),
         Media::Ndjson => Ok(drafts_from_ndjson(bytes, MAX_BATCH_VOTES)),
-        Media::Protobuf => {
-            let request = proto::votes::CastVotesRequest::decode(bytes.as_ref());
-            let votes = request.map_err(|error| Malformed(error.to_string()))?.votes;
-            Ok(votes.into_iter().map(|vote| Ok(Draft::from(vote))).collect())
-        }
+        Media::Protobuf => Draft::batch_from_protobuf(bytes, MAX_BATCH_VOTES),
     }
 }
 

@@ -20,7 +20,9 @@ pub async fn ensure_topic(brokers: &str, topic: &str, partitions: i32) -> Result
         .request_timeout(Some(TIMEOUT));
     let created = client.create_topics([&wanted], &options).await?;
     match created.into_iter().next() {
-        Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => check_partitions(&client, topic, partitions),
+        Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => {
+            check_partitions(brokers, topic, partitions).await
+        }
         Some(Err((_, code))) => Err(KafkaError::Topic {
             topic: topic.to_owned(),
             reason: code.to_string(),
@@ -52,16 +54,12 @@ fn count_partitions(
         .map_or(0, |described| described.partitions().len()))
 }
 
-fn check_partitions(
-    client: &AdminClient<DefaultClientContext>,
-    topic: &str,
-    partitions: i32,
-) -> Result<(), KafkaError> {
-    let found = count_partitions(client, topic, TIMEOUT)?;
-    if usize::try_from(partitions).is_ok_and(|wanted| found >= wanted) {
+async fn check_partitions(brokers: &str, topic: &str, wanted: i32) -> Result<(), KafkaError> {
+    let found = partitions(brokers, topic, TIMEOUT).await?;
+    if usize::try_from(wanted).is_ok_and(|wanted| found >= wanted) {
         return Ok(());
     }
-    let reason = format!("has {found} partitions, needs {partitions}");
+    let reason = format!("has {found} partitions, needs {wanted}");
     Err(KafkaError::Topic {
         topic: topic.to_owned(),
         reason,

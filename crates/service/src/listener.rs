@@ -42,6 +42,10 @@ const PING_INTERVAL: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// The same for HTTP/1.1, by the kernel.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(20);
+/// What an HTTP/2 client sends first.
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Pause between two looks at a preface that has arrived in part.
+const PREFACE_PAUSE: Duration = Duration::from_millis(5);
 /// Pause after a failed accept (out of file descriptors): the cause needs time to go away.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
 
@@ -89,11 +93,19 @@ where
             () = process.shutdown.cancelled() => break,
         };
         let hyper_service = TowerToHyperService::new(service.clone());
-        let connection = builder
-            .serve_connection(TokioIo::new(stream), hyper_service)
-            .into_owned();
-        let watched = graceful.watch(connection);
+        let (builder, drain) = (Arc::clone(&builder), graceful.watcher());
+        let shutdown = process.shutdown.clone();
         tokio::spawn(async move {
+            let has_spoken = tokio::select! {
+                clear = protocol_is_clear(&stream) => clear.is_ok(),
+                () = tokio::time::sleep(HEADER_READ_TIMEOUT) => false,
+                () = shutdown.cancelled() => false,
+            };
+            if !has_spoken {
+                return;
+            }
+            let connection = builder.serve_connection(TokioIo::new(stream), hyper_service);
+            let watched = drain.watch(connection.into_owned());
             if let Err(error) = watched.await {
                 tracing::debug!(%error, "connection ended");
             }
@@ -146,6 +158,21 @@ async fn accept(
                 tokio::time::sleep(ACCEPT_BACKOFF).await;
             }
         }
+    }
+}
+
+/// Waits until a client has sent enough to tell HTTP/1.1 from HTTP/2. hyper has no time limit on that: silent connections
+/// would hold their places for ever.
+async fn protocol_is_clear(stream: &TcpStream) -> std::io::Result<()> {
+    let mut start = [0; HTTP2_PREFACE.len()];
+    loop {
+        let length = stream.peek(&mut start).await?;
+        let received = start.get(..length).unwrap_or_default();
+        if received.is_empty() || length == HTTP2_PREFACE.len() || !HTTP2_PREFACE.starts_with(received) {
+            return Ok(());
+        }
+        // A part of the preface stays readable, so there is nothing to wait for but time.
+        tokio::time::sleep(PREFACE_PAUSE).await;
     }
 }
 

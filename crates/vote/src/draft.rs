@@ -1,6 +1,8 @@
 //! A vote as a client sent it: decoded, not yet judged.
 
 use prost::Message;
+use prost::bytes::Buf;
+use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use uuid::Uuid;
 
 use crate::{Album, Name, Rank, Vote, Year};
@@ -92,6 +94,34 @@ impl Draft {
     pub fn from_protobuf(bytes: &[u8]) -> Result<Self, Malformed> {
         let message = proto::votes::Vote::decode(bytes).map_err(|error| Malformed(error.to_string()))?;
         Ok(Self::from(message))
+    }
+
+    /// Decodes the protobuf message `votes.v1.CastVotesRequest`, vote by vote: at most `limit + 1` of them, since a
+    /// megabyte holds half a million empty ones. A vote that is malformed is so by itself.
+    pub fn batch_from_protobuf(
+        bytes: &[u8],
+        limit: usize,
+    ) -> Result<Vec<Result<Self, Malformed>>, Malformed> {
+        const VOTES: u32 = 1;
+        let malformed = |error: prost::DecodeError| Malformed(error.to_string());
+        let mut rest = bytes;
+        let mut drafts = Vec::new();
+        while rest.has_remaining() && drafts.len() <= limit {
+            let (field, wire_type) = decode_key(&mut rest).map_err(malformed)?;
+            if (field, wire_type) != (VOTES, WireType::LengthDelimited) {
+                skip_field(wire_type, field, &mut rest, DecodeContext::default()).map_err(malformed)?;
+                continue;
+            }
+            let length = decode_varint(&mut rest).map_err(malformed)?;
+            let split = usize::try_from(length)
+                .ok()
+                .and_then(|length| rest.split_at_checked(length));
+            let (vote, after) =
+                split.ok_or_else(|| Malformed("a vote ends beyond the message".to_owned()))?;
+            drafts.push(Self::from_protobuf(vote));
+            rest = after;
+        }
+        Ok(drafts)
     }
 
     /// Judges every field, so that a client learns all that is wrong at once.

@@ -44,6 +44,7 @@ proptest! {
         let _ = Draft::from_protobuf(&bytes).map(Draft::validate);
         let _ = Event::decode(&bytes);
         let _ = drafts_from_json_array(&bytes, 3);
+        let _ = Draft::batch_from_protobuf(&bytes, 3);
         prop_assert!(drafts_from_ndjson(&bytes, 3).len() <= 4);
     }
 
@@ -103,6 +104,28 @@ fn numbers_and_strings_are_one_vote() {
         Draft::from_json(by_string).unwrap().validate(),
         Draft::from_json(by_number).unwrap().validate()
     );
+}
+
+#[test]
+fn a_protobuf_batch_is_read_as_its_message_says_and_no_further_than_the_limit() {
+    let vote = |name: &str| proto::votes::Vote {
+        name: name.to_owned(),
+        ..Default::default()
+    };
+    let request = proto::votes::CastVotesRequest {
+        votes: vec![vote("a"), vote(""), vote("c")],
+    };
+    let drafts = Draft::batch_from_protobuf(&request.encode_to_vec(), 10).unwrap();
+    let expected: Vec<_> = request
+        .votes
+        .into_iter()
+        .map(|vote| Ok(Draft::from(vote)))
+        .collect();
+    assert_eq!(drafts, expected);
+
+    let many_empty = [0x0a, 0x00].repeat(100_000);
+    assert_eq!(Draft::batch_from_protobuf(&many_empty, 10).unwrap().len(), 11);
+    assert!(Draft::batch_from_protobuf(&[0x0a, 0x7f, 0x00], 10).is_err());
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub(super) async fn fetch(staging: &Path, tree: &Path) -> Result<()> {
         .args([
             "--quiet",
             "--batch-mode",
-            "dependency:copy-dependencies",
+            "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies",
             "-DincludeScope=runtime",
         ])
         .arg("--file")
