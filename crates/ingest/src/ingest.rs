@@ -23,7 +23,7 @@ pub struct Ingest<S> {
 }
 
 impl<S: Sink> Ingest<S> {
-    /// A route into `sink`. Routes of one process share their admission, since they share its memory.
+    /// A route into `sink`, with places for votes in flight and a time limit for each.
     pub fn new(
         route: Route,
         sink: Arc<S>,
