@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use e2e::records::Records;
 use lab::testing::TestStack;
 use serde_json::{Value, json};
 
@@ -31,7 +32,7 @@ async fn votes_take_the_whole_road_and_other_peoples_clients_work() {
     h2load_works(&endpoints, &mut cast);
     the_courses_locustfile_works(&endpoints.ingress).await;
 
-    let total = settled_total(&endpoints.redis).await;
+    let total = counted_total(&endpoints.kafka, &endpoints.redis).await;
     assert!(
         total > cast.sum(),
         "the locustfile's votes come on top of {}",
@@ -237,18 +238,25 @@ async fn the_courses_locustfile_works(ingress: &str) {
     tokio::task::yield_now().await;
 }
 
-/// The total once it has stopped growing.
-async fn settled_total(redis: &str) -> u64 {
+/// The votes in Kafka, once Redis has counted as many.
+async fn counted_total(kafka: &str, redis: &str) -> u64 {
+    let brokers = kafka.to_owned();
+    let records = tokio::task::spawn_blocking(move || Records::read(&brokers))
+        .await
+        .unwrap()
+        .unwrap();
+    let expected = u64::try_from(records.ids().count()).unwrap();
     let started = Instant::now();
-    let mut before = None;
     loop {
-        assert!(started.elapsed() < PATIENCE, "the total did not settle");
         let total = redis_command::<Option<u64>>(redis, redis::cmd("GET").arg("{votes}:total")).await;
-        if let Some(settled) = total.filter(|_| total == before) {
-            return settled;
+        if total == Some(expected) {
+            return expected;
         }
-        before = total;
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(
+            started.elapsed() < PATIENCE,
+            "Redis counts {total:?} of {expected} votes in Kafka"
+        );
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
