@@ -8,7 +8,7 @@ use lab::endpoints::Endpoints;
 use prost::Message;
 use proto::votes;
 use proto::votes::vote_service_client::VoteServiceClient;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use serde_json::Value;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
@@ -91,18 +91,7 @@ impl Doors {
             Door::BridgeJson => &self.endpoints.bridge,
             _ => &self.endpoints.rest,
         };
-        self.post(&self.http1, url, content_type, &HeaderMap::new(), body)
-            .await
-    }
-
-    /// Sends JSON bytes with more headers.
-    pub async fn send_json_with(&self, door: Door, headers: &HeaderMap, body: Vec<u8>) -> Result<Answer> {
-        let url = match door {
-            Door::BridgeJson => &self.endpoints.bridge,
-            _ => &self.endpoints.rest,
-        };
-        self.post(&self.http1, url, "application/json", headers, body)
-            .await
+        self.post(&self.http1, url, content_type, body).await
     }
 
     /// Sends protobuf bytes as they are: as a request body, or as the message of a gRPC call.
@@ -110,14 +99,8 @@ impl Doors {
         match door {
             Door::Grpc => self.call(message).await,
             _ => {
-                self.post(
-                    &self.h2c,
-                    &self.endpoints.rest,
-                    "application/x-protobuf",
-                    &HeaderMap::new(),
-                    message,
-                )
-                .await
+                self.post(&self.h2c, &self.endpoints.rest, "application/x-protobuf", message)
+                    .await
             }
         }
     }
@@ -157,10 +140,9 @@ impl Doors {
         client: &reqwest::Client,
         url: &str,
         content_type: &str,
-        headers: &HeaderMap,
         body: Vec<u8>,
     ) -> Result<Answer> {
-        let request = client.post(format!("{url}/v1/votes")).headers(headers.clone());
+        let request = client.post(format!("{url}/v1/votes"));
         let response = request
             .header(CONTENT_TYPE, content_type)
             .body(body)
