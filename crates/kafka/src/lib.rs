@@ -10,10 +10,12 @@ mod scan;
 mod settings;
 mod sink;
 pub mod source;
+mod topic_id;
 mod writer;
 
 pub use args::{KafkaArgs, SinkKind};
 pub use error::KafkaError;
 pub use scan::{Record, scan};
 pub use sink::KafkaSink;
+pub use topic_id::TopicIds;
 pub use writer::RecordWriter;
