@@ -8,6 +8,7 @@ pub mod apply;
 pub mod args;
 pub mod batch;
 pub mod metrics;
+pub mod keys;
 mod observe;
 pub mod partition;
 pub mod pipeline;
