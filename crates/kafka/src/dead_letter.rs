@@ -10,6 +10,9 @@ pub const PARTITION_HEADER: &str = "dlq.partition";
 pub const OFFSET_HEADER: &str = "dlq.offset";
 /// Header: why it could not be read.
 pub const ERROR_HEADER: &str = "dlq.error";
+/// Header of a record that an operator has sent again: where it lay first, as `partition/offset`. A copy of it may have
+/// been counted before.
+pub const REPLAYED_HEADER: &str = "dlq.replayed";
 
 /// The way into the dead letter topic.
 #[derive(Clone)]
