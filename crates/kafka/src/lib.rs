@@ -15,7 +15,7 @@ mod writer;
 
 pub use args::{KafkaArgs, SinkKind};
 pub use error::KafkaError;
-pub use scan::{Record, scan};
+pub use scan::{Extent, Record, extents, scan, scan_until};
 pub use sink::KafkaSink;
 pub use topic_id::TopicIds;
 pub use writer::RecordWriter;
