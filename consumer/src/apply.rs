@@ -1,20 +1,24 @@
 //! One batch through the stores, in the order that makes a vote count once whatever dies in between: dead letters,
 //! then the log, then the tally. The fence moves with the tally, so it means "all of this is done"; what was done
 //! without it is done again, and changes nothing.
+//!
+//! While the log is written, Kafka is asked whether the topic is still the one that the fence belongs to: offsets of a
+//! topic that was made anew look like a continuation, and its first votes would be skipped.
 
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
+use kafka::TopicIds;
 use kafka::dead_letter::DeadLetters;
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::{Batch, Decoded, LoggedVote};
+use crate::dead_letter_limit::{Flood, Level};
 use crate::metrics::Metrics;
 use crate::store::Store;
-use crate::tally::{Counted, Tally};
+use crate::tally::{Count, Counted, Tally};
 use crate::vote_log::{VoteDocument, VoteLog};
 
 /// Everything that a batch passes.
-#[derive(Clone)]
 pub struct Stores {
     /// Redis.
     pub tally: Tally,
@@ -24,6 +28,10 @@ pub struct Stores {
     pub dead_letters: DeadLetters,
     /// The topic that dead letters come from.
     pub topic: String,
+    /// Which topic its name means.
+    pub topic_ids: TopicIds,
+    /// Unreadable records of a partition that are taken before it counts as a flood.
+    pub dead_letter_limit: u32,
     /// State of Redis.
     pub redis: Store,
     /// State of MongoDB.
@@ -35,18 +43,24 @@ pub struct Stores {
 }
 
 /// What became of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Everything is in both stores, and Redis holds this fence.
     Applied {
         /// The partition's next offset.
         fence: i64,
+        /// The level of its dead-letter limit.
+        level: Level,
     },
     /// Redis holds an older fence than the batch builds on: it has lost writes. Go back to there.
     Behind {
         /// The fence as it is; None where Redis lost all.
         fence: Option<i64>,
     },
+    /// The topic is not the one that is counted: it was made anew, or Redis lost all. Nothing was counted.
+    OtherTopic,
+    /// Too many records cannot be read. Nothing was done.
+    Flood(Flood),
     /// Stopped while a store was failing. Not applied, or not known to be.
     Interrupted,
 }
@@ -54,7 +68,11 @@ pub enum Outcome {
 impl Stores {
     /// Applies a batch, trying until it is done or until `stop`.
     pub async fn apply(&self, batch: &Batch, stop: &CancellationToken) -> Outcome {
-        let decoded = Decoded::from_records(batch.records.iter().map(|delivery| &delivery.record));
+        let taken_up = Instant::now();
+        let decoded = match Decoded::from_batch(batch, self.dead_letter_limit) {
+            Ok(decoded) => decoded,
+            Err(flood) => return Outcome::Flood(flood),
+        };
         if self.bury(&decoded, stop).await.is_none() {
             return Outcome::Interrupted;
         }
@@ -64,17 +82,16 @@ impl Stores {
             .iter()
             .map(|vote| VoteDocument::new(batch.partition, vote, consumed_at))
             .collect();
-        if self
-            .mongodb
-            .write(stop, || self.log.insert(&documents))
-            .await
-            .is_none()
-        {
-            return Outcome::Interrupted;
+        let logged = self.mongodb.write(stop, || self.log.insert(&documents));
+        let topic_id = self.kafka.retry(stop, || self.topic_ids.after(taken_up));
+        match tokio::join!(logged, topic_id) {
+            (Some(()), Some(topic_id)) if topic_id == batch.topic_id => {
+                let outcome = self.count(batch, &decoded, stop).await;
+                outcome.unwrap_or(Outcome::Interrupted)
+            }
+            (Some(()), Some(_)) => Outcome::OtherTopic,
+            (None, _) | (_, None) => Outcome::Interrupted,
         }
-        self.count(batch, &decoded.votes, stop)
-            .await
-            .unwrap_or(Outcome::Interrupted)
     }
 
     async fn bury(&self, decoded: &Decoded, stop: &CancellationToken) -> Option<()> {
@@ -89,26 +106,41 @@ impl Stores {
         Some(())
     }
 
-    async fn count(&self, batch: &Batch, votes: &[LoggedVote], stop: &CancellationToken) -> Option<Outcome> {
+    async fn count(&self, batch: &Batch, decoded: &Decoded, stop: &CancellationToken) -> Option<Outcome> {
+        let level = decoded.level;
         let mut fence = batch.fence;
-        let mut votes = fence.map_or(votes, |fence| not_before(votes, fence));
+        let mut votes = fence.map_or(&*decoded.votes, |fence| not_before(&decoded.votes, fence));
         loop {
-            let attempt = || self.tally.count(batch.partition, fence, batch.next, votes);
+            let mut attempts = 0;
+            let attempt = || {
+                attempts += 1;
+                self.tally.count(Count {
+                    topic_id: batch.topic_id,
+                    partition: batch.partition,
+                    fence,
+                    next: batch.next,
+                    level,
+                    votes,
+                })
+            };
             let actual = match self.redis.write(stop, attempt).await? {
                 Counted::Done { duplicates } => {
                     self.metrics.applied(votes, &duplicates);
-                    return Some(Outcome::Applied { fence: batch.next });
+                    let fence = batch.next;
+                    return Some(Outcome::Applied { fence, level });
                 }
+                Counted::OtherTopic => return Some(Outcome::OtherTopic),
                 Counted::Differs(actual) => actual,
             };
             match actual {
-                // An attempt whose answer got lost did count them; which of them were duplicates got lost with it.
-                Some(actual) if actual == batch.next => {
-                    self.metrics.applied(votes, &[]);
-                    return Some(Outcome::Applied { fence: actual });
+                Some(actual) if actual >= batch.next => {
+                    // An attempt whose answer got lost did count them; which of them were duplicates got lost with it.
+                    // Without such an attempt another consumer did, and has them in its metrics.
+                    if actual == batch.next && attempts > 1 {
+                        self.metrics.applied(votes, &[]);
+                    }
+                    return Some(Outcome::Applied { fence: actual, level });
                 }
-                // Another consumer has gone on; what it counted is no longer ours to count.
-                Some(actual) if actual > batch.next => return Some(Outcome::Applied { fence: actual }),
                 Some(actual) if fence.is_none_or(|believed| actual > believed) => {
                     votes = not_before(votes, actual);
                     fence = Some(actual);

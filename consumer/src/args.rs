@@ -38,6 +38,18 @@ pub struct RunArgs {
     )]
     pub mongodb_uri: String,
 
+    /// Unreadable records of a partition that go to the dead letter topic before the consumer stops
+    ///
+    /// Ten readable ones make room for one more: below a share of 1 in 11 it never stops. More than that is no bad
+    /// record but a broken writer, or a consumer that is too old, and must not drain the topic.
+    #[arg(
+        long,
+        env = "DEAD_LETTER_LIMIT",
+        default_value_t = 1_000,
+        value_name = "RECORDS"
+    )]
+    pub dead_letter_limit: u32,
+
     /// How long an id that a client supplied is remembered: repeated within this time it is counted once, in s
     #[arg(long, env = "DEDUP_WINDOW_S", default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(1..))]
     pub dedup_window_s: u64,
@@ -79,6 +91,7 @@ impl RunArgs {
             .with("group", &self.group)
             .with("redis_url", redact(&self.redis_url))
             .with("mongodb_uri", redact(&self.mongodb_uri))
+            .with("dead_letter_limit", self.dead_letter_limit)
             .with("dedup_window_s", self.dedup_window_s)
             .with("batch_max_records", self.batch_max_records)
             .with("batch_linger_ms", self.batch_linger_ms)

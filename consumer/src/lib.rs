@@ -7,8 +7,9 @@
 pub mod apply;
 pub mod args;
 pub mod batch;
-pub mod metrics;
+pub mod dead_letter_limit;
 pub mod keys;
+pub mod metrics;
 mod observe;
 pub mod partition;
 pub mod pipeline;

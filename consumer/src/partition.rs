@@ -6,7 +6,10 @@ use kafka::source::{Delivery, Watermarks};
 use prometheus::IntGauge;
 use tokio_util::sync::CancellationToken;
 
+use uuid::Uuid;
+
 use crate::batch::Batch;
+use crate::dead_letter_limit::Level;
 
 /// Where an assigned partition starts.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +18,8 @@ pub struct Start {
     pub partition: i32,
     /// The fence as Redis holds it.
     pub fence: Option<i64>,
+    /// The level of the dead-letter limit as Redis holds it.
+    pub level: Level,
     /// The log as Kafka holds it.
     pub watermarks: Watermarks,
     /// The first offset to read.
@@ -25,10 +30,12 @@ pub struct Start {
 #[derive(Debug)]
 pub struct Partition {
     id: i32,
+    topic_id: Uuid,
     /// Tells this assignment from an earlier one of the same partition, of which a batch may still be in flight.
     generation: u64,
     /// The fence as Redis is believed to hold it.
     fence: Option<i64>,
+    level: Level,
     /// Everything before this offset is applied.
     applied: i64,
     /// Whether `applied` has moved since it was last committed.
@@ -43,18 +50,21 @@ pub struct Partition {
 }
 
 impl Partition {
-    /// A partition that was just assigned, from where it starts.
-    pub fn new(start: Start, generation: u64, lag: IntGauge) -> Self {
+    /// A partition of the topic `topic_id` that was just assigned, from where it starts.
+    pub fn new(topic_id: Uuid, start: Start, generation: u64, lag: IntGauge) -> Self {
         let Start {
             partition: id,
             fence,
+            level,
             watermarks,
             offset,
         } = start;
         let partition = Self {
             id,
+            topic_id,
             generation,
             fence,
+            level,
             applied: offset,
             is_dirty: false,
             watermarks,
@@ -116,17 +126,20 @@ impl Partition {
         let next = records.last()?.record.offset + 1;
         self.in_flight = true;
         Some(Batch {
+            topic_id: self.topic_id,
             partition: self.id,
             fence: self.fence,
             next,
+            level: self.level,
             records,
         })
     }
 
     /// The batch in flight is applied, and perhaps more, by another consumer: what waits below `fence` is done too.
-    pub fn advance(&mut self, fence: i64) {
+    pub fn advance(&mut self, fence: i64, level: Level) {
         self.in_flight = false;
         self.fence = Some(fence);
+        self.level = level;
         self.applied = fence;
         self.is_dirty = true;
         while self
@@ -191,7 +204,7 @@ pub fn start_offset(partition: i32, fence: Option<i64>, watermarks: Watermarks) 
     match fence {
         Some(fence) if fence > high => Err(format!(
             "partition {partition} ends at {high}, before the offset {fence} that Redis has counted up to: \
-             was the topic made anew, or did Kafka lose records?"
+             Kafka has lost records; the runbook says how to go on"
         )),
         Some(fence) if fence < low => {
             tracing::error!(
@@ -219,10 +232,16 @@ mod tests {
         let start = Start {
             partition: 2,
             fence,
+            level: Level::default(),
             watermarks: WATERMARKS,
             offset: start_offset(2, fence, WATERMARKS).unwrap(),
         };
-        Partition::new(start, 1, IntGauge::new("lag", "of the partition").unwrap())
+        Partition::new(
+            Uuid::nil(),
+            start,
+            1,
+            IntGauge::new("lag", "of the partition").unwrap(),
+        )
     }
 
     fn push(partition: &mut Partition, offsets: impl IntoIterator<Item = i64>) {
@@ -261,7 +280,7 @@ mod tests {
         assert!(
             start_offset(2, Some(101), WATERMARKS)
                 .unwrap_err()
-                .contains("made anew")
+                .contains("lost records")
         );
     }
 
@@ -277,7 +296,7 @@ mod tests {
             (vec![10, 11, 14], Some(10), 15)
         );
         assert!(partition.next_batch(3).is_none());
-        partition.advance(15);
+        partition.advance(15, Level::default());
         assert_eq!(
             (partition.lag.get(), partition.take_uncommitted()),
             (85, Some((2, 15)))
@@ -288,7 +307,7 @@ mod tests {
             (offsets(&second), second.fence, second.next),
             (vec![15], Some(15), 16)
         );
-        partition.advance(16);
+        partition.advance(16, Level::default());
         assert!(partition.next_batch(3).is_none(), "nothing waits");
     }
 
@@ -297,7 +316,7 @@ mod tests {
         let mut partition = partition(Some(10));
         push(&mut partition, 10..20);
         partition.next_batch(2).unwrap();
-        partition.advance(17);
+        partition.advance(17, Level::default());
         let batch = partition.next_batch(100).unwrap();
         assert_eq!((offsets(&batch), batch.fence), (vec![17, 18, 19], Some(17)));
     }
@@ -307,7 +326,7 @@ mod tests {
         let mut partition = partition(Some(10));
         push(&mut partition, 10..13);
         partition.next_batch(9).unwrap();
-        partition.advance(17);
+        partition.advance(17, Level::default());
         push(&mut partition, 13..20);
         let batch = partition.next_batch(100).unwrap();
         assert_eq!((offsets(&batch), batch.fence), (vec![17, 18, 19], Some(17)));

@@ -9,9 +9,12 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use uuid::Uuid;
+
 use crate::apply::{Outcome, Stores};
-use crate::observe::{self, Observation};
-use crate::partition::{Partition, Start};
+use crate::dead_letter_limit::Flood;
+use crate::observe::{self, Belief, Observation, Starts};
+use crate::partition::Partition;
 use crate::revocation::Revocations;
 
 /// Commits serve Kafka's own tools, which read a group's lag from them; the fence decides where reading starts. More of
@@ -37,14 +40,16 @@ pub struct BatchLimits {
 pub enum Ended {
     /// Asked to; everything in flight was finished or given up.
     Shutdown,
-    /// The source gets no further.
+    /// The source gets no further; another may.
     SourceFailed(String),
+    /// Too many records cannot be read: somebody has to look.
+    Flood(Flood),
 }
 
 /// What a task of the pipeline comes back with.
 enum Finished {
     Starts {
-        starts: Option<Vec<Start>>,
+        starts: Starts,
         answer: Answer,
     },
     Batch {
@@ -61,6 +66,8 @@ pub struct Pipeline {
     limits: BatchLimits,
     source: Source,
     handle: SourceHandle,
+    /// The topic of all partitions; None before the first assignment.
+    topic_id: Option<Uuid>,
     partitions: BTreeMap<i32, Partition>,
     revocations: Revocations,
     tasks: JoinSet<Finished>,
@@ -78,6 +85,7 @@ impl Pipeline {
             stores,
             limits,
             source,
+            topic_id: None,
             partitions: BTreeMap::new(),
             revocations: Revocations::default(),
             tasks: JoinSet::new(),
@@ -122,7 +130,9 @@ impl Pipeline {
                     }
                 }
                 Some(finished) = self.tasks.join_next(), if !self.tasks.is_empty() => match finished {
-                    Ok(finished) => self.on_finished(finished),
+                    Ok(finished) => if let Some(ended) = self.on_finished(finished) {
+                        return ended;
+                    },
                     // Fenced: a new pipeline finds out what was applied.
                     Err(error) => return Ended::SourceFailed(format!("a task failed: {error}")),
                 },
@@ -150,21 +160,22 @@ impl Pipeline {
         None
     }
 
-    fn on_finished(&mut self, finished: Finished) {
+    fn on_finished(&mut self, finished: Finished) -> Option<Ended> {
         match finished {
-            Finished::Starts { starts, answer } => self.assign(&starts.unwrap_or_default(), answer),
+            Finished::Starts { starts, answer } => return self.assign(starts, answer),
             Finished::Batch {
                 partition,
                 generation,
                 outcome,
-            } => self.on_outcome(partition, generation, outcome),
+            } => return self.on_outcome(partition, generation, outcome),
             Finished::Observed(observation) => {
                 self.is_observing = false;
                 if let Some(observation) = observation {
-                    self.compare(observation);
+                    return self.compare(observation);
                 }
             }
         }
+        None
     }
 
     fn find_starts(&mut self, partitions: Vec<i32>, answer: Answer) {
@@ -180,19 +191,31 @@ impl Pipeline {
         });
     }
 
-    fn assign(&mut self, starts: &[Start], answer: Answer) {
-        for &start in starts {
-            let Start {
-                partition,
-                fence,
-                offset,
-                ..
-            } = start;
-            tracing::info!(partition, fence, offset, "starting");
+    fn assign(&mut self, starts: Starts, answer: Answer) -> Option<Ended> {
+        let (topic_id, starts) = match starts {
+            Starts::Found(topic_id, starts) => (topic_id, starts),
+            Starts::Replaced(topic_id) => {
+                return Some(Ended::SourceFailed(format!(
+                    "topic {} has the id {topic_id}, which another one has replaced in the tallies: is that broker's \
+                     metadata old, or does another consumer count another topic into this Redis?",
+                    self.stores.topic
+                )));
+            }
+            // The answer goes with the source, which is about to be closed.
+            Starts::Stopped => return None,
+        };
+        if self.topic_id.is_some_and(|known| known != topic_id) {
+            return Some(other_topic());
+        }
+        self.topic_id = Some(topic_id);
+        for &start in &starts {
+            tracing::info!(%topic_id, start.partition, start.fence, start.offset, "starting");
             self.generation += 1;
-            let lag = self.stores.metrics.lag(partition);
-            self.partitions
-                .insert(partition, Partition::new(start, self.generation, lag));
+            let lag = self.stores.metrics.lag(start.partition);
+            self.partitions.insert(
+                start.partition,
+                Partition::new(topic_id, start, self.generation, lag),
+            );
         }
         answer.send(
             starts
@@ -200,6 +223,7 @@ impl Pipeline {
                 .map(|start| (start.partition, start.offset))
                 .collect(),
         );
+        None
     }
 
     fn revoke(&mut self, revoked: &[i32], done: Answer) {
@@ -215,26 +239,36 @@ impl Pipeline {
         self.revocations.add(&gone, done);
     }
 
-    fn on_outcome(&mut self, id: i32, generation: u64, outcome: Outcome) {
+    fn on_outcome(&mut self, id: i32, generation: u64, outcome: Outcome) -> Option<Ended> {
         let current = self
             .partitions
             .get_mut(&id)
             .filter(|partition| partition.generation() == generation);
         let Some(partition) = current else {
-            self.revocations.finished(id, generation, outcome);
-            return;
+            // Whoever has the partition now finds out the rest for himself.
+            self.revocations.finished(id, generation, &outcome);
+            return None;
         };
         match outcome {
-            Outcome::Applied { fence } => {
-                partition.advance(fence);
+            Outcome::Applied { fence, level } => {
+                partition.advance(fence, level);
                 if partition.pending() >= self.limits.max_records {
                     self.start_batches(self.limits.max_records);
                 }
             }
             Outcome::Behind { fence } => self.rewind(id, fence),
+            Outcome::OtherTopic => {
+                partition.interrupted();
+                return Some(other_topic());
+            }
+            Outcome::Flood(flood) => {
+                partition.interrupted();
+                return Some(Ended::Flood(flood));
+            }
             // Only when the pipeline ends: what was not applied is read again from the fence.
             Outcome::Interrupted => partition.interrupted(),
         }
+        None
     }
 
     fn rewind(&mut self, id: i32, fence: Option<i64>) {
@@ -305,14 +339,20 @@ impl Pipeline {
             .partitions
             .iter()
             .filter_map(|(&id, partition)| Some((id, partition.generation(), partition.idle_fence()?)));
-        let (believed, partitions) = (believed.collect(), self.partitions.keys().copied().collect());
+        let belief = Belief {
+            topic_id: self.topic_id,
+            partitions: self.partitions.keys().copied().collect(),
+            fences: believed.collect(),
+        };
         let (stores, handle) = (Arc::clone(&self.stores), self.handle.clone());
-        self.tasks.spawn(async move {
-            Finished::Observed(observe::observe(&stores, &handle, partitions, believed).await)
-        });
+        self.tasks
+            .spawn(async move { Finished::Observed(observe::observe(&stores, &handle, belief).await) });
     }
 
-    fn compare(&mut self, observation: Observation) {
+    fn compare(&mut self, observation: Observation) -> Option<Ended> {
+        if observation.other_topic {
+            return Some(other_topic());
+        }
         for (id, watermarks) in observation.watermarks {
             if let Some(partition) = self.partitions.get_mut(&id) {
                 partition.set_watermarks(watermarks);
@@ -326,6 +366,7 @@ impl Pipeline {
                 self.rewind(lost.partition, lost.actual);
             }
         }
+        None
     }
 
     async fn finish_in_flight(&mut self, drain: Duration) {
@@ -333,7 +374,10 @@ impl Pipeline {
         self.partitions.values_mut().for_each(Partition::forget_pending);
         while self.partitions.values().any(Partition::is_in_flight) {
             match tokio::time::timeout_at(deadline, self.tasks.join_next()).await {
-                Ok(Some(Ok(finished))) => self.on_finished(finished),
+                Ok(Some(Ok(finished))) => {
+                    // It ends already; a reason that is left for another end is found again after the next start.
+                    let _ = self.on_finished(finished);
+                }
                 Ok(Some(Err(_)) | None) => break,
                 Err(_) => {
                     tracing::warn!(
@@ -347,4 +391,10 @@ impl Pipeline {
         self.give_up.cancel();
         self.tasks.shutdown().await;
     }
+}
+
+fn other_topic() -> Ended {
+    Ended::SourceFailed(
+        "the topic that is counted has changed: it was made anew, or Redis lost it".to_owned(),
+    )
 }

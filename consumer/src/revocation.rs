@@ -37,7 +37,7 @@ impl Revocations {
     }
 
     /// A batch of an earlier assignment has finished.
-    pub(crate) fn finished(&mut self, partition: i32, generation: u64, outcome: Outcome) {
+    pub(crate) fn finished(&mut self, partition: i32, generation: u64, outcome: &Outcome) {
         for revocation in &mut self.open {
             let before = revocation.in_flight.len();
             revocation
@@ -46,9 +46,9 @@ impl Revocations {
             if revocation.in_flight.len() == before {
                 continue;
             }
-            if let Outcome::Applied { fence } = outcome {
+            if let Outcome::Applied { fence, .. } = outcome {
                 let applied = revocation.applied.iter_mut().filter(|(id, _)| *id == partition);
-                applied.for_each(|(_, offset)| *offset = fence);
+                applied.for_each(|(_, offset)| *offset = *fence);
             }
         }
         self.answer();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use kafka::TopicIds;
 use kafka::dead_letter::DeadLetters;
 use kafka::source::{Source, SourceConfig};
 use service::Process;
@@ -48,6 +49,8 @@ async fn connect(args: &RunArgs, process: &Process) -> anyhow::Result<Stores> {
         log: VoteLog::new(&args.mongodb_uri).await.context("--mongodb-uri")?,
         dead_letters: DeadLetters::new(&args.kafka_brokers, &args.dead_letter_topic)?,
         topic: args.topic.clone(),
+        topic_ids: TopicIds::new(&args.kafka_brokers, &args.topic),
+        dead_letter_limit: args.dead_letter_limit,
         redis: store("redis", &metrics.redis_duration),
         mongodb: store("mongodb", &metrics.mongodb_duration),
         kafka: store("kafka", &metrics.kafka_duration),
@@ -81,7 +84,11 @@ async fn consume(args: &RunArgs, stores: &Arc<Stores>, process: &Process) -> any
         let pipeline = Pipeline::new(Arc::clone(stores), args.batch_limits(), source);
         match pipeline.run(&process.shutdown, drain).await {
             Ended::Shutdown => return Ok(()),
-            Ended::SourceFailed(reason) => stores.kafka.probed(Err(reason)),
+            Ended::SourceFailed(reason) => {
+                tracing::warn!(reason, "starting over");
+                stores.kafka.probed::<(), _>(Err(reason));
+            }
+            Ended::Flood(flood) => return Err(flood.into()),
         }
         tokio::select! {
             () = tokio::time::sleep(RESTART_DELAY) => {}

@@ -63,7 +63,7 @@ impl Store {
             match attempt().await {
                 Ok(value) => {
                     drop(trouble);
-                    self.probed::<E>(Ok(()));
+                    self.probed::<_, E>(Ok(()));
                     return Some(value);
                 }
                 Err(error) => {
@@ -82,11 +82,11 @@ impl Store {
 
     /// Reports what a probe saw. A good probe does not hide that an operation is failing: a full or read-only store
     /// still answers a ping.
-    pub fn probed<E: Display>(&self, outcome: Result<(), E>) {
+    pub fn probed<T, E: Display>(&self, outcome: Result<T, E>) {
         match outcome {
             Err(error) => self.check.fail(error.to_string()),
-            Ok(()) if self.retrying.load(Ordering::Acquire) == 0 => self.check.ok(),
-            Ok(()) => {}
+            Ok(_) if self.retrying.load(Ordering::Acquire) == 0 => self.check.ok(),
+            Ok(_) => {}
         }
     }
 }
@@ -139,12 +139,12 @@ mod tests {
         let write = store.write::<(), _, _>(&stop, || std::future::ready(Err("OOM")));
         let observe = async {
             tokio::time::sleep(FIRST_DELAY).await;
-            store.probed::<&str>(Ok(()));
+            store.probed::<_, &str>(Ok(()));
             assert_eq!(readiness.report()["redis"], "OOM");
             stop.cancel();
         };
         assert_eq!(tokio::join!(write, observe).0, None);
-        store.probed::<&str>(Ok(()));
+        store.probed::<_, &str>(Ok(()));
         assert!(readiness.is_ready());
     }
 }

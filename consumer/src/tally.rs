@@ -1,17 +1,15 @@
 //! The tallies in Redis: one atomic script a batch, fenced by the partition's next offset.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{AsyncCommands, RedisResult, Script};
+use redis::{RedisResult, Script};
+use uuid::Uuid;
 
 use crate::batch::LoggedVote;
-
-// One slot (the braces): a script may touch all of them, in a cluster too.
-const OFFSETS: &str = "{votes}:offsets";
-const COUNTERS: [&str; 4] = ["{votes}:total", "{votes}:band", "{votes}:album", "{votes}:route"];
-const SEEN_PREFIX: &str = "{votes}:seen:";
+use crate::dead_letter_limit::Level;
+use crate::keys::{ALBUM, BAND, DEAD_LETTERS, OFFSETS, ROUTE, SEEN_PREFIX, TOPIC, TOPICS, TOTAL};
 
 /// A script blocks Redis for about a millisecond; an answer that takes longer than this is lost, or Redis is in trouble.
 /// Either way the next attempt is safe.
@@ -22,8 +20,37 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Tally {
     connection: ConnectionManager,
-    script: Script,
+    count: Script,
+    adopt: Script,
     dedup_window: Duration,
+}
+
+/// What Redis holds about some partitions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fences {
+    /// The topic that they belong to; None where nothing was counted yet.
+    pub topic_id: Option<Uuid>,
+    /// Of each partition, in the order of the question: the next offset to count, None where none was counted yet.
+    pub offsets: Vec<Option<i64>>,
+    /// Of each partition, in the order of the question: the level of its dead-letter limit.
+    pub levels: Vec<Level>,
+}
+
+/// A batch as the script counts it.
+#[derive(Clone, Copy, Debug)]
+pub struct Count<'a> {
+    /// The topic.
+    pub topic_id: Uuid,
+    /// The partition.
+    pub partition: i32,
+    /// The fence that the votes build on.
+    pub fence: Option<i64>,
+    /// The fence after them.
+    pub next: i64,
+    /// The level of the dead-letter limit after them.
+    pub level: Level,
+    /// The votes.
+    pub votes: &'a [LoggedVote],
 }
 
 /// What the script says about a batch.
@@ -36,6 +63,8 @@ pub enum Counted {
     },
     /// Nothing was changed: the fence is another one.
     Differs(Option<i64>),
+    /// Nothing was changed: another topic is counted now, or none.
+    OtherTopic,
 }
 
 impl Tally {
@@ -49,46 +78,64 @@ impl Tally {
         let connection = ConnectionManager::new_lazy_with_config(redis::Client::open(url)?, config)?;
         Ok(Self {
             connection,
-            script: Script::new(include_str!("tally.lua")),
+            count: Script::new(include_str!("tally.lua")),
+            adopt: Script::new(include_str!("adopt.lua")),
             dedup_window,
         })
     }
 
-    /// The fences of `partitions`: the next offset to count, None where none was counted yet.
-    /// Without partitions, whether Redis answers.
-    pub async fn fences(&self, partitions: &[i32]) -> RedisResult<Vec<Option<i64>>> {
-        if partitions.is_empty() {
-            return self.ping().await.map(|()| Vec::new());
+    /// Makes `topic_id` the topic that is counted. Where another was counted before, its fences go and its counts stay.
+    /// False if this one was replaced by another before: it cannot come back.
+    pub async fn adopt(&self, topic_id: Uuid) -> RedisResult<bool> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mut call = self.adopt.key(TOPIC);
+        call.key(TOPICS).key(OFFSETS).key(DEAD_LETTERS);
+        call.arg(topic_id.to_string())
+            .arg(u64::try_from(now.as_millis()).unwrap_or_default());
+        call.invoke_async(&mut self.connection.clone()).await
+    }
+
+    /// What Redis holds about `partitions`, at one moment; there may be none, which asks whether Redis answers.
+    pub async fn fences(&self, partitions: &[i32]) -> RedisResult<Fences> {
+        let mut question = redis::pipe();
+        question.atomic().get(TOPIC);
+        if !partitions.is_empty() {
+            question.cmd("HMGET").arg(OFFSETS).arg(partitions);
+            question.cmd("HMGET").arg(DEAD_LETTERS).arg(partitions);
         }
         let mut connection = self.connection.clone();
-        redis::cmd("HMGET")
-            .arg(OFFSETS)
-            .arg(partitions)
-            .query_async(&mut connection)
-            .await
+        if partitions.is_empty() {
+            let (topic_id,) = question.query_async(&mut connection).await?;
+            return Ok(Fences {
+                topic_id: parse_id(topic_id),
+                ..Fences::default()
+            });
+        }
+        let (topic_id, offsets, levels): (_, _, Vec<Option<u64>>) =
+            question.query_async(&mut connection).await?;
+        Ok(Fences {
+            topic_id: parse_id(topic_id),
+            offsets,
+            levels: levels
+                .into_iter()
+                .map(|level| Level::from(level.unwrap_or_default()))
+                .collect(),
+        })
     }
 
-    async fn ping(&self) -> RedisResult<()> {
-        self.connection.clone().ping().await
-    }
-
-    /// Counts `votes`, the votes of one batch of `partition`, if its fence is `fence`; then it becomes `next`. May be
-    /// repeated after any error: a batch is counted once.
-    pub async fn count(
-        &self,
-        partition: i32,
-        fence: Option<i64>,
-        next: i64,
-        votes: &[LoggedVote],
-    ) -> RedisResult<Counted> {
-        let counts = Counts::of(votes);
-        let mut call = self.script.key(OFFSETS);
-        for key in COUNTERS {
+    /// Counts a batch, if its topic is the one that is counted and its fence the one that Redis holds; the fence moves.
+    /// May be repeated after any error: a batch is counted once.
+    pub async fn count(&self, batch: Count<'_>) -> RedisResult<Counted> {
+        let counts = Counts::of(batch.votes);
+        let mut call = self.count.key(TOPIC);
+        for key in [OFFSETS, DEAD_LETTERS, TOTAL, BAND, ALBUM, ROUTE] {
             call.key(key);
         }
-        call.arg(partition)
-            .arg(fence.map_or_else(String::new, |offset| offset.to_string()))
-            .arg(next)
+        call.arg(batch.topic_id.to_string())
+            .arg(batch.partition)
+            .arg(batch.fence.map_or_else(String::new, |offset| offset.to_string()))
+            .arg(batch.next)
+            .arg(batch.level.to_string())
             .arg(self.dedup_window.as_secs())
             .arg(counts.own_ids);
         for hash in counts.hashes() {
@@ -154,10 +201,17 @@ impl<'a> Counts<'a> {
                     duplicates: duplicates.collect(),
                 }
             }
+            [Some(2), ..] => Counted::OtherTopic,
+            // An answer ends where Lua has a nil.
             [_, fence, ..] => Counted::Differs(*fence),
             [] | [_] => Counted::Differs(None),
         }
     }
+}
+
+/// Text that is no id can only be somebody else's: then it is not the topic's.
+fn parse_id(text: Option<String>) -> Option<Uuid> {
+    Uuid::try_parse(&text?).ok()
 }
 
 /// The fields that a vote counts for, in the order of the script: band, album, route.

@@ -132,6 +132,32 @@ impl Bed {
         .await;
     }
 
+    /// Waits until the fences stand at `records` in sum.
+    pub(crate) async fn applied(&self, records: i64) {
+        let mut redis = self.redis.clone();
+        wait_for(&format!("{records} records applied"), async || {
+            let fences: BTreeMap<i32, i64> = redis.hgetall("{votes}:offsets").await.unwrap();
+            fences.values().sum::<i64>() == records
+        })
+        .await;
+    }
+
+    /// Waits until there are `count` dead letters, and no more.
+    pub(crate) async fn dead_letters(&self, count: usize) {
+        let mut found = 0;
+        wait_for(&format!("there are {count} dead letters"), async || {
+            let (brokers, topic) = (self.stack.endpoints().kafka.clone(), self.dead_letter_topic());
+            let scan = move || {
+                let mut letters = 0;
+                kafka::scan(&brokers, &topic, |_| letters += 1).map(|()| letters)
+            };
+            found = tokio::task::spawn_blocking(scan).await.unwrap().unwrap();
+            found >= count
+        })
+        .await;
+        assert_eq!(found, count);
+    }
+
     /// Both stores hold exactly `events`.
     pub(crate) async fn holds_exactly(&self, events: &[vote::Event]) {
         let expected = expected(events);
@@ -194,22 +220,27 @@ impl Consumer {
         Some((response.status().as_u16(), response.text().await.ok()?))
     }
 
+    /// Waits until it ends by itself.
+    pub(crate) async fn ended(mut self) -> ExitStatus {
+        let mut status = None;
+        wait_for("the consumer ends by itself", async || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        })
+        .await;
+        status.unwrap()
+    }
+
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Ends it as an orchestrator would.
-    pub(crate) async fn terminate(mut self) -> ExitStatus {
+    pub(crate) async fn terminate(self) -> ExitStatus {
         let pid = i32::try_from(self.child.id()).unwrap();
         Identity::of(pid).unwrap().signal(Signal::TERM).unwrap();
-        let mut status = None;
-        wait_for("the consumer ends", async || {
-            status = self.child.try_wait().unwrap();
-            status.is_some()
-        })
-        .await;
-        status.unwrap()
+        self.ended().await
     }
 }
 

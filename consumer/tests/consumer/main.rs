@@ -11,4 +11,5 @@ mod dead_letters;
 mod exact;
 mod faults;
 mod fence;
+mod topic;
 mod votes;

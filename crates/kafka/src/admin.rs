@@ -31,6 +31,24 @@ pub async fn ensure_topic(brokers: &str, topic: &str, partitions: i32) -> Result
     }
 }
 
+/// Deletes `topic` and all records in it; returns when no broker describes it any more.
+pub async fn delete_topic(brokers: &str, topic: &str) -> Result<(), KafkaError> {
+    let client: AdminClient<DefaultClientContext> =
+        settings::client(brokers, "dualpath-admin", &[]).create()?;
+    let options = AdminOptions::new().operation_timeout(Some(TIMEOUT));
+    let deleted = client.delete_topics(&[topic], &options).await?;
+    if let Some(Err((_, code))) = deleted.into_iter().next() {
+        return Err(KafkaError::Topic {
+            topic: topic.to_owned(),
+            reason: code.to_string(),
+        });
+    }
+    while partitions(brokers, topic, TIMEOUT).await? > 0 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
 /// The number of partitions of `topic`, 0 where it does not exist; asks the broker and changes nothing.
 pub async fn partitions(brokers: &str, topic: &str, timeout: Duration) -> Result<usize, KafkaError> {
     let client: AdminClient<DefaultClientContext> =
