@@ -44,7 +44,10 @@ impl TopicIds {
     /// Of `topic`; `brokers` as host:port, comma-separated. Connects when first asked.
     pub fn new(brokers: &str, topic: &str) -> Self {
         Self {
-            brokers: brokers.split(',').map(|broker| broker.trim().to_owned()).collect(),
+            brokers: brokers
+                .split(',')
+                .map(|broker| broker.trim().to_owned())
+                .collect(),
             topic: topic.to_owned(),
             state: Mutex::default(),
         }
@@ -73,7 +76,7 @@ impl TopicIds {
             && let Ok(response) = self.request(&mut connection).await
         {
             *kept = Some(connection);
-            return self.read(response);
+            return self.read(&response);
         }
         let mut failure = "no brokers are named".to_owned();
         for broker in &self.brokers {
@@ -87,7 +90,7 @@ impl TopicIds {
             match attempt.await {
                 Ok((connection, response)) => {
                     *kept = Some(connection);
-                    return self.read(response);
+                    return self.read(&response);
                 }
                 Err(error) => failure = format!("{broker}: {error}"),
             }
@@ -125,7 +128,7 @@ impl TopicIds {
         MetadataResponse::decode(&mut answer, METADATA_VERSION).map_err(invalid)
     }
 
-    fn read(&self, response: MetadataResponse) -> Result<Uuid, KafkaError> {
+    fn read(&self, response: &MetadataResponse) -> Result<Uuid, KafkaError> {
         let topic = response.topics.first();
         let topic = topic.ok_or_else(|| self.error("no broker described it".to_owned()))?;
         match kafka_protocol::ResponseError::try_from_code(topic.error_code) {
