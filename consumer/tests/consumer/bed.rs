@@ -55,6 +55,13 @@ impl Bed {
             .unwrap();
         let client = redis::Client::open(endpoints.redis.as_str()).unwrap();
         let mut redis = client.get_connection_manager().await.unwrap();
+        // One test's failure must not be the next one's.
+        redis::cmd("REPLICAOF")
+            .arg("NO")
+            .arg("ONE")
+            .exec_async(&mut redis)
+            .await
+            .unwrap();
         redis::cmd("FLUSHALL").exec_async(&mut redis).await.unwrap();
         let mongodb = mongodb::Client::with_uri_str(&endpoints.mongodb).await.unwrap();
         let log = mongodb.database("votes").collection("logs");
@@ -120,6 +127,13 @@ impl Bed {
             .into_iter()
             .map(|document| (document.vote_id.clone(), document))
             .collect()
+    }
+
+    /// Sends Redis a command of an operator.
+    pub(crate) async fn redis_command(&self, words: &[&str]) {
+        let mut command = redis::Cmd::new();
+        command.arg(words);
+        command.exec_async(&mut self.redis.clone()).await.unwrap();
     }
 
     /// Waits until so many votes are counted.

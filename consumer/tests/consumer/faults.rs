@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lab::servers::Server;
+use mongodb::bson::doc;
 
 use crate::bed::Bed;
 use crate::votes::{expected, mixed, send};
@@ -142,11 +143,47 @@ async fn a_redis_that_lost_everything_is_counted_anew() {
     send(&bed.writer, &events).await;
     let total = expected(&events).total;
     bed.counted(total).await;
-    redis::cmd("FLUSHALL")
-        .exec_async(&mut bed.redis.clone())
-        .await
-        .unwrap();
+    bed.redis_command(&["FLUSHALL"]).await;
     bed.counted(total).await;
     bed.holds_exactly(&events).await;
+    assert!(consumer.terminate().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stores_that_take_no_writes_are_waited_for_and_named() {
+    let bed = Bed::new("readonly").await;
+    let events = mixed(&mut fastrand::Rng::with_seed(10), 2_000);
+    let consumer = bed.consumer(&[]);
+    consumer.ready().await;
+    let half = events.len() / 2;
+
+    // A replica answers reads and pings, and refuses writes.
+    bed.redis_command(&["REPLICAOF", "127.0.0.1", "1"]).await;
+    send(&bed.writer, &events[..half]).await;
+    consumer.not_ready("ReadOnly").await;
+    bed.redis_command(&["REPLICAOF", "NO", "ONE"]).await;
+    bed.counted(expected(&events[..half]).total).await;
+    consumer.ready().await;
+
+    // Full: nothing fits, not even what is there.
+    bed.redis_command(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    send(&bed.writer, &events[half..]).await;
+    consumer.not_ready("OOM").await;
+    bed.redis_command(&["CONFIG", "SET", "maxmemory", "512mb"]).await;
+    bed.counted(expected(&events).total).await;
+    consumer.ready().await;
+
+    let admin = bed.log.client().database("admin");
+    // The command closes its own connection; the test below sees what it did.
+    let _ = admin
+        .run_command(doc! { "replSetStepDown": 3, "force": true })
+        .await;
+    let more = mixed(&mut fastrand::Rng::with_seed(11), 500);
+    send(&bed.writer, &more).await;
+    consumer.not_ready("mongodb").await;
+    let all: Vec<_> = events.iter().chain(&more).cloned().collect();
+    bed.counted(expected(&all).total).await;
+    bed.holds_exactly(&all).await;
+    consumer.ready().await;
     assert!(consumer.terminate().await.success());
 }
