@@ -16,5 +16,7 @@ pub const TOPIC: &str = "{votes}:topic";
 pub const TOPICS: &str = "{votes}:topics";
 /// Hash: partition -> level of its dead-letter limit; absent where it is 0.
 pub const DEAD_LETTERS: &str = "{votes}:dead_letters";
+/// String: how many times the counts were corrected, so that two corrections at a time do not both count.
+pub const CORRECTIONS: &str = "{votes}:corrections";
 /// Prefix of a string for each id that a client chose, with a time to live: its vote is counted.
 pub const SEEN_PREFIX: &str = "{votes}:seen:";

@@ -3,20 +3,29 @@
 //! Records become batches ([`pipeline`], [`partition`], [`batch`]); a batch passes the stores ([`apply`]): dead letters,
 //! then [`vote_log`], then [`tally`]. The tally's script moves the partition's fence with the counts: the fence, not the
 //! committed offset, says where to go on.
+//!
+//! Beside that, commands for operators: [`reconcile`] compares the stores ([`books`]), [`rebuild`] corrects the tallies,
+//! [`replay`] sends dead letters again.
 
 pub mod apply;
 pub mod args;
 pub mod batch;
+mod books;
 pub mod dead_letter_limit;
 pub mod keys;
 pub mod metrics;
 mod observe;
 pub mod partition;
 pub mod pipeline;
+mod progress;
+pub mod rebuild;
+pub mod reconcile;
 mod redact;
+pub mod replay;
 mod revocation;
 mod run;
 pub mod store;
+pub mod store_args;
 pub mod tally;
 pub mod vote_log;
 

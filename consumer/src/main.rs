@@ -5,6 +5,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use consumer::args::RunArgs;
+use consumer::rebuild::{RebuildArgs, rebuild};
+use consumer::reconcile::{ReconcileArgs, reconcile};
+use consumer::replay::{ReplayArgs, replay};
 use service::{CommonArgs, Identity};
 
 /// Counts votes from Kafka in Redis and logs them in MongoDB, each vote once.
@@ -14,9 +17,6 @@ use service::{CommonArgs, Identity};
 #[derive(Debug, Parser)]
 #[command(name = "consumer", version, arg_required_else_help = true)]
 struct Cli {
-    #[command(flatten)]
-    common: CommonArgs,
-
     #[command(subcommand)]
     command: Command,
 }
@@ -28,7 +28,33 @@ enum Command {
     /// Start as many as you like, up to the number of partitions: they share the work. Stores that are away are waited
     /// for; meanwhile nothing is lost, /readyz on the admin port names the store and the reason, and
     /// consumer_lag_records grows.
-    Run(RunArgs),
+    Run {
+        #[command(flatten)]
+        common: CommonArgs,
+
+        #[command(flatten)]
+        args: RunArgs,
+    },
+
+    /// Compare what Kafka, Redis and MongoDB hold, per route and vote by vote
+    ///
+    /// Waits until what is in Kafka is counted, then reads all three at one place, so it is exact while votes keep
+    /// coming. With --ledger, also what senders say was acknowledged. Exit code 0: all agree; 1: they differ, and each
+    /// difference is a sentence; 2: nobody can tell, because a store is away or not everything is counted.
+    Reconcile(ReconcileArgs),
+
+    /// Work the tallies in Redis out again and correct them; consumers may run
+    ///
+    /// Counts the votes up to the place that Redis has counted to, and adds the difference in one atomic step, so
+    /// consumers need not be stopped and nothing that they count meanwhile is lost. From Kafka as long as it holds every
+    /// vote; else from MongoDB, which does. Try it with --dry-run; `consumer reconcile` afterwards.
+    Rebuild(RebuildArgs),
+
+    /// Send the dead letters that can be read by now back to their topic
+    ///
+    /// For after a fix. Letters that nobody can read are left where they are and named; votes that are logged already
+    /// are skipped. Running it twice is harmless: a vote that was sent again is counted once.
+    ReplayDeadLetters(ReplayArgs),
 }
 
 const IDENTITY: Identity = Identity {
@@ -38,8 +64,24 @@ const IDENTITY: Identity = Identity {
 };
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match cli.command {
-        Command::Run(args) => service::run(IDENTITY, &cli.common, |process| consumer::run(args, process)),
+    match Cli::parse().command {
+        Command::Run { common, args } => {
+            service::run(IDENTITY, &common, |process| consumer::run(args, process))
+        }
+        Command::Reconcile(args) => once(reconcile(args)),
+        Command::Rebuild(args) => once(rebuild(args)),
+        Command::ReplayDeadLetters(args) => once(replay(args)),
+    }
+}
+
+/// Runs a command that ends by itself, without the surroundings of a service.
+fn once(command: impl Future<Output = ExitCode>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(command),
+        Err(error) => {
+            eprintln!("cannot start the async runtime: {error}");
+            ExitCode::from(2)
+        }
     }
 }

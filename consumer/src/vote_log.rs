@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::LoggedVote;
 
-const DATABASE: &str = "votes";
-const COLLECTION: &str = "logs";
+pub(crate) const DATABASE: &str = "votes";
+pub(crate) const COLLECTION: &str = "logs";
 const DUPLICATE_KEY: i32 = 11_000;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);

@@ -1,0 +1,186 @@
+//! The votes in Kafka below the fences, by id.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use anyhow::{Context, Result};
+use kafka::dead_letter::{Origin, is_replayed};
+use kafka::{Extent, Record};
+use uuid::Uuid;
+use vote::{Event, Route};
+
+use super::ballot::{Albums, Ballot};
+use super::by_route::ByRoute;
+use super::redis::Snapshot;
+use super::tallies::Tallies;
+use crate::progress::Progress;
+use crate::store_args::StoreArgs;
+
+/// What Kafka holds.
+#[derive(Debug, Default)]
+pub(crate) struct KafkaBook {
+    /// Each vote that must be counted.
+    pub(crate) votes: HashMap<Uuid, Copies>,
+    /// Their albums.
+    pub(crate) albums: Albums,
+    /// Votes beyond the fences: not counted yet.
+    pub(crate) pending: HashSet<Uuid>,
+    /// Votes that could not be read once and can be now; counted only if they were sent again.
+    pub(crate) buried: HashMap<Uuid, Route>,
+    /// Further copies of votes whose client, or an operator, sent them again.
+    pub(crate) repeats: u64,
+    /// Records that nobody can read.
+    pub(crate) unreadable: u64,
+    /// Records that are not as a route writes them.
+    pub(crate) odd: Vec<String>,
+    /// Why Kafka does not hold all votes that were counted, if it does not.
+    pub(crate) gone: Option<String>,
+}
+
+/// All copies of one vote.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Copies {
+    /// What the first copy counts for.
+    pub(crate) ballot: Ballot,
+    /// When and where the first copy was written: time stamp, partition, offset.
+    first: (i64, i32, i64),
+    /// The routes that have written one.
+    pub(crate) routes: ByRoute<bool>,
+    /// Whether a client chose the id: only then may it come twice.
+    pub(crate) by_client: bool,
+    /// Copies under an id of our own that no operator sent again: only one is right.
+    own: u32,
+}
+
+impl Copies {
+    /// How often it is there without being a repeat.
+    pub(crate) fn doubles(&self) -> u32 {
+        let by_client = u32::from(self.by_client && self.own > 0);
+        (self.own + by_client).saturating_sub(1)
+    }
+}
+
+/// Reads the topic up to its fences, and further up to `extents`. Blocks.
+pub(crate) fn read(
+    stores: &StoreArgs,
+    snapshot: &Snapshot,
+    extents: &BTreeMap<i32, Extent>,
+) -> Result<KafkaBook> {
+    let StoreArgs {
+        kafka_brokers: brokers,
+        topic,
+        ..
+    } = stores;
+    let letters = letters(stores, snapshot)?;
+    let mut book = KafkaBook::default();
+    let ends: BTreeMap<i32, i64> = extents
+        .iter()
+        .map(|(&partition, extent)| (partition, extent.end.max(snapshot.fence(partition))))
+        .collect();
+    let all: i64 = ends.values().sum();
+    let (mut progress, mut seen) = (Progress::new("reading Kafka"), 0_u64);
+    kafka::scan_until(brokers, topic, &ends, |record| {
+        seen += 1;
+        progress.at(|| format!("{seen} of {all} records"));
+        let is_letter = letters.contains(&(record.partition, record.offset));
+        book.add(record, snapshot.fence(record.partition), is_letter);
+    })
+    .with_context(|| format!("reading the topic {topic}"))?;
+    // Asked for afterwards: what is there now was there all the time.
+    let extents = kafka::extents(brokers, topic).context("asking Kafka what it holds")?;
+    book.gone = gone(snapshot, &extents);
+    Ok(book)
+}
+
+impl KafkaBook {
+    /// The counts that these votes make.
+    pub(crate) fn tallies(&self) -> Tallies {
+        self.albums
+            .tallies(self.votes.values().map(|copies| copies.ballot))
+    }
+
+    fn add(&mut self, record: &Record, fence: i64, is_letter: bool) {
+        let Ok(event) = Event::decode(&record.payload) else {
+            self.unreadable += 1;
+            return;
+        };
+        let id = event.vote_id;
+        if record.offset >= fence {
+            self.pending.insert(id);
+            return;
+        }
+        if is_letter {
+            self.buried.insert(id, event.route);
+            return;
+        }
+        let (partition, offset) = (record.partition, record.offset);
+        if record.key.as_deref() != Some(id.to_string().as_bytes()) {
+            let place = format!("Kafka record {partition}/{offset}");
+            self.odd
+                .push(format!("{place}: the key is not the vote's id {id}"));
+        }
+        let ballot = self
+            .albums
+            .ballot(event.vote.name.as_str(), event.vote.album.as_str(), event.route);
+        let own = !event.client_id && !is_replayed(record);
+        let written = (record.timestamp_ms.unwrap_or_default(), partition, offset);
+        let copies = self
+            .votes
+            .entry(id)
+            .and_modify(|_| self.repeats += u64::from(!own))
+            .or_insert(Copies {
+                ballot,
+                first: written,
+                routes: ByRoute::default(),
+                by_client: false,
+                own: 0,
+            });
+        copies.routes[event.route] = true;
+        copies.by_client |= event.client_id;
+        copies.own += u32::from(own);
+        // Copies meet in one partition, where offsets tell; unless partitions were added in between.
+        let (_, first_partition, first_offset) = copies.first;
+        let is_earlier = if partition == first_partition {
+            offset < first_offset
+        } else {
+            written < copies.first
+        };
+        if is_earlier {
+            (copies.first, copies.ballot) = (written, ballot);
+        }
+    }
+}
+
+/// The places of the current topic's records that are dead letters: each counts when it is sent again, if ever.
+fn letters(stores: &StoreArgs, snapshot: &Snapshot) -> Result<HashSet<(i32, i64)>> {
+    let since = snapshot.counted_since_ms().unwrap_or_default();
+    let mut places = HashSet::new();
+    kafka::scan(&stores.kafka_brokers, &stores.dead_letter_topic, |letter| {
+        // A topic of the same name may have been there before: its letters are older.
+        let is_current = letter.timestamp_ms.is_some_and(|written| written >= since);
+        if let Some(origin) = Origin::of(letter).filter(|origin| is_current && origin.topic == stores.topic) {
+            places.insert((origin.partition, origin.offset));
+        }
+    })
+    .with_context(|| format!("reading the topic {}", stores.dead_letter_topic))?;
+    Ok(places)
+}
+
+fn gone(snapshot: &Snapshot, extents: &BTreeMap<i32, Extent>) -> Option<String> {
+    let earlier = snapshot.topics.len().saturating_sub(1);
+    if earlier > 0 {
+        return Some(format!(
+            "the topic was made anew {earlier} times: votes of the earlier ones are gone from Kafka"
+        ));
+    }
+    let deleted: i64 = extents.values().map(|extent| extent.first).sum();
+    if deleted > 0 {
+        return Some(format!("retention has deleted {deleted} records from Kafka"));
+    }
+    let cut_off: i64 = snapshot
+        .fences
+        .iter()
+        .map(|(partition, fence)| fence - extents.get(partition).map_or(0, |extent| extent.end))
+        .filter(|missing| *missing > 0)
+        .sum();
+    (cut_off > 0).then(|| format!("Kafka has lost {cut_off} records that were counted"))
+}

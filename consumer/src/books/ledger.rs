@@ -1,0 +1,128 @@
+//! What those who sent votes say they did: one JSON line for each vote, as the project's load driver writes them.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use uuid::Uuid;
+use vote::Route;
+
+use super::by_route::ByRoute;
+
+/// One vote as its sender saw it; further fields are ignored.
+#[derive(Debug, Deserialize)]
+struct Line {
+    vote_id: Option<Uuid>,
+    route: Option<String>,
+    ok: bool,
+}
+
+/// All votes that were sent.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ledger {
+    /// Votes that each route answered, well or not.
+    pub(crate) sent: ByRoute<u64>,
+    /// Those of them that it acknowledged.
+    pub(crate) acknowledged: ByRoute<u64>,
+    /// Votes that no route answered.
+    pub(crate) unanswered: u64,
+    /// How many receipts each vote has, by route.
+    pub(crate) receipts: HashMap<Uuid, ByRoute<u32>>,
+    /// Receipts that name no vote or no route.
+    pub(crate) odd: Vec<String>,
+}
+
+impl Ledger {
+    /// Reads JSON lines; a line that cannot be read is an error, for it may be a vote.
+    pub(crate) fn read(paths: &[PathBuf]) -> Result<Self> {
+        let mut ledger = Self::default();
+        for path in paths {
+            let file = File::open(path).with_context(|| format!("opening the ledger {}", path.display()))?;
+            for (index, line) in BufReader::new(file).lines().enumerate() {
+                let place = || format!("{}, line {}", path.display(), index + 1);
+                ledger.add(&line?, place).with_context(place)?;
+            }
+        }
+        Ok(ledger)
+    }
+
+    /// Votes that got no receipt: some of them may have arrived.
+    pub(crate) fn failed(&self) -> u64 {
+        let of_routes = self
+            .sent
+            .iter()
+            .map(|(route, sent)| sent - self.acknowledged[route]);
+        self.unanswered + of_routes.sum::<u64>()
+    }
+
+    fn add(&mut self, line: &str, place: impl Fn() -> String) -> Result<()> {
+        let Line { vote_id, route, ok } = serde_json::from_str(line)?;
+        let route: Option<Route> = route
+            .map(|name| name.parse())
+            .transpose()
+            .map_err(anyhow::Error::msg)?;
+        match route {
+            Some(route) => self.sent[route] += 1,
+            None => self.unanswered += 1,
+        }
+        match (ok, vote_id, route) {
+            (false, ..) => {}
+            (true, Some(id), Some(route)) => {
+                self.acknowledged[route] += 1;
+                self.receipts.entry(id).or_default()[route] += 1;
+            }
+            (true, ..) => {
+                let place = place();
+                self.odd
+                    .push(format!("{place}: a receipt without vote_id or without route"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ledger(lines: &[&str]) -> Result<Ledger> {
+        let mut ledger = Ledger::default();
+        for line in lines {
+            ledger.add(line, || "a line".to_owned())?;
+        }
+        Ok(ledger)
+    }
+
+    #[test]
+    fn lines_are_counted_by_route_and_receipts_by_id() {
+        let id = Uuid::from_u128(1);
+        let receipt = format!(r#"{{"vote_id":"{id}","route":"rest","ok":true,"latency_us":5}}"#);
+        let ledger = ledger(&[
+            &receipt,
+            &receipt,
+            r#"{"vote_id":null,"route":"rest","ok":false,"status":"429"}"#,
+            r#"{"vote_id":null,"route":null,"ok":false}"#,
+        ])
+        .unwrap();
+        assert_eq!(ledger.sent[Route::Rest], 3);
+        assert_eq!(ledger.acknowledged[Route::Rest], 2);
+        assert_eq!(ledger.receipts[&id][Route::Rest], 2);
+        assert_eq!(ledger.failed(), 2);
+        assert!(ledger.odd.is_empty());
+    }
+
+    #[test]
+    fn a_receipt_must_name_its_vote_and_its_route() {
+        let incomplete = [
+            r#"{"vote_id":null,"route":"rest","ok":true}"#,
+            r#"{"vote_id":"00000000-0000-0000-0000-000000000001","route":null,"ok":true}"#,
+        ];
+        assert_eq!(ledger(&incomplete).unwrap().odd.len(), 2);
+        for broken in ["{", r#"{"vote_id":null,"route":"pigeon","ok":true}"#] {
+            assert!(ledger(&[broken]).is_err(), "{broken}");
+        }
+    }
+}
