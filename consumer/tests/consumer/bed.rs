@@ -216,6 +216,18 @@ impl Consumer {
         value.map(|value| value.parse().unwrap())
     }
 
+    /// Votes that it counted or found to be duplicates.
+    pub(crate) async fn processed(&self) -> u64 {
+        let mut processed = 0;
+        for route in vote::Route::ALL {
+            for result in ["applied", "duplicate"] {
+                let series = format!("consumer_votes_total{{result=\"{result}\",route=\"{route}\"}}");
+                processed += self.metric(&series).await.unwrap_or_default();
+            }
+        }
+        processed
+    }
+
     /// Waits until it has some partitions, but not all.
     pub(crate) async fn shares_partitions(&self) {
         wait_for("the consumer shares the partitions", async || {

@@ -1,0 +1,88 @@
+//! `consumer replay-dead-letters`: what can be read after all is counted, once.
+
+use kafka::Record;
+use kafka::dead_letter::DeadLetters;
+use vote::Event;
+
+use crate::bed::Bed;
+use crate::tools::{reconcile, run};
+use crate::votes::{event, expected, mixed, raw_record, record, send};
+
+const LETTERS: usize = 40;
+
+/// Buries poison, and puts letters beside it that say the same origin and can be read: as if the consumer could now.
+async fn bury(bed: &Bed) -> Vec<Event> {
+    let letters = DeadLetters::new(&bed.stack.endpoints().kafka, &bed.dead_letter_topic()).unwrap();
+    let mut random = fastrand::Rng::with_seed(50);
+    let mut events = Vec::new();
+    for _ in 0..LETTERS {
+        // Ids of our own: only the header says that they may come twice.
+        let event = event(&mut random, None);
+        let key = event.vote_id.to_string();
+        let (partition, offset) = bed.writer.write(&raw_record(key.as_bytes(), b"\xff")).await.unwrap();
+        let letter = Record {
+            partition,
+            offset,
+            ..record(&event)
+        };
+        letters.send(&letter, &bed.topic, "too new").await.unwrap();
+        events.push(event);
+    }
+    events
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_be_read_now_is_counted_once_however_often_it_is_sent() {
+    let bed = Bed::new("replay").await;
+    let mut events = mixed(&mut fastrand::Rng::with_seed(51), 500);
+    let consumer = bed.consumer(&[]);
+    consumer.ready().await;
+    send(&bed.writer, &events).await;
+    events.extend(bury(&bed).await);
+    assert!(reconcile(&bed, &[]).is_equal(), "letters are no votes");
+    assert!(consumer.terminate().await.success());
+
+    let summary = |sent: &str, logged: usize| {
+        format!("{} letters: {sent} sent again, {logged} are logged already, {LETTERS} left", 2 * LETTERS)
+    };
+    let dry = run(&bed, "replay-dead-letters", &["--dry-run"]);
+    assert!(dry.stdout.contains(&summary(&format!("{LETTERS} would be"), 0)), "{dry:?}");
+    // Nothing is logged in between, so each is sent twice.
+    for _ in 0..2 {
+        let replayed = run(&bed, "replay-dead-letters", &[]);
+        assert_eq!(replayed.code, 0);
+        assert!(replayed.stdout.contains(&summary(&LETTERS.to_string(), 0)), "{replayed:?}");
+        assert!(replayed.stdout.contains("left: replay.dlq 0/"), "{replayed:?}");
+    }
+    let consumer = bed.consumer(&[]);
+    bed.counted(expected(&events).total).await;
+    let reconciled = reconcile(&bed, &[]);
+    assert!(reconciled.is_equal());
+    bed.holds_exactly(&events).await;
+
+    let done = run(&bed, "replay-dead-letters", &[]);
+    assert!(done.stdout.contains(&summary("0", LETTERS)), "{done:?}");
+    assert!(consumer.terminate().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_without_a_way_back_is_left_and_explained() {
+    let bed = Bed::new("replay_astray").await;
+    let brokers = bed.stack.endpoints().kafka.clone();
+    let consumer = bed.consumer(&[]);
+    consumer.ready().await;
+    let mut random = fastrand::Rng::with_seed(52);
+    let letters = DeadLetters::new(&brokers, &bed.dead_letter_topic()).unwrap();
+    let vote = record(&event(&mut random, None));
+    letters.send(&vote, "nowhere", "odd").await.unwrap();
+    let writer = kafka::RecordWriter::new(&brokers, &bed.dead_letter_topic()).unwrap();
+    writer.write(&record(&event(&mut random, None))).await.unwrap();
+
+    let replayed = run(&bed, "replay-dead-letters", &[]);
+    assert_eq!(replayed.code, 0);
+    for reason in ["its topic nowhere does not exist", "does not say where it came from"] {
+        assert!(replayed.stdout.contains(reason), "{replayed:?}");
+    }
+    assert!(replayed.stdout.contains("2 letters: 0 sent again"), "{replayed:?}");
+    assert!(consumer.terminate().await.success());
+}

@@ -1,0 +1,123 @@
+//! The operators' commands, on a bed's stores.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use vote::Event;
+
+use crate::bed::Bed;
+
+/// What a command did.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs `consumer COMMAND`; others go on meanwhile.
+pub(crate) fn run(bed: &Bed, command: &str, options: &[&str]) -> Done {
+    let endpoints = bed.stack.endpoints();
+    let mut process = Command::new(env!("CARGO_BIN_EXE_consumer"));
+    process
+        .args([command, "--kafka-brokers", &endpoints.kafka])
+        .args(["--dead-letter-topic", &bed.dead_letter_topic()])
+        .args(["--mongodb-uri", &endpoints.mongodb])
+        .args(options);
+    if command != "replay-dead-letters" {
+        process.args(["--topic", &bed.topic, "--redis-url", &endpoints.redis]);
+    }
+    let output = tokio::task::block_in_place(|| process.output().unwrap());
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let done = Done {
+        code: output.status.code().unwrap(),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    };
+    println!("consumer {command} {options:?}: {done:#?}");
+    done
+}
+
+/// The parsed answer of `consumer reconcile --json`, and its exit code.
+pub(crate) struct Reconciled {
+    pub(crate) code: i32,
+    pub(crate) json: Value,
+}
+
+/// Runs `consumer reconcile --json`.
+pub(crate) fn reconcile(bed: &Bed, options: &[&str]) -> Reconciled {
+    let done = run(bed, "reconcile", &[&["--json"], options].concat());
+    Reconciled {
+        code: done.code,
+        json: serde_json::from_str(&done.stdout).unwrap(),
+    }
+}
+
+impl Reconciled {
+    /// All books agree, and it says so in both ways.
+    pub(crate) fn is_equal(&self) -> bool {
+        self.json["reconciled"] == (self.code == 0) && self.code == 0
+    }
+
+    /// The differences, each as (route, store, kind, vote id), in order.
+    pub(crate) fn differences(&self) -> Vec<(String, String, String, String)> {
+        let differences = self.json["differences"].as_array().unwrap().iter();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let mut found: Vec<_> = differences
+            .map(|difference| {
+                let [route, store, kind, id] = ["route", "store", "kind", "vote_id"];
+                (
+                    text(&difference[route]),
+                    text(&difference[store]),
+                    text(&difference[kind]),
+                    text(&difference[id]),
+                )
+            })
+            .collect();
+        found.sort();
+        found
+    }
+
+    /// A figure of all routes together.
+    pub(crate) fn sum(&self, column: &str) -> u64 {
+        let routes = self.json["routes"].as_object().unwrap().values();
+        routes.map(|books| books[column].as_u64().unwrap()).sum()
+    }
+}
+
+/// A ledger as the load driver writes it.
+pub(crate) struct Ledger {
+    _directory: TempDir,
+    path: PathBuf,
+}
+
+impl Ledger {
+    /// A receipt for each of `events`.
+    pub(crate) fn of(events: &[Event]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ledger.jsonl");
+        let ledger = Self {
+            _directory: directory,
+            path,
+        };
+        std::fs::write(&ledger.path, "").unwrap();
+        for event in events {
+            ledger.add(Some(&event.vote_id.to_string()), Some(event.route.as_str()), true);
+        }
+        ledger
+    }
+
+    /// One more line.
+    pub(crate) fn add(&self, vote_id: Option<&str>, route: Option<&str>, ok: bool) {
+        let line = json!({ "vote_id": vote_id, "route": route, "ok": ok, "status": "202" });
+        let file = std::fs::OpenOptions::new().append(true).open(&self.path);
+        writeln!(file.unwrap(), "{line}").unwrap();
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.path.to_str().unwrap()
+    }
+}
