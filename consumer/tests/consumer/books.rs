@@ -57,7 +57,10 @@ async fn books_that_agree_are_equal_with_and_without_a_ledger() {
     }
 
     let text = run(&bed, "reconcile", &["--ledger", ledger.path()]).stdout;
-    assert!(text.contains("ACKNOWLEDGED") && text.contains("\nreconciled"), "{text}");
+    assert!(
+        text.contains("ACKNOWLEDGED") && text.contains("\nreconciled"),
+        "{text}"
+    );
     assert!(consumer.terminate().await.success());
 }
 
@@ -74,7 +77,12 @@ async fn a_difference_in_a_store_is_found() {
     );
     let mut redis = bed.redis.clone();
 
-    let document = bed.log.find_one_and_delete(doc! { "_id": &id }).await.unwrap().unwrap();
+    let document = bed
+        .log
+        .find_one_and_delete(doc! { "_id": &id })
+        .await
+        .unwrap()
+        .unwrap();
     let lost = reconcile(&bed, &[]);
     found(&lost, &[(route, "mongodb", "missing", &id)]);
     assert_eq!((lost.sum("lost"), lost.sum("double")), (1, 0));
@@ -90,7 +98,10 @@ async fn a_difference_in_a_store_is_found() {
         &reconcile(&bed, &[]),
         &[(route, "kafka", "missing", &unknown.vote_id)],
     );
-    bed.log.delete_one(doc! { "_id": &unknown.vote_id }).await.unwrap();
+    bed.log
+        .delete_one(doc! { "_id": &unknown.vote_id })
+        .await
+        .unwrap();
 
     for (key, field, difference) in [
         ("{votes}:route", route, (route, "redis", "double", "")),
@@ -203,6 +214,9 @@ async fn what_is_not_counted_or_not_there_is_no_verdict() {
     let away = run(&bed, "reconcile", &[]);
     bed.stack.start_server(Server::Redis).await.unwrap();
     assert_eq!(away.code, 2);
-    assert!(away.stderr.contains("cannot tell: connecting to Redis"), "{away:?}");
+    assert!(
+        away.stderr.contains("cannot tell: connecting to Redis"),
+        "{away:?}"
+    );
     assert!(consumer.terminate().await.success());
 }

@@ -7,9 +7,13 @@
 )]
 
 mod bed;
+mod books;
 mod dead_letters;
 mod exact;
 mod faults;
 mod fence;
+mod rebuild;
+mod replay;
+mod tools;
 mod topic;
 mod votes;

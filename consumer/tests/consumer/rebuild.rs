@@ -2,11 +2,13 @@
 
 use kafka::RecordWriter;
 use redis::AsyncCommands;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use vote::Event;
 
-use crate::bed::{Bed, PARTITIONS};
+use crate::bed::Bed;
 use crate::tools::{reconcile, run};
+use crate::topic::make_anew;
 use crate::votes::{expected, mixed, send};
 
 const COUNTERS: [&str; 4] = ["{votes}:total", "{votes}:band", "{votes}:album", "{votes}:route"];
@@ -39,32 +41,32 @@ async fn is_mended_under_load(topic: &str, from: &str) {
     let bed = Bed::new(topic).await;
     let consumer = bed.consumer(&[]);
     let stop = CancellationToken::new();
-    let sender = tokio::spawn(load(bed.writer.clone(), 40, stop.clone()));
+    let (writer, stopped) = (bed.writer.clone(), stop.clone());
+    let runtime = Handle::current();
+    let sender = std::thread::spawn(move || runtime.block_on(load(writer, 40, stopped)));
     bed.counted(1_000).await;
 
     corrupt(&bed).await;
     let mended = run(&bed, "rebuild", &["--from", from]);
     assert_eq!(mended.code, 0, "{mended:?}");
-    assert!(mended.stdout.contains("Nobody - Nothing: 5 -> 0 (-5)"), "{mended:?}");
+    assert!(
+        mended.stdout.contains("Nobody - Nothing: 5 -> 0 (-5)"),
+        "{mended:?}"
+    );
 
     empty(&bed).await;
     // Two at a time: the second one finds that the first has done it.
-    std::thread::scope(|scope| {
-        let rebuild = || run(&bed, "rebuild", &["--from", from]).code;
-        let handle = tokio::runtime::Handle::current();
-        let entered = || {
-            let _entered = handle.enter();
-            rebuild()
-        };
-        let both = [scope.spawn(entered), scope.spawn(entered)];
-        for one in both {
-            assert_eq!(one.join().unwrap(), 0);
-        }
+    let both = tokio::task::block_in_place(|| {
+        std::thread::scope(|scope| {
+            let rebuild = || run(&bed, "rebuild", &["--from", from]).code;
+            [scope.spawn(rebuild), scope.spawn(rebuild)].map(|one| one.join().unwrap())
+        })
     });
+    assert_eq!(both, [0, 0]);
 
     assert!(!sender.is_finished(), "there was no load");
     stop.cancel();
-    let events = sender.await.unwrap();
+    let events = tokio::task::block_in_place(|| sender.join().unwrap());
     assert!(reconcile(&bed, &[]).is_equal());
     bed.holds_exactly(&events).await;
     assert!(consumer.terminate().await.success());
@@ -96,7 +98,10 @@ async fn a_dry_run_says_what_is_wrong_and_leaves_it() {
         let dry = run(&bed, "rebuild", &["--from", from, "--dry-run"]);
         assert_eq!(dry.code, 0);
         let total = format!("total: 3 -> {}", expected(&events).total);
-        assert!(dry.stdout.contains(&total) && dry.stdout.contains("nothing was changed"), "{dry:?}");
+        assert!(
+            dry.stdout.contains(&total) && dry.stdout.contains("nothing was changed"),
+            "{dry:?}"
+        );
         assert_eq!(bed.tallies().await, corrupted);
     }
     assert!(consumer.terminate().await.success());
@@ -110,7 +115,7 @@ async fn after_a_topic_was_made_anew_only_mongodb_has_all_votes() {
     let consumer = bed.consumer(&[]);
     send(&bed.writer, before).await;
     bed.counted(expected(before).total).await;
-    bed.make_topic_anew().await;
+    make_anew(&mut bed).await;
     send(&bed.writer, after).await;
     bed.counted(expected(&events).total).await;
 

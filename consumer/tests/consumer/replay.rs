@@ -2,6 +2,7 @@
 
 use kafka::Record;
 use kafka::dead_letter::DeadLetters;
+use redis::AsyncCommands;
 use vote::Event;
 
 use crate::bed::Bed;
@@ -19,7 +20,11 @@ async fn bury(bed: &Bed) -> Vec<Event> {
         // Ids of our own: only the header says that they may come twice.
         let event = event(&mut random, None);
         let key = event.vote_id.to_string();
-        let (partition, offset) = bed.writer.write(&raw_record(key.as_bytes(), b"\xff")).await.unwrap();
+        let (partition, offset) = bed
+            .writer
+            .write(&raw_record(key.as_bytes(), b"\xff"))
+            .await
+            .unwrap();
         let letter = Record {
             partition,
             offset,
@@ -43,15 +48,24 @@ async fn what_can_be_read_now_is_counted_once_however_often_it_is_sent() {
     assert!(consumer.terminate().await.success());
 
     let summary = |sent: &str, logged: usize| {
-        format!("{} letters: {sent} sent again, {logged} are logged already, {LETTERS} left", 2 * LETTERS)
+        format!(
+            "{} letters: {sent} sent again, {logged} are logged already, {LETTERS} left",
+            2 * LETTERS
+        )
     };
     let dry = run(&bed, "replay-dead-letters", &["--dry-run"]);
-    assert!(dry.stdout.contains(&summary(&format!("{LETTERS} would be"), 0)), "{dry:?}");
+    assert!(
+        dry.stdout.contains(&summary(&format!("{LETTERS} would be"), 0)),
+        "{dry:?}"
+    );
     // Nothing is logged in between, so each is sent twice.
     for _ in 0..2 {
         let replayed = run(&bed, "replay-dead-letters", &[]);
         assert_eq!(replayed.code, 0);
-        assert!(replayed.stdout.contains(&summary(&LETTERS.to_string(), 0)), "{replayed:?}");
+        assert!(
+            replayed.stdout.contains(&summary(&LETTERS.to_string(), 0)),
+            "{replayed:?}"
+        );
         assert!(replayed.stdout.contains("left: replay.dlq 0/"), "{replayed:?}");
     }
     let consumer = bed.consumer(&[]);
@@ -62,6 +76,46 @@ async fn what_can_be_read_now_is_counted_once_however_often_it_is_sent() {
 
     let done = run(&bed, "replay-dead-letters", &[]);
     assert!(done.stdout.contains(&summary("0", LETTERS)), "{done:?}");
+    assert!(consumer.terminate().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vote_that_could_not_be_read_when_it_came_is_missing_until_it_is_sent_again() {
+    let bed = Bed::new("replay_readable").await;
+    let mut events = mixed(&mut fastrand::Rng::with_seed(53), 500);
+    let consumer = bed.consumer(&[]);
+    send(&bed.writer, &events).await;
+    bed.counted(expected(&events).total).await;
+    assert!(consumer.terminate().await.success());
+    // As an older consumer would have left it: buried, and the fence beyond it.
+    let vote = event(&mut fastrand::Rng::with_seed(54), None);
+    let (partition, offset) = bed.writer.write(&record(&vote)).await.unwrap();
+    let letter = Record {
+        partition,
+        offset,
+        ..record(&vote)
+    };
+    let letters = DeadLetters::new(&bed.stack.endpoints().kafka, &bed.dead_letter_topic()).unwrap();
+    letters.send(&letter, &bed.topic, "too new").await.unwrap();
+    let mut redis = bed.redis.clone();
+    let _: () = redis
+        .hset("{votes}:offsets", partition, offset + 1)
+        .await
+        .unwrap();
+
+    let missing = reconcile(&bed, &[]);
+    let (route, id) = (vote.route.as_str().to_owned(), vote.vote_id.to_string());
+    let difference = (route, "redis".to_owned(), "missing".to_owned(), id);
+    assert_eq!((missing.code, missing.differences()), (1, vec![difference]));
+    let rebuilt = run(&bed, "rebuild", &["--from", "kafka"]);
+    assert!(rebuilt.stdout.contains("nothing to correct"), "{rebuilt:?}");
+
+    assert_eq!(run(&bed, "replay-dead-letters", &[]).code, 0);
+    events.push(vote);
+    let consumer = bed.consumer(&[]);
+    bed.counted(expected(&events).total).await;
+    assert!(reconcile(&bed, &[]).is_equal());
+    bed.holds_exactly(&events).await;
     assert!(consumer.terminate().await.success());
 }
 
@@ -80,9 +134,15 @@ async fn a_letter_without_a_way_back_is_left_and_explained() {
 
     let replayed = run(&bed, "replay-dead-letters", &[]);
     assert_eq!(replayed.code, 0);
-    for reason in ["its topic nowhere does not exist", "does not say where it came from"] {
+    for reason in [
+        "its topic nowhere does not exist",
+        "does not say where it came from",
+    ] {
         assert!(replayed.stdout.contains(reason), "{replayed:?}");
     }
-    assert!(replayed.stdout.contains("2 letters: 0 sent again"), "{replayed:?}");
+    assert!(
+        replayed.stdout.contains("2 letters: 0 sent again"),
+        "{replayed:?}"
+    );
     assert!(consumer.terminate().await.success());
 }

@@ -11,7 +11,8 @@ use crate::votes::{expected, mixed, send};
 const BEFORE: usize = 1_500;
 const AFTER: usize = 6_000;
 
-async fn make_anew(bed: &mut Bed) {
+/// Deletes the bed's topic and makes it again.
+pub(crate) async fn make_anew(bed: &mut Bed) {
     let brokers = bed.stack.endpoints().kafka.clone();
     kafka::admin::delete_topic(&brokers, &bed.topic).await.unwrap();
     kafka::admin::ensure_topic(&brokers, &bed.topic, PARTITIONS)
