@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ingest::{Admission, CallMetrics, Ingest, IngestArgs, register_config_info};
-use service::{CommonArgs, Effective, Process, listener, metrics};
+use ingest::{CallMetrics, Ingest, IngestArgs, register_config_info};
+use service::listener::{self, ListenerArgs};
+use service::{CommonArgs, Effective, Process, metrics};
 use tonic::transport::Uri;
 use vote::Route;
 
@@ -21,26 +22,27 @@ pub(crate) struct BridgeArgs {
     #[arg(long, env = "UPSTREAM", default_value = "http://127.0.0.1:50051")]
     upstream: Uri,
     #[command(flatten)]
+    listener: ListenerArgs,
+    #[command(flatten)]
     ingest: IngestArgs,
 }
 
 /// Runs until the process is told to stop.
 pub(crate) async fn start(args: BridgeArgs, common: CommonArgs, process: Process) -> anyhow::Result<()> {
-    let effective = Effective::of_process(&common).with_all("", args.ingest.settings());
+    let effective = Effective::of_process(&common, &args.listener).with_all("", args.ingest.settings());
     effective.log();
     register_config_info(&process.registry, Route::Bridge, VERSION, &effective.hash())?;
 
     let sink = Arc::new(HopSink::new(args.upstream.clone()));
     tokio::spawn(Arc::clone(&sink).watch(process.readiness.register("upstream")));
-    let ingest = Ingest::new(
+    let ingest = Arc::new(Ingest::new(
         Route::Bridge,
         sink,
-        Arc::new(Admission::new(args.ingest.max_in_flight)),
         CallMetrics::for_route(&process.registry, &metrics::BUCKETS, Route::Bridge)?,
-        args.ingest.deadline(),
-    );
-    let listener = listener::bind(args.listen).await?;
+        args.ingest.limits(&args.ingest.held_bytes()),
+    ));
+    let tcp = listener::bind(args.listen).await?;
     tracing::info!(listen = %args.listen, upstream = %args.upstream, "taking votes");
-    let router = http_api::router(Arc::new(ingest));
-    listener::serve(listener, router, &process).await
+    let (router, overflow) = (http_api::router(Arc::clone(&ingest)), http_api::overflow(ingest));
+    listener::serve(tcp, router, overflow, args.listener, &process).await
 }

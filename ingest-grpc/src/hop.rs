@@ -9,9 +9,9 @@ use ingest::{Availability, Position, Record, Sink, SinkError};
 use prost::Message;
 use proto::votes::Receipt;
 use service::Check;
-use tonic::Request;
 use tonic::client::Grpc;
 use tonic::transport::{Channel, Uri};
+use tonic::{Code, Request};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -79,11 +79,12 @@ impl HopSink {
         let mut client = HealthClient::new(self.channel.clone());
         let answer = tokio::time::timeout(PROBE_TIMEOUT, client.check(request)).await;
         let answer = answer.map_err(|_| "ingest-grpc does not answer".to_owned())?;
-        let status = answer
-            .map_err(|status| format!("ingest-grpc: {}", status.message()))?
-            .into_inner()
-            .status();
-        Ok(status == ServingStatus::Serving)
+        match answer {
+            Ok(answer) => Ok(answer.into_inner().status() == ServingStatus::Serving),
+            // It serves, and has more to do than it takes: votes are answered, if only by a refusal.
+            Err(status) if status.code() == Code::ResourceExhausted => Ok(true),
+            Err(status) => Err(format!("ingest-grpc: {}", status.message())),
+        }
     }
 }
 

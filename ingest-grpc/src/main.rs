@@ -5,6 +5,7 @@ mod frame;
 mod hop;
 mod methods;
 mod serve;
+mod standard;
 mod status;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

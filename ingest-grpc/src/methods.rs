@@ -6,17 +6,23 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
-use ingest::{Call, Ingest, MAX_BATCH_BYTES, MAX_BATCH_VOTES, MAX_VOTE_BYTES, Receipt, Refusal, Sink, Stage};
+use ingest::{
+    Call, Ingest, MAX_BATCH_BYTES, MAX_BATCH_VOTES, MAX_VOTE_BYTES, Receipt, Refusal, Reservation, Sink,
+    Stage,
+};
 use prost::Message;
 use proto::confproto::ReplyInfo;
 use proto::votes;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::Status;
 use tonic::body::Body;
 use vote::{Draft, Event, Route};
 
-use crate::{frame, status};
+use crate::frame::{self, Messages};
+use crate::status;
 
 type Response = http::Response<Body>;
 
@@ -27,9 +33,20 @@ pub(crate) struct Server<S> {
     pub(crate) native: Ingest<S>,
     /// Events that the bridge forwards.
     pub(crate) hop: Ingest<S>,
+    /// Places for open streams.
+    pub(crate) streams: Arc<Semaphore>,
+    /// How long a stream may wait for its next vote.
+    pub(crate) idle_timeout: Duration,
     /// Ends streams when the process drains.
     pub(crate) shutdown: CancellationToken,
 }
+
+/// Streams that may be open in one process. Each holds what its client has sent and not yet been asked for, and what the
+/// client has not yet taken: two windows of HTTP/2.
+pub(crate) const MAX_STREAMS: usize = 1024;
+
+/// What is left of the bridge's time for the way back: our verdict says more than its own time-out would.
+const ANSWER_TIME: Duration = Duration::from_millis(200);
 
 /// Votes of one stream that may be in flight: enough to fill Kafka's batches, bounded so that one stream cannot take
 /// all of admission.
@@ -67,9 +84,11 @@ async fn one_vote<S: Sink>(
     reply: impl FnOnce(Receipt) -> Vec<u8>,
 ) -> Response {
     let call = begin(ingest, &request);
+    let mut reservation = ingest.reservation();
     let result = async {
-        let message = read_vote(&call, request).await?;
+        let message = read_vote(&call, &mut reservation, request).await?;
         let draft = call.stage(Stage::Decode, || Draft::from_protobuf(&message))?;
+        drop(message);
         ingest.accept(&call, draft).await
     }
     .await;
@@ -78,10 +97,15 @@ async fn one_vote<S: Sink>(
 
 /// `votes.v1.BridgeService/Forward`.
 pub(crate) async fn forward<S: Sink>(State(server): State<Arc<Server<S>>>, request: Request) -> Response {
-    let call = begin(&server.hop, &request);
+    let mut call = server.hop.begin();
+    if let Some(time_limit) = client_time_limit(request.headers()) {
+        call.limit(time_limit.saturating_sub(ANSWER_TIME.min(time_limit / 4)));
+    }
+    let mut reservation = server.hop.reservation();
     let result = async {
-        let message = read_vote(&call, request).await?;
+        let message = read_vote(&call, &mut reservation, request).await?;
         let event = call.stage(Stage::Decode, || Event::decode(&message));
+        drop(message);
         let event = event.map_err(|error| Refusal::Malformed(error.to_string()))?;
         if event.route != Route::Bridge {
             return Err(Refusal::Malformed("only the bridge forwards events".to_owned()));
@@ -97,8 +121,10 @@ pub(crate) async fn forward<S: Sink>(State(server): State<Arc<Server<S>>>, reque
 /// `votes.v1.VoteService/CastVotes`.
 pub(crate) async fn cast_votes<S: Sink>(State(server): State<Arc<Server<S>>>, request: Request) -> Response {
     let call = begin(&server.native, &request);
+    let mut reservation = server.native.reservation();
     let received = frame::read(
-        request.into_body(),
+        request,
+        &mut reservation,
         MAX_BATCH_BYTES,
         call.deadline(),
         Refusal::BatchTooLarge,
@@ -115,19 +141,32 @@ pub(crate) async fn cast_votes<S: Sink>(State(server): State<Arc<Server<S>>>, re
         Err(refusal) => return finish(call, &Err(refusal), |_| Vec::new()),
     };
     let results = server.native.accept_batch(call.split(drafts.len()), drafts).await;
-    frame::answer(match results {
-        Ok(results) => Ok(ingest::batch_response(&results).encode_to_vec().into()),
-        Err(refusal) => Err(status::from_refusal(&refusal)),
-    })
+    match results {
+        Ok(results) => frame::held_answer(
+            ingest::batch_response(&results).encode_to_vec().into(),
+            reservation,
+        ),
+        Err(refusal) => frame::refuse(&refusal),
+    }
 }
 
 /// `votes.v1.VoteService/StreamVotes`: a vote's clock starts when its message has arrived, and answers keep the order.
 /// A drain ends the stream after the answers to what has arrived, with UNAVAILABLE: the rest goes to another replica.
+/// So does a client that sends no vote for long, with DEADLINE_EXCEEDED.
 pub(crate) async fn stream_votes<S: Sink>(
     State(server): State<Arc<Server<S>>>,
     request: Request,
 ) -> Response {
-    let answers = incoming(request, server.shutdown.clone()).map(move |message| {
+    let Ok(place) = Arc::clone(&server.streams).try_acquire_owned() else {
+        return frame::refuse(&server.native.refuse_unread());
+    };
+    let messages = match Messages::of(request, MAX_VOTE_BYTES, Refusal::VoteTooLarge) {
+        Ok(messages) => messages,
+        Err(refusal) => return finish(server.native.begin(), &Err(refusal), |_| Vec::new()),
+    };
+    let answers = incoming(Arc::clone(&server), messages).map(move |message| {
+        // The closure lives as long as the stream's answers.
+        let _ = &place;
         let server = Arc::clone(&server);
         // A task of its own: a client that does not read its answers must not keep a vote, and its place, in flight.
         let vote = AbortOnDropHandle::new(tokio::spawn(stream_vote(server, message)));
@@ -141,11 +180,12 @@ pub(crate) async fn stream_votes<S: Sink>(
 
 async fn stream_vote<S: Sink>(
     server: Arc<Server<S>>,
-    message: Result<Bytes, Ended>,
+    message: Result<(Bytes, Reservation), Ended>,
 ) -> Result<Bytes, Status> {
-    let message = match message {
+    let (message, _held) = match message {
         Ok(message) => message,
         Err(Ended::Draining) => return Err(Status::unavailable("shutting down; send the rest again")),
+        Err(Ended::Idle) => return Err(status::from_refusal(&Refusal::IdleStream)),
         Err(Ended::Refused(refusal)) => {
             let answer = status::from_refusal(&refusal);
             server.native.begin().finish(&Err(refusal));
@@ -166,27 +206,31 @@ async fn stream_vote<S: Sink>(
 enum Ended {
     /// A message that cannot be read.
     Refused(Refusal),
+    /// No whole message for long.
+    Idle,
     /// The process is told to stop.
     Draining,
 }
 
-/// The messages of a stream until its end, its first error, or a drain.
-fn incoming(
-    request: Request,
-    shutdown: CancellationToken,
-) -> impl Stream<Item = Result<Bytes, Ended>> + Send {
-    let messages = frame::messages(request.into_body(), MAX_VOTE_BYTES);
-    stream::unfold(Some((messages, shutdown)), |open| async move {
-        let (mut messages, shutdown) = open?;
+/// The messages of a stream until its end, its first error, a long silence, or a drain.
+fn incoming<S: Sink>(
+    server: Arc<Server<S>>,
+    messages: Messages,
+) -> impl Stream<Item = Result<(Bytes, Reservation), Ended>> + Send {
+    stream::unfold(Some((server, messages)), |open| async move {
+        let (server, mut messages) = open?;
+        let mut reservation = server.native.reservation();
         let next = tokio::select! {
             biased;
-            () = shutdown.cancelled() => Err(Ended::Draining),
-            next = messages.message() => {
-                next.map_err(|error| Ended::Refused(status::to_refusal(&error, &Refusal::VoteTooLarge)))
+            () = server.shutdown.cancelled() => Err(Ended::Draining),
+            next = timeout(server.idle_timeout, messages.next(&mut reservation)) => match next {
+                Ok(next) => next.map_err(Ended::Refused),
+                Err(_) => Err(Ended::Idle),
             }
         };
         match next {
-            Ok(Some(message)) => Some((Ok(message), Some((messages, shutdown)))),
+            Ok(Some(message)) => Some((Ok((message, reservation)), Some((server, messages)))),
+            // Between two votes nothing is cut off: the client has ended its stream the short way.
             Ok(None) => None,
             Err(error) => Some((Err(error), None)),
         }
@@ -201,9 +245,10 @@ fn begin<S: Sink>(ingest: &Ingest<S>, request: &Request) -> Call {
     call
 }
 
-async fn read_vote(call: &Call, request: Request) -> Result<Bytes, Refusal> {
+async fn read_vote(call: &Call, reservation: &mut Reservation, request: Request) -> Result<Bytes, Refusal> {
     frame::read(
-        request.into_body(),
+        request,
+        reservation,
         MAX_VOTE_BYTES,
         call.deadline(),
         Refusal::VoteTooLarge,
@@ -212,11 +257,9 @@ async fn read_vote(call: &Call, request: Request) -> Result<Bytes, Refusal> {
 }
 
 fn finish(call: Call, result: &Result<Receipt, Refusal>, reply: impl FnOnce(Receipt) -> Vec<u8>) -> Response {
-    let response = call.stage(Stage::Reply, || {
-        frame::answer(match result {
-            Ok(receipt) => Ok(reply(*receipt).into()),
-            Err(refusal) => Err(status::from_refusal(refusal)),
-        })
+    let response = call.stage(Stage::Reply, || match result {
+        Ok(receipt) => frame::answer(reply(*receipt).into()),
+        Err(refusal) => frame::refuse(refusal),
     });
     call.finish(result);
     response

@@ -2,26 +2,27 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
+use axum::extract::{Request, State};
 use axum::routing::post;
 use http::{HeaderName, HeaderValue};
-use ingest::{Admission, CallMetrics, Ingest, IngestArgs, NullSink, Sink, register_config_info};
-use kafka::{KafkaArgs, KafkaSink, SinkKind};
-use service::{CommonArgs, Effective, Process, Readiness, listener, metrics};
-use tonic::service::Routes;
-use tonic_health::ServingStatus;
-use tonic_health::pb::health_server::{Health, HealthServer};
-use tonic_health::server::HealthReporter;
+use ingest::{CallMetrics, Ingest, IngestArgs, Refusal, Sink, register_config_info};
+use kafka::{KafkaArgs, KafkaSink, VoteSink};
+use service::listener::{self, ListenerArgs};
+use service::{CommonArgs, Effective, Process, metrics};
+use tokio::sync::Semaphore;
 use tower_http::set_header::SetResponseHeaderLayer;
 use vote::Route;
 
-use crate::VERSION;
-use crate::methods::{self, Server};
+use crate::methods::{self, MAX_STREAMS, Server};
+use crate::{VERSION, frame, standard};
 
-/// How often the health service is brought in line with the admin port's readiness.
-const HEALTH_INTERVAL: Duration = Duration::from_millis(200);
+const CAST_VOTE: &str = "/votes.v1.VoteService/CastVote";
+const CAST_VOTES: &str = "/votes.v1.VoteService/CastVotes";
+const STREAM_VOTES: &str = "/votes.v1.VoteService/StreamVotes";
+const RETURN_INFO: &str = "/confproto.getInfo/returnInfo";
+const FORWARD: &str = "/votes.v1.BridgeService/Forward";
 
 /// Options of `ingest-grpc serve`.
 #[derive(Clone, Debug, clap::Args)]
@@ -30,6 +31,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "LISTEN_ADDR", default_value = "127.0.0.1:50051")]
     listen: SocketAddr,
     #[command(flatten)]
+    listener: ListenerArgs,
+    #[command(flatten)]
     ingest: IngestArgs,
     #[command(flatten)]
     kafka: KafkaArgs,
@@ -37,54 +40,24 @@ pub(crate) struct ServeArgs {
 
 /// Runs until the process is told to stop.
 pub(crate) async fn start(args: ServeArgs, common: CommonArgs, process: Process) -> anyhow::Result<()> {
-    let check = process.readiness.register("kafka");
-    match args.kafka.sink {
-        SinkKind::Kafka => {
-            let sink = Arc::new(KafkaSink::new(
-                &args.kafka.kafka_brokers,
-                &args.kafka.topic,
-                args.ingest.deadline(),
-                move |state| check.report(state),
-            )?);
-            let flush_timeout = process.flush_timeout();
-            serve(args, common, process, Arc::clone(&sink)).await?;
-            // Whoever waited for what is not flushed was refused: no acknowledged vote is in it.
-            if let Err(error) = tokio::task::spawn_blocking(move || sink.flush(flush_timeout)).await? {
-                tracing::warn!(%error, "votes without an answer are given up");
-            }
-            Ok(())
-        }
-        SinkKind::Null => {
-            check.ok();
-            serve(args, common, process, Arc::new(NullSink::default())).await
-        }
-    }
-}
-
-async fn serve<S: Sink>(
-    args: ServeArgs,
-    common: CommonArgs,
-    process: Process,
-    sink: Arc<S>,
-) -> anyhow::Result<()> {
-    let effective = Effective::of_process(&common)
+    let effective = Effective::of_process(&common, &args.listener)
         .with_all("", args.ingest.settings())
         .with_all("kafka.", KafkaSink::settings(args.ingest.deadline()))
         .with("sink", args.kafka.sink);
     effective.log();
     register_config_info(&process.registry, Route::Grpc, VERSION, &effective.hash())?;
 
+    let (check, failing) = (process.readiness.register("kafka"), process.clone());
+    let sink = VoteSink::open(
+        &args.kafka,
+        args.ingest.deadline(),
+        move |state| check.report(state),
+        move |reason| failing.fail(reason),
+    )?;
+    let held = args.ingest.held_bytes();
     // Each with an admission of its own: what the bridge sends must not refuse native votes.
-    let ingest = |route, metrics| {
-        Ingest::new(
-            route,
-            Arc::clone(&sink),
-            Arc::new(Admission::new(args.ingest.max_in_flight)),
-            metrics,
-            args.ingest.deadline(),
-        )
-    };
-    let server = Server {
+    let ingest = |route, metrics| Ingest::new(route, Arc::clone(&sink), metrics, args.ingest.limits(&held));
+    let server = Arc::new(Server {
         native: ingest(
             Route::Grpc,
             CallMetrics::for_route(&process.registry, &metrics::BUCKETS, Route::Grpc)?,
@@ -93,72 +66,54 @@ async fn serve<S: Sink>(
             Route::Bridge,
             CallMetrics::for_hop(&process.registry, &metrics::BUCKETS)?,
         ),
+        streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+        idle_timeout: args.listener.idle_timeout(),
         shutdown: process.shutdown.clone(),
-    };
+    });
 
-    let (reporter, health) = tonic_health::server::health_reporter();
-    tokio::spawn(mirror_readiness(process.readiness.clone(), reporter));
-    let router = methods_router(Arc::new(server)).merge(standard_services(health)?);
-    let listener = listener::bind(args.listen).await?;
+    let router = methods_router(Arc::clone(&server)).merge(standard::services(process.readiness.clone())?);
+    let tcp = listener::bind(args.listen).await?;
     tracing::info!(listen = %args.listen, sink = ?args.kafka.sink, "taking votes");
-    listener::serve(listener, router, &process).await
+    listener::serve(tcp, router, overflow_router(server), args.listener, &process).await?;
+    sink.close(process.flush_timeout()).await;
+    Ok(())
 }
 
 /// A path per method: gRPC is HTTP/2 with a path, and the router is the one that REST has.
 fn methods_router<S: Sink>(server: Arc<Server<S>>) -> Router {
     let native = Router::new()
-        .route("/votes.v1.VoteService/CastVote", post(methods::cast_vote::<S>))
-        .route("/votes.v1.VoteService/CastVotes", post(methods::cast_votes::<S>))
-        .route(
-            "/votes.v1.VoteService/StreamVotes",
-            post(methods::stream_votes::<S>),
-        )
-        .route("/confproto.getInfo/returnInfo", post(methods::return_info::<S>))
-        // The same header as on REST: refusals name their route too.
-        .layer(SetResponseHeaderLayer::overriding(
-            HeaderName::from_static("x-ingest-route"),
-            HeaderValue::from_static(Route::Grpc.as_str()),
-        ));
+        .route(CAST_VOTE, post(methods::cast_vote::<S>))
+        .route(CAST_VOTES, post(methods::cast_votes::<S>))
+        .route(STREAM_VOTES, post(methods::stream_votes::<S>))
+        .route(RETURN_INFO, post(methods::return_info::<S>))
+        .layer(names_route());
     native
-        .route("/votes.v1.BridgeService/Forward", post(methods::forward::<S>))
+        .route(FORWARD, post(methods::forward::<S>))
         .with_state(server)
 }
 
-/// Health, reflection, and UNIMPLEMENTED for everything else.
-fn standard_services(health: HealthServer<impl Health>) -> anyhow::Result<Router> {
-    let reflection = || {
-        tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(proto::FILE_DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-    };
-    // Clients in the field still ask for the older version of reflection.
-    let services = Routes::new(health)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?);
-    Ok(services.into_axum_router())
+/// Refuses every call: what answers when there is no room for another.
+fn overflow_router<S: Sink>(server: Arc<Server<S>>) -> Router {
+    async fn refuse<S: Sink>(
+        State(server): State<Arc<Server<S>>>,
+        request: Request,
+    ) -> http::Response<tonic::body::Body> {
+        frame::refuse(&match request.uri().path() {
+            CAST_VOTE | CAST_VOTES | STREAM_VOTES | RETURN_INFO => server.native.refuse_unread(),
+            FORWARD => server.hop.refuse_unread(),
+            _ => Refusal::Overloaded,
+        })
+    }
+    Router::new()
+        .fallback(refuse::<S>)
+        .layer(names_route())
+        .with_state(server)
 }
 
-/// Keeps `grpc.health.v1.Health` saying what `/readyz` says, for the server as a whole and for each service.
-async fn mirror_readiness(readiness: Readiness, reporter: HealthReporter) {
-    let mut last_told = None;
-    loop {
-        let ready = readiness.is_ready();
-        if last_told != Some(ready) {
-            let status = if ready {
-                ServingStatus::Serving
-            } else {
-                ServingStatus::NotServing
-            };
-            for service in [
-                "",
-                "votes.v1.VoteService",
-                "votes.v1.BridgeService",
-                "confproto.getInfo",
-            ] {
-                reporter.set_service_status(service, status).await;
-            }
-            last_told = Some(ready);
-        }
-        tokio::time::sleep(HEALTH_INTERVAL).await;
-    }
+/// The same header as on REST: refusals name their route too.
+fn names_route() -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::overriding(
+        HeaderName::from_static("x-ingest-route"),
+        HeaderValue::from_static(Route::Grpc.as_str()),
+    )
 }

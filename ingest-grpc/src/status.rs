@@ -4,6 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use ingest::{Refusal, SinkError};
+use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -25,16 +26,14 @@ pub(crate) fn from_refusal(refusal: &Refusal) -> Status {
     if let Some(seconds) = facts.retry_after_s {
         details.set_retry_info(Some(Duration::from_secs(seconds.into())));
     }
-    Status::with_error_details(code, format!("{}: {}", facts.title, refusal.detail()), details)
-}
-
-/// What tonic itself refused before the handler saw the message, in the words of the one error table.
-pub(crate) fn to_refusal(status: &Status, too_large: &Refusal) -> Refusal {
-    match status.code() {
-        Code::OutOfRange | Code::ResourceExhausted => too_large.clone(),
-        Code::Unimplemented => Refusal::UnsupportedMediaType,
-        _ => Refusal::Malformed(status.message().to_owned()),
+    let message = format!("{}: {}", facts.title, refusal.detail());
+    let mut status = Status::with_error_details(code, message, details);
+    if *refusal == Refusal::UnsupportedEncoding {
+        // What gRPC's rules for compression ask for: the encodings that are read.
+        let identity = MetadataValue::from_static("identity");
+        status.metadata_mut().insert("grpc-accept-encoding", identity);
     }
+    status
 }
 
 /// What the bridge makes of its upstream's answer.

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use ingest::{Admission, CallMetrics, Ingest, IngestArgs, NullSink, Sink, register_config_info};
-use kafka::{KafkaArgs, KafkaSink, SinkKind};
-use service::{CommonArgs, Effective, Identity, Process, listener, metrics};
+use ingest::{CallMetrics, Ingest, IngestArgs, register_config_info};
+use kafka::{KafkaArgs, KafkaSink, VoteSink};
+use service::listener::{self, ListenerArgs};
+use service::{CommonArgs, Effective, Identity, Process, metrics};
 use vote::Route;
 
 const IDENTITY: Identity = Identity {
@@ -27,6 +28,8 @@ struct Cli {
     #[arg(long, env = "LISTEN_ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
     #[command(flatten)]
+    listener: ListenerArgs,
+    #[command(flatten)]
     ingest: IngestArgs,
     #[command(flatten)]
     kafka: KafkaArgs,
@@ -41,32 +44,7 @@ fn main() -> ExitCode {
 }
 
 async fn start(cli: Cli, process: Process) -> anyhow::Result<()> {
-    let check = process.readiness.register("kafka");
-    match cli.kafka.sink {
-        SinkKind::Kafka => {
-            let sink = Arc::new(KafkaSink::new(
-                &cli.kafka.kafka_brokers,
-                &cli.kafka.topic,
-                cli.ingest.deadline(),
-                move |state| check.report(state),
-            )?);
-            let flush_timeout = process.flush_timeout();
-            serve(cli, process, Arc::clone(&sink)).await?;
-            // Whoever waited for what is not flushed was refused: no acknowledged vote is in it.
-            if let Err(error) = tokio::task::spawn_blocking(move || sink.flush(flush_timeout)).await? {
-                tracing::warn!(%error, "votes without an answer are given up");
-            }
-            Ok(())
-        }
-        SinkKind::Null => {
-            check.ok();
-            serve(cli, process, Arc::new(NullSink::default())).await
-        }
-    }
-}
-
-async fn serve<S: Sink>(cli: Cli, process: Process, sink: Arc<S>) -> anyhow::Result<()> {
-    let effective = Effective::of_process(&cli.common)
+    let effective = Effective::of_process(&cli.common, &cli.listener)
         .with_all("", cli.ingest.settings())
         .with_all("kafka.", KafkaSink::settings(cli.ingest.deadline()))
         .with("sink", cli.kafka.sink);
@@ -78,15 +56,23 @@ async fn serve<S: Sink>(cli: Cli, process: Process, sink: Arc<S>) -> anyhow::Res
         &effective.hash(),
     )?;
 
-    let ingest = Ingest::new(
-        Route::Rest,
-        sink,
-        Arc::new(Admission::new(cli.ingest.max_in_flight)),
-        CallMetrics::for_route(&process.registry, &metrics::BUCKETS, Route::Rest)?,
+    let (check, failing) = (process.readiness.register("kafka"), process.clone());
+    let sink = VoteSink::open(
+        &cli.kafka,
         cli.ingest.deadline(),
-    );
-    let listener = listener::bind(cli.listen).await?;
+        move |state| check.report(state),
+        move |reason| failing.fail(reason),
+    )?;
+    let ingest = Arc::new(Ingest::new(
+        Route::Rest,
+        Arc::clone(&sink),
+        CallMetrics::for_route(&process.registry, &metrics::BUCKETS, Route::Rest)?,
+        cli.ingest.limits(&cli.ingest.held_bytes()),
+    ));
+    let tcp = listener::bind(cli.listen).await?;
     tracing::info!(listen = %cli.listen, sink = ?cli.kafka.sink, "taking votes");
-    let router = http_api::router(Arc::new(ingest));
-    listener::serve(listener, router, &process).await
+    let (router, overflow) = (http_api::router(Arc::clone(&ingest)), http_api::overflow(ingest));
+    listener::serve(tcp, router, overflow, cli.listener, &process).await?;
+    sink.close(process.flush_timeout()).await;
+    Ok(())
 }

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use ingest::{Call, Ingest, MAX_BATCH_BYTES, MAX_BATCH_VOTES, Receipt, Refusal, Sink, Stage};
+use ingest::{Call, Ingest, MAX_BATCH_BYTES, MAX_BATCH_VOTES, Receipt, Refusal, Reservation, Sink, Stage};
 use prost::Message;
 use serde::Serialize;
 use utoipa::ToSchema;
 use vote::{Draft, Malformed, drafts_from_json_array, drafts_from_ndjson};
 
-use crate::body;
+use crate::body::{self, HeldAnswer};
 use crate::media::{JSON, Media, PROTOBUF};
 use crate::problem::ProblemJson;
 use crate::single::ReceiptJson;
@@ -43,7 +43,8 @@ pub(crate) enum ResultJson {
 
 pub(crate) async fn cast<S: Sink>(State(ingest): State<Arc<Ingest<S>>>, request: Request) -> Response {
     let call = ingest.begin();
-    let (media, drafts) = match receive(&call, request).await {
+    let mut reservation = ingest.reservation();
+    let (media, drafts) = match receive(&call, &mut reservation, request).await {
         Ok(received) => received,
         Err(refusal) => {
             let response = ProblemJson::from(&refusal).into_response();
@@ -52,17 +53,22 @@ pub(crate) async fn cast<S: Sink>(State(ingest): State<Arc<Ingest<S>>>, request:
         }
     };
     match ingest.accept_batch(call.split(drafts.len()), drafts).await {
-        Ok(results) => answer(results, media),
+        Ok(results) => answer(results, media, reservation),
         Err(refusal) => ProblemJson::from(&refusal).into_response(),
     }
 }
 
-async fn receive(call: &Call, request: Request) -> Result<(Media, Drafts), Refusal> {
+async fn receive(
+    call: &Call,
+    reservation: &mut Reservation,
+    request: Request,
+) -> Result<(Media, Drafts), Refusal> {
     let media = Media::of(request.headers())?;
     let (head, body) = request.into_parts();
     let bytes = body::read(
         &head.headers,
         body,
+        reservation,
         MAX_BATCH_BYTES,
         call.deadline(),
         Refusal::BatchTooLarge,
@@ -80,7 +86,7 @@ fn decode(bytes: &Bytes, media: Media) -> Result<Drafts, Malformed> {
     }
 }
 
-fn answer(results: Results, media: Media) -> Response {
+fn answer(results: Results, media: Media, reservation: Reservation) -> Response {
     let (content_type, bytes) = if media == Media::Protobuf {
         (PROTOBUF, ingest::batch_response(&results).encode_to_vec())
     } else {
@@ -89,7 +95,8 @@ fn answer(results: Results, media: Media) -> Response {
             serde_json::to_vec(&BatchJson::from(results)).unwrap_or_default(),
         )
     };
-    (StatusCode::OK, [(header::CONTENT_TYPE, content_type)], bytes).into_response()
+    let body = Body::new(HeldAnswer::new(bytes, reservation));
+    (StatusCode::OK, [(header::CONTENT_TYPE, content_type)], body).into_response()
 }
 
 impl From<Results> for BatchJson {

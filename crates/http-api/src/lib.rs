@@ -9,5 +9,6 @@ mod problem;
 mod router;
 mod single;
 
+pub use body::broken as broken_body;
 pub use openapi::openapi_json;
-pub use router::router;
+pub use router::{overflow, router};

@@ -15,6 +15,7 @@ use crate::{batch, openapi_json, single};
 /// The HTTP API over one route. Every answer, refusals and unknown paths included, carries `x-ingest-route`.
 pub fn router<S: Sink>(ingest: Arc<Ingest<S>>) -> Router {
     let route = ingest.route().as_str();
+    let names_route = names_route(&ingest);
     // `/`, `/insert` and `/send_data` are where the course's own traffic scripts post to.
     Router::new()
         .route("/v1/votes", post(single::cast::<S>))
@@ -28,11 +29,23 @@ pub fn router<S: Sink>(ingest: Arc<Ingest<S>>) -> Router {
         .route("/openapi.json", get(openapi))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(SetResponseHeaderLayer::overriding(
-            HeaderName::from_static("x-ingest-route"),
-            HeaderValue::from_static(route),
-        ))
+        .layer(names_route)
         .with_state(ingest)
+}
+
+/// Refuses every call: what answers when there is no room for another.
+pub fn overflow<S: Sink>(ingest: Arc<Ingest<S>>) -> Router {
+    let names_route = names_route(&ingest);
+    Router::new()
+        .fallback(move || std::future::ready(ProblemJson::from(&ingest.refuse_unread())))
+        .layer(names_route)
+}
+
+fn names_route<S: Sink>(ingest: &Ingest<S>) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::overriding(
+        HeaderName::from_static("x-ingest-route"),
+        HeaderValue::from_static(ingest.route().as_str()),
+    )
 }
 
 async fn openapi() -> Response {

@@ -66,15 +66,19 @@ async fn receive<S: Sink>(
 ) -> Result<Receipt, Refusal> {
     let media = media?;
     let (head, body) = request.into_parts();
+    let mut reservation = ingest.reservation();
     let bytes = body::read(
         &head.headers,
         body,
+        &mut reservation,
         MAX_VOTE_BYTES,
         call.deadline(),
         Refusal::VoteTooLarge,
     )
     .await?;
     let draft = call.stage(Stage::Decode, || decode(&bytes, media, &head.headers))?;
+    // What follows takes long, and needs neither.
+    drop((bytes, head));
     ingest.accept(call, draft).await
 }
 

@@ -1,6 +1,9 @@
 //! Options of everything that takes votes.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::{Admission, HeldBytes, Limits};
 
 /// Options that every route has, with the same defaults on each.
 #[derive(Clone, Debug, clap::Args)]
@@ -12,6 +15,11 @@ pub struct IngestArgs {
     /// Votes in flight at a time; one more is refused at once with 429 / RESOURCE_EXHAUSTED
     #[arg(long, env = "MAX_IN_FLIGHT", default_value_t = 4_096, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     pub max_in_flight: u32,
+
+    /// Bytes of request bodies that the process holds at a time; one more is refused at once as above. The default is 64
+    /// batches of the largest size, or 4,096 votes of the largest size: a full --max-in-flight
+    #[arg(long, env = "MAX_HELD_BYTES", default_value_t = 64 * 1024 * 1024, value_parser = clap::value_parser!(u64).range(crate::MAX_BATCH_BYTES as u64..=1 << 36))]
+    pub max_held_bytes: u64,
 }
 
 impl IngestArgs {
@@ -20,11 +28,28 @@ impl IngestArgs {
         Duration::from_millis(self.deadline_ms)
     }
 
+    /// The process's account of held bytes: one for all its routes.
+    pub fn held_bytes(&self) -> Arc<HeldBytes> {
+        Arc::new(HeldBytes::new(
+            usize::try_from(self.max_held_bytes).unwrap_or(usize::MAX),
+        ))
+    }
+
+    /// The limits of one route of the process that holds `held`.
+    pub fn limits(&self, held: &Arc<HeldBytes>) -> Limits {
+        Limits {
+            admission: Admission::new(self.max_in_flight),
+            held: Arc::clone(held),
+            deadline: self.deadline(),
+        }
+    }
+
     /// The settings that must be equal on all routes, for the effective configuration.
     pub fn settings(&self) -> impl IntoIterator<Item = (&'static str, String)> {
         [
             ("deadline_ms", self.deadline_ms.to_string()),
             ("max_in_flight", self.max_in_flight.to_string()),
+            ("max_held_bytes", self.max_held_bytes.to_string()),
             ("max_vote_bytes", crate::MAX_VOTE_BYTES.to_string()),
             ("max_batch_bytes", crate::MAX_BATCH_BYTES.to_string()),
             ("max_batch_votes", crate::MAX_BATCH_VOTES.to_string()),

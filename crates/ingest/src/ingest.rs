@@ -9,7 +9,8 @@ use uuid::Uuid;
 use vote::{Draft, Event, Route, Valid};
 
 use crate::{
-    Admission, Call, CallMetrics, MAX_BATCH_VOTES, Position, Receipt, Record, Refusal, Sink, SinkError, Stage,
+    Admission, Call, CallMetrics, HeldBytes, MAX_BATCH_VOTES, Position, Receipt, Record, Refusal,
+    Reservation, Sink, SinkError, Stage,
 };
 
 /// A route's way from a draft to a receipt.
@@ -17,26 +18,29 @@ use crate::{
 pub struct Ingest<S> {
     route: Route,
     sink: Arc<S>,
-    admission: Arc<Admission>,
     metrics: Arc<CallMetrics>,
-    time_limit: Duration,
+    limits: Limits,
+}
+
+/// What a route takes at most.
+#[derive(Debug)]
+pub struct Limits {
+    /// Votes in flight.
+    pub admission: Admission,
+    /// Bytes held; shared by all routes of a process.
+    pub held: Arc<HeldBytes>,
+    /// Time from a vote's arrival to its answer.
+    pub deadline: Duration,
 }
 
 impl<S: Sink> Ingest<S> {
-    /// A route into `sink`, with places for votes in flight and a time limit for each.
-    pub fn new(
-        route: Route,
-        sink: Arc<S>,
-        admission: Arc<Admission>,
-        metrics: CallMetrics,
-        time_limit: Duration,
-    ) -> Self {
+    /// A route into `sink`, within limits.
+    pub fn new(route: Route, sink: Arc<S>, metrics: CallMetrics, limits: Limits) -> Self {
         Self {
             route,
             sink,
-            admission,
             metrics: Arc::new(metrics),
-            time_limit,
+            limits,
         }
     }
 
@@ -47,12 +51,24 @@ impl<S: Sink> Ingest<S> {
 
     /// A vote arrives: its clock starts.
     pub fn begin(&self) -> Call {
-        Call::begin(Arc::clone(&self.metrics), self.time_limit)
+        Call::begin(Arc::clone(&self.metrics), self.limits.deadline)
+    }
+
+    /// An account for the bytes of one request, to be kept until its answer is ready.
+    pub fn reservation(&self) -> Reservation {
+        self.limits.held.reservation()
+    }
+
+    /// Counts a vote that there is not even room to read, and gives its refusal.
+    pub fn refuse_unread(&self) -> Refusal {
+        let refusal = Refusal::Overloaded;
+        self.begin().finish(&Err(refusal.clone()));
+        refusal
     }
 
     /// Takes one decoded vote. `Ok` means: durable in the sink.
     pub async fn accept(&self, call: &Call, draft: Draft) -> Result<Receipt, Refusal> {
-        let _permit = self.admission.admit(1)?;
+        let _permit = self.limits.admission.admit(1)?;
         self.accept_admitted(call, draft).await
     }
 
@@ -65,7 +81,7 @@ impl<S: Sink> Ingest<S> {
         let permit = if drafts.len() > MAX_BATCH_VOTES {
             Err(Refusal::BatchTooLarge)
         } else {
-            self.admission.admit(drafts.len())
+            self.limits.admission.admit(drafts.len())
         };
         let _permit = match permit {
             Ok(permit) => permit,
@@ -90,7 +106,7 @@ impl<S: Sink> Ingest<S> {
 
     /// Passes an event on that another process has accepted, under that one's route, id and time stamp.
     pub async fn forward(&self, call: &Call, event: Event) -> Result<Receipt, Refusal> {
-        let _permit = self.admission.admit(1)?;
+        let _permit = self.limits.admission.admit(1)?;
         self.publish(call, event).await
     }
 

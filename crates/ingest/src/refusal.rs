@@ -14,6 +14,10 @@ pub enum Refusal {
     Malformed(String),
     /// The content type is none that the route reads.
     UnsupportedMediaType,
+    /// The body is compressed.
+    UnsupportedEncoding,
+    /// A gRPC message says that it is compressed, and its call does not say how.
+    UndeclaredEncoding,
     /// One vote in more than [`MAX_VOTE_BYTES`].
     VoteTooLarge,
     /// A batch in more than [`MAX_BATCH_BYTES`] or of more than [`MAX_BATCH_VOTES`].
@@ -22,7 +26,11 @@ pub enum Refusal {
     Invalid(Vec<FieldError>),
     /// The request was not complete before the deadline.
     SlowRequest,
-    /// More votes in flight than the process admits.
+    /// A stream on which no vote came for long.
+    IdleStream,
+    /// The client left before its request was complete: nobody reads this answer, but it is counted.
+    ClientLeft,
+    /// More votes in flight, calls or bytes than the process takes.
     Overloaded,
     /// Kafka cannot be reached.
     Unavailable(String),
@@ -47,9 +55,11 @@ pub struct Facts {
     pub retry_after_s: Option<u32>,
 }
 
+const CANCELLED: i32 = 1;
 const INVALID_ARGUMENT: i32 = 3;
 const DEADLINE_EXCEEDED: i32 = 4;
 const RESOURCE_EXHAUSTED: i32 = 8;
+const UNIMPLEMENTED: i32 = 12;
 const INTERNAL: i32 = 13;
 const UNAVAILABLE: i32 = 14;
 
@@ -86,6 +96,26 @@ impl Refusal {
                 "The content type is not supported",
                 None,
             ),
+            Self::UnsupportedEncoding => facts(
+                415,
+                UNIMPLEMENTED,
+                Outcome::Invalid,
+                "Compression is not supported",
+                None,
+            ),
+            // A client's fault, and still INTERNAL: gRPC's rules for compression want it so.
+            Self::UndeclaredEncoding => {
+                facts(400, INTERNAL, Outcome::Invalid, "The request is malformed", None)
+            }
+            Self::IdleStream => facts(
+                408,
+                DEADLINE_EXCEEDED,
+                Outcome::Deadline,
+                "The stream was idle",
+                None,
+            ),
+            // 499 is nginx's number for it.
+            Self::ClientLeft => facts(499, CANCELLED, Outcome::Cancelled, "The client left", None),
             Self::Invalid(_) => facts(
                 422,
                 INVALID_ARGUMENT,
@@ -97,7 +127,7 @@ impl Refusal {
                 429,
                 RESOURCE_EXHAUSTED,
                 Outcome::Overloaded,
-                "Too many votes in flight",
+                "Overloaded",
                 Some(1),
             ),
             Self::Internal(_) => facts(500, INTERNAL, Outcome::Internal, "Internal error", None),
@@ -128,6 +158,12 @@ impl Refusal {
                 "send application/json or application/x-protobuf; a batch may also be application/x-ndjson"
                     .into()
             }
+            Self::UnsupportedEncoding => "send the body as it is (identity)".into(),
+            Self::UndeclaredEncoding => {
+                "the message is marked as compressed, but the call has no grpc-encoding".into()
+            }
+            Self::IdleStream => "no vote came for long; open a stream when there are votes to send".into(),
+            Self::ClientLeft => "the request ended early".into(),
             Self::VoteTooLarge => format!("a vote has at most {MAX_VOTE_BYTES} bytes").into(),
             Self::BatchTooLarge => {
                 format!("a batch has at most {MAX_BATCH_BYTES} bytes and {MAX_BATCH_VOTES} votes").into()
@@ -140,7 +176,10 @@ impl Refusal {
                 sentences.join("; ").into()
             }
             Self::SlowRequest => "the body did not arrive before the deadline".into(),
-            Self::Overloaded => "the in-flight limit is reached; slow down and try again".into(),
+            Self::Overloaded => {
+                "too many votes in flight, too many calls, or too many bytes of them; slow down and try again"
+                    .into()
+            }
             Self::Deadline => {
                 "the vote may still arrive; repeat it under the same vote_id and it is counted once".into()
             }

@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use ingest::{
-    Admission, Availability, CallMetrics, Ingest, MAX_BATCH_VOTES, Position, Record, Refusal, Sink, SinkError,
+    Admission, Availability, CallMetrics, HeldBytes, Ingest, Limits, MAX_BATCH_VOTES, Position, Record,
+    Refusal, Sink, SinkError,
 };
 use prometheus::Registry;
 use tokio::sync::Notify;
@@ -56,8 +57,12 @@ fn bed(max_in_flight: u32) -> Bed {
     });
     sink.availability.set(&Ok(()));
     let metrics = CallMetrics::for_route(&registry, &[0.001, 1.0], Route::Rest).unwrap();
-    let admission = Arc::new(Admission::new(max_in_flight));
-    let ingest = Ingest::new(Route::Rest, Arc::clone(&sink), admission, metrics, TIME_LIMIT);
+    let limits = Limits {
+        admission: Admission::new(max_in_flight),
+        held: Arc::new(HeldBytes::new(0)),
+        deadline: TIME_LIMIT,
+    };
+    let ingest = Ingest::new(Route::Rest, Arc::clone(&sink), metrics, limits);
     Bed {
         registry,
         sink,

@@ -30,16 +30,18 @@ impl Health {
 }
 
 /// Starts the probe. It ends by itself when the last `Arc` of the returned state is gone; `report` hears every result.
+/// It also ends with the producer's first fatal error, of which `fatal` hears.
 pub(crate) fn watch(
     producer: FutureProducer,
     topic: String,
     report: impl Fn(Result<(), String>) + Send + 'static,
+    fatal: impl FnOnce(String) + Send + 'static,
 ) -> Result<Arc<Health>, KafkaError> {
     let health = Arc::new(Health::default());
     let observed = Arc::downgrade(&health);
     std::thread::Builder::new()
         .name("kafka-health".to_owned())
-        .spawn(move || probe_while_alive(&observed, &producer, &topic, report))
+        .spawn(move || probe_while_alive(&observed, &producer, &topic, report, fatal))
         .map_err(|_| KafkaError::Thread("kafka-health"))?;
     Ok(health)
 }
@@ -49,11 +51,18 @@ fn probe_while_alive(
     producer: &FutureProducer,
     topic: &str,
     report: impl Fn(Result<(), String>),
+    fatal: impl FnOnce(String),
 ) {
     let mut failures_in_a_row = 0_u32;
     loop {
         let state = probe(producer, topic);
         let Some(health) = observed.upgrade() else { return };
+        if let Some((code, reason)) = producer.client().fatal_error() {
+            let reason = format!("Kafka's producer cannot go on ({code}): {reason}");
+            health.availability.set(&Err(reason.clone()));
+            report(Err(reason.clone()));
+            return fatal(reason);
+        }
         failures_in_a_row = if state.is_ok() { 0 } else { failures_in_a_row + 1 };
         // One slow answer on a busy broker is no outage; a topic never seen yet is not up either.
         if state.is_ok() || failures_in_a_row >= FAILURES_UNTIL_DOWN {
@@ -71,9 +80,6 @@ fn probe_while_alive(
 
 /// The number of partitions, where each has a leader.
 fn probe(producer: &FutureProducer, topic: &str) -> Result<i32, String> {
-    if let Some((code, reason)) = producer.client().fatal_error() {
-        return Err(format!("the producer must be restarted: {reason} ({code})"));
-    }
     let metadata = producer
         .client()
         .fetch_metadata(Some(topic), TIMEOUT)
@@ -95,5 +101,56 @@ fn probe(producer: &FutureProducer, topic: &str) -> Result<i32, String> {
             partition.id()
         )),
         None => i32::try_from(partitions.len()).map_err(|_| format!("topic {topic} has too many partitions")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Instant;
+
+    use ingest::{Record, Sink, SinkError};
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::KafkaSink;
+
+    const DEADLINE: Duration = Duration::from_secs(30);
+
+    #[tokio::test]
+    async fn a_fatal_error_is_told_once_and_closes_the_sink() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("votes", 1, 1).unwrap();
+        cluster.request_errors(
+            RDKafkaApiKey::Produce,
+            &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER],
+        );
+        let (states, reported) = mpsc::channel();
+        let (reasons, failed) = mpsc::channel();
+        let sink = KafkaSink::new(
+            &cluster.bootstrap_servers(),
+            "votes",
+            DEADLINE,
+            move |state| states.send(state).unwrap(),
+            move |reason| reasons.send(reason).unwrap(),
+        )
+        .unwrap();
+        assert_eq!(reported.recv_timeout(DEADLINE), Ok(Ok(())));
+
+        let record = Record {
+            vote_id: Uuid::nil(),
+            client_id: true,
+            payload: b"an event".to_vec(),
+            deadline: Instant::now() + DEADLINE,
+        };
+        let refused = sink.publish(record).await.unwrap_err();
+        assert!(matches!(refused, SinkError::Unavailable(_)), "{refused:?}");
+        let reason = failed.recv_timeout(DEADLINE).unwrap();
+        assert!(reason.contains("cannot go on"), "{reason}");
+        assert_eq!(sink.available(), Err(SinkError::Unavailable(reason.clone())));
+        // The probe has ended with it: these are all the reports there are.
+        assert_eq!(reported.iter().last(), Some(Err(reason)));
     }
 }

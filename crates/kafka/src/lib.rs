@@ -11,6 +11,7 @@ mod settings;
 mod sink;
 pub mod source;
 mod topic_id;
+mod vote_sink;
 mod writer;
 
 pub use args::{KafkaArgs, SinkKind};
@@ -18,4 +19,5 @@ pub use error::KafkaError;
 pub use scan::{Extent, Record, extents, scan, scan_until};
 pub use sink::KafkaSink;
 pub use topic_id::TopicIds;
+pub use vote_sink::VoteSink;
 pub use writer::RecordWriter;

@@ -20,16 +20,18 @@ pub struct KafkaSink {
 
 impl KafkaSink {
     /// Connects in the background; `report` hears once a second whether the topic can be written to, and why not.
-    /// `deadline` bounds how long a record may be on its way.
+    /// `deadline` bounds how long a record may be on its way. `fatal` hears of a failure after which this producer writes
+    /// nothing any more, and only a new process helps.
     pub fn new(
         brokers: &str,
         topic: &str,
         deadline: Duration,
         report: impl Fn(Result<(), String>) + Send + 'static,
+        fatal: impl FnOnce(String) + Send + 'static,
     ) -> Result<Self, KafkaError> {
         let producer: FutureProducer =
             settings::client(brokers, "dualpath-ingest", &settings::producer(deadline)).create()?;
-        let health = health::watch(producer.clone(), topic.to_owned(), report)?;
+        let health = health::watch(producer.clone(), topic.to_owned(), report, fatal)?;
         Ok(Self {
             producer,
             topic: topic.to_owned(),

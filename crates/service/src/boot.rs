@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -37,9 +38,18 @@ pub struct Process {
     pub shutdown: CancellationToken,
     /// How long the work may take to return after that.
     pub drain_timeout: Duration,
+    failure: Arc<OnceLock<String>>,
+    failed: CancellationToken,
 }
 
 impl Process {
+    /// Something broke that only a new process can mend: drains as after SIGTERM, then ends with exit code 1 and this
+    /// reason in the log. The first reason counts.
+    pub fn fail(&self, reason: String) {
+        self.failure.get_or_init(|| reason);
+        self.failed.cancel();
+    }
+
     /// The share of a drain in which connections may finish: something must be left for [`Self::flush_timeout`].
     pub fn connections_timeout(&self) -> Duration {
         self.drain_timeout.mul_f64(0.7)
@@ -92,6 +102,8 @@ where
         readiness: Readiness::default(),
         shutdown: CancellationToken::new(),
         drain_timeout: args.drain_timeout(),
+        failure: Arc::default(),
+        failed: CancellationToken::new(),
     };
     let admin_addr = args.admin_addr.unwrap_or(identity.default_admin);
     let admin_listener = TcpListener::bind(admin_addr)
@@ -106,12 +118,13 @@ where
     let mut interrupt = signal(SignalKind::interrupt())?;
     let work = work(process.clone());
     tokio::pin!(work);
-    let signal_name = tokio::select! {
+    let cause = tokio::select! {
         outcome = &mut work => return outcome,
         _ = terminate.recv() => "SIGTERM",
         _ = interrupt.recv() => "SIGINT",
+        () = process.failed.cancelled() => "a failure",
     };
-    tracing::info!(signal = signal_name, timeout = ?process.drain_timeout, "draining");
+    tracing::info!(cause, timeout = ?process.drain_timeout, "draining");
     process.readiness.start_draining();
     process.shutdown.cancel();
     let outcome = tokio::time::timeout(process.drain_timeout, work)
@@ -123,7 +136,10 @@ where
             ))
         });
     admin_task.abort();
-    outcome
+    match process.failure.get() {
+        Some(reason) => Err(anyhow::anyhow!("{reason}")),
+        None => outcome,
+    }
 }
 
 fn start_logging(format: LogFormat) {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use crate::{ALLOCATOR_NAME, CommonArgs, listener};
+use crate::listener::{self, ListenerArgs};
+use crate::{ALLOCATOR_NAME, CommonArgs};
 
 /// Settings in force, by name. Never put a secret in: redact URLs first.
 #[derive(Clone, Debug, Default)]
@@ -14,12 +15,12 @@ pub struct Effective {
 }
 
 impl Effective {
-    /// What every process has: runtime, allocator, listener.
-    pub fn of_process(args: &CommonArgs) -> Self {
+    /// What every process that serves clients has: runtime, allocator, listener.
+    pub fn of_process(common: &CommonArgs, listener: &ListenerArgs) -> Self {
         Self::default()
-            .with("worker_threads", args.worker_threads)
+            .with("worker_threads", common.worker_threads)
             .with("allocator", ALLOCATOR_NAME)
-            .with_all("", listener::settings())
+            .with_all("", listener::settings(listener))
     }
 
     /// Adds a setting.

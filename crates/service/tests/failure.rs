@@ -1,0 +1,35 @@
+//! A process that cannot go on drains and ends with exit code 1, for its supervisor to start another.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use service::{CommonArgs, Identity, LogFormat};
+
+#[test]
+fn a_failure_drains_and_ends_the_process_with_an_error() {
+    let any_port = "127.0.0.1:0".parse().unwrap();
+    let args = CommonArgs {
+        admin_addr: None,
+        log_format: LogFormat::Text,
+        worker_threads: 1,
+        drain_timeout_ms: 10_000,
+    };
+    let identity = Identity {
+        name: "test",
+        version: "0",
+        default_admin: any_port,
+    };
+    let has_drained = AtomicBool::new(false);
+    let drained = &has_drained;
+    let code = service::run(identity, &args, |process| async move {
+        process.fail("the first reason".to_owned());
+        process.fail("another".to_owned());
+        process.shutdown.cancelled().await;
+        drained.store(!process.readiness.is_ready(), Ordering::Relaxed);
+        Ok(())
+    });
+    assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::FAILURE));
+    assert!(has_drained.load(Ordering::Relaxed));
+}
