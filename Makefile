@@ -4,7 +4,7 @@ LAB := target/release/lab
 CACHE := $${XDG_CACHE_HOME:-$$HOME/.cache}/dualpath
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up status down test lint bench
+.PHONY: help setup setup-dev demo up status down test lint bench faults
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ lint: setup-dev ## Pass the checks that need no server: formats, clippy, licence
 bench: setup-dev ## Compare throughput and CPU per vote with the naive service and with the floor
 	@cargo build --release --locked --workspace
 	@python3 bench/bench.py $(ARGS)
+
+faults: setup ## Kill, stop and starve everything under load, and read the books after each fault (about 40 minutes)
+	@cargo build --release --locked --workspace
+	@target/release/faults $(ARGS)
 
 setup-dev: setup
 	@scripts/setup-dev.sh

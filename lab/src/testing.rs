@@ -26,6 +26,7 @@ pub struct TestStack {
     stack: Stack,
     supervisor: Child,
     directory: Option<TempDir>,
+    keeps_logs: bool,
 }
 
 impl TestStack {
@@ -77,6 +78,7 @@ impl TestStack {
             stack: Stack::open(directory.path(), &programs, Progress::new())?,
             supervisor,
             directory: Some(directory),
+            keeps_logs: false,
         })
     }
 
@@ -93,6 +95,11 @@ impl TestStack {
     /// The `lab` that holds the stack.
     pub fn supervisor(&self) -> &Child {
         &self.supervisor
+    }
+
+    /// Keeps the logs after the end and prints their place, as after a panic.
+    pub fn keep_logs(&mut self) {
+        self.keeps_logs = true;
     }
 
     /// The process id of a running server.
@@ -154,7 +161,8 @@ impl Drop for TestStack {
     fn drop(&mut self) {
         self.wait_for_supervisor();
         self.stop_leftovers();
-        if let Some(directory) = self.directory.take().filter(|_| std::thread::panicking()) {
+        let keeps_logs = self.keeps_logs || std::thread::panicking();
+        if let Some(directory) = self.directory.take().filter(|_| keeps_logs) {
             eprintln!("the stack's logs: {}", directory.keep().join("logs").display());
         }
     }

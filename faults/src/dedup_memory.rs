@@ -1,0 +1,135 @@
+//! What it costs Redis to remember the ids that clients choose: measured through the consumer's own code.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use consumer::batch::LoggedVote;
+use consumer::dead_letter_limit::Level;
+use consumer::tally::{Count, Counted, Tally};
+use lab::progress::Progress;
+use lab::servers::Server;
+use lab::testing::TestStack;
+use uuid::Uuid;
+use vote::{Draft, Event, Route, Valid};
+
+use crate::document;
+use crate::report::{Table, thousands};
+
+/// The consumer's default.
+const BATCH: u32 = 500;
+const PARTITION: i32 = 0;
+const BYTES_A_MIB: f64 = 1024.0 * 1024.0;
+
+/// Options of `faults dedup-memory`.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct DedupArgs {
+    /// Ids to remember
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..))]
+    ids: u32,
+}
+
+/// Counts so many votes under ids of their clients and compares Redis' memory before and after.
+pub async fn run(options: &DedupArgs, write: Option<&Path>) -> Result<ExitCode> {
+    let stack = tokio::task::spawn_blocking(|| TestStack::start_only(&[Server::Redis]))
+        .await
+        .context("starting Redis")??;
+    let measured = measure(options.ids, &stack.endpoints().redis).await;
+    tokio::task::spawn_blocking(move || drop(stack)).await.context("stopping Redis")?;
+    let text = measured?;
+    println!("{text}");
+    if let Some(path) = write {
+        document::write(path, "dedup-memory", &format!("{}.\n\n{text}", document::circumstances()?))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn measure(ids: u32, redis_url: &str) -> Result<String> {
+    // Longer than this takes: no id may be forgotten while others are added.
+    let tally = Tally::new(redis_url, Duration::from_hours(24))?;
+    let topic_id = Uuid::new_v4();
+    tally.adopt(topic_id).await?;
+    let mut counter = Counter { tally, topic_id, fence: None, vote: example()? };
+    // The tallies themselves, and what a connection costs, are not the price of ids.
+    counter.count(1, false).await?;
+    let before = used_memory(redis_url).await?;
+    let step = Progress::new().step("counting");
+    let mut left = ids;
+    while left > 0 {
+        let size = left.min(BATCH);
+        counter.count(size, true).await?;
+        left -= size;
+        step.update(&format!("{} of {} ids", thousands(u64::from(ids - left)), thousands(u64::from(ids))));
+    }
+    let after = used_memory(redis_url).await?;
+    step.done(&format!("{} ids", thousands(u64::from(ids))));
+    let an_id = (after - before) as f64 / f64::from(ids);
+    let mut table = Table::new(&["ids", "used_memory before, MiB", "after, MiB", "bytes an id", "MiB a million"]);
+    table.row([
+        thousands(u64::from(ids)),
+        format!("{:.1}", before as f64 / BYTES_A_MIB),
+        format!("{:.1}", after as f64 / BYTES_A_MIB),
+        format!("{an_id:.0}"),
+        format!("{:.0}", an_id * 1e6 / BYTES_A_MIB),
+    ]);
+    Ok(table.markdown())
+}
+
+/// Counts votes as the consumer does, batch after batch of one partition.
+struct Counter {
+    tally: Tally,
+    topic_id: Uuid,
+    fence: Option<i64>,
+    vote: vote::Vote,
+}
+
+impl Counter {
+    async fn count(&mut self, size: u32, client_id: bool) -> Result<()> {
+        let first = self.fence.unwrap_or_default();
+        let offsets = first..first + i64::from(size);
+        let votes: Vec<LoggedVote> = offsets.map(|offset| self.logged(offset, client_id)).collect();
+        let next = first + i64::from(size);
+        let batch = Count {
+            topic_id: self.topic_id,
+            partition: PARTITION,
+            fence: self.fence,
+            next,
+            level: Level::default(),
+            votes: &votes,
+        };
+        match self.tally.count(batch).await? {
+            Counted::Done { duplicates } if duplicates.is_empty() => self.fence = Some(next),
+            other => bail!("a batch of new ids was not counted: {other:?}"),
+        }
+        Ok(())
+    }
+
+    fn logged(&self, offset: i64, client_id: bool) -> LoggedVote {
+        let event = Event {
+            vote_id: Uuid::new_v4(),
+            client_id,
+            vote: self.vote.clone(),
+            route: Route::Rest,
+            received_at_us: 0,
+        };
+        LoggedVote { offset, event }
+    }
+}
+
+fn example() -> Result<vote::Vote> {
+    let json = r#"{"name": "Alux Nahual", "album": "Centroamérica", "year": "1984", "rank": "9.5"}"#;
+    let draft = Draft::from_json(json.as_bytes())?;
+    match draft.validate() {
+        Ok(Valid { vote, .. }) => Ok(vote),
+        Err(errors) => bail!("the example is no vote: {errors:?}"),
+    }
+}
+
+/// Bytes that Redis has allocated for its data.
+async fn used_memory(redis_url: &str) -> Result<u64> {
+    let mut connection = redis::Client::open(redis_url)?.get_multiplexed_async_connection().await?;
+    let info: redis::InfoDict = redis::cmd("INFO").arg("memory").query_async(&mut connection).await?;
+    info.get("used_memory").context("INFO has no used_memory")
+}

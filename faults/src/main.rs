@@ -1,0 +1,23 @@
+//! The fault suite on the command line; `faults --help` says what it does.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments = faults::cli::Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("faults: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(faults::cli::run(arguments)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("faults: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
