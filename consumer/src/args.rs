@@ -6,37 +6,18 @@ use service::Effective;
 
 use crate::pipeline::BatchLimits;
 use crate::redact::redact;
+use crate::store_args::StoreArgs;
 
 /// Options of `consumer run`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct RunArgs {
-    /// Kafka brokers, as host:port, comma-separated
-    #[arg(long, env = "KAFKA_BROKERS", default_value = "127.0.0.1:9092")]
-    pub kafka_brokers: String,
-
-    /// Topic of the votes
-    #[arg(long, env = "KAFKA_TOPIC", default_value = "votes")]
-    pub topic: String,
-
-    /// Topic for records that cannot be read; made if it is missing
-    #[arg(long, env = "DEAD_LETTER_TOPIC", default_value = "votes.dlq")]
-    pub dead_letter_topic: String,
+    /// Where the stores are.
+    #[command(flatten)]
+    pub stores: StoreArgs,
 
     /// Consumer group; all replicas must name the same one, or each counts all votes
     #[arg(long, env = "CONSUMER_GROUP", default_value = "votes-consumer")]
     pub group: String,
-
-    /// Redis, which holds the tallies
-    #[arg(long, env = "REDIS_URL", default_value = "redis://127.0.0.1:6379")]
-    pub redis_url: String,
-
-    /// MongoDB, which holds the log; a replica set, for writes that survive a server
-    #[arg(
-        long,
-        env = "MONGODB_URI",
-        default_value = "mongodb://127.0.0.1:27017/?replicaSet=rs0"
-    )]
-    pub mongodb_uri: String,
 
     /// Unreadable records of a partition that go to the dead letter topic before the consumer stops
     ///
@@ -85,12 +66,12 @@ impl RunArgs {
     /// The configuration in force, without passwords.
     pub fn effective(&self) -> Effective {
         Effective::default()
-            .with("kafka_brokers", &self.kafka_brokers)
-            .with("topic", &self.topic)
-            .with("dead_letter_topic", &self.dead_letter_topic)
+            .with("kafka_brokers", &self.stores.kafka.brokers)
+            .with("topic", &self.stores.kafka.topic)
+            .with("dead_letter_topic", &self.stores.kafka.dead_letter_topic)
             .with("group", &self.group)
-            .with("redis_url", redact(&self.redis_url))
-            .with("mongodb_uri", redact(&self.mongodb_uri))
+            .with("redis_url", redact(&self.stores.redis.url))
+            .with("mongodb_uri", redact(&self.stores.mongodb.uri))
             .with("dead_letter_limit", self.dead_letter_limit)
             .with("dedup_window_s", self.dedup_window_s)
             .with("batch_max_records", self.batch_max_records)

@@ -57,16 +57,16 @@ pub async fn rebuild(args: RebuildArgs) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("nothing was corrected: {error:#}");
+            eprintln!("not rebuilt: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
 async fn corrected(args: &RebuildArgs) -> Result<String> {
-    let redis = Redis::connect(&args.stores.redis_url).await?;
+    let redis = Redis::connect(&args.stores.redis.url).await?;
     for _ in 0..ATTEMPTS {
-        let topic = Topic::now(&args.stores).await?;
+        let topic = Topic::now(&args.stores.kafka).await?;
         if args.from == From::Mongodb {
             topic.counted(&redis, Duration::from_secs(args.wait_s)).await?;
         }
@@ -96,8 +96,9 @@ async fn corrected(args: &RebuildArgs) -> Result<String> {
 async fn truth(args: &RebuildArgs, topic: &Topic, snapshot: &Snapshot) -> Result<Tallies> {
     match args.from {
         From::Kafka => {
-            let (stores, extents, moment) = (args.stores.clone(), topic.extents.clone(), snapshot.clone());
-            let book = tokio::task::spawn_blocking(move || kafka::read(&stores, &moment, &extents))
+            let (place, extents, moment) =
+                (args.stores.kafka.clone(), topic.extents.clone(), snapshot.clone());
+            let book = tokio::task::spawn_blocking(move || kafka::read(&place, &moment, &extents))
                 .await
                 .context("reading Kafka")??;
             match &book.gone {
@@ -113,7 +114,7 @@ async fn truth(args: &RebuildArgs, topic: &Topic, snapshot: &Snapshot) -> Result
                     "{behind} records in Kafka are not counted yet: start a consumer, wait until it has, try again"
                 );
             }
-            let mongodb = Mongodb::new(&args.stores.mongodb_uri).await?;
+            let mongodb = Mongodb::new(&args.stores.mongodb.uri).await?;
             let book = mongodb.read(snapshot).await?;
             if let Some(odd) = book.odd.first() {
                 bail!(

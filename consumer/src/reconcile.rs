@@ -82,15 +82,15 @@ async fn read(args: &ReconcileArgs) -> Result<Books> {
     let ledger = (!args.ledgers.is_empty())
         .then(|| Ledger::read(&args.ledgers))
         .transpose()?;
-    let redis = Redis::connect(&args.stores.redis_url).await?;
-    let mongodb = Mongodb::new(&args.stores.mongodb_uri).await?;
-    let topic = Topic::now(&args.stores).await?;
+    let redis = Redis::connect(&args.stores.redis.url).await?;
+    let mongodb = Mongodb::new(&args.stores.mongodb.uri).await?;
+    let topic = Topic::now(&args.stores.kafka).await?;
     topic.counted(&redis, Duration::from_secs(args.wait_s)).await?;
 
     let snapshot = redis.snapshot().await?;
     topic.check(&snapshot).await?;
-    let (stores, extents, moment) = (args.stores.clone(), topic.extents.clone(), snapshot.clone());
-    let kafka = tokio::task::spawn_blocking(move || kafka::read(&stores, &moment, &extents));
+    let (place, extents, moment) = (args.stores.kafka.clone(), topic.extents.clone(), snapshot.clone());
+    let kafka = tokio::task::spawn_blocking(move || kafka::read(&place, &moment, &extents));
     let kafka = async { kafka.await.context("reading Kafka")? };
     let (kafka, mongodb) = tokio::try_join!(kafka, mongodb.read(&snapshot))?;
     topic.check(&snapshot).await?;

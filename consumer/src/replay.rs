@@ -1,8 +1,7 @@
 //! `consumer replay-dead-letters`: sends dead letters back to where they came from, after a fix.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use kafka::dead_letter::Origin;
@@ -14,31 +13,21 @@ use vote::Event;
 
 use crate::books::mongodb::Mongodb;
 use crate::progress::Progress;
+use crate::store_args::{KafkaArgs, MongodbArgs};
 
 /// Letters that are looked up and sent at a time.
 const CHUNK: usize = 500;
 /// Most letters to say of why each was left.
 const EXPLAINED: u64 = 20;
-const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Options of `consumer replay-dead-letters`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ReplayArgs {
-    /// Kafka brokers, as host:port, comma-separated
-    #[arg(long, env = "KAFKA_BROKERS", default_value = "127.0.0.1:9092")]
-    kafka_brokers: String,
+    #[command(flatten)]
+    kafka: KafkaArgs,
 
-    /// Topic of the dead letters
-    #[arg(long, env = "DEAD_LETTER_TOPIC", default_value = "votes.dlq")]
-    dead_letter_topic: String,
-
-    /// MongoDB, which knows the votes that are counted already
-    #[arg(
-        long,
-        env = "MONGODB_URI",
-        default_value = "mongodb://127.0.0.1:27017/?replicaSet=rs0"
-    )]
-    mongodb_uri: String,
+    #[command(flatten)]
+    mongodb: MongodbArgs,
 
     /// Say what would be sent, and send nothing
     #[arg(long)]
@@ -68,12 +57,11 @@ pub async fn replay(args: ReplayArgs) -> ExitCode {
 struct Replay {
     args: ReplayArgs,
     mongodb: Mongodb,
-    /// The ways back; None to a topic that does not exist.
-    origins: HashMap<String, Option<RecordWriter>>,
+    writer: RecordWriter,
+    letters: u64,
     /// Votes that are on their way, or would be.
     sent: HashSet<Uuid>,
     acknowledged: u64,
-    letters: u64,
     logged: u64,
     left: BTreeMap<String, u64>,
     explained: u64,
@@ -89,12 +77,12 @@ struct Readable {
 impl Replay {
     async fn new(args: ReplayArgs) -> Result<Self> {
         Ok(Self {
-            mongodb: Mongodb::new(&args.mongodb_uri).await?,
+            mongodb: Mongodb::new(&args.mongodb.uri).await?,
+            writer: RecordWriter::new(&args.kafka.brokers, &args.kafka.topic)?,
             args,
-            origins: HashMap::new(),
+            letters: 0,
             sent: HashSet::new(),
             acknowledged: 0,
-            letters: 0,
             logged: 0,
             left: BTreeMap::new(),
             explained: 0,
@@ -102,10 +90,11 @@ impl Replay {
     }
 
     async fn run(&mut self) -> Result<()> {
-        let (brokers, topic) = (
-            self.args.kafka_brokers.clone(),
-            self.args.dead_letter_topic.clone(),
-        );
+        let KafkaArgs {
+            brokers,
+            dead_letter_topic: topic,
+            ..
+        } = self.args.kafka.clone();
         // Bounded: a flood of letters need not fit into memory.
         let (letters, mut received) = mpsc::channel(CHUNK);
         let scan = tokio::task::spawn_blocking(move || {
@@ -122,13 +111,13 @@ impl Replay {
             progress.at(|| format!("{} letters read, {} sent", self.letters, self.sent.len()));
         }
         scan.await?
-            .with_context(|| format!("reading the topic {}", self.args.dead_letter_topic))
+            .with_context(|| format!("reading the topic {}", self.args.kafka.dead_letter_topic))
     }
 
     async fn replay(&mut self, letters: Vec<Record>) -> Result<()> {
         let mut readable = Vec::new();
         for letter in letters {
-            match read(&letter) {
+            match self.read(&letter) {
                 Ok((id, origin)) => readable.push(Readable { id, origin, letter }),
                 Err(reason) => self.leave(&letter, reason),
             }
@@ -138,16 +127,12 @@ impl Replay {
         let mut sending = JoinSet::new();
         for Readable { id, origin, letter } in readable {
             // A letter may have been written twice.
-            if logged.contains(&id) || self.sent.contains(&id) {
+            if logged.contains(&id) || !self.sent.insert(id) {
                 self.logged += 1;
                 continue;
             }
-            let Some(writer) = self.writer(&origin.topic).await? else {
-                self.leave(&letter, format!("its topic {} does not exist", origin.topic));
-                continue;
-            };
-            self.sent.insert(id);
             if !self.args.dry_run {
+                let writer = self.writer.clone();
                 sending.spawn(async move { writer.write(&origin.replay(letter)).await });
             }
         }
@@ -158,22 +143,23 @@ impl Replay {
         Ok(())
     }
 
-    async fn writer(&mut self, topic: &str) -> Result<Option<RecordWriter>> {
-        if let Some(known) = self.origins.get(topic) {
-            return Ok(known.clone());
+    /// The vote of a letter and the way back, or why there is none.
+    fn read(&self, letter: &Record) -> Result<(Uuid, Origin), String> {
+        let event = Event::decode(&letter.payload).map_err(|error| error.to_string())?;
+        let origin = Origin::of(letter).ok_or("it does not say where it came from")?;
+        if origin.topic != self.args.kafka.topic {
+            let topic = origin.topic;
+            return Err(format!(
+                "it came from another topic: --topic {topic} sends it back"
+            ));
         }
-        let brokers = &self.args.kafka_brokers;
-        let partitions = kafka::admin::partitions(brokers, topic, METADATA_TIMEOUT).await?;
-        let writer = (partitions > 0).then(|| RecordWriter::new(brokers, topic));
-        let writer = writer.transpose()?;
-        self.origins.insert(topic.to_owned(), writer.clone());
-        Ok(writer)
+        Ok((event.vote_id, origin))
     }
 
     fn leave(&mut self, letter: &Record, reason: String) {
         if self.explained < EXPLAINED {
             self.explained += 1;
-            let topic = &self.args.dead_letter_topic;
+            let topic = &self.args.kafka.dead_letter_topic;
             println!("left: {topic} {}/{}: {reason}", letter.partition, letter.offset);
         }
         *self.left.entry(reason).or_default() += 1;
@@ -186,23 +172,13 @@ impl Replay {
             (self.acknowledged, "")
         };
         let mut lines = vec![format!(
-            "{} letters: {sent}{would} sent again, {} are logged already, {} left where they are",
+            "{} letters: {sent}{would} sent again, {} are logged already or twice here, {} left where they are",
             self.letters,
             self.logged,
             self.left.values().sum::<u64>()
         )];
-        let reasons = self
-            .left
-            .iter()
-            .map(|(reason, letters)| format!("  {letters} left: {reason}"));
-        lines.extend(reasons);
+        let reasons = self.left.iter();
+        lines.extend(reasons.map(|(reason, letters)| format!("  {letters} left: {reason}")));
         lines.join("\n")
     }
-}
-
-/// The vote of a letter and the way back, or why there is none.
-fn read(letter: &Record) -> Result<(Uuid, Origin), String> {
-    let event = Event::decode(&letter.payload).map_err(|error| error.to_string())?;
-    let origin = Origin::of(letter).ok_or("it does not say where it came from")?;
-    Ok((event.vote_id, origin))
 }

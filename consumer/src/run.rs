@@ -45,11 +45,13 @@ async fn connect(args: &RunArgs, process: &Process) -> anyhow::Result<Stores> {
         Store::new(process.readiness.register(name), duration.clone())
     };
     Ok(Stores {
-        tally: Tally::new(&args.redis_url, args.dedup_window()).context("--redis-url")?,
-        log: VoteLog::new(&args.mongodb_uri).await.context("--mongodb-uri")?,
-        dead_letters: DeadLetters::new(&args.kafka_brokers, &args.dead_letter_topic)?,
-        topic: args.topic.clone(),
-        topic_ids: TopicIds::new(&args.kafka_brokers, &args.topic),
+        tally: Tally::new(&args.stores.redis.url, args.dedup_window()).context("--redis-url")?,
+        log: VoteLog::new(&args.stores.mongodb.uri)
+            .await
+            .context("--mongodb-uri")?,
+        dead_letters: DeadLetters::new(&args.stores.kafka.brokers, &args.stores.kafka.dead_letter_topic)?,
+        topic: args.stores.kafka.topic.clone(),
+        topic_ids: TopicIds::new(&args.stores.kafka.brokers, &args.stores.kafka.topic),
         dead_letter_limit: args.dead_letter_limit,
         redis: store("redis", &metrics.redis_duration),
         mongodb: store("mongodb", &metrics.mongodb_duration),
@@ -60,8 +62,13 @@ async fn connect(args: &RunArgs, process: &Process) -> anyhow::Result<Stores> {
 
 /// What must be there before the group is joined: a member that cannot work would only take partitions from others.
 async fn prepare(args: &RunArgs, stores: &Stores, shutdown: &CancellationToken) -> Option<()> {
-    let make_dead_letter_topic =
-        || kafka::admin::ensure_topic(&args.kafka_brokers, &args.dead_letter_topic, 1);
+    let make_dead_letter_topic = || {
+        kafka::admin::ensure_topic(
+            &args.stores.kafka.brokers,
+            &args.stores.kafka.dead_letter_topic,
+            1,
+        )
+    };
     stores
         .mongodb
         .retry(shutdown, || stores.log.ensure_index())
@@ -72,8 +79,8 @@ async fn prepare(args: &RunArgs, stores: &Stores, shutdown: &CancellationToken) 
 
 async fn consume(args: &RunArgs, stores: &Arc<Stores>, process: &Process) -> anyhow::Result<()> {
     let config = SourceConfig {
-        brokers: args.kafka_brokers.clone(),
-        topic: args.topic.clone(),
+        brokers: args.stores.kafka.brokers.clone(),
+        topic: args.stores.kafka.topic.clone(),
         group: args.group.clone(),
         max_outstanding: args.max_outstanding as usize,
     };

@@ -1,29 +1,61 @@
-//! Where the votes are: options of every command that looks into the stores.
+//! Where the stores are: options that the commands share.
 
-/// Where the votes are.
+/// Kafka.
 #[derive(Clone, Debug, clap::Args)]
-pub struct StoreArgs {
+pub struct KafkaArgs {
     /// Kafka brokers, as host:port, comma-separated
-    #[arg(long, env = "KAFKA_BROKERS", default_value = "127.0.0.1:9092")]
-    pub kafka_brokers: String,
+    #[arg(
+        long = "kafka-brokers",
+        env = "KAFKA_BROKERS",
+        default_value = "127.0.0.1:9092"
+    )]
+    pub brokers: String,
 
     /// Topic of the votes
     #[arg(long, env = "KAFKA_TOPIC", default_value = "votes")]
     pub topic: String,
 
-    /// Topic of the records that could not be read
+    /// Topic of the records that cannot be read; `run` makes it if it is missing
     #[arg(long, env = "DEAD_LETTER_TOPIC", default_value = "votes.dlq")]
     pub dead_letter_topic: String,
+}
 
+/// Redis.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RedisArgs {
     /// Redis, which holds the tallies
-    #[arg(long, env = "REDIS_URL", default_value = "redis://127.0.0.1:6379")]
-    pub redis_url: String,
-
-    /// MongoDB, which holds the log
     #[arg(
-        long,
+        long = "redis-url",
+        env = "REDIS_URL",
+        default_value = "redis://127.0.0.1:6379"
+    )]
+    pub url: String,
+}
+
+/// MongoDB.
+#[derive(Clone, Debug, clap::Args)]
+pub struct MongodbArgs {
+    /// MongoDB, which holds the log; a replica set, for writes that survive a server
+    #[arg(
+        long = "mongodb-uri",
         env = "MONGODB_URI",
         default_value = "mongodb://127.0.0.1:27017/?replicaSet=rs0"
     )]
-    pub mongodb_uri: String,
+    pub uri: String,
+}
+
+/// All stores.
+#[derive(Clone, Debug, clap::Args)]
+pub struct StoreArgs {
+    /// Kafka.
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
+
+    /// Redis.
+    #[command(flatten)]
+    pub redis: RedisArgs,
+
+    /// MongoDB.
+    #[command(flatten)]
+    pub mongodb: MongodbArgs,
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::redis::{Redis, Snapshot};
 use crate::progress::Progress;
-use crate::store_args::StoreArgs;
+use crate::store_args::KafkaArgs;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -25,12 +25,8 @@ pub(crate) struct Topic {
 
 impl Topic {
     /// Asks Kafka.
-    pub(crate) async fn now(stores: &StoreArgs) -> Result<Self> {
-        let StoreArgs {
-            kafka_brokers: brokers,
-            topic,
-            ..
-        } = stores.clone();
+    pub(crate) async fn now(place: &KafkaArgs) -> Result<Self> {
+        let KafkaArgs { brokers, topic, .. } = place.clone();
         let ids = TopicIds::new(&brokers, &topic);
         let id = ids
             .after(Instant::now())

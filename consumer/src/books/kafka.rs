@@ -13,7 +13,7 @@ use super::by_route::ByRoute;
 use super::redis::Snapshot;
 use super::tallies::Tallies;
 use crate::progress::Progress;
-use crate::store_args::StoreArgs;
+use crate::store_args::KafkaArgs;
 
 /// What Kafka holds.
 #[derive(Debug, Default)]
@@ -61,16 +61,12 @@ impl Copies {
 
 /// Reads the topic up to its fences, and further up to `extents`. Blocks.
 pub(crate) fn read(
-    stores: &StoreArgs,
+    place: &KafkaArgs,
     snapshot: &Snapshot,
     extents: &BTreeMap<i32, Extent>,
 ) -> Result<KafkaBook> {
-    let StoreArgs {
-        kafka_brokers: brokers,
-        topic,
-        ..
-    } = stores;
-    let letters = letters(stores, snapshot)?;
+    let KafkaArgs { brokers, topic, .. } = place;
+    let letters = letters(place, snapshot)?;
     let mut book = KafkaBook::default();
     let ends: BTreeMap<i32, i64> = extents
         .iter()
@@ -151,17 +147,17 @@ impl KafkaBook {
 }
 
 /// The places of the current topic's records that are dead letters: each counts when it is sent again, if ever.
-fn letters(stores: &StoreArgs, snapshot: &Snapshot) -> Result<HashSet<(i32, i64)>> {
+fn letters(place: &KafkaArgs, snapshot: &Snapshot) -> Result<HashSet<(i32, i64)>> {
     let since = snapshot.counted_since_ms().unwrap_or_default();
     let mut places = HashSet::new();
-    kafka::scan(&stores.kafka_brokers, &stores.dead_letter_topic, |letter| {
+    kafka::scan(&place.brokers, &place.dead_letter_topic, |letter| {
         // A topic of the same name may have been there before: its letters are older.
         let is_current = letter.timestamp_ms.is_some_and(|written| written >= since);
-        if let Some(origin) = Origin::of(letter).filter(|origin| is_current && origin.topic == stores.topic) {
+        if let Some(origin) = Origin::of(letter).filter(|origin| is_current && origin.topic == place.topic) {
             places.insert((origin.partition, origin.offset));
         }
     })
-    .with_context(|| format!("reading the topic {}", stores.dead_letter_topic))?;
+    .with_context(|| format!("reading the topic {}", place.dead_letter_topic))?;
     Ok(places)
 }
 

@@ -24,11 +24,16 @@ pub(crate) fn run(bed: &Bed, command: &str, options: &[&str]) -> Done {
     let mut process = Command::new(env!("CARGO_BIN_EXE_consumer"));
     process
         .args([command, "--kafka-brokers", &endpoints.kafka])
-        .args(["--dead-letter-topic", &bed.dead_letter_topic()])
+        .args([
+            "--topic",
+            &bed.topic,
+            "--dead-letter-topic",
+            &bed.dead_letter_topic(),
+        ])
         .args(["--mongodb-uri", &endpoints.mongodb])
         .args(options);
     if command != "replay-dead-letters" {
-        process.args(["--topic", &bed.topic, "--redis-url", &endpoints.redis]);
+        process.args(["--redis-url", &endpoints.redis]);
     }
     let output = tokio::task::block_in_place(|| process.output().unwrap());
     let text = |bytes| String::from_utf8(bytes).unwrap();
