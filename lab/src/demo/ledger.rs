@@ -6,14 +6,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
-use uuid::Uuid;
 use vote::Route;
 
 /// One vote as its sender saw it.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Entry {
-    /// The id in the receipt.
-    pub vote_id: Option<Uuid>,
     /// The route that answered; none where nobody did.
     #[serde(deserialize_with = "route")]
     pub route: Option<Route>,
@@ -51,16 +48,12 @@ impl Ledger {
         self.entries.iter().filter(|entry| entry.ok).count()
     }
 
-    /// The votes that a route answered.
-    pub(super) fn of(&self, route: Route) -> impl Iterator<Item = &Entry> {
-        self.entries
-            .iter()
-            .filter(move |entry| entry.route == Some(route))
-    }
-
     /// Latencies of the votes that a route acknowledged: milliseconds, ascending.
     pub(super) fn latencies_ms(&self, route: Route) -> Vec<f64> {
-        let acknowledged = self.of(route).filter(|entry| entry.ok);
+        let acknowledged = self
+            .entries
+            .iter()
+            .filter(|entry| entry.ok && entry.route == Some(route));
         let mut latencies: Vec<f64> = acknowledged
             .map(|entry| entry.latency_us as f64 / 1_000.0)
             .collect();

@@ -1,10 +1,9 @@
 //! The demo: votes through all three routes, what each store then holds, and a report of both.
 
+mod books;
 mod ledger;
 mod plot;
-mod reconcile;
 mod report;
-mod stores;
 mod traffic;
 
 use std::path::{Path, PathBuf};
@@ -92,9 +91,8 @@ async fn measure(
     stack.start(settings).await?;
     let duration = traffic.drive(stack).await?;
     let ledger = Ledger::read(traffic.ledger())?;
-    stores::wait_until_applied(stack, settings, ledger.acknowledged()).await?;
-    let held = stores::read(settings).await?;
-    let report = Report::new(run, settings.weight, &ledger, &held, duration);
+    let said = books::reconcile(stack, settings, traffic.ledger()).await?;
+    let report = Report::new(run, settings.weight, &ledger, &said, duration);
     report.write(directory, &ledger)?;
     Ok(report)
 }

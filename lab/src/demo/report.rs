@@ -9,10 +9,9 @@ use minijinja::{Environment, Value, context};
 use serde::Serialize;
 use vote::Route;
 
+use super::books::{Books, Reconciliation, RouteBooks};
 use super::ledger::Ledger;
 use super::plot;
-use super::reconcile::{RouteBooks, reconcile};
-use super::stores::Held;
 
 const PAGE: &str = include_str!("report.html");
 
@@ -51,9 +50,9 @@ struct Totals {
     /// Unanswered votes included.
     sent: usize,
     acknowledged: usize,
-    kafka: usize,
-    redis: u64,
-    mongo: usize,
+    kafka: i64,
+    redis: i64,
+    mongo: i64,
 }
 
 /// The Ingress's weighted rule: what it was told, and what it did.
@@ -67,8 +66,14 @@ struct Split {
 
 impl Report {
     /// Draws up the books.
-    pub(super) fn new(run: Run, weight: u8, ledger: &Ledger, held: &Held, duration: Duration) -> Self {
-        let books = reconcile(ledger, held, &expected_routes(weight));
+    pub(super) fn new(
+        run: Run,
+        weight: u8,
+        ledger: &Ledger,
+        said: &Reconciliation,
+        duration: Duration,
+    ) -> Self {
+        let books = Books::new(ledger, said, &expected_routes(weight));
         let versions = std::iter::once(format!("dualpath {}", env!("CARGO_PKG_VERSION")))
             .chain(crate::fetch::versions().into_iter().map(str::to_owned));
         Self {
@@ -112,11 +117,11 @@ impl Report {
         for (route, books) in &self.routes {
             println!(
                 "{route:<8} {:>9} {:>13} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
-                books.sent,
-                books.acknowledged,
-                books.kafka,
-                books.redis,
-                books.mongo,
+                books.counts.sent,
+                books.counts.acknowledged,
+                books.counts.kafka,
+                books.counts.redis,
+                books.counts.mongo,
                 text_ms(books.p50_ms),
                 text_ms(books.p95_ms),
                 text_ms(books.p99_ms)
@@ -163,9 +168,9 @@ impl Totals {
         Self {
             sent: ledger.entries.len(),
             acknowledged: ledger.acknowledged(),
-            kafka: routes.values().map(|books| books.kafka).sum(),
-            redis: routes.values().map(|books| books.redis).sum(),
-            mongo: routes.values().map(|books| books.mongo).sum(),
+            kafka: routes.values().map(|books| books.counts.kafka).sum(),
+            redis: routes.values().map(|books| books.counts.redis).sum(),
+            mongo: routes.values().map(|books| books.counts.mongo).sum(),
         }
     }
 }
