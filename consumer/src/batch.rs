@@ -1,7 +1,7 @@
 //! A run of records of one partition, and what they turn out to be.
 
 use kafka::Record;
-use kafka::dead_letter::REPLAYED_HEADER;
+use kafka::dead_letter::is_replayed;
 use kafka::source::Delivery;
 use uuid::Uuid;
 use vote::{Event, EventError};
@@ -64,7 +64,7 @@ impl Decoded {
 
     fn read(&mut self, record: &Record, mut event: Event) {
         // Sent again by an operator: as with a client that sends again, a copy may be counted already.
-        event.client_id |= record.headers.iter().any(|(name, _)| name == REPLAYED_HEADER);
+        event.client_id |= is_replayed(record);
         self.level = self.level.after_readable();
         self.votes.push(LoggedVote {
             offset: record.offset,

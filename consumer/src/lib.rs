@@ -4,7 +4,7 @@
 //! then [`vote_log`], then [`tally`]. The tally's script moves the partition's fence with the counts: the fence, not the
 //! committed offset, says where to go on.
 //!
-//! Beside that, commands for operators: [`reconcile`] compares the stores ([`books`]), [`rebuild`] corrects the tallies,
+//! Beside that, commands for operators: [`reconcile`] compares the stores (`books`), [`rebuild`] corrects the tallies,
 //! [`replay`] sends dead letters again.
 
 pub mod apply;

@@ -73,15 +73,15 @@ pub(crate) struct Compared {
 }
 
 /// What was found so far.
-struct Comparison<'a> {
-    books: &'a Books,
+pub(super) struct Comparison<'a> {
+    pub(super) books: &'a Books,
     /// Kafka, or MongoDB where Kafka does not hold all.
-    truth: (Store, Tallies),
-    findings: Findings,
-    notes: Vec<String>,
-    routes: ByRoute<RouteBooks>,
-    missing_in_kafka: ByRoute<HashSet<Uuid>>,
-    missing_in_log: ByRoute<HashSet<Uuid>>,
+    pub(super) truth: (Store, Tallies),
+    pub(super) findings: Findings,
+    pub(super) notes: Vec<String>,
+    pub(super) routes: ByRoute<RouteBooks>,
+    pub(super) missing_in_kafka: ByRoute<HashSet<Uuid>>,
+    pub(super) missing_in_log: ByRoute<HashSet<Uuid>>,
 }
 
 /// Compares everything that can be compared.
@@ -132,17 +132,17 @@ impl Comparison<'_> {
         }
         if *repeats > 0 {
             self.notes.push(format!(
-                "{repeats} further copies in Kafka of votes that were sent again under their id: counted once"
+                "further copies in Kafka of votes that were sent again under their id: {repeats}; each vote counts once"
             ));
         }
         if *unreadable > 0 {
-            let hint = "they are dead letters, not votes";
-            self.notes
-                .push(format!("{unreadable} records in Kafka cannot be read: {hint}"));
+            self.notes.push(format!(
+                "records in Kafka that cannot be read: {unreadable}; they are dead letters, not votes"
+            ));
         }
         if self.books.behind > 0 {
             self.notes.push(format!(
-                "{} records in Kafka are not counted yet: is a consumer running, and what does its /readyz say?",
+                "records in Kafka that are not counted yet: {}; is a consumer running, and what does its /readyz say?",
                 self.books.behind
             ));
         }
@@ -251,112 +251,6 @@ impl Comparison<'_> {
         self.findings.odd(Store::Mongodb, &mongodb.odd);
     }
 
-    /// Each receipt against the stores, by id.
-    fn receipts(&mut self, ledger: &Ledger) {
-        let kafka = &self.books.kafka;
-        let mut missing = ByRoute::<Vec<Uuid>>::default();
-        let mut elsewhere = ByRoute::<Vec<Uuid>>::default();
-        let mut doubles = ByRoute::<Vec<Uuid>>::default();
-        let mut by_another_route = 0_u64;
-        for (id, receipts) in &ledger.receipts {
-            let copies = kafka.votes.get(id);
-            let is_repeated = copies.is_some_and(|copies| copies.by_client);
-            let all: u32 = receipts.iter().map(|(_, count)| count).sum();
-            for (route, _) in receipts.iter().filter(|(_, count)| **count > 0) {
-                if all > 1 && !is_repeated {
-                    doubles[route].push(*id);
-                }
-                match copies {
-                    Some(copies) if copies.ballot.route == route => {}
-                    Some(copies) if copies.routes[route] => by_another_route += 1,
-                    Some(_) if kafka.gone.is_none() => elsewhere[route].push(*id),
-                    Some(_) => {}
-                    None if self.is_known(id) => {}
-                    None => missing[route].push(*id),
-                }
-            }
-        }
-        if by_another_route > 0 {
-            self.notes.push(format!(
-                "{by_another_route} votes were acknowledged by a route and count for another, whose copy came first"
-            ));
-        }
-        let (store, _) = self.truth;
-        for route in Route::ALL {
-            self.missing_in_kafka[route].extend(&missing[route]);
-            let what = format!("acknowledged, but not in {}", name(store));
-            let missing = std::mem::take(&mut missing[route]);
-            self.findings.votes(route, store, Kind::Missing, missing, &what);
-            let what = "acknowledged, but in Kafka only by another route";
-            let elsewhere = std::mem::take(&mut elsewhere[route]);
-            self.findings
-                .votes(route, Store::Kafka, Kind::Odd, elsewhere, what);
-            let what = "acknowledged more than once, under an id that no client chose";
-            let doubles = std::mem::take(&mut doubles[route]);
-            self.findings
-                .votes(route, Store::Ledger, Kind::Double, doubles, what);
-        }
-        self.findings.odd(Store::Ledger, &ledger.odd);
-    }
-
-    /// Whether a vote that is not counted in Kafka is somewhere all the same.
-    fn is_known(&self, id: &Uuid) -> bool {
-        let kafka = &self.books.kafka;
-        let is_gone = kafka.gone.is_some() && self.books.mongodb.votes.contains_key(id);
-        is_gone || kafka.pending.contains(id) || kafka.buried.contains_key(id)
-    }
-
-    /// What arrived without a receipt, and what was sent and got none.
-    fn doubt(&mut self, ledger: &Ledger, tolerate_failed: bool) {
-        let mut in_doubt = ByRoute::<Vec<Uuid>>::default();
-        let log = self
-            .books
-            .mongodb
-            .votes
-            .iter()
-            .map(|(id, ballot)| (id, ballot.route));
-        let kafka = self.books.kafka.votes.iter();
-        let kafka = kafka.map(|(id, copies)| (id, copies.ballot.route));
-        let (store, counted): (_, Vec<_>) = match self.truth {
-            (Store::Kafka, _) => (Store::Kafka, kafka.collect()),
-            _ => (Store::Mongodb, log.collect()),
-        };
-        for (id, route) in counted {
-            if !ledger.receipts.contains_key(id) {
-                in_doubt[route].push(*id);
-            }
-        }
-        let arrived: usize = in_doubt.iter().map(|(_, votes)| votes.len()).sum();
-        let failed = ledger.failed();
-        let is_tolerated = tolerate_failed && arrived as u64 <= failed;
-        for route in Route::ALL {
-            let (sent, acknowledged) = (ledger.sent[route], ledger.acknowledged[route]);
-            let books = &mut self.routes[route];
-            (books.sent, books.acknowledged) = (Some(sent), Some(acknowledged));
-            books.in_doubt = in_doubt[route].len() as u64;
-            if !tolerate_failed && sent != acknowledged {
-                let sentence = format!("{route}: {sent} sent, {acknowledged} acknowledged");
-                self.findings
-                    .add(Some(route), Store::Ledger, Kind::Count, sentence);
-            }
-            if !is_tolerated {
-                let what = format!("in {}, but without a receipt", name(store));
-                let votes = std::mem::take(&mut in_doubt[route]);
-                self.findings
-                    .votes(route, store, Kind::Unacknowledged, votes, &what);
-            }
-        }
-        if !tolerate_failed && ledger.unanswered > 0 {
-            let sentence = format!("{} votes were sent and no route answered", ledger.unanswered);
-            self.findings.add(None, Store::Ledger, Kind::Count, sentence);
-        }
-        if tolerate_failed && failed > 0 {
-            self.notes.push(format!(
-                "of {failed} votes that got no receipt, {arrived} arrived"
-            ));
-        }
-    }
-
     fn sum_up(mut self) -> Compared {
         for route in Route::ALL {
             // Redis names no ids: what it lacks may be what MongoDB lacks, and what it has twice what Kafka has twice.
@@ -376,7 +270,7 @@ impl Comparison<'_> {
     }
 }
 
-const fn name(store: Store) -> &'static str {
+pub(super) const fn name(store: Store) -> &'static str {
     match store {
         Store::Kafka => "Kafka",
         Store::Redis => "Redis",

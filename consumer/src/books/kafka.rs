@@ -165,7 +165,7 @@ fn gone(snapshot: &Snapshot, extents: &BTreeMap<i32, Extent>) -> Option<String> 
     let earlier = snapshot.topics.len().saturating_sub(1);
     if earlier > 0 {
         return Some(format!(
-            "the topic was made anew {earlier} times: votes of the earlier ones are gone from Kafka"
+            "the topic was made anew, so Kafka lacks the votes of earlier topics of its name ({earlier})"
         ));
     }
     let deleted: i64 = extents.values().map(|extent| extent.first).sum();
@@ -179,4 +179,95 @@ fn gone(snapshot: &Snapshot, extents: &BTreeMap<i32, Extent>) -> Option<String> 
         .filter(|missing| *missing > 0)
         .sum();
     (cut_off > 0).then(|| format!("Kafka has lost {cut_off} records that were counted"))
+}
+
+#[cfg(test)]
+mod tests {
+    use vote::{Album, Name, Rank, Vote, Year};
+
+    use super::*;
+
+    const FENCE: i64 = 100;
+
+    fn record(id: u128, route: Route, client_id: bool, place: (i32, i64)) -> Record {
+        let event = Event {
+            vote_id: Uuid::from_u128(id),
+            client_id,
+            vote: Vote {
+                name: Name::parse("Alux Nahual".to_owned()).unwrap(),
+                album: Album::parse("Conquista".to_owned()).unwrap(),
+                year: Year::parse("1992").unwrap(),
+                rank: Rank::parse("9").unwrap(),
+            },
+            route,
+            received_at_us: 1,
+        };
+        Record {
+            partition: place.0,
+            offset: place.1,
+            key: Some(event.vote_id.to_string().into_bytes()),
+            payload: event.encode(),
+            headers: Vec::new(),
+            timestamp_ms: Some(1_000 - place.1),
+        }
+    }
+
+    fn book(records: &[Record]) -> KafkaBook {
+        let mut book = KafkaBook::default();
+        for record in records {
+            book.add(record, FENCE, false);
+        }
+        book
+    }
+
+    #[test]
+    fn the_first_copy_counts_within_a_partition_by_offset_and_across_by_time() {
+        let (rest, grpc) = (Route::Rest, Route::Grpc);
+        let within = book(&[record(1, rest, true, (0, 5)), record(1, grpc, true, (0, 4))]);
+        let copies = within.votes[&Uuid::from_u128(1)];
+        assert_eq!(copies.ballot.route, grpc);
+        assert!(copies.routes[rest] && copies.routes[grpc] && !copies.routes[Route::Bridge]);
+        // Here the higher offset has the earlier time stamp.
+        let across = book(&[record(1, rest, true, (0, 5)), record(1, grpc, true, (1, 9))]);
+        assert_eq!(across.votes[&Uuid::from_u128(1)].ballot.route, grpc);
+        assert_eq!((across.repeats, across.tallies().total), (1, 1));
+    }
+
+    #[test]
+    fn only_an_id_that_nobody_may_repeat_is_double() {
+        let copy = |client_id, offset| record(1, Route::Rest, client_id, (0, offset));
+        let mut replayed = copy(false, 2);
+        let header = kafka::dead_letter::REPLAYED_HEADER.to_owned();
+        replayed.headers.push((header, b"0/1".to_vec()));
+        for (records, doubles) in [
+            (vec![copy(false, 0)], 0),
+            (vec![copy(false, 0), copy(false, 1)], 1),
+            (vec![copy(false, 0), copy(true, 1)], 1),
+            (vec![copy(true, 0), copy(true, 1)], 0),
+            (vec![replayed.clone(), replayed], 0),
+        ] {
+            let copies = book(&records).votes[&Uuid::from_u128(1)];
+            assert_eq!(copies.doubles(), doubles, "{records:?}");
+        }
+    }
+
+    #[test]
+    fn what_lies_beyond_the_fence_or_in_the_dead_letters_is_not_counted() {
+        let mut book = book(&[record(1, Route::Rest, false, (0, FENCE))]);
+        book.add(&record(2, Route::Rest, false, (0, 3)), FENCE, true);
+        assert!(book.votes.is_empty() && book.odd.is_empty());
+        assert!(book.pending.contains(&Uuid::from_u128(1)) && book.buried.contains_key(&Uuid::from_u128(2)));
+    }
+
+    #[test]
+    fn kafka_that_does_not_hold_everything_says_so() {
+        let snapshot = Snapshot {
+            fences: BTreeMap::from([(0, 10)]),
+            ..Snapshot::default()
+        };
+        let gone = |first, end| gone(&snapshot, &BTreeMap::from([(0, Extent { first, end })]));
+        assert_eq!(gone(0, 12), None);
+        assert!(gone(4, 12).is_some_and(|reason| reason.contains("deleted 4")));
+        assert!(gone(0, 7).is_some_and(|reason| reason.contains("lost 3")));
+    }
 }

@@ -1,6 +1,6 @@
 //! What those who sent votes say they did: one JSON line for each vote, as the project's load driver writes them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -31,6 +31,10 @@ pub(crate) struct Ledger {
     pub(crate) unanswered: u64,
     /// How many receipts each vote has, by route.
     pub(crate) receipts: HashMap<Uuid, ByRoute<u32>>,
+    /// Votes without a receipt whose sender knows their id. Another attempt may have got one.
+    pub(crate) failed: HashSet<Uuid>,
+    /// Votes without a receipt and without an id.
+    pub(crate) failed_without_id: u64,
     /// Receipts that name no vote or no route.
     pub(crate) odd: Vec<String>,
 }
@@ -49,15 +53,6 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Votes that got no receipt: some of them may have arrived.
-    pub(crate) fn failed(&self) -> u64 {
-        let of_routes = self
-            .sent
-            .iter()
-            .map(|(route, sent)| sent - self.acknowledged[route]);
-        self.unanswered + of_routes.sum::<u64>()
-    }
-
     fn add(&mut self, line: &str, place: impl Fn() -> String) -> Result<()> {
         let Line { vote_id, route, ok } = serde_json::from_str(line)?;
         let route: Option<Route> = route
@@ -69,7 +64,10 @@ impl Ledger {
             None => self.unanswered += 1,
         }
         match (ok, vote_id, route) {
-            (false, ..) => {}
+            (false, Some(id), _) => {
+                self.failed.insert(id);
+            }
+            (false, None, _) => self.failed_without_id += 1,
             (true, Some(id), Some(route)) => {
                 self.acknowledged[route] += 1;
                 self.receipts.entry(id).or_default()[route] += 1;
@@ -110,7 +108,7 @@ mod tests {
         assert_eq!(ledger.sent[Route::Rest], 3);
         assert_eq!(ledger.acknowledged[Route::Rest], 2);
         assert_eq!(ledger.receipts[&id][Route::Rest], 2);
-        assert_eq!(ledger.failed(), 2);
+        assert_eq!((ledger.failed.len(), ledger.failed_without_id), (0, 2));
         assert!(ledger.odd.is_empty());
     }
 

@@ -13,6 +13,7 @@ pub(crate) mod difference;
 pub(crate) mod kafka;
 pub(crate) mod ledger;
 pub(crate) mod mongodb;
+mod receipts;
 pub(crate) mod redis;
 pub(crate) mod report;
 pub(crate) mod tallies;

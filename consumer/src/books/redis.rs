@@ -35,7 +35,7 @@ pub(crate) struct Snapshot {
     /// Every topic that was ever counted, and since when: milliseconds since the Unix epoch.
     pub(crate) topics: BTreeMap<String, i64>,
     /// How many corrections there were.
-    corrections: Option<String>,
+    pub(crate) corrections: Option<String>,
 }
 
 impl Redis {

@@ -164,6 +164,14 @@ async fn a_difference_from_the_ledger_is_found() {
     let tolerated = reconcile(&bed, &options);
     assert!(tolerated.is_equal());
     assert_eq!(tolerated.sum("in_doubt"), 1);
+
+    // A failed line that names another vote explains nothing about this one.
+    let ledger = Ledger::of(&others);
+    let options = ["--ledger", ledger.path(), "--tolerate-failed"];
+    ledger.add(Some(&nobody), Some(route), false);
+    found(&reconcile(&bed, &options), &[unacknowledged]);
+    ledger.add(Some(&id), Some(route), false);
+    assert!(reconcile(&bed, &options).is_equal());
     assert!(consumer.terminate().await.success());
 }
 

@@ -115,15 +115,15 @@ fn read(
                 open.remove(&partition);
                 continue;
             }
-            Some(Err(error)) => return Err(error.into()),
-            None if last_record.elapsed() > STALLED => {
+            Some(Err(error)) if !is_connection_lost(&error) => return Err(error.into()),
+            Some(Err(_)) | None if last_record.elapsed() > STALLED => {
                 let partitions: Vec<_> = open.keys().collect();
                 let reason = format!(
                     "no record for {STALLED:?}, and partitions {partitions:?} are not read to their end"
                 );
                 return Err(failure(topic, reason));
             }
-            None => continue,
+            Some(Err(_)) | None => continue,
         };
         last_record = Instant::now();
         let Some(&end) = open.get(&message.partition()) else {
@@ -137,6 +137,15 @@ fn read(
         }
     }
     Ok(())
+}
+
+/// The client library connects again by itself.
+fn is_connection_lost(error: &ClientError) -> bool {
+    use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, OperationTimedOut, Resolve};
+    matches!(
+        error.rdkafka_error_code(),
+        Some(AllBrokersDown | BrokerTransportFailure | OperationTimedOut | Resolve)
+    )
 }
 
 fn failure(topic: &str, reason: String) -> KafkaError {
