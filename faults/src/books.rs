@@ -9,6 +9,9 @@ use tokio::process::Command;
 
 use crate::scene::Scene;
 
+/// Differences that are named; the others are of the same kind.
+const MOST_SENTENCES: usize = 10;
+
 /// What `consumer reconcile --json` prints, as far as it matters here.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Books {
@@ -54,9 +57,13 @@ impl Books {
             .await
             .context("running consumer reconcile")?;
         if !matches!(output.status.code(), Some(0 | 1)) {
-            bail!("consumer reconcile: {}", String::from_utf8_lossy(&output.stderr).trim());
+            bail!(
+                "consumer reconcile: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
         }
-        let books: Self = serde_json::from_slice(&output.stdout).context("reading what consumer reconcile prints")?;
+        let books: Self =
+            serde_json::from_slice(&output.stdout).context("reading what consumer reconcile prints")?;
         anyhow::ensure!(
             books.reconciled == output.status.success(),
             "consumer reconcile contradicts its exit code"
@@ -64,9 +71,27 @@ impl Books {
         Ok(books)
     }
 
+    /// Errors with what is different.
+    pub fn must_be_equal(&self) -> Result<()> {
+        let sentences = self
+            .differences
+            .iter()
+            .map(|difference| difference.sentence.as_str());
+        let shown: Vec<&str> = sentences.take(MOST_SENTENCES).collect();
+        anyhow::ensure!(
+            self.reconciled,
+            "the books differ in {} points: {}",
+            self.differences.len(),
+            shown.join("; ")
+        );
+        Ok(())
+    }
+
     /// The sum over all routes.
     pub fn total(&self) -> Counts {
-        self.routes.values().fold(Counts::default(), |sum, route| sum + *route)
+        self.routes
+            .values()
+            .fold(Counts::default(), |sum, route| sum + *route)
     }
 }
 

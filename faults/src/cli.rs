@@ -147,6 +147,9 @@ mod tests {
     fn an_unknown_name_is_refused_with_those_that_are_known() {
         let arguments = Cli::try_parse_from(["faults", "--only", "kill-rest,nothing"]).unwrap();
         let refusal = chosen(&arguments.suite).err().unwrap().to_string();
-        assert!(refusal.contains("\"nothing\"") && refusal.contains("kill-kafka"), "{refusal}");
+        assert!(
+            refusal.contains("\"nothing\"") && refusal.contains("kill-kafka"),
+            "{refusal}"
+        );
     }
 }

@@ -58,7 +58,10 @@ impl Client {
     pub fn new(route: Route, endpoints: &Endpoints) -> Result<Self> {
         let http = |base: &str| -> Result<Door> {
             let client = reqwest::Client::builder().http1_only().build()?;
-            Ok(Door::Http { client, url: format!("{base}/v1/votes") })
+            Ok(Door::Http {
+                client,
+                url: format!("{base}/v1/votes"),
+            })
         };
         let door = match route {
             Route::Rest => http(&endpoints.rest)?,
@@ -84,7 +87,9 @@ impl Client {
                 Door::Grpc(service) => call(service.clone(), vote_id).await,
             }
         };
-        tokio::time::timeout(patience, answer).await.unwrap_or(Outcome::Silence)
+        tokio::time::timeout(patience, answer)
+            .await
+            .unwrap_or(Outcome::Silence)
     }
 }
 
@@ -110,7 +115,16 @@ async fn post(client: &reqwest::Client, url: &str, vote_id: Option<Uuid>) -> Out
 async fn call(mut service: VoteServiceClient<Channel>, vote_id: Option<Uuid>) -> Outcome {
     let [name, album, year, rank] = choice().map(str::to_owned);
     let vote_id = vote_id.map_or_else(String::new, |id| id.to_string());
-    match service.cast_vote(Vote { name, album, year, rank, vote_id }).await {
+    match service
+        .cast_vote(Vote {
+            name,
+            album,
+            year,
+            rank,
+            vote_id,
+        })
+        .await
+    {
         Ok(response) => response
             .into_inner()
             .vote_id

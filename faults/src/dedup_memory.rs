@@ -37,11 +37,17 @@ pub async fn run(options: &DedupArgs, write: Option<&Path>) -> Result<ExitCode> 
         .await
         .context("starting Redis")??;
     let measured = measure(options.ids, &stack.endpoints().redis).await;
-    tokio::task::spawn_blocking(move || drop(stack)).await.context("stopping Redis")?;
+    tokio::task::spawn_blocking(move || drop(stack))
+        .await
+        .context("stopping Redis")?;
     let text = measured?;
     println!("{text}");
     if let Some(path) = write {
-        document::write(path, "dedup-memory", &format!("{}.\n\n{text}", document::circumstances()?))?;
+        document::write(
+            path,
+            "dedup-memory",
+            &format!("{}.\n\n{text}", document::circumstances()?),
+        )?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -51,7 +57,12 @@ async fn measure(ids: u32, redis_url: &str) -> Result<String> {
     let tally = Tally::new(redis_url, Duration::from_hours(24))?;
     let topic_id = Uuid::new_v4();
     tally.adopt(topic_id).await?;
-    let mut counter = Counter { tally, topic_id, fence: None, vote: example()? };
+    let mut counter = Counter {
+        tally,
+        topic_id,
+        fence: None,
+        vote: example()?,
+    };
     // The tallies themselves, and what a connection costs, are not the price of ids.
     counter.count(1, false).await?;
     let before = used_memory(redis_url).await?;
@@ -61,12 +72,22 @@ async fn measure(ids: u32, redis_url: &str) -> Result<String> {
         let size = left.min(BATCH);
         counter.count(size, true).await?;
         left -= size;
-        step.update(&format!("{} of {} ids", thousands(u64::from(ids - left)), thousands(u64::from(ids))));
+        step.update(&format!(
+            "{} of {} ids",
+            thousands(u64::from(ids - left)),
+            thousands(u64::from(ids))
+        ));
     }
     let after = used_memory(redis_url).await?;
     step.done(&format!("{} ids", thousands(u64::from(ids))));
     let an_id = (after - before) as f64 / f64::from(ids);
-    let mut table = Table::new(&["ids", "used_memory before, MiB", "after, MiB", "bytes an id", "MiB a million"]);
+    let mut table = Table::new(&[
+        "ids",
+        "used_memory before, MiB",
+        "after, MiB",
+        "bytes an id",
+        "MiB a million",
+    ]);
     table.row([
         thousands(u64::from(ids)),
         format!("{:.1}", before as f64 / BYTES_A_MIB),
@@ -129,7 +150,12 @@ fn example() -> Result<vote::Vote> {
 
 /// Bytes that Redis has allocated for its data.
 async fn used_memory(redis_url: &str) -> Result<u64> {
-    let mut connection = redis::Client::open(redis_url)?.get_multiplexed_async_connection().await?;
-    let info: redis::InfoDict = redis::cmd("INFO").arg("memory").query_async(&mut connection).await?;
+    let mut connection = redis::Client::open(redis_url)?
+        .get_multiplexed_async_connection()
+        .await?;
+    let info: redis::InfoDict = redis::cmd("INFO")
+        .arg("memory")
+        .query_async(&mut connection)
+        .await?;
     info.get("used_memory").context("INFO has no used_memory")
 }

@@ -15,15 +15,27 @@ pub fn write(path: &Path, part: &str, text: &str) -> Result<()> {
 
 /// When and where figures were taken, such as `2026-11-24, 2 cores, 24 GiB`.
 pub fn circumstances() -> Result<String> {
-    let now = DateTime::now().try_to_rfc3339_string().context("reading the clock")?;
+    let now = DateTime::now()
+        .try_to_rfc3339_string()
+        .context("reading the clock")?;
     let date = now.split('T').next().unwrap_or_default();
     let cores = std::thread::available_parallelism().context("counting cores")?;
     let memory = std::fs::read_to_string("/proc/meminfo").context("reading /proc/meminfo")?;
     let total_kib: u64 = memory
         .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse().ok())
+        .find_map(|line| {
+            line.strip_prefix("MemTotal:")?
+                .trim()
+                .strip_suffix("kB")?
+                .trim()
+                .parse()
+                .ok()
+        })
         .context("/proc/meminfo has no MemTotal")?;
-    Ok(format!("{date}, {cores} cores, {} GiB", total_kib.div_ceil(1024 * 1024)))
+    Ok(format!(
+        "{date}, {cores} cores, {} GiB",
+        total_kib.div_ceil(1024 * 1024)
+    ))
 }
 
 fn replace(document: &str, part: &str, text: &str) -> Option<String> {

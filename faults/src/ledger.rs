@@ -79,7 +79,11 @@ impl Ledger {
             Outcome::Receipt(id) => Some(id),
             _ => None,
         };
-        let line = Line { vote_id, route: route.as_str(), ok: vote_id.is_some() };
+        let line = Line {
+            vote_id,
+            route: route.as_str(),
+            ok: vote_id.is_some(),
+        };
         let mut content = self.lock();
         serde_json::to_writer(&mut content.file, &line)?;
         content.file.write_all(b"\n")?;

@@ -150,7 +150,11 @@ pub async fn insist(client: &Client, id: Uuid, manner: Manner, ledger: &Ledger) 
 
 /// An id as clients choose them: some random, some by time.
 pub fn new_id() -> Uuid {
-    if fastrand::bool() { Uuid::new_v4() } else { Uuid::now_v7() }
+    if fastrand::bool() {
+        Uuid::new_v4()
+    } else {
+        Uuid::now_v7()
+    }
 }
 
 async fn back_off(manner: Manner) {

@@ -26,6 +26,13 @@ pub async fn recovered(scene: &Scene, ended: Instant) -> Result<Duration> {
 async fn probe(scene: &Scene, route: Route) -> Result<()> {
     let (client, id) = (Client::new(route, scene.endpoints())?, new_id());
     insist(&client, id, MANNER, scene.ledger()).await?;
-    until(&format!("{route}: the probe's vote {id} is logged"), async || scene.is_logged(id).await).await?;
-    until(&format!("{route}: the probe's vote {id} is counted"), async || scene.is_counted(id).await).await
+    until(&format!("{route}: the probe's vote {id} is logged"), async || {
+        scene.is_logged(id).await
+    })
+    .await?;
+    until(
+        &format!("{route}: the probe's vote {id} is counted"),
+        async || scene.is_counted(id).await,
+    )
+    .await
 }

@@ -36,7 +36,16 @@ impl Table {
 /// The table of the suite.
 pub fn suite(rows: &[Row]) -> Table {
     let mut table = Table::new(&[
-        "fault", "rounds", "votes", "repeated", "failed", "in doubt", "lost", "double", "recovery p50, s", "max, s",
+        "fault",
+        "rounds",
+        "votes",
+        "repeated",
+        "failed",
+        "in doubt",
+        "lost",
+        "double",
+        "recovery p50, s",
+        "max, s",
     ]);
     for row in rows {
         let good = row.rounds as usize - row.failures.len();
@@ -65,7 +74,9 @@ pub fn suite(rows: &[Row]) -> Table {
 
 /// What each fault does, as a list.
 pub fn sentences(rows: &[Row]) -> String {
-    let lines = rows.iter().map(|row| format!("- `{}`: {}", row.name, row.sentence));
+    let lines = rows
+        .iter()
+        .map(|row| format!("- `{}`: {}", row.name, row.sentence));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -83,19 +94,34 @@ pub fn thousands(number: u64) -> String {
 }
 
 fn seconds(duration: Option<&Duration>) -> String {
-    duration.map_or_else(|| "-".to_owned(), |duration| format!("{:.1}", duration.as_secs_f64()))
+    duration.map_or_else(
+        || "-".to_owned(),
+        |duration| format!("{:.1}", duration.as_secs_f64()),
+    )
 }
 
 fn line(cells: &[String], widths: &[usize]) -> String {
-    let padded = cells.iter().zip(widths).enumerate().map(|(column, (cell, &width))| {
-        if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
-    });
+    let padded = cells
+        .iter()
+        .zip(widths)
+        .enumerate()
+        .map(|(column, (cell, &width))| {
+            if column == 0 {
+                format!("{cell:<width$}")
+            } else {
+                format!("{cell:>width$}")
+            }
+        });
     format!("| {} |", padded.collect::<Vec<_>>().join(" | "))
 }
 
 fn rule(widths: &[usize]) -> String {
     let dashes = widths.iter().enumerate().map(|(column, &width)| {
-        if column == 0 { "-".repeat(width) } else { format!("{}:", "-".repeat(width.saturating_sub(1))) }
+        if column == 0 {
+            "-".repeat(width)
+        } else {
+            format!("{}:", "-".repeat(width.saturating_sub(1)))
+        }
     });
     format!("| {} |", dashes.collect::<Vec<_>>().join(" | "))
 }
@@ -117,7 +143,10 @@ mod tests {
 
     #[test]
     fn digits_are_grouped_by_three() {
-        assert_eq!([0, 999, 1_000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(
+            [0, 999, 1_000, 1_234_567].map(thousands),
+            ["0", "999", "1,000", "1,234,567"]
+        );
     }
 
     #[test]
@@ -125,13 +154,22 @@ mod tests {
         let row = Row {
             name: "kill-rest".to_owned(),
             rounds: 5,
-            seen: Seen { votes: 12_000, ..Seen::default() },
+            seen: Seen {
+                votes: 12_000,
+                ..Seen::default()
+            },
             recoveries: [3, 1, 2, 4].map(Duration::from_secs).to_vec(),
             failures: vec!["why".to_owned()],
             ..Row::default()
         };
         let markdown = suite(&[row]).markdown();
-        let cells: Vec<&str> = markdown.lines().nth(2).unwrap().split('|').map(str::trim).collect();
+        let cells: Vec<&str> = markdown
+            .lines()
+            .nth(2)
+            .unwrap()
+            .split('|')
+            .map(str::trim)
+            .collect();
         assert_eq!(cells[1..4], ["kill-rest", "4 of 5", "12,000"]);
         assert_eq!(cells[9..11], ["2.0", "4.0"]);
     }

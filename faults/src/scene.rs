@@ -39,6 +39,8 @@ pub struct Scene {
     ledger: Arc<Ledger>,
     redis: redis::Client,
     mongodb: mongodb::Client,
+    /// Speaks to the server itself, whether or not it is a primary.
+    mongodb_member: mongodb::Client,
 }
 
 impl Scene {
@@ -51,14 +53,19 @@ impl Scene {
             .map(str::to_owned)
             .collect();
         let start = move || TestStack::start_with(&options.iter().map(String::as_str).collect::<Vec<_>>());
-        let stack = tokio::task::spawn_blocking(start).await.context("starting a stack")??;
+        let stack = tokio::task::spawn_blocking(start)
+            .await
+            .context("starting a stack")??;
         let endpoints = stack.endpoints();
         let mut mongodb = ClientOptions::parse(&endpoints.mongodb).await?;
         mongodb.server_selection_timeout = Some(ANSWER_LIMIT);
+        let mut member = mongodb.clone();
+        member.direct_connection = Some(true);
         Ok(Self {
             ledger: Arc::new(Ledger::create(&stack.stack().dir().logs().join("ledger.jsonl"))?),
             redis: redis::Client::open(endpoints.redis.as_str())?,
             mongodb: mongodb::Client::with_options(mongodb)?,
+            mongodb_member: mongodb::Client::with_options(member)?,
             stack,
         })
     }
@@ -95,7 +102,10 @@ impl Scene {
     pub async fn freeze(&self, server: Server) -> Result<Identity> {
         let identity = self.stack.identity(server)?;
         identity.signal(Signal::STOP)?;
-        until(&format!("{server} stands still"), async || Ok(is_stopped(identity))).await?;
+        until(&format!("{server} stands still"), async || {
+            Ok(is_stopped(identity))
+        })
+        .await?;
         Ok(identity)
     }
 
@@ -121,7 +131,8 @@ impl Scene {
 
     /// How many documents of MongoDB's log match.
     pub async fn logged(&self, filter: Document) -> Result<u64> {
-        in_time(async { Ok(self.log().count_documents(filter).await?) }).await
+        let log = self.mongodb.database("votes").collection::<Document>("logs");
+        in_time(async { Ok(log.count_documents(filter).await?) }).await
     }
 
     /// Whether MongoDB's log has a vote.
@@ -129,14 +140,10 @@ impl Scene {
         Ok(self.logged(doc! { "_id": id.to_string() }).await? > 0)
     }
 
-    /// The log.
-    pub fn log(&self) -> mongodb::Collection<Document> {
-        self.mongodb.database("votes").collection("logs")
-    }
-
     /// MongoDB's answer to a command for administrators.
     pub async fn mongodb_admin(&self, command: Document) -> Result<Document> {
-        in_time(async { Ok(self.mongodb.database("admin").run_command(command).await?) }).await
+        let admin = self.mongodb_member.database("admin");
+        in_time(async { Ok(admin.run_command(command).await?) }).await
     }
 
     /// Whether MongoDB takes writes.
@@ -175,7 +182,10 @@ impl Scene {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(ANSWER_LIMIT))
             .set_response_timeout(Some(ANSWER_LIMIT));
-        Ok(self.redis.get_multiplexed_async_connection_with_config(&config).await?)
+        Ok(self
+            .redis
+            .get_multiplexed_async_connection_with_config(&config)
+            .await?)
     }
 }
 
@@ -183,9 +193,12 @@ impl Scene {
 fn is_stopped(identity: Identity) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", identity.pid)).unwrap_or_default();
     // The command name is in parentheses and may itself hold spaces and parentheses.
-    stat.rsplit_once(") ").is_some_and(|(_, fields)| fields.starts_with('T'))
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, fields)| fields.starts_with('T'))
 }
 
 async fn in_time<T>(operation: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::time::timeout(ANSWER_LIMIT, operation).await.context("no answer")?
+    tokio::time::timeout(ANSWER_LIMIT, operation)
+        .await
+        .context("no answer")?
 }

@@ -18,8 +18,6 @@ use crate::scene::Scene;
 const WARM_UP: Duration = Duration::from_secs(1);
 /// Load after the recovery: what went wrong may show late.
 const AFTERMATH: Duration = Duration::from_secs(1);
-/// Differences of a round that are printed; the others are of the same kind.
-const MOST_SENTENCES: usize = 10;
 
 /// How faults are put on.
 #[derive(Clone, Copy, Debug)]
@@ -95,11 +93,14 @@ async fn rounds_on_one_stack(
         let step = progress.step(&format!("{} {}/{}", row.name, row.rounds, plan.rounds));
         let before = scene.ledger().seen_by_all();
         outcome = async {
-            let recovery = round(&scene, fault, plan, random).await?;
+            let recovery = round(&scene, fault, plan.load, random).await?;
             row.recoveries.push(recovery);
             books = Books::of(&scene).await?;
-            verdict(&books)?;
-            step.done(&format!("recovered after {:.1} s, books equal", recovery.as_secs_f64()));
+            books.must_be_equal()?;
+            step.done(&format!(
+                "recovered after {:.1} s, books equal",
+                recovery.as_secs_f64()
+            ));
             anyhow::Ok(())
         }
         .await;
@@ -110,13 +111,22 @@ async fn rounds_on_one_stack(
         scene.keep_logs();
     }
     // Waits for processes to end.
-    tokio::task::spawn_blocking(move || drop(scene)).await.context("stopping a stack")?;
+    tokio::task::spawn_blocking(move || drop(scene))
+        .await
+        .context("stopping a stack")?;
     outcome
 }
 
-async fn round(scene: &Scene, fault: &mut dyn Fault, plan: Plan, random: &mut Rng) -> Result<Duration> {
+/// One round: at most `load_before` of load, the fault, and the recovery; gives the time that this took. The clients
+/// have finished afterwards, so that the books can be read.
+pub async fn round(
+    scene: &Scene,
+    fault: &mut dyn Fault,
+    load_before: Duration,
+    random: &mut Rng,
+) -> Result<Duration> {
     let load = Load::start(Crowd::USUAL, scene.endpoints(), scene.ledger())?;
-    tokio::time::sleep(WARM_UP + plan.load.mul_f64(random.f64())).await;
+    tokio::time::sleep(WARM_UP + load_before.mul_f64(random.f64())).await;
     fault.inject(scene, random).await.context("injecting the fault")?;
     let ended = Instant::now();
     let heal = async { fault.heal(scene).await.context("healing the fault") };
@@ -124,18 +134,6 @@ async fn round(scene: &Scene, fault: &mut dyn Fault, plan: Plan, random: &mut Rn
     tokio::time::sleep(AFTERMATH).await;
     load.finish().await?;
     Ok(recovery)
-}
-
-fn verdict(books: &Books) -> Result<()> {
-    let sentences = books.differences.iter().map(|difference| difference.sentence.as_str());
-    let shown: Vec<&str> = sentences.take(MOST_SENTENCES).collect();
-    anyhow::ensure!(
-        books.reconciled,
-        "the books differ in {} points: {}",
-        books.differences.len(),
-        shown.join("; ")
-    );
-    Ok(())
 }
 
 fn seed_of(name: &str, seed: u64) -> u64 {

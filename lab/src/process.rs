@@ -30,8 +30,11 @@ impl Identity {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // The command name is in parentheses and may itself hold spaces and parentheses.
         let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_whitespace();
-        let ended = matches!(fields.next()?, "Z" | "X");
-        let start_time = fields.nth(18)?.parse().ok()?;
+        let is_zombie = matches!(fields.next()?, "Z" | "X");
+        let threads: u32 = fields.nth(16)?.parse().ok()?;
+        let start_time = fields.nth(1)?.parse().ok()?;
+        // While other threads of a killed process still end, its ports are taken and its files open.
+        let ended = is_zombie && threads <= 1;
         (!ended).then_some(Self { pid, start_time })
     }
 

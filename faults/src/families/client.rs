@@ -56,7 +56,11 @@ impl Fault for Impatient {
 
     async fn heal(&mut self, scene: &Scene) -> Result<()> {
         scene.stack().signal(Server::Kafka, Signal::CONT)?;
-        self.crowd.take().context("there is no crowd to end")?.finish().await?;
+        self.crowd
+            .take()
+            .context("there is no crowd to end")?
+            .finish()
+            .await?;
         let repeats = repeats_in_kafka(scene).await?;
         anyhow::ensure!(
             repeats > self.repeats_before,
@@ -76,5 +80,7 @@ async fn repeats_in_kafka(scene: &Scene) -> Result<usize> {
         })?;
         anyhow::Ok(repeats)
     };
-    tokio::task::spawn_blocking(count).await.context("reading Kafka")?
+    tokio::task::spawn_blocking(count)
+        .await
+        .context("reading Kafka")?
 }

@@ -71,8 +71,14 @@ impl Member {
             .args(["--kafka-brokers", &endpoints.kafka])
             .args(["--redis-url", &endpoints.redis])
             .args(["--mongodb-uri", &endpoints.mongodb]);
-        let identity = scene.stack().stack().spawn(&format!("consumer-{number}"), &launch, &[])?;
-        Ok(Self { identity, admin: format!("http://{admin}") })
+        let identity = scene
+            .stack()
+            .stack()
+            .spawn(&format!("consumer-{number}"), &launch, &[])?;
+        Ok(Self {
+            identity,
+            admin: format!("http://{admin}"),
+        })
     }
 }
 
@@ -81,7 +87,9 @@ async fn share_the_work(scene: &Scene, members: &[Member]) -> Result<()> {
     let admins = members.iter().map(|member| &member.admin);
     for admin in admins.chain([&scene.endpoints().consumer_admin]) {
         until(&format!("the consumer at {admin} has partitions"), async || {
-            let metrics = reqwest::get(format!("{admin}/metrics")).await.context("asking a consumer")?;
+            let metrics = reqwest::get(format!("{admin}/metrics"))
+                .await
+                .context("asking a consumer")?;
             Ok(metrics.text().await?.contains("\nconsumer_lag_records{"))
         })
         .await?;

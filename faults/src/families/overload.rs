@@ -59,6 +59,10 @@ impl Fault for FullQueue {
     }
 
     async fn heal(&mut self, _: &Scene) -> Result<()> {
-        self.burst.take().context("there is no burst to end")?.finish().await
+        self.burst
+            .take()
+            .context("there is no burst to end")?
+            .finish()
+            .await
     }
 }

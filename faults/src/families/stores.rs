@@ -13,6 +13,8 @@ use crate::scene::Scene;
 use crate::wait::until;
 
 const LONGEST: Duration = Duration::from_secs(5);
+/// A time that does not end by itself before the fault does.
+const UNTIL_HEALED_S: i32 = 600;
 
 /// The memory limit that Redis had before it was lowered.
 pub(super) struct MemoryLimit(String);
@@ -100,11 +102,19 @@ impl Fault for SteppedDown {
     }
 
     async fn inject(&mut self, scene: &Scene, random: &mut Rng) -> Result<()> {
-        let seconds = 120;
-        scene.mongodb_admin(doc! { "replSetStepDown": seconds, "force": true }).await?;
-        anyhow::ensure!(!scene.is_primary().await?, "{} is still the primary", Server::Mongodb);
+        let step_down = doc! { "replSetStepDown": UNTIL_HEALED_S, "force": true };
+        scene.mongodb_admin(step_down).await?;
+        anyhow::ensure!(
+            !scene.is_primary().await?,
+            "{} is still the primary",
+            Server::Mongodb
+        );
         tokio::time::sleep(a_while(random, LONGEST)).await;
-        anyhow::ensure!(!scene.is_primary().await?, "{} was elected too soon", Server::Mongodb);
+        anyhow::ensure!(
+            !scene.is_primary().await?,
+            "{} was elected too soon",
+            Server::Mongodb
+        );
         Ok(())
     }
 

@@ -52,7 +52,12 @@ impl Fault for RedisForgets {
 
 /// The file that Redis appends to: `appendonlydir/<name>.<number>.incr.aof`.
 fn append_only_file(scene: &Scene) -> Result<PathBuf> {
-    let directory = scene.stack().stack().dir().data(Server::Redis)?.join("appendonlydir");
+    let directory = scene
+        .stack()
+        .stack()
+        .dir()
+        .data(Server::Redis)?
+        .join("appendonlydir");
     let files = std::fs::read_dir(&directory).with_context(|| format!("reading {}", directory.display()))?;
     files
         .filter_map(|entry| Some(entry.ok()?.path()))

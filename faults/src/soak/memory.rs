@@ -31,7 +31,8 @@ impl Memory {
             ticks.tick().await;
             let mut sample = [0.0; SERVERS.len()];
             for (server, value) in SERVERS.into_iter().zip(&mut sample) {
-                *value = resident_mib(scene.stack().pid(server)?).with_context(|| format!("memory of {server}"))?;
+                *value = resident_mib(scene.stack().pid(server)?)
+                    .with_context(|| format!("memory of {server}"))?;
             }
             memory.samples.push((started.elapsed(), sample));
             step.update(&format!("{} s, MiB: {sample:.1?}", started.elapsed().as_secs()));
@@ -46,7 +47,9 @@ impl Memory {
         [(MINUTE, 2 * MINUTE), (end.saturating_sub(MINUTE), end)].map(|(from, to)| {
             let index = SERVERS.into_iter().position(|watched| watched == server)?;
             let within = self.samples.iter().filter(|(time, _)| (from..=to).contains(time));
-            let mut values: Vec<f64> = within.filter_map(|(_, sample)| sample.get(index).copied()).collect();
+            let mut values: Vec<f64> = within
+                .filter_map(|(_, sample)| sample.get(index).copied())
+                .collect();
             values.sort_by(f64::total_cmp);
             values.get(values.len() / 2).copied()
         })
@@ -63,7 +66,14 @@ fn resident_mib(pid: i32) -> Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).context("the process has ended")?;
     let kib: f64 = status
         .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?.trim().parse().ok())
+        .find_map(|line| {
+            line.strip_prefix("VmRSS:")?
+                .trim()
+                .strip_suffix("kB")?
+                .trim()
+                .parse()
+                .ok()
+        })
         .context("/proc says nothing about it")?;
     Ok(kib / 1024.0)
 }
@@ -80,7 +90,9 @@ mod tests {
             _ => 22.0,
         };
         let samples = (0..300).map(|second| (Duration::from_secs(second), [value(second); SERVERS.len()]));
-        let memory = Memory { samples: samples.collect() };
+        let memory = Memory {
+            samples: samples.collect(),
+        };
         assert_eq!(memory.medians(Server::Rest), [Some(20.0), Some(22.0)]);
         assert_eq!(memory.growth(Server::Rest).map(f64::round), Some(10.0));
         assert_eq!(Memory::default().growth(Server::Rest), None);

@@ -49,7 +49,9 @@ pub async fn run(options: &SoakArgs, write: Option<&Path>) -> Result<ExitCode> {
     if !matches!(&soaked, Ok(soaked) if soaked.is_good()) {
         scene.keep_logs();
     }
-    tokio::task::spawn_blocking(move || drop(scene)).await.context("stopping the stack")?;
+    tokio::task::spawn_blocking(move || drop(scene))
+        .await
+        .context("stopping the stack")?;
     let soaked = soaked?;
     println!("{}", soaked.text());
     if let Some(path) = write {
@@ -58,7 +60,11 @@ pub async fn run(options: &SoakArgs, write: Option<&Path>) -> Result<ExitCode> {
         document::write(path, "soak", &text)?;
         std::fs::write(path.with_file_name(PLOT), plot::svg(&soaked.memory)?).context("writing the plot")?;
     }
-    Ok(if soaked.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if soaked.is_good() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 struct Soaked {
@@ -93,7 +99,11 @@ async fn soak(options: &SoakArgs, scene: &Scene, progress: &Progress) -> Result<
         memory,
         books: Books::of(scene).await?,
     };
-    step.done(if soaked.books.reconciled { "equal" } else { "different" });
+    step.done(if soaked.books.reconciled {
+        "equal"
+    } else {
+        "different"
+    });
     Ok(soaked)
 }
 
@@ -103,16 +113,31 @@ impl Soaked {
     }
 
     fn is_flat(&self, server: lab::servers::Server) -> bool {
-        self.memory.growth(server).is_some_and(|growth| growth <= TOLERANCE)
+        self.memory
+            .growth(server)
+            .is_some_and(|growth| growth <= TOLERANCE)
     }
 
     fn text(&self) -> String {
-        let mut table = Table::new(&["process", "second minute, MiB", "last minute, MiB", "growth, %", "flat"]);
+        let mut table = Table::new(&[
+            "process",
+            "second minute, MiB",
+            "last minute, MiB",
+            "growth, %",
+            "flat",
+        ]);
         for server in SERVERS {
-            let cell = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"));
+            let cell =
+                |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"));
             let [second, last] = self.memory.medians(server).map(cell);
             let verdict = if self.is_flat(server) { "yes" } else { "no" };
-            table.row([server.to_string(), second, last, cell(self.memory.growth(server)), verdict.to_owned()]);
+            table.row([
+                server.to_string(),
+                second,
+                last,
+                cell(self.memory.growth(server)),
+                verdict.to_owned(),
+            ]);
         }
         let mut lines = vec![
             format!(
@@ -126,8 +151,16 @@ impl Soaked {
             table.markdown(),
         ];
         let total = self.books.total();
-        lines.push(format!("Lost {}, double {}, in doubt {}.", total.lost, total.double, total.in_doubt));
-        lines.extend(self.books.differences.iter().map(|difference| difference.sentence.clone()));
+        lines.push(format!(
+            "Lost {}, double {}, in doubt {}.",
+            total.lost, total.double, total.in_doubt
+        ));
+        lines.extend(
+            self.books
+                .differences
+                .iter()
+                .map(|difference| difference.sentence.clone()),
+        );
         lines.join("\n\n")
     }
 }

@@ -26,7 +26,12 @@ fn draw(svg: &mut String, memory: &Memory) -> Result<(), Box<dyn std::error::Err
     area.fill(&WHITE)?;
     let minutes = |time: &std::time::Duration| time.as_secs_f64() / 60.0;
     let end = memory.samples.last().map_or(1.0, |(time, _)| minutes(time));
-    let highest = memory.samples.iter().flat_map(|(_, sample)| sample).copied().fold(1.0, f64::max);
+    let highest = memory
+        .samples
+        .iter()
+        .flat_map(|(_, sample)| sample)
+        .copied()
+        .fold(1.0, f64::max);
     let mut chart = ChartBuilder::on(&area)
         .margin(12)
         .x_label_area_size(40)
