@@ -18,10 +18,10 @@ impl Comparison<'_> {
         let mut by_another_route = 0_u64;
         for (id, receipts) in &ledger.receipts {
             let copies = kafka.votes.get(id);
-            let is_repeated = copies.is_some_and(|copies| copies.by_client);
             let all: u32 = receipts.iter().map(|(_, count)| count).sum();
+            let is_double = all > 1 && copies.is_some_and(|copies| !copies.by_client);
             for (route, _) in receipts.iter().filter(|(_, count)| **count > 0) {
-                if all > 1 && !is_repeated {
+                if is_double {
                     doubles[route].push(*id);
                 }
                 match copies {
@@ -51,6 +51,8 @@ impl Comparison<'_> {
                 .votes(route, Store::Kafka, Kind::Odd, elsewhere, what);
             let what = "acknowledged more than once, under an id that no client chose";
             let doubles = std::mem::take(&mut doubles[route]);
+            let double = &mut self.routes[route].double;
+            *double = (*double).max(doubles.len() as u64);
             self.findings
                 .votes(route, Store::Ledger, Kind::Double, doubles, what);
         }

@@ -146,10 +146,9 @@ async fn a_difference_from_the_ledger_is_found() {
     let (id, route) = (events[own].vote_id.to_string(), events[own].route.as_str());
     let ledger = Ledger::of(&events);
     ledger.add(Some(&id), Some(route), true);
-    found(
-        &reconcile(&bed, &["--ledger", ledger.path()]),
-        &[(route, "ledger", "double", &id)],
-    );
+    let double = reconcile(&bed, &["--ledger", ledger.path()]);
+    found(&double, &[(route, "ledger", "double", &id)]);
+    assert_eq!(double.sum("double"), 1);
 
     let mut others = events.clone();
     others.remove(own);
