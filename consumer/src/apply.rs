@@ -2,8 +2,9 @@
 //! then the log, then the tally. The fence moves with the tally, so it means "all of this is done"; what was done
 //! without it is done again, and changes nothing.
 //!
-//! While the log is written, Kafka is asked whether the topic is still the one that the fence belongs to: offsets of a
-//! topic that was made anew look like a continuation, and its first votes would be skipped.
+//! Before all that, Kafka is asked whether the topic is still the one that the fence belongs to: offsets of a topic that
+//! was made anew look like a continuation. Its first votes would be skipped, and the log would hold a later copy of a vote
+//! than the one that is counted in the end.
 
 use std::time::{Instant, SystemTime};
 
@@ -68,30 +69,28 @@ pub enum Outcome {
 impl Stores {
     /// Applies a batch, trying until it is done or until `stop`.
     pub async fn apply(&self, batch: &Batch, stop: &CancellationToken) -> Outcome {
-        let taken_up = Instant::now();
+        self.write(batch, stop).await.unwrap_or(Outcome::Interrupted)
+    }
+
+    async fn write(&self, batch: &Batch, stop: &CancellationToken) -> Option<Outcome> {
+        let read = Instant::now();
+        let topic_id = self.kafka.retry(stop, || self.topic_ids.after(read)).await?;
+        if topic_id != batch.topic_id {
+            return Some(Outcome::OtherTopic);
+        }
         let decoded = match Decoded::from_batch(batch, self.dead_letter_limit) {
             Ok(decoded) => decoded,
-            Err(flood) => return Outcome::Flood(flood),
+            Err(flood) => return Some(Outcome::Flood(flood)),
         };
-        if self.bury(&decoded, stop).await.is_none() {
-            return Outcome::Interrupted;
-        }
+        self.bury(&decoded, stop).await?;
         let consumed_at = SystemTime::now();
         let documents: Vec<_> = decoded
             .votes
             .iter()
             .map(|vote| VoteDocument::new(batch.partition, vote, consumed_at))
             .collect();
-        let logged = self.mongodb.write(stop, || self.log.insert(&documents));
-        let topic_id = self.kafka.retry(stop, || self.topic_ids.after(taken_up));
-        match tokio::join!(logged, topic_id) {
-            (Some(()), Some(topic_id)) if topic_id == batch.topic_id => {
-                let outcome = self.count(batch, &decoded, stop).await;
-                outcome.unwrap_or(Outcome::Interrupted)
-            }
-            (Some(()), Some(_)) => Outcome::OtherTopic,
-            (None, _) | (_, None) => Outcome::Interrupted,
-        }
+        self.mongodb.write(stop, || self.log.insert(&documents)).await?;
+        self.count(batch, &decoded, stop).await
     }
 
     async fn bury(&self, decoded: &Decoded, stop: &CancellationToken) -> Option<()> {
