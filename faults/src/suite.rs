@@ -14,8 +14,6 @@ use crate::load::{Crowd, Load};
 use crate::probe;
 use crate::scene::Scene;
 
-/// Load before the fault can come: every client has its connection.
-const WARM_UP: Duration = Duration::from_secs(1);
 /// Load after the recovery: what went wrong may show late.
 const AFTERMATH: Duration = Duration::from_secs(1);
 
@@ -126,7 +124,9 @@ pub async fn round(
     random: &mut Rng,
 ) -> Result<Duration> {
     let load = Load::start(Crowd::USUAL, scene.endpoints(), scene.ledger())?;
-    tokio::time::sleep(WARM_UP + load_before.mul_f64(random.f64())).await;
+    // Nothing can be said about a fault that comes before everything works.
+    probe::recovered(scene, Instant::now()).await.context("before the fault")?;
+    tokio::time::sleep(load_before.mul_f64(random.f64())).await;
     fault.inject(scene, random).await.context("injecting the fault")?;
     let ended = Instant::now();
     let heal = async { fault.heal(scene).await.context("healing the fault") };

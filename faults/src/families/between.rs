@@ -58,9 +58,9 @@ pub(super) struct RedisStands {
     counted_before: u64,
 }
 
-/// Enough for a consumer that stands still to have everything answered, and for one that goes on to send a script from
-/// every partition.
-const TIME_TO_SEND: Duration = Duration::from_secs(1);
+/// Enough for Redis to answer all that a consumer has asked, and for the consumer to log what it holds and send a script
+/// for it. Below its response time-out of 1 s, after which it would make a new connection, and wait for that.
+const TIME_TO_SEND: Duration = Duration::from_millis(400);
 
 #[async_trait(?Send)]
 impl Fault for RedisStands {
