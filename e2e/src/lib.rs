@@ -2,5 +2,7 @@
 
 pub mod cases;
 pub mod doors;
+pub mod edge;
 pub mod load;
 pub mod records;
+pub mod wire;

@@ -9,7 +9,7 @@ use bytes::{Buf, BufMut, Bytes};
 use futures::{Stream, StreamExt, stream};
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt;
-use ingest::{Refusal, Reservation};
+use ingest::{Collected, Refusal, Reservation};
 use tokio::time::timeout_at;
 use tonic::Status;
 use tonic::body::Body;
@@ -43,8 +43,13 @@ pub(crate) async fn read(
             Some(_) => Err(Refusal::Malformed("a unary call has one message".to_owned())),
         }
     };
-    let read = timeout_at(deadline.into(), read).await;
-    read.unwrap_or(Err(Refusal::SlowRequest))
+    let Ok(read) = timeout_at(deadline.into(), read).await else {
+        return Err(Refusal::SlowRequest);
+    };
+    if read.is_err() {
+        http_api::discard_briefly(&mut messages.body).await;
+    }
+    read
 }
 
 /// The messages of a request.
@@ -95,18 +100,17 @@ impl Messages {
 
     /// Exactly `length` bytes, or `None` where the request has ended.
     async fn take(&mut self, length: usize, reservation: &mut Reservation) -> Result<Option<Bytes>, Refusal> {
-        let mut collected = Vec::new();
+        let mut collected = Collected::default();
         loop {
             let missing = length - collected.len();
             let part = self.unread.split_to(missing.min(self.unread.len()));
-            reservation.grow(part.len())?;
             if part.len() == length {
+                reservation.grow(length)?;
                 return Ok(Some(part));
             }
-            // Copied, for a part keeps the whole buffer alive that it was read into.
-            collected.extend_from_slice(&part);
+            collected.push(&part, reservation)?;
             if collected.len() == length {
-                return Ok(Some(collected.into()));
+                return Ok(Some(collected.into_vec().into()));
             }
             match self.frame().await? {
                 Some(data) => self.unread = data,

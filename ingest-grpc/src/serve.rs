@@ -98,11 +98,13 @@ fn overflow_router<S: Sink>(server: Arc<Server<S>>) -> Router {
         State(server): State<Arc<Server<S>>>,
         request: Request,
     ) -> http::Response<tonic::body::Body> {
-        frame::refuse(&match request.uri().path() {
+        let refusal = match request.uri().path() {
             CAST_VOTE | CAST_VOTES | STREAM_VOTES | RETURN_INFO => server.native.refuse_unread(),
             FORWARD => server.hop.refuse_unread(),
             _ => Refusal::Overloaded,
-        })
+        };
+        http_api::discard_briefly(&mut request.into_body()).await;
+        frame::refuse(&refusal)
     }
     Router::new()
         .fallback(refuse::<S>)

@@ -12,7 +12,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderMap, header};
 use http_body::Frame;
 use http_body_util::BodyExt;
-use ingest::{Refusal, Reservation};
+use ingest::{Collected, Refusal, Reservation};
 use tokio::time::timeout_at;
 
 /// What is taken in and thrown away of a body that is refused unread, in bytes. A client that is still writing does not
@@ -53,11 +53,12 @@ pub(crate) async fn read(
     };
     let patience = match refusal {
         Refusal::VoteTooLarge | Refusal::BatchTooLarge => deadline,
-        Refusal::Overloaded => deadline.min(Instant::now() + DISCARD_TIME),
+        Refusal::Overloaded => Instant::now() + DISCARD_TIME,
         _ => return Err(refusal),
     };
-    // The refusal stands, whether or not the client has finished.
-    let _ = timeout_at(patience.into(), discard(&mut body)).await;
+    // What was collected is gone, and what comes now is not kept.
+    reservation.replace(0);
+    discard(&mut body, patience).await;
     Err(refusal)
 }
 
@@ -67,32 +68,40 @@ async fn collect(
     limit: usize,
     too_large: Refusal,
 ) -> Result<Bytes, Refusal> {
-    let mut collected = Vec::new();
+    let mut collected = Collected::default();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| broken(&error))?;
         let Ok(data) = frame.into_data() else { continue };
         if collected.len() + data.len() > limit {
             return Err(too_large);
         }
-        reservation.grow(data.len())?;
         if collected.is_empty() && body.is_end_stream() {
+            reservation.grow(data.len())?;
             return Ok(data);
         }
-        // Copied, for a part of a body keeps the whole buffer alive that it was read into: a body that comes byte by
-        // byte would cost thousands of times its length.
-        collected.extend_from_slice(&data);
+        collected.push(&data, reservation)?;
     }
-    Ok(collected.into())
+    Ok(collected.into_vec().into())
 }
 
-async fn discard(body: &mut Body) {
-    let mut discarded = 0;
-    while discarded <= DISCARD_BYTES {
-        let Some(Ok(frame)) = body.frame().await else {
-            return;
-        };
-        discarded += frame.data_ref().map_or(0, Bytes::len);
-    }
+/// Lets a client finish that is refused before it has: while it writes it may not read, and what it sends on an HTTP/2
+/// stream that is over counts as an error of its connection.
+pub async fn discard_briefly(body: &mut Body) {
+    discard(body, Instant::now() + DISCARD_TIME).await;
+}
+
+async fn discard(body: &mut Body, patience: Instant) {
+    let all = async {
+        let mut discarded = 0;
+        while discarded <= DISCARD_BYTES {
+            let Some(Ok(frame)) = body.frame().await else {
+                return;
+            };
+            discarded += frame.data_ref().map_or(0, Bytes::len);
+        }
+    };
+    // The refusal stands, whether or not the client has finished.
+    let _ = timeout_at(patience.into(), all).await;
 }
 
 /// Why a body broke off: the client wrote what is no HTTP, or it left.

@@ -9,6 +9,6 @@ mod problem;
 mod router;
 mod single;
 
-pub use body::broken as broken_body;
+pub use body::{broken as broken_body, discard_briefly};
 pub use openapi::openapi_json;
 pub use router::{overflow, router};

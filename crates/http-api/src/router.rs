@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use ingest::{Ingest, Sink};
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use crate::body::discard_briefly;
 use crate::problem::ProblemJson;
 use crate::{batch, openapi_json, single};
 
@@ -37,8 +39,14 @@ pub fn router<S: Sink>(ingest: Arc<Ingest<S>>) -> Router {
 pub fn overflow<S: Sink>(ingest: Arc<Ingest<S>>) -> Router {
     let names_route = names_route(&ingest);
     Router::new()
-        .fallback(move || std::future::ready(ProblemJson::from(&ingest.refuse_unread())))
+        .fallback(refuse::<S>)
         .layer(names_route)
+        .with_state(ingest)
+}
+
+async fn refuse<S: Sink>(State(ingest): State<Arc<Ingest<S>>>, request: Request) -> Response {
+    discard_briefly(&mut request.into_body()).await;
+    ProblemJson::from(&ingest.refuse_unread()).into_response()
 }
 
 fn names_route<S: Sink>(ingest: &Ingest<S>) -> SetResponseHeaderLayer<HeaderValue> {

@@ -16,8 +16,8 @@ pub struct IngestArgs {
     #[arg(long, env = "MAX_IN_FLIGHT", default_value_t = 4_096, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     pub max_in_flight: u32,
 
-    /// Bytes of request bodies that the process holds at a time; one more is refused at once as above. The default is 64
-    /// batches of the largest size, or 4,096 votes of the largest size: a full --max-in-flight
+    /// Bytes of request bodies that the process holds at a time; one more is refused at once as above. The default is a
+    /// full --max-in-flight of votes of the largest size. The last quarter is for requests of at most 1 KiB
     #[arg(long, env = "MAX_HELD_BYTES", default_value_t = 64 * 1024 * 1024, value_parser = clap::value_parser!(u64).range(crate::MAX_BATCH_BYTES as u64..=1 << 36))]
     pub max_held_bytes: u64,
 }

@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::Refusal;
 
+/// A request that holds no more than this, in bytes, is a usual vote or two.
+const SMALL_BYTES: usize = 1024;
+
 /// What may be held, in bytes, and what is.
 #[derive(Debug)]
 pub struct HeldBytes {
@@ -21,7 +24,8 @@ pub struct Reservation {
 }
 
 impl HeldBytes {
-    /// Lets at most `limit` bytes be held at a time.
+    /// Lets at most `limit` bytes be held at a time. The last quarter is for small requests: large ones that come slowly
+    /// must not keep the usual votes out.
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -41,8 +45,13 @@ impl HeldBytes {
 impl Reservation {
     /// Takes `bytes` more, or refuses and stays as it is.
     pub fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
+        let limit = if self.bytes.saturating_add(bytes) <= SMALL_BYTES {
+            self.of.limit
+        } else {
+            self.of.limit - self.of.limit / 4
+        };
         let before = self.of.held.fetch_add(bytes, Ordering::Relaxed);
-        if before.saturating_add(bytes) > self.of.limit {
+        if before.saturating_add(bytes) > limit {
             self.of.held.fetch_sub(bytes, Ordering::Relaxed);
             return Err(Refusal::Overloaded);
         }
@@ -81,6 +90,17 @@ mod tests {
         assert_eq!(one.grow(40), Ok(()));
         drop(one);
         assert_eq!(held.held.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn the_last_quarter_is_for_small_requests() {
+        let held = Arc::new(HeldBytes::new(8 * SMALL_BYTES));
+        let (mut large, mut small) = (held.reservation(), held.reservation());
+        assert_eq!(large.grow(6 * SMALL_BYTES), Ok(()));
+        assert_eq!(large.grow(1), Err(Refusal::Overloaded));
+        assert_eq!(small.grow(SMALL_BYTES), Ok(()));
+        assert_eq!(small.grow(1), Err(Refusal::Overloaded));
+        assert_eq!(held.reservation().grow(SMALL_BYTES), Ok(()));
     }
 
     #[test]
