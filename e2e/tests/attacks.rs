@@ -390,6 +390,43 @@ async fn answers_that_pile_up() {
     }
 }
 
+/// Only gRPC has streams; and only so many of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_that_nobody_reads() {
+    const STREAMS: usize = 1_200;
+    const PLACES: usize = 256;
+    let options = ["--idle-timeout-ms", "600000"];
+    let mut edge = Edge::start_without_kafka(Kind::Grpc, &options).await.unwrap();
+    let bystander = Bystander::start(&edge).await;
+    let mut settings = h2::client::Builder::new();
+    settings.initial_window_size(0);
+    let votes: Bytes = vote_body(Kind::Grpc).repeat(20_000).into();
+    let mut streams = Vec::new();
+    for _ in 0..12 {
+        let mut wire = Wire::connect_with(Kind::Grpc, edge.address(), &settings)
+            .await
+            .unwrap();
+        for _ in 0..STREAMS / 12 {
+            let mut open = wire.begin(Method::Stream).await.unwrap();
+            open.body.send_data(votes.clone(), false).unwrap();
+            streams.push(open);
+        }
+    }
+    wait_for(async || edge.outcomes("overloaded").await.unwrap() as usize >= STREAMS - PLACES).await;
+    let verdicts = bystander.stop().await;
+    assert!(verdicts.iter().all(Verdict::is_receipt));
+    // What comes in stops when the windows are full: then all that this attack can fill is filled.
+    let accepted = async || {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        edge.outcomes("accepted").await.unwrap() as u64
+    };
+    while accepted().await != accepted().await {}
+    let outcome = format!("{} refused at once, the others held back by their windows", STREAMS - PLACES);
+    let name = "1,200 streams of 20,000 votes that nobody reads";
+    report(name, &mut edge, &outcome, verdicts.len()).await;
+    drop(streams);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_at_all() {
     withstands("none, for comparison: 10,000 votes", async |edge| {

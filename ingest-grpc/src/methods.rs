@@ -41,9 +41,9 @@ pub(crate) struct Server<S> {
     pub(crate) shutdown: CancellationToken,
 }
 
-/// Streams that may be open in one process. Each holds what its client has sent and not yet been asked for, and what the
-/// client has not yet taken: two windows of HTTP/2.
-pub(crate) const MAX_STREAMS: usize = 1024;
+/// Streams that may be open in one process. One whose client does not read holds two windows of HTTP/2 and a whole
+/// [`STREAM_WINDOW`] of votes with their tasks, together about half a MiB.
+pub(crate) const MAX_STREAMS: usize = 256;
 
 /// What is left of the bridge's time for the way back: our verdict says more than its own time-out would.
 const ANSWER_TIME: Duration = Duration::from_millis(200);

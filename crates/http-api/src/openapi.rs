@@ -63,7 +63,7 @@ enum RankJson {
         (status = 400, description = "Malformed", body = ProblemJson, content_type = "application/problem+json"),
         (status = 408, description = "Body not complete before the deadline", body = ProblemJson, content_type = "application/problem+json"),
         (status = 413, description = "Over 16 KiB", body = ProblemJson, content_type = "application/problem+json"),
-        (status = 415, description = "Unknown content type", body = ProblemJson, content_type = "application/problem+json"),
+        (status = 415, description = "Unknown content type, or compressed", body = ProblemJson, content_type = "application/problem+json"),
         (status = 422, description = "Invalid vote", body = ProblemJson, content_type = "application/problem+json"),
         (status = 429, description = "Overloaded; see Retry-After", body = ProblemJson, content_type = "application/problem+json"),
         (status = 503, description = "Kafka unavailable; see Retry-After", body = ProblemJson, content_type = "application/problem+json"),
@@ -87,8 +87,9 @@ fn cast_vote() {}
     responses(
         (status = 200, description = "A receipt or a problem per vote, in order", body = BatchJson),
         (status = 400, description = "Malformed as a whole", body = ProblemJson, content_type = "application/problem+json"),
+        (status = 408, description = "Body not complete before the deadline", body = ProblemJson, content_type = "application/problem+json"),
         (status = 413, description = "Over 1 MiB or 1,000 votes", body = ProblemJson, content_type = "application/problem+json"),
-        (status = 415, description = "Unknown content type", body = ProblemJson, content_type = "application/problem+json"),
+        (status = 415, description = "Unknown content type, or compressed", body = ProblemJson, content_type = "application/problem+json"),
         (status = 429, description = "No room for the whole batch; see Retry-After", body = ProblemJson, content_type = "application/problem+json"),
     )
 )]
