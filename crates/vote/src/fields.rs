@@ -22,13 +22,41 @@ pub struct Vote {
     pub rank: Rank,
 }
 
-/// A band's name: 1 to 200 characters, trimmed, no control characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Name(String);
+/// A type of text, so that a band cannot stand where an album belongs.
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct $name(String);
 
-/// An album's title: 1 to 200 characters, trimmed, no control characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Album(String);
+        impl $name {
+            /// Takes a client's text; the error is the reason, without the field's name.
+            pub fn parse(text: String) -> Result<Self, &'static str> {
+                parse_text(text).map(Self)
+            }
+
+            /// The canonical text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// The canonical text, owned.
+            pub fn into_string(self) -> String {
+                self.0
+            }
+        }
+    };
+}
+
+text! {
+    /// A band's name: 1 to 200 characters, trimmed, no control characters.
+    Name
+}
+
+text! {
+    /// An album's title: 1 to 200 characters, trimmed, no control characters.
+    Album
+}
 
 /// A year, 1900 to 2100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,40 +66,6 @@ pub struct Year(u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rank {
     hundredths: u16,
-}
-
-impl Name {
-    /// Takes a client's text; the error is the reason, without the field's name.
-    pub fn parse(text: String) -> Result<Self, &'static str> {
-        parse_text(text).map(Self)
-    }
-
-    /// The canonical text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The canonical text, owned.
-    pub fn into_string(self) -> String {
-        self.0
-    }
-}
-
-impl Album {
-    /// Takes a client's text; the error is the reason, without the field's name.
-    pub fn parse(text: String) -> Result<Self, &'static str> {
-        parse_text(text).map(Self)
-    }
-
-    /// The canonical text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The canonical text, owned.
-    pub fn into_string(self) -> String {
-        self.0
-    }
 }
 
 impl Year {

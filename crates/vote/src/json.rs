@@ -62,36 +62,36 @@ impl<'de> Visitor<'de> for DraftVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut draft = Draft::default();
-        let mut seen = [false; 5];
+        let [mut name, mut album, mut year, mut rank, mut vote_id] = [const { None::<Field> }; 5];
         while let Some(key) = map.next_key::<Key>()? {
-            let (index, slot) = match key {
-                Key::Name => (0, &mut draft.name),
-                Key::Album => (1, &mut draft.album),
-                Key::Year => (2, &mut draft.year),
-                Key::Rank => (3, &mut draft.rank),
-                Key::VoteId => (4, &mut draft.vote_id),
+            let slot = match key {
+                Key::Name => &mut name,
+                Key::Album => &mut album,
+                Key::Year => &mut year,
+                Key::Rank => &mut rank,
+                Key::VoteId => &mut vote_id,
                 Key::Unknown => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
                 }
             };
+            let value = map.next_value::<JsonField>()?;
+            let field = value.into_field(matches!(key, Key::Year | Key::Rank));
             // Two values for one field: which of them the client meant cannot be known.
-            if std::mem::replace(
-                seen.get_mut(index)
-                    .ok_or_else(|| A::Error::custom("field index"))?,
-                true,
-            ) {
+            if slot.replace(field).is_some() {
                 return Err(A::Error::custom(format_args!(
                     "duplicate field `{}`",
                     key.as_str()
                 )));
             }
-            *slot = map
-                .next_value::<JsonField>()?
-                .into_field(matches!(key, Key::Year | Key::Rank));
         }
-        Ok(Ok(draft))
+        Ok(Ok(Draft {
+            name: name.unwrap_or_default(),
+            album: album.unwrap_or_default(),
+            year: year.unwrap_or_default(),
+            rank: rank.unwrap_or_default(),
+            vote_id: vote_id.unwrap_or_default(),
+        }))
     }
 
     fn visit_bool<E: Error>(self, _: bool) -> Result<Self::Value, E> {
