@@ -7,6 +7,7 @@ mod methods;
 mod serve;
 mod standard;
 mod status;
+mod stream;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;

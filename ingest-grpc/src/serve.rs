@@ -15,7 +15,8 @@ use tokio::sync::Semaphore;
 use tower_http::set_header::SetResponseHeaderLayer;
 use vote::Route;
 
-use crate::methods::{self, MAX_STREAMS, Server};
+use crate::methods::{self, Server};
+use crate::stream::{self, MAX_STREAMS};
 use crate::{VERSION, frame, standard};
 
 const CAST_VOTE: &str = "/votes.v1.VoteService/CastVote";
@@ -84,7 +85,7 @@ fn methods_router<S: Sink>(server: Arc<Server<S>>) -> Router {
     let native = Router::new()
         .route(CAST_VOTE, post(methods::cast_vote::<S>))
         .route(CAST_VOTES, post(methods::cast_votes::<S>))
-        .route(STREAM_VOTES, post(methods::stream_votes::<S>))
+        .route(STREAM_VOTES, post(stream::stream_votes::<S>))
         .route(RETURN_INFO, post(methods::return_info::<S>))
         .layer(names_route());
     native

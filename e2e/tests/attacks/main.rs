@@ -8,9 +8,8 @@
     reason = "a test that cannot go on has failed"
 )]
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+mod bystander;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,93 +19,9 @@ use futures::future::join_all;
 use h2::Reason;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// No attack here may cost more resident memory than this, in MiB: the default limit of 64 MiB of held bytes, twice for
-/// buffers that grow, and the same again for connections, streams and the program itself.
-const BOUND: u64 = 256;
-
-/// A client who means no harm: one vote after the other on a connection of his own.
-struct Bystander {
-    stop: Arc<AtomicBool>,
-    votes: JoinHandle<Vec<Verdict>>,
-}
-
-impl Bystander {
-    async fn start(edge: &Edge) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let mut wire = Wire::connect(edge.kind(), edge.address()).await.unwrap();
-        let votes = tokio::spawn(async move {
-            let mut verdicts = Vec::new();
-            while !stopped.load(Ordering::Relaxed) {
-                verdicts.push(wire.vote().await.unwrap());
-            }
-            verdicts
-        });
-        Self { stop, votes }
-    }
-
-    /// Every verdict on his votes; there is at least one.
-    async fn stop(self) -> Vec<Verdict> {
-        self.stop.store(true, Ordering::Relaxed);
-        let verdicts = self.votes.await.unwrap();
-        assert!(!verdicts.is_empty());
-        verdicts
-    }
-}
-
-/// Runs an attack against a fresh process on each edge, with a bystander who must get a receipt for every vote.
-async fn withstands(name: &str, attack: impl AsyncFn(&Edge) -> String) {
-    for kind in Kind::EDGES {
-        let mut edge = Edge::start_without_kafka(kind, &[]).await.unwrap();
-        let bystander = Bystander::start(&edge).await;
-        let outcome = attack(&edge).await;
-        let verdicts = bystander.stop().await;
-        assert!(
-            verdicts.iter().all(Verdict::is_receipt),
-            "{name} on {kind:?}: the bystander got {:?}",
-            verdicts.iter().find(|verdict| !verdict.is_receipt())
-        );
-        report(name, &mut edge, &outcome, verdicts.len()).await;
-    }
-}
-
-/// Prints a line of the table and holds the peak to the bound.
-async fn report(name: &str, edge: &mut Edge, outcome: &str, receipts: usize) {
-    assert!(edge.is_alive(), "{name} ended {:?}:\n{}", edge.kind(), edge.log());
-    let mut wire = Wire::connect(edge.kind(), edge.address()).await.unwrap();
-    wait_for(async || wire.clone().vote().await.unwrap().is_receipt()).await;
-    assert!(wire.vote().await.unwrap().is_receipt());
-    let peak = edge.peak_memory().unwrap();
-    println!(
-        "| {name} | {:?} | {outcome}; a bystander got {receipts} receipts | {peak} MiB |",
-        edge.kind()
-    );
-    assert!(peak < BOUND, "{name} on {:?}: {peak} MiB", edge.kind());
-}
-
-/// How often each verdict came.
-fn tally(verdicts: impl IntoIterator<Item = anyhow::Result<Verdict>>) -> String {
-    let mut counts = BTreeMap::new();
-    for verdict in verdicts {
-        let name = match verdict {
-            Ok(Verdict {
-                grpc_code: Some(code),
-                ..
-            }) => format!("{:?}", tonic::Code::from(code)),
-            Ok(Verdict { status, .. }) => status.as_u16().to_string(),
-            Err(_) => "reset".to_owned(),
-        };
-        *counts.entry(name).or_insert(0) += 1;
-    }
-    let counts: Vec<_> = counts
-        .iter()
-        .map(|(name, count)| format!("{count} × {name}"))
-        .collect();
-    counts.join(", ")
-}
+use crate::bystander::{Bystander, report, tally, withstands};
 
 /// A body for an edge: what JSON reads, or a message of gRPC.
 fn body(kind: Kind, bytes: Vec<u8>) -> Bytes {
@@ -421,7 +336,10 @@ async fn streams_that_nobody_reads() {
         edge.outcomes("accepted").await.unwrap() as u64
     };
     while accepted().await != accepted().await {}
-    let outcome = format!("{} refused at once, the others held back by their windows", STREAMS - PLACES);
+    let outcome = format!(
+        "{} refused at once, the others held back by their windows",
+        STREAMS - PLACES
+    );
     let name = "1,200 streams of 20,000 votes that nobody reads";
     report(name, &mut edge, &outcome, verdicts.len()).await;
     drop(streams);
