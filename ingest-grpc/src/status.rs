@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ingest::{Refusal, SinkError};
 use tonic::metadata::MetadataValue;
-use tonic::{Code, Status};
+use tonic::{Code, Status, TimeoutExpired};
 use tonic_types::{ErrorDetails, StatusExt};
 
 /// The field to name where a refusal is about the message as a whole.
@@ -39,13 +39,34 @@ pub(crate) fn from_refusal(refusal: &Refusal) -> Status {
 /// What the bridge makes of its upstream's answer.
 pub(crate) fn to_sink_error(status: &Status) -> SinkError {
     match status.code() {
-        Code::ResourceExhausted => SinkError::Full,
-        Code::DeadlineExceeded | Code::Cancelled => SinkError::Deadline,
+        _ if causes(status).any(<dyn Error>::is::<TimeoutExpired>) => SinkError::Deadline,
         // With a source it is no answer at all: the connection broke, whatever code tonic gives that.
         _ if status.source().is_some() => {
             SinkError::Unavailable(format!("ingest-grpc: {}", status.message()))
         }
+        Code::ResourceExhausted => SinkError::Full,
+        Code::DeadlineExceeded | Code::Cancelled => SinkError::Deadline,
         Code::Unavailable | Code::Unknown => SinkError::Unavailable(status.message().to_owned()),
         code => SinkError::Internal(format!("ingest-grpc answered {code:?}: {}", status.message())),
+    }
+}
+
+fn causes(status: &Status) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(status.source(), |&cause| cause.source())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_without_an_answer_is_a_time_out_or_a_broken_connection() {
+        let timed_out = Status::from_error(Box::new(TimeoutExpired(())));
+        assert_eq!(to_sink_error(&timed_out), SinkError::Deadline);
+        let mut broken = Status::cancelled("operation was canceled");
+        broken.set_source(std::sync::Arc::new(std::io::Error::other("reset")));
+        assert!(matches!(to_sink_error(&broken), SinkError::Unavailable(_)));
+        let answered = Status::deadline_exceeded("Kafka did not acknowledge in time");
+        assert_eq!(to_sink_error(&answered), SinkError::Deadline);
     }
 }
