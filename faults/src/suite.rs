@@ -125,7 +125,9 @@ pub async fn round(
 ) -> Result<Duration> {
     let load = Load::start(Crowd::USUAL, scene.endpoints(), scene.ledger())?;
     // Nothing can be said about a fault that comes before everything works.
-    probe::recovered(scene, Instant::now()).await.context("before the fault")?;
+    probe::recovered(scene, Instant::now())
+        .await
+        .context("before the fault")?;
     tokio::time::sleep(load_before.mul_f64(random.f64())).await;
     fault.inject(scene, random).await.context("injecting the fault")?;
     let ended = Instant::now();
