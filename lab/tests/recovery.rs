@@ -144,3 +144,48 @@ fn up_leaves_a_detached_stack_that_status_shows_and_down_ends() -> Result<()> {
     assert!(!directory.path().join("data").exists());
     Ok(())
 }
+
+/// Adds one to three counters at once, as a batch of votes does.
+const COUNT: &str = "for _, key in ipairs({'a', 'b', 'c'}) do redis.call('INCR', key) end";
+
+#[tokio::test]
+async fn half_a_transaction_in_redis_file_is_executed_by_no_later_start() -> Result<()> {
+    let stack = TestStack::start_only(&[Server::Redis])?;
+    let client = redis::Client::open(stack.endpoints().redis.as_str())?;
+    let count = async || -> Result<()> {
+        let mut connection = client.get_multiplexed_async_connection().await?;
+        redis::cmd("EVAL")
+            .arg(COUNT)
+            .arg(0)
+            .exec_async(&mut connection)
+            .await?;
+        Ok(())
+    };
+    let counters = async || -> Result<[i64; 3]> {
+        let mut connection = client.get_multiplexed_async_connection().await?;
+        Ok(redis::cmd("MGET")
+            .arg(&["a", "b", "c"])
+            .query_async(&mut connection)
+            .await?)
+    };
+    let file = stack
+        .stack()
+        .dir()
+        .data(Server::Redis)?
+        .join("appendonlydir/appendonly.aof.1.incr.aof");
+    count().await?;
+    let whole = std::fs::metadata(&file)?.len();
+    count().await?;
+    stack.kill(Server::Redis).await?;
+    // In the middle of the second transaction: some of its commands are in the file, the end of it is not.
+    let torn = u64::midpoint(whole, std::fs::metadata(&file)?.len());
+    std::fs::File::options().write(true).open(&file)?.set_len(torn)?;
+
+    stack.start_server(Server::Redis).await?;
+    assert_eq!(counters().await?, [1; 3], "what was torn never happened");
+    count().await?;
+    stack.kill(Server::Redis).await?;
+    stack.start_server(Server::Redis).await?;
+    assert_eq!(counters().await?, [2; 3]);
+    Ok(())
+}

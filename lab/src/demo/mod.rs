@@ -105,7 +105,7 @@ fn votes_file(root: &Path, run: &DemoOptions) -> Result<PathBuf> {
 }
 
 /// Now, in UTC to the second: `2026-11-24T13:17:15Z`.
-fn timestamp() -> Result<String> {
+pub fn timestamp() -> Result<String> {
     let text = DateTime::now()
         .try_to_rfc3339_string()
         .context("the clock shows no time that can be written")?;

@@ -130,6 +130,11 @@ impl Cache {
         self.package(&REDIS).join("usr/bin/redis-server")
     }
 
+    /// The `redis-check-aof` program.
+    pub fn redis_check_aof(&self) -> PathBuf {
+        self.package(&REDIS).join("usr/bin/redis-check-aof")
+    }
+
     /// The shared libraries that came with `redis-server`, for `LD_LIBRARY_PATH`.
     pub fn redis_libraries(&self) -> String {
         debian::libraries(&self.package(&REDIS))

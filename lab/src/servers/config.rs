@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use minijinja::{Environment, UndefinedBehavior, context};
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use super::{Place, Server};
@@ -94,13 +96,52 @@ fn java(place: &Place<'_>, logging: &Path) -> Launch {
         .args([format!("-Dlog4j2.configurationFile={}", logging.display())])
 }
 
-pub(super) fn redis(place: &Place<'_>) -> Result<Launch> {
-    let data = place.dir.data(Server::Redis)?.display().to_string();
+pub(super) async fn redis(place: &Place<'_>) -> Result<Launch> {
+    let data = place.dir.data(Server::Redis)?;
+    let manifest = data.join("appendonlydir/appendonly.aof.manifest");
+    if manifest.exists() {
+        drop_torn_transaction(place, &manifest).await?;
+    }
+    let data = data.display().to_string();
     let file = place.dir.config(Server::Redis)?.join("redis.conf");
     std::fs::write(&file, render(REDIS, &place.settings.ports, context! { data })?)?;
     Ok(Launch::new(place.cache.redis_server())
         .args([file.display()])
         .env("LD_LIBRARY_PATH", place.cache.redis_libraries()))
+}
+
+/// Cuts off a transaction that a crash has left half written in the append-only file.
+///
+/// Redis 7.0 would ignore it, but leave its beginning in the file and write on behind it; the next start then executes
+/// those commands, and some of the counts of a batch are added twice.
+async fn drop_torn_transaction(place: &Place<'_>, manifest: &Path) -> Result<()> {
+    let mut check = Command::new(place.cache.redis_check_aof())
+        .arg("--fix")
+        .arg(manifest)
+        .env("LD_LIBRARY_PATH", place.cache.redis_libraries())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .context("starting redis-check-aof")?;
+    let mut stdin = check
+        .stdin
+        .take()
+        .context("redis-check-aof has no standard input")?;
+    // It asks only if there is something to cut off, and may have ended before.
+    let _ = stdin.write_all(b"y\n").await;
+    drop(stdin);
+    let output = check
+        .wait_with_output()
+        .await
+        .context("running redis-check-aof")?;
+    if !output.status.success() {
+        bail!(
+            "Redis' append-only file is broken: {}",
+            String::from_utf8_lossy(&output.stdout).trim()
+        );
+    }
+    Ok(())
 }
 
 pub(super) fn mongodb(place: &Place<'_>) -> Result<Launch> {

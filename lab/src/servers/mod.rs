@@ -103,7 +103,7 @@ impl Server {
     pub async fn prepare(self, place: &Place<'_>) -> Result<Launch> {
         match self {
             Self::Kafka => config::kafka(place).await,
-            Self::Redis => config::redis(place),
+            Self::Redis => config::redis(place).await,
             Self::Mongodb => config::mongodb(place),
             Self::Prometheus => config::prometheus(place),
             Self::Ingress => traefik::prepare(place),
