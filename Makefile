@@ -4,7 +4,7 @@ LAB := target/release/lab
 CACHE := $${XDG_CACHE_HOME:-$$HOME/.cache}/dualpath
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up status down test lint bench faults
+.PHONY: help setup setup-dev demo up status down test lint bench faults compare
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ bench: setup-dev ## Compare throughput and CPU per vote with the naive service a
 faults: setup ## Kill, stop and starve everything under load, and read the books after each fault (about 40 minutes)
 	@cargo build --release --locked --workspace
 	@target/release/faults $(ARGS)
+
+compare: setup ## Compare REST with gRPC by a controlled experiment of two minutes (the first of its plans)
+	@cargo build --release --locked --workspace
+	@target/release/compare run $(ARGS)
 
 setup-dev: setup
 	@scripts/setup-dev.sh

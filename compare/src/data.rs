@@ -1,0 +1,76 @@
+//! What a run has seen, before anybody judges it: blocks of samples with what the servers used meanwhile.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::driver::load::Sample;
+use crate::plan::{Arm, Plan};
+
+/// Everything that a run has seen.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Its name: plan and start.
+    pub name: String,
+    /// When it started, RFC 3339.
+    pub started_at: String,
+    /// What it was to do.
+    pub plan: Plan,
+    /// The machine and its load.
+    pub machine: Machine,
+    /// Each arm of the plan in its order, then the control.
+    pub arms: Vec<ArmData>,
+}
+
+/// One arm's blocks.
+#[derive(Clone, Debug)]
+pub struct ArmData {
+    /// The arm.
+    pub arm: Arm,
+    /// Whether it is the first arm once more, to see how much two measurements of the same differ (A/A).
+    pub is_control: bool,
+    /// One block of each round, in the order of rounds.
+    pub blocks: Vec<Block>,
+}
+
+/// A block: one arm under load for some seconds.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// The round, from 0.
+    pub round: usize,
+    /// Its place among the round's blocks, from 0.
+    pub position: usize,
+    /// From the start of the run to its start.
+    pub started: Duration,
+    /// How long votes were sent.
+    pub length: Duration,
+    /// Every vote.
+    pub samples: Vec<Sample>,
+    /// What each process used meanwhile, by service.
+    pub usage: BTreeMap<String, Usage>,
+}
+
+/// What a process used during a block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    /// CPU time, in seconds, user and system.
+    pub cpu_s: f64,
+    /// Resident memory at the end of the block, in bytes.
+    pub rss_bytes: u64,
+}
+
+/// The machine that it ran on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    /// Processors.
+    pub cores: usize,
+    /// Their name.
+    pub cpu: String,
+    /// Memory in bytes.
+    pub memory_bytes: u64,
+    /// Kernel version.
+    pub kernel: String,
+    /// Load average of a minute when the run started.
+    pub load_average: f64,
+}

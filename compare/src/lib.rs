@@ -1,0 +1,13 @@
+//! The controlled experiment: the same votes by each route, from one driver, in blocks whose order is drawn; then a word
+//! about the difference, with an interval.
+
+pub mod books;
+pub mod data;
+pub mod driver;
+pub mod experiment;
+pub mod judge;
+pub mod plan;
+pub mod report;
+pub mod run;
+pub mod stats;
+pub mod usage;

@@ -1,0 +1,41 @@
+//! The experiment on the command line; `compare --help` says what it does.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Compares the routes by a controlled experiment, and says how sure it is.
+///
+/// One driver sends the same votes by each route at a constant rate, whatever the answers do (open loop), and measures
+/// from the time at which each vote was meant to be sent. Blocks of the routes take turns in an order that is drawn; the
+/// first route is measured twice in each round, as its own control. A verdict needs the whole interval of a difference on
+/// one side of a margin; where the control differs from itself, there is none.
+#[derive(Debug, Parser)]
+#[command(name = "compare", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a plan on a stack of its own and judge
+    Run(compare::run::RunArgs),
+}
+
+fn main() -> ExitCode {
+    let Command::Run(args) = Cli::parse().command;
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("compare: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    runtime
+        .block_on(compare::run::run(&args))
+        .unwrap_or_else(|error| {
+            eprintln!("compare: {error:#}");
+            ExitCode::FAILURE
+        })
+}

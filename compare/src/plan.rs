@@ -1,0 +1,260 @@
+//! What a run does: a small TOML file. An unknown key is an error, for it would be a setting that is not in force.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+
+use crate::driver::call::Encoding;
+use crate::driver::lane::{Connections, Version};
+use crate::driver::schedule::Arrival;
+
+/// A run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// A word for file names.
+    pub name: String,
+    /// What the run is for, a sentence.
+    pub purpose: String,
+    /// Blocks and their order.
+    pub design: Design,
+    /// The load of each block.
+    pub load: Load,
+    /// What is compared: at least two. The first is measured twice, as its own control.
+    pub arms: Vec<Arm>,
+}
+
+/// Blocks and their order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Design {
+    /// Draws the order of the arms in each round, and the send times.
+    #[serde(default = "default_seed")]
+    pub seed: u64,
+    /// Load that is not measured, before the first round, for each arm: seconds.
+    pub warm_up_s: f64,
+    /// Rounds; in each, every arm has one block.
+    pub rounds: usize,
+    /// Length of a block, in seconds.
+    pub block_s: f64,
+}
+
+/// The load of each block.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Load {
+    /// Votes a second.
+    pub rate: f64,
+    /// How they are spaced.
+    #[serde(default)]
+    pub arrival: Arrival,
+    /// Connections of each arm.
+    #[serde(default = "default_connections")]
+    pub connections: usize,
+    /// Calls at a time on an HTTP/2 connection.
+    #[serde(default = "default_streams")]
+    pub streams: usize,
+    /// Whether a connection serves more than one call.
+    #[serde(default = "default_reuse")]
+    pub reuse: bool,
+}
+
+/// One side of the comparison.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Arm {
+    /// Its name in the report.
+    pub name: String,
+    /// The route.
+    pub route: Route,
+    /// The HTTP version.
+    pub version: Version,
+    /// How votes are written.
+    pub encoding: Encoding,
+    /// The way to the route.
+    #[serde(default)]
+    pub via: Via,
+}
+
+/// A route, as the plan names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Route {
+    /// `ingest-rest`.
+    Rest,
+    /// `ingest-grpc`.
+    Grpc,
+    /// `ingest-grpc bridge`.
+    Bridge,
+}
+
+impl Route {
+    /// The services whose work a vote of this route is, before Kafka.
+    pub const fn processes(self) -> &'static [&'static str] {
+        match self {
+            Self::Rest => &["rest"],
+            Self::Grpc => &["grpc"],
+            Self::Bridge => &["bridge", "grpc"],
+        }
+    }
+}
+
+/// The way to a route.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// The service itself.
+    #[default]
+    Direct,
+    /// Through the Ingress.
+    Ingress,
+}
+
+const fn default_seed() -> u64 {
+    1
+}
+
+const fn default_connections() -> usize {
+    8
+}
+
+const fn default_streams() -> usize {
+    64
+}
+
+const fn default_reuse() -> bool {
+    true
+}
+
+/// Below this an interval means nothing.
+const LEAST_ROUNDS: usize = 5;
+
+impl Plan {
+    /// Reads and checks a plan.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("reading the plan {}", path.display()))?;
+        Self::parse(&text).with_context(|| format!("the plan {}", path.display()))
+    }
+
+    /// Checks a plan's text.
+    pub fn parse(text: &str) -> Result<Self> {
+        let plan: Self = toml::from_str(text)?;
+        plan.check()?;
+        Ok(plan)
+    }
+
+    fn check(&self) -> Result<()> {
+        let Design {
+            rounds,
+            block_s,
+            warm_up_s,
+            ..
+        } = self.design;
+        ensure!(
+            rounds >= LEAST_ROUNDS,
+            "design.rounds: {rounds}; an interval needs at least {LEAST_ROUNDS}"
+        );
+        ensure!(
+            block_s > 0.0 && block_s.is_finite(),
+            "design.block_s must be positive"
+        );
+        ensure!(
+            warm_up_s >= 0.0 && warm_up_s.is_finite(),
+            "design.warm_up_s must not be negative"
+        );
+        ensure!(
+            self.load.rate > 0.0 && self.load.rate.is_finite(),
+            "load.rate must be positive"
+        );
+        ensure!(self.load.connections > 0, "load.connections must be positive");
+        ensure!(self.load.streams > 0, "load.streams must be positive");
+        ensure!(self.arms.len() >= 2, "there must be at least two arms to compare");
+        let names: BTreeSet<_> = self.arms.iter().map(|arm| &arm.name).collect();
+        ensure!(names.len() == self.arms.len(), "two arms have the same name");
+        self.arms.iter().try_for_each(Arm::check)
+    }
+
+    /// How a lane of this plan uses connections.
+    pub fn connections(&self) -> Connections {
+        Connections {
+            count: self.load.connections,
+            streams: self.load.streams,
+            reuse: self.load.reuse,
+        }
+    }
+
+    /// Length of a block.
+    pub fn block(&self) -> Duration {
+        Duration::from_secs_f64(self.design.block_s)
+    }
+}
+
+impl Arm {
+    fn check(&self) -> Result<()> {
+        let name = &self.name;
+        let is_grpc = self.encoding == Encoding::Grpc;
+        ensure!(
+            is_grpc == (self.route == Route::Grpc),
+            "arm {name}: the route grpc speaks gRPC, and the others do not"
+        );
+        ensure!(
+            !is_grpc || self.version == Version::H2c,
+            "arm {name}: gRPC needs version = \"h2c\""
+        );
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+        name = "quick"
+        purpose = "REST against gRPC."
+        [design]
+        warm_up_s = 1
+        rounds = 5
+        block_s = 0.5
+        [load]
+        rate = 200
+        [[arms]]
+        name = "rest"
+        route = "rest"
+        version = "http1"
+        encoding = "json"
+        [[arms]]
+        name = "grpc"
+        route = "grpc"
+        version = "h2c"
+        encoding = "grpc"
+    "#;
+
+    #[test]
+    fn a_plan_has_defaults_and_says_what_it_is() {
+        let plan = Plan::parse(GOOD).unwrap();
+        assert_eq!(plan.load.arrival, Arrival::Poisson);
+        assert_eq!(plan.arms[0].via, Via::Direct);
+        assert_eq!(plan.block(), Duration::from_millis(500));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let cases = [
+            ("rate = 200", "rat = 200", "unknown field `rat`"),
+            ("rate = 200", "rate = 0", "load.rate"),
+            ("rounds = 5", "rounds = 2", "at least 5"),
+            ("version = \"h2c\"", "version = \"http1\"", "gRPC needs"),
+            ("encoding = \"grpc\"", "encoding = \"json\"", "speaks gRPC"),
+            ("name = \"grpc\"", "name = \"rest\"", "same name"),
+        ];
+        for (good, bad, part) in cases {
+            let error = format!("{:#}", Plan::parse(&GOOD.replace(good, bad)).unwrap_err());
+            assert!(error.contains(part), "{part}: {error}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Intervals by resampling whole blocks. Votes within a block share its weather (a flush, a neighbour's load), so they are
+//! no independent samples; blocks nearly are.
+
+use super::quantile::{mean, nearest_rank, standard_error};
+
+/// Resamples: the ends of a 95 % interval are then the 250th value from either side.
+const RESAMPLES: usize = 10_000;
+
+/// An estimate with its interval.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Interval {
+    /// The mean over the blocks.
+    pub estimate: f64,
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+impl Interval {
+    /// Half of its width.
+    pub fn half_width(&self) -> f64 {
+        (self.high - self.low) / 2.0
+    }
+}
+
+/// The mean of `values`, one of each block, with an interval of `confidence` (0 to 1) by the studentised bootstrap
+/// (bootstrap-t): with a dozen blocks the plain percentile method is too narrow. The same seed gives the same interval.
+/// None with fewer than three blocks.
+pub fn mean_interval(values: &[f64], confidence: f64, seed: u64) -> Option<Interval> {
+    if values.len() < 3 {
+        return None;
+    }
+    let (estimate, error) = (mean(values)?, standard_error(values)?);
+    if error == 0.0 {
+        return Some(Interval {
+            estimate,
+            low: estimate,
+            high: estimate,
+        });
+    }
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut studentised: Vec<f64> = (0..RESAMPLES)
+        .filter_map(|_| deviation(values, estimate, &mut random))
+        .collect();
+    studentised.sort_by(f64::total_cmp);
+    let tail = (1.0 - confidence) / 2.0;
+    Some(Interval {
+        estimate,
+        low: estimate - error * nearest_rank(&studentised, 1.0 - tail)?,
+        high: estimate - error * nearest_rank(&studentised, tail)?,
+    })
+}
+
+/// How many standard errors of its own the mean of a resample lies off. None where the resample has none: all of its
+/// blocks are the same one.
+fn deviation(values: &[f64], estimate: f64, random: &mut fastrand::Rng) -> Option<f64> {
+    let resample: Vec<f64> = (0..values.len())
+        .filter_map(|_| random.choice(values).copied())
+        .collect();
+    let error = standard_error(&resample).filter(|&error| error > 0.0)?;
+    Some((mean(&resample)? - estimate) / error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIDENCE: f64 = 0.95;
+
+    /// Normal by the sum of uniforms.
+    fn normal(random: &mut fastrand::Rng) -> f64 {
+        (0..12).map(|_| random.f64()).sum::<f64>() - 6.0
+    }
+
+    #[test]
+    fn the_true_value_lies_inside_about_as_often_as_promised() {
+        let mut random = fastrand::Rng::with_seed(1);
+        let (mut inside, experiments) = (0, 400);
+        for seed in 0..experiments {
+            let blocks: Vec<f64> = (0..12).map(|_| 3.0 + normal(&mut random)).collect();
+            let interval = mean_interval(&blocks, CONFIDENCE, seed).unwrap();
+            inside += u64::from(interval.low <= 3.0 && 3.0 <= interval.high);
+        }
+        let share = inside as f64 / experiments as f64;
+        assert!((0.91..=0.98).contains(&share), "{share}");
+    }
+
+    #[test]
+    fn a_seed_repeats_and_blocks_without_spread_have_no_width() {
+        let blocks = [1.0, 2.0, 4.0, 3.0];
+        assert_eq!(
+            mean_interval(&blocks, CONFIDENCE, 7),
+            mean_interval(&blocks, CONFIDENCE, 7)
+        );
+        let flat = mean_interval(&[2.0; 5], CONFIDENCE, 7).unwrap();
+        assert_eq!((flat.low, flat.high, flat.half_width()), (2.0, 2.0, 0.0));
+        assert_eq!(mean_interval(&[1.0, 2.0], CONFIDENCE, 7), None);
+    }
+}
