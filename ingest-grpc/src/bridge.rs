@@ -33,15 +33,17 @@ pub(crate) async fn start(args: BridgeArgs, common: CommonArgs, process: Process
     effective.log();
     register_config_info(&process.registry, Route::Bridge, VERSION, &effective.hash())?;
 
+    let check = process.readiness.register("upstream");
+    // Before anything can be ready: who is told that it is ready comes at once.
+    let tcp = listener::bind(args.listen).await?;
     let sink = Arc::new(HopSink::new(args.upstream.clone()));
-    tokio::spawn(Arc::clone(&sink).watch(process.readiness.register("upstream")));
+    tokio::spawn(Arc::clone(&sink).watch(check));
     let ingest = Arc::new(Ingest::new(
         Route::Bridge,
         sink,
         CallMetrics::for_route(&process.registry, &metrics::BUCKETS, Route::Bridge)?,
         args.ingest.limits(&args.ingest.held_bytes()),
     ));
-    let tcp = listener::bind(args.listen).await?;
     tracing::info!(listen = %args.listen, upstream = %args.upstream, "taking votes");
     let (router, overflow) = (http_api::router(Arc::clone(&ingest)), http_api::overflow(ingest));
     listener::serve(tcp, router, overflow, args.listener, &process).await

@@ -49,6 +49,8 @@ pub(crate) async fn start(args: ServeArgs, common: CommonArgs, process: Process)
     register_config_info(&process.registry, Route::Grpc, VERSION, &effective.hash())?;
 
     let (check, failing) = (process.readiness.register("kafka"), process.clone());
+    // Before anything can be ready: who is told that it is ready comes at once.
+    let tcp = listener::bind(args.listen).await?;
     let sink = VoteSink::open(
         &args.kafka,
         args.ingest.deadline(),
@@ -73,7 +75,6 @@ pub(crate) async fn start(args: ServeArgs, common: CommonArgs, process: Process)
     });
 
     let router = methods_router(Arc::clone(&server)).merge(standard::services(process.readiness.clone())?);
-    let tcp = listener::bind(args.listen).await?;
     tracing::info!(listen = %args.listen, sink = ?args.kafka.sink, "taking votes");
     listener::serve(tcp, router, overflow_router(server), args.listener, &process).await?;
     sink.close(process.flush_timeout()).await;

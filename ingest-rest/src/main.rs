@@ -57,6 +57,8 @@ async fn start(cli: Cli, process: Process) -> anyhow::Result<()> {
     )?;
 
     let (check, failing) = (process.readiness.register("kafka"), process.clone());
+    // Before anything can be ready: who is told that it is ready comes at once.
+    let tcp = listener::bind(cli.listen).await?;
     let sink = VoteSink::open(
         &cli.kafka,
         cli.ingest.deadline(),
@@ -69,7 +71,6 @@ async fn start(cli: Cli, process: Process) -> anyhow::Result<()> {
         CallMetrics::for_route(&process.registry, &metrics::BUCKETS, Route::Rest)?,
         cli.ingest.limits(&cli.ingest.held_bytes()),
     ));
-    let tcp = listener::bind(cli.listen).await?;
     tracing::info!(listen = %cli.listen, sink = ?cli.kafka.sink, "taking votes");
     let (router, overflow) = (http_api::router(Arc::clone(&ingest)), http_api::overflow(ingest));
     listener::serve(tcp, router, overflow, cli.listener, &process).await?;
