@@ -6,9 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use lab::endpoints::Endpoints;
-use lab::project;
+use lab::reconcile;
 use serde::Serialize;
-use tokio::process::Command;
 use uuid::Uuid;
 
 use crate::data::ArmData;
@@ -50,22 +49,8 @@ pub fn write_ledger(path: &Path, arms: &[ArmData], warm_up: &[(Route, Vec<Sample
 
 /// Whether the stores hold exactly what was acknowledged. `Err` holds the differences in words.
 pub async fn reconcile(endpoints: &Endpoints, ledger: &Path) -> Result<Result<(), String>> {
-    let output = Command::new(project::programs()?.join("consumer"))
-        .args([
-            "reconcile",
-            "--tolerate-failed",
-            "--kafka-brokers",
-            &endpoints.kafka,
-        ])
-        .args([
-            "--redis-url",
-            &endpoints.redis,
-            "--mongodb-uri",
-            &endpoints.mongodb,
-        ])
-        .arg("--ledger")
-        .arg(ledger)
-        .kill_on_drop(true)
+    let output = reconcile::command(endpoints, ledger)?
+        .arg("--tolerate-failed")
         .output()
         .await
         .context("starting consumer reconcile")?;

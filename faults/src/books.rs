@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
-use lab::project;
+use lab::reconcile;
 use serde::Deserialize;
-use tokio::process::Command;
 
 use crate::scene::Scene;
 
@@ -45,14 +44,8 @@ impl Books {
     /// Asks the real tool. Errors if it cannot tell.
     pub async fn of(scene: &Scene) -> Result<Self> {
         scene.ledger().flush()?;
-        let endpoints = scene.endpoints();
-        let output = Command::new(project::programs()?.join("consumer"))
-            .args(["reconcile", "--json", "--tolerate-failed", "--ledger"])
-            .arg(scene.ledger().path())
-            .args(["--kafka-brokers", &endpoints.kafka])
-            .args(["--redis-url", &endpoints.redis])
-            .args(["--mongodb-uri", &endpoints.mongodb])
-            .kill_on_drop(true)
+        let output = reconcile::command(scene.endpoints(), scene.ledger().path())?
+            .args(["--json", "--tolerate-failed"])
             .output()
             .await
             .context("running consumer reconcile")?;

@@ -12,6 +12,7 @@ pub mod ports;
 pub mod process;
 pub mod progress;
 pub mod project;
+pub mod reconcile;
 pub mod servers;
 pub mod signals;
 pub mod stack;

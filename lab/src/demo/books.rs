@@ -2,16 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
-use tokio::process::Command;
 use vote::Route;
 
 use super::ledger::{Ledger, quantile};
 use crate::endpoints::Endpoints;
-use crate::project;
+use crate::reconcile;
 use crate::stack::Stack;
 use crate::state::Settings;
 
@@ -68,18 +66,8 @@ pub(super) struct Books {
 pub(super) async fn reconcile(stack: &Stack, settings: &Settings, ledger: &Path) -> Result<Reconciliation> {
     let step = stack.progress().step("books");
     let endpoints = Endpoints::new(&settings.ports);
-    let output = Command::new(project::programs()?.join("consumer"))
-        .args(["reconcile", "--json", "--kafka-brokers", &endpoints.kafka])
-        .args([
-            "--redis-url",
-            &endpoints.redis,
-            "--mongodb-uri",
-            &endpoints.mongodb,
-        ])
-        .arg("--ledger")
-        .arg(ledger)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
+    let output = reconcile::command(&endpoints, ledger)?
+        .arg("--json")
         .output()
         .await
         .context("starting consumer reconcile")?;
