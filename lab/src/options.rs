@@ -50,6 +50,7 @@ impl StackOptions {
             weight: self.weight,
             deadline_ms: self.deadline_ms,
             max_in_flight: self.max_in_flight,
+            ..Settings::default()
         })
     }
 }

@@ -101,6 +101,7 @@ impl Stack {
 
     /// Starts the servers of a claimed stack, row by row, and returns when all are ready.
     pub async fn start(&self, settings: &Settings) -> Result<()> {
+        check_names(settings)?;
         check_ports(settings, &settings.servers)?;
         self.cache.fetch(&settings.servers, &self.progress).await?;
         self.dir.update(|state| {
@@ -249,17 +250,17 @@ impl Stack {
             .await
             .with_context(|| format!("preparing {server}"))?;
         let identity = self.spawn(server.name(), &launch, server.ports())?;
-        self.wait_ready(server, identity, &settings.ports).await?;
+        self.wait_ready(server, identity, settings).await?;
         step.done(&format!("ready on {}", list_ports(server, &settings.ports)));
         Ok(())
     }
 
-    async fn wait_ready(&self, server: Server, identity: Identity, ports: &Ports) -> Result<()> {
+    async fn wait_ready(&self, server: Server, identity: Identity, settings: &Settings) -> Result<()> {
         let attempts = async {
             loop {
                 let attempt = async {
-                    server.initialise(ports).await?;
-                    server.ready(ports).await
+                    server.initialise(settings).await?;
+                    server.ready(&settings.ports).await
                 };
                 match tokio::time::timeout(START_LIMIT, attempt).await {
                     Ok(Ok(())) => return,
@@ -275,7 +276,7 @@ impl Stack {
             "ended during its start".to_owned()
         } else {
             let problem = server
-                .ready(ports)
+                .ready(&settings.ports)
                 .await
                 .err()
                 .unwrap_or_else(|| anyhow!("ready too late"));
@@ -337,6 +338,16 @@ impl Stack {
             )
         })
     }
+}
+
+/// Arguments for a server that does not exist would be passed to nobody, and nobody would notice.
+fn check_names(settings: &Settings) -> Result<()> {
+    for name in settings.extra_args.keys() {
+        if !Server::all().iter().any(|server| server.name() == name) {
+            bail!("there are arguments for `{name}`, and no server of that name");
+        }
+    }
+    Ok(())
 }
 
 fn is_complete(state: &State) -> bool {

@@ -24,6 +24,12 @@ pub struct Settings {
     pub deadline_ms: Option<u64>,
     /// Passed to the ingest services where given: votes in flight before they refuse.
     pub max_in_flight: Option<u32>,
+    /// Passed to servers besides their own command lines, by server name: what experiments vary. No option of `lab`.
+    #[serde(default)]
+    pub extra_args: BTreeMap<String, Vec<String>>,
+    /// Partitions of the topic `votes` where it is made, if not the usual number. No option of `lab`.
+    #[serde(default)]
+    pub partitions: Option<u16>,
 }
 
 /// A process that was started.

@@ -101,24 +101,26 @@ impl Server {
 
     /// Writes its configuration and says what to run.
     pub async fn prepare(self, place: &Place<'_>) -> Result<Launch> {
-        match self {
-            Self::Kafka => config::kafka(place).await,
-            Self::Redis => config::redis(place).await,
-            Self::Mongodb => config::mongodb(place),
-            Self::Prometheus => config::prometheus(place),
-            Self::Ingress => traefik::prepare(place),
-            Self::Grpc => Ok(services::grpc(place)),
-            Self::Rest => Ok(services::rest(place)),
-            Self::Bridge => Ok(services::bridge(place)),
-            Self::Consumer => Ok(services::consumer(place)),
-        }
+        let launch = match self {
+            Self::Kafka => config::kafka(place).await?,
+            Self::Redis => config::redis(place).await?,
+            Self::Mongodb => config::mongodb(place)?,
+            Self::Prometheus => config::prometheus(place)?,
+            Self::Ingress => traefik::prepare(place)?,
+            Self::Grpc => services::grpc(place),
+            Self::Rest => services::rest(place),
+            Self::Bridge => services::bridge(place),
+            Self::Consumer => services::consumer(place),
+        };
+        let extra_args = place.settings.extra_args.get(self.name());
+        Ok(launch.args(extra_args.into_iter().flatten()))
     }
 
     /// What is done once on the running server before it can be ready; repeated without harm.
-    pub async fn initialise(self, ports: &Ports) -> Result<()> {
+    pub async fn initialise(self, settings: &Settings) -> Result<()> {
         match self {
-            Self::Kafka => ready::create_topics(ports).await,
-            Self::Mongodb => ready::initiate_replica_set(ports).await,
+            Self::Kafka => ready::create_topics(settings).await,
+            Self::Mongodb => ready::initiate_replica_set(&settings.ports).await,
             _ => Ok(()),
         }
     }

@@ -6,16 +6,18 @@ use anyhow::{Context, Result, bail, ensure};
 use mongodb::bson::{Document, doc};
 
 use crate::ports::{Port, Ports};
+use crate::state::Settings;
 
 /// An answer that takes longer is none: the caller asks again.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// More partitions than there will be consumers: an idle consumer would be a fault of the topic.
-const VOTES_PARTITIONS: i32 = 6;
+const VOTES_PARTITIONS: u16 = 6;
 
-pub(super) async fn create_topics(ports: &Ports) -> Result<()> {
-    let brokers = ports.address(Port::Kafka);
-    kafka::admin::ensure_topic(&brokers, "votes", VOTES_PARTITIONS).await?;
+pub(super) async fn create_topics(settings: &Settings) -> Result<()> {
+    let brokers = settings.ports.address(Port::Kafka);
+    let partitions = settings.partitions.unwrap_or(VOTES_PARTITIONS);
+    kafka::admin::ensure_topic(&brokers, "votes", partitions.into()).await?;
     kafka::admin::ensure_topic(&brokers, "votes.dlq", 1).await?;
     Ok(())
 }
