@@ -70,7 +70,8 @@ async fn one_vote<S: Sink>(
     request: Request,
     reply: impl FnOnce(Receipt) -> Vec<u8>,
 ) -> Response {
-    let call = begin(ingest, &request);
+    let mut call = begin(ingest, &request);
+    http_api::keep_timing_if_asked(&mut call, request.headers());
     let mut reservation = ingest.reservation();
     let result = async {
         let message = read_vote(&call, &mut reservation, request).await?;
@@ -128,13 +129,13 @@ pub(crate) async fn cast_votes<S: Sink>(State(server): State<Arc<Server<S>>>, re
         Err(refusal) => return finish(call, &Err(refusal), |_| Vec::new()),
     };
     let results = server.native.accept_batch(call.split(drafts.len()), drafts).await;
-    match results {
+    server.native.stage(Stage::Reply, || match results {
         Ok(results) => frame::held_answer(
             ingest::batch_response(&results).encode_to_vec().into(),
             reservation,
         ),
         Err(refusal) => frame::refuse(&refusal),
-    }
+    })
 }
 
 fn begin<S: Sink>(ingest: &Ingest<S>, request: &Request) -> Call {
@@ -157,10 +158,11 @@ async fn read_vote(call: &Call, reservation: &mut Reservation, request: Request)
 }
 
 fn finish(call: Call, result: &Result<Receipt, Refusal>, reply: impl FnOnce(Receipt) -> Vec<u8>) -> Response {
-    let response = call.stage(Stage::Reply, || match result {
+    let mut response = call.stage(Stage::Reply, || match result {
         Ok(receipt) => frame::answer(reply(*receipt).into()),
         Err(refusal) => frame::refuse(refusal),
     });
+    http_api::tell_timing(&call, &mut response);
     call.finish(result);
     response
 }

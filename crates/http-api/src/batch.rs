@@ -52,10 +52,11 @@ pub(crate) async fn cast<S: Sink>(State(ingest): State<Arc<Ingest<S>>>, request:
             return response;
         }
     };
-    match ingest.accept_batch(call.split(drafts.len()), drafts).await {
+    let results = ingest.accept_batch(call.split(drafts.len()), drafts).await;
+    ingest.stage(Stage::Reply, || match results {
         Ok(results) => answer(results, media, reservation),
         Err(refusal) => ProblemJson::from(&refusal).into_response(),
-    }
+    })
 }
 
 async fn receive(

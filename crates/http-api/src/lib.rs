@@ -8,7 +8,9 @@ mod openapi;
 mod problem;
 mod router;
 mod single;
+mod timing;
 
 pub use body::{broken as broken_body, discard_briefly};
 pub use openapi::openapi_json;
 pub use router::{overflow, router};
+pub use timing::{keep_timing_if_asked, tell_timing};

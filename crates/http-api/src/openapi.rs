@@ -57,9 +57,14 @@ enum RankJson {
         (VoteJson = "application/json"),
         (Vec<u8> = "application/x-protobuf"),
     ), description = "A vote as JSON, or `votes.v1.Vote`"),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Another way to give `vote_id`: a UUID")),
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "Another way to give `vote_id`: a UUID"),
+        ("x-dualpath-timing" = Option<String>, Header, description = "`1` asks for `server-timing` in the answer"),
+    ),
     responses(
-        (status = 202, description = "Durable in Kafka (acks=all)", body = ReceiptJson),
+        (status = 202, description = "Durable in Kafka (acks=all)", body = ReceiptJson, headers(
+            ("server-timing" = Option<String>, description = "Where asked for, also of a refusal: ms in decode, validate, encode, publish and reply, and the total since the request's head"),
+        )),
         (status = 400, description = "Malformed", body = ProblemJson, content_type = "application/problem+json"),
         (status = 408, description = "Body not complete before the deadline", body = ProblemJson, content_type = "application/problem+json"),
         (status = 413, description = "Over 16 KiB", body = ProblemJson, content_type = "application/problem+json"),

@@ -16,6 +16,7 @@ use vote::{Draft, Field, FieldError};
 use crate::body;
 use crate::media::{JSON, Media, PROTOBUF};
 use crate::problem::ProblemJson;
+use crate::timing::{keep_timing_if_asked, tell_timing};
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
@@ -46,14 +47,16 @@ impl From<Receipt> for ReceiptJson {
 }
 
 pub(crate) async fn cast<S: Sink>(State(ingest): State<Arc<Ingest<S>>>, request: Request) -> Response {
-    let call = ingest.begin();
+    let mut call = ingest.begin();
+    keep_timing_if_asked(&mut call, request.headers());
     let media = Media::of(request.headers());
     let as_protobuf = media == Ok(Media::Protobuf);
     let result = receive(&ingest, &call, media, request).await;
-    let response = call.stage(Stage::Reply, || match &result {
+    let mut response = call.stage(Stage::Reply, || match &result {
         Ok(receipt) => answer(*receipt, as_protobuf),
         Err(refusal) => ProblemJson::from(refusal).into_response(),
     });
+    tell_timing(&call, &mut response);
     call.finish(&result);
     response
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::timing::Timing;
 use crate::{CallMetrics, Outcome, Receipt, Refusal, Stage};
 
 /// A vote in flight. Measures itself, and is recorded when dropped: a call that nobody finished is a cancelled one,
@@ -15,6 +16,8 @@ pub struct Call {
     deadline: Instant,
     outcome: Outcome,
     recorded: bool,
+    /// Boxed: few calls are asked for it.
+    timing: Option<Box<Timing>>,
 }
 
 impl Call {
@@ -29,6 +32,7 @@ impl Call {
             deadline: arrived + time_limit,
             outcome: Outcome::Cancelled,
             recorded: true,
+            timing: None,
         }
     }
 
@@ -51,13 +55,28 @@ impl Call {
     pub fn stage<T>(&self, stage: Stage, step: impl FnOnce() -> T) -> T {
         let started = Instant::now();
         let result = step();
-        self.metrics.observe_stage(stage, started.elapsed().as_secs_f64());
+        self.stage_since(stage, started);
         result
     }
 
     /// Measures a step that started at `started` and ends now.
     pub(crate) fn stage_since(&self, stage: Stage, started: Instant) {
-        self.metrics.observe_stage(stage, started.elapsed().as_secs_f64());
+        let took = started.elapsed();
+        self.metrics.observe_stage(stage, took.as_secs_f64());
+        if let Some(timing) = &self.timing {
+            timing.add(stage, took);
+        }
+    }
+
+    /// From now on remembers the time of each stage.
+    pub fn keep_timing(&mut self) {
+        self.timing = Some(Box::default());
+    }
+
+    /// The stages so far and the time since arrival as the value of a `Server-Timing` header, if they were kept.
+    pub fn timing(&self) -> Option<String> {
+        let timing = self.timing.as_ref()?;
+        Some(timing.header(self.arrived.elapsed()))
     }
 
     /// One call for each of `votes` votes that arrived together; they take this one's place.
@@ -72,6 +91,7 @@ impl Call {
                 deadline: self.deadline,
                 outcome: Outcome::Cancelled,
                 recorded: true,
+                timing: None,
             }
         };
         (0..votes).map(sibling).collect()

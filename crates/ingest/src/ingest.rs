@@ -54,6 +54,14 @@ impl<S: Sink> Ingest<S> {
         Call::begin(Arc::clone(&self.metrics), self.limits.deadline)
     }
 
+    /// Runs and measures a step that a batch takes as a whole, once its calls are over.
+    pub fn stage<T>(&self, stage: Stage, step: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let result = step();
+        self.metrics.observe_stage(stage, started.elapsed().as_secs_f64());
+        result
+    }
+
     /// An account for the bytes of one request, to be kept until its answer is ready.
     pub fn reservation(&self) -> Reservation {
         self.limits.held.reservation()

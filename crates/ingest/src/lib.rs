@@ -13,6 +13,7 @@ mod messages;
 mod metrics;
 mod refusal;
 mod sink;
+mod timing;
 
 pub use admission::Admission;
 pub use args::IngestArgs;

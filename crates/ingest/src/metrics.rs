@@ -64,7 +64,7 @@ impl Outcome {
 }
 
 impl Stage {
-    const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Decode,
         Self::Validate,
         Self::Encode,
