@@ -187,7 +187,6 @@ async fn a_connection_that_falls_silent_after_a_vote_is_closed() {
 }
 
 #[tokio::test]
-#[ignore = "hangs in one run of four: the places are not seen to be taken, or not given back; the cause is not found yet"]
 async fn answers_that_nobody_takes_cost_the_connection() {
     for kind in Kind::EDGES {
         let limits = ["--max-calls", "20", "--idle-timeout-ms", "4000"];
@@ -201,7 +200,9 @@ async fn answers_that_nobody_takes_cost_the_connection() {
             call.body.send_data(vote_body(kind), true).unwrap();
             calls.push(call);
         }
-        // They take all places that there are; then they lose them, without doing anything more.
+        // All have come before another client asks: it might get one of the places, and give it back.
+        wait_for(async || edge.outcomes("accepted").await.unwrap() as usize == 20).await;
+        // They have taken all places that there are; then they lose them, without doing anything more.
         wait_for(async || !is_served(&edge).await).await;
         wait_for(async || is_served(&edge).await).await;
         wait_for(async || taker_of_none.is_closed().await).await;

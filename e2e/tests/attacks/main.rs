@@ -238,9 +238,10 @@ async fn slow_bodies_by_http1() {
             let attacks = (0..900).map(async |_| {
                 let mut stream = TcpStream::connect(edge.address()).await?;
                 stream.write_all(head.as_bytes()).await?;
-                stream.write_all(&body[..900_000]).await?;
                 // An answer, or a reset where the connection was closed while it was written to.
-                timeout(PATIENCE, stream.read_u8()).await?.ok();
+                if stream.write_all(&body[..900_000]).await.is_ok() {
+                    timeout(PATIENCE, stream.read_u8()).await?.ok();
+                }
                 anyhow::Ok(())
             });
             for attack in join_all(attacks).await {
