@@ -24,7 +24,7 @@ const RESTART_DELAY: Duration = Duration::from_secs(1);
 
 /// Consumes until `process` shuts down. Errors only for options that cannot work: stores that are away are waited for.
 pub async fn run(args: RunArgs, process: Process) -> anyhow::Result<()> {
-    args.effective().log();
+    process.announce(args.effective());
     let stores = Arc::new(connect(&args, &process).await?);
     tokio::select! {
         prepared = prepare(&args, &stores, &process.shutdown) => if prepared.is_none() {

@@ -30,8 +30,8 @@ pub(crate) struct BridgeArgs {
 /// Runs until the process is told to stop.
 pub(crate) async fn start(args: BridgeArgs, common: CommonArgs, process: Process) -> anyhow::Result<()> {
     let effective = Effective::of_process(&common, &args.listener).with_all("", args.ingest.settings());
-    effective.log();
     register_config_info(&process.registry, Route::Bridge, VERSION, &effective.hash())?;
+    process.announce(effective);
 
     let check = process.readiness.register("upstream");
     // Before anything can be ready: who is told that it is ready comes at once.

@@ -1,4 +1,4 @@
-//! The admin port: `/metrics`, `/livez`, `/readyz`. Apart from the data port, so that a flood of votes cannot starve
+//! The admin port: `/metrics`, `/livez`, `/readyz`, `/config`. Apart from the data port, so that a flood of votes cannot starve
 //! the probes' listener, and so that it need not be reachable from outside.
 
 use axum::Json;
@@ -11,12 +11,14 @@ use axum::routing::get;
 use prometheus::{Encoder, Registry, TextEncoder};
 use serde::Serialize;
 
-use crate::Readiness;
+use crate::effective::Announced;
+use crate::{Readiness, environment};
 
 #[derive(Clone)]
 struct Admin {
     registry: Registry,
     readiness: Readiness,
+    configuration: Announced,
 }
 
 #[derive(Serialize)]
@@ -25,12 +27,30 @@ struct ReadinessReport {
     checks: std::collections::BTreeMap<&'static str, String>,
 }
 
-pub(crate) fn router(registry: Registry, readiness: Readiness) -> Router {
+pub(crate) fn router(registry: Registry, readiness: Readiness, configuration: Announced) -> Router {
     Router::new()
         .route("/livez", get(|| async { "ok" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .with_state(Admin { registry, readiness })
+        .route("/config", get(config))
+        .with_state(Admin {
+            registry,
+            readiness,
+            configuration,
+        })
+}
+
+/// What is in force: settings, under their hash, and what the machine gives. 503 until they are known.
+async fn config(State(admin): State<Admin>) -> Response {
+    let Some(effective) = admin.configuration.get() else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    Json(serde_json::json!({
+        "config_hash": effective.hash(),
+        "settings": effective.settings(),
+        "environment": environment::describe(),
+    }))
+    .into_response()
 }
 
 async fn readyz(State(admin): State<Admin>) -> (StatusCode, Json<ReadinessReport>) {

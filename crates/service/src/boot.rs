@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
+use crate::effective::{Announced, Effective};
 use crate::{CommonArgs, LogFormat, Readiness, admin, metrics};
 
 /// Who a process is.
@@ -38,11 +39,18 @@ pub struct Process {
     pub shutdown: CancellationToken,
     /// How long the work may take to return after that.
     pub drain_timeout: Duration,
+    configuration: Announced,
     failure: Arc<OnceLock<String>>,
     failed: CancellationToken,
 }
 
 impl Process {
+    /// Says which configuration is in force: in the log, and at `/config` of the admin port.
+    pub fn announce(&self, effective: Effective) {
+        effective.log();
+        self.configuration.get_or_init(|| effective);
+    }
+
     /// Something broke that only a new process can mend: drains as after SIGTERM, then ends with exit code 1 and this
     /// reason in the log. The first reason counts.
     pub fn fail(&self, reason: String) {
@@ -102,6 +110,7 @@ where
         readiness: Readiness::default(),
         shutdown: CancellationToken::new(),
         drain_timeout: args.drain_timeout(),
+        configuration: Arc::default(),
         failure: Arc::default(),
         failed: CancellationToken::new(),
     };
@@ -110,7 +119,11 @@ where
         .await
         .with_context(|| format!("cannot listen on the admin port {admin_addr} (--admin-addr)"))?;
     tracing::info!(service = identity.name, version = identity.version, admin = %admin_addr, "starting");
-    let admin_router = admin::router(process.registry.clone(), process.readiness.clone());
+    let admin_router = admin::router(
+        process.registry.clone(),
+        process.readiness.clone(),
+        Arc::clone(&process.configuration),
+    );
     // Served to the very end: a draining process still answers its probes.
     let admin_task = tokio::spawn(async move { axum::serve(admin_listener, admin_router).await });
 

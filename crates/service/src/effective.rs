@@ -2,11 +2,15 @@
 //! should be equal can be seen to be so.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
 
 use crate::listener::{self, ListenerArgs};
 use crate::{ALLOCATOR_NAME, CommonArgs};
+
+/// The configuration of a process, once it has said what it is.
+pub(crate) type Announced = Arc<OnceLock<Effective>>;
 
 /// Settings in force, by name. Never put a secret in: redact URLs first.
 #[derive(Clone, Debug, Default)]
@@ -45,8 +49,8 @@ impl Effective {
         self
     }
 
-    /// Logs every setting on one line, under the hash that the metrics show.
-    pub fn log(&self) {
+    /// Every setting on one line, under the hash that the metrics show.
+    pub(crate) fn log(&self) {
         tracing::info!(
             config_hash = self.hash(),
             settings = self.line(),
@@ -62,6 +66,10 @@ impl Effective {
             .take(6)
             .fold(0u64, |bits, byte| bits << 8 | u64::from(*byte));
         format!("{bits:012x}")
+    }
+
+    pub(crate) const fn settings(&self) -> &BTreeMap<String, String> {
+        &self.settings
     }
 
     fn line(&self) -> String {

@@ -5,6 +5,7 @@ mod admin;
 mod args;
 mod boot;
 mod effective;
+mod environment;
 pub mod listener;
 pub mod metrics;
 mod readiness;

@@ -1,0 +1,24 @@
+//! What the machine gives a process, beside what it was told: two services with equal settings and unequal limits are not
+//! equal.
+
+use std::collections::BTreeMap;
+
+/// The limits of control groups (version 2), as the kernel writes them; a container sees its own here.
+const LIMITS: [(&str, &str); 2] = [
+    ("cpu_limit", "/sys/fs/cgroup/cpu.max"),
+    ("memory_limit", "/sys/fs/cgroup/memory.max"),
+];
+
+/// Processors that the process may use, its limits, and what it logs.
+pub(crate) fn describe() -> BTreeMap<&'static str, String> {
+    let processors = std::thread::available_parallelism().map_or_else(|_| "unknown".to_owned(), |count| count.to_string());
+    let limit = |path| std::fs::read_to_string(path).map_or_else(|_| "none".to_owned(), |text| text.trim().to_owned());
+    LIMITS
+        .into_iter()
+        .map(|(name, path)| (name, limit(path)))
+        .chain([
+            ("processors", processors),
+            ("log_filter", std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned())),
+        ])
+        .collect()
+}
