@@ -94,6 +94,11 @@ impl Wire {
         Ok(Self { kind, send })
     }
 
+    /// Which edge it leads to.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// Begins a call and leaves its body open.
     pub async fn begin(&mut self, method: Method) -> Result<Open> {
         self.begin_with(method, &[]).await

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::routing::post;
 use http::{HeaderName, HeaderValue};
-use ingest::{CallMetrics, Ingest, IngestArgs, Refusal, Sink, register_config_info};
+use ingest::{CallMetrics, Confound, ConfoundArgs, Ingest, IngestArgs, Refusal, Sink, register_config_info};
 use kafka::{KafkaArgs, KafkaSink, VoteSink};
 use service::listener::{self, ListenerArgs};
 use service::{CommonArgs, Effective, Process, metrics};
@@ -37,22 +37,33 @@ pub(crate) struct ServeArgs {
     ingest: IngestArgs,
     #[command(flatten)]
     kafka: KafkaArgs,
+    #[command(flatten)]
+    confounds: ConfoundArgs,
 }
 
 /// Runs until the process is told to stop.
 pub(crate) async fn start(args: ServeArgs, common: CommonArgs, process: Process) -> anyhow::Result<()> {
-    let effective = Effective::of_process(&common, &args.listener)
+    let listener = args
+        .listener
+        .clone()
+        .with_nagle(args.confounds.has(Confound::Nagle));
+    let effective = Effective::of_process(&common, &listener)
         .with_all("", args.ingest.settings())
-        .with_all("kafka.", KafkaSink::settings(args.ingest.deadline()))
-        .with("sink", args.kafka.sink);
-    effective.log();
+        .with_all(
+            "kafka.",
+            KafkaSink::settings(&args.kafka.producer, args.ingest.deadline()),
+        )
+        .with("sink", args.kafka.sink)
+        .with("confounds", &args.confounds);
     register_config_info(&process.registry, Route::Grpc, VERSION, &effective.hash())?;
+    process.announce(effective);
 
     let (check, failing) = (process.readiness.register("kafka"), process.clone());
     // Before anything can be ready: who is told that it is ready comes at once.
     let tcp = listener::bind(args.listen).await?;
     let sink = VoteSink::open(
         &args.kafka,
+        &args.confounds,
         args.ingest.deadline(),
         move |state| check.report(state),
         move |reason| failing.fail(reason),
@@ -70,13 +81,13 @@ pub(crate) async fn start(args: ServeArgs, common: CommonArgs, process: Process)
             CallMetrics::for_hop(&process.registry, &metrics::BUCKETS)?,
         ),
         streams: Arc::new(Semaphore::new(MAX_STREAMS)),
-        idle_timeout: args.listener.idle_timeout(),
+        idle_timeout: listener.idle_timeout(),
         shutdown: process.shutdown.clone(),
     });
 
     let router = methods_router(Arc::clone(&server)).merge(standard::services(process.readiness.clone())?);
     tracing::info!(listen = %args.listen, sink = ?args.kafka.sink, "taking votes");
-    listener::serve(tcp, router, overflow_router(server), args.listener, &process).await?;
+    listener::serve(tcp, router, overflow_router(server), listener, &process).await?;
     sink.close(process.flush_timeout()).await;
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use ingest::{CallMetrics, Ingest, IngestArgs, register_config_info};
+use ingest::{CallMetrics, Confound, ConfoundArgs, Ingest, IngestArgs, register_config_info};
 use kafka::{KafkaArgs, KafkaSink, VoteSink};
 use service::listener::{self, ListenerArgs};
 use service::{CommonArgs, Effective, Identity, Process, metrics};
@@ -34,6 +34,8 @@ struct Cli {
     #[command(flatten)]
     kafka: KafkaArgs,
     #[command(flatten)]
+    confounds: ConfoundArgs,
+    #[command(flatten)]
     common: CommonArgs,
 }
 
@@ -44,23 +46,32 @@ fn main() -> ExitCode {
 }
 
 async fn start(cli: Cli, process: Process) -> anyhow::Result<()> {
-    let effective = Effective::of_process(&cli.common, &cli.listener)
+    let listener = cli
+        .listener
+        .clone()
+        .with_nagle(cli.confounds.has(Confound::Nagle));
+    let effective = Effective::of_process(&cli.common, &listener)
         .with_all("", cli.ingest.settings())
-        .with_all("kafka.", KafkaSink::settings(cli.ingest.deadline()))
-        .with("sink", cli.kafka.sink);
-    effective.log();
+        .with_all(
+            "kafka.",
+            KafkaSink::settings(&cli.kafka.producer, cli.ingest.deadline()),
+        )
+        .with("sink", cli.kafka.sink)
+        .with("confounds", &cli.confounds);
     register_config_info(
         &process.registry,
         Route::Rest,
         IDENTITY.version,
         &effective.hash(),
     )?;
+    process.announce(effective);
 
     let (check, failing) = (process.readiness.register("kafka"), process.clone());
     // Before anything can be ready: who is told that it is ready comes at once.
     let tcp = listener::bind(cli.listen).await?;
     let sink = VoteSink::open(
         &cli.kafka,
+        &cli.confounds,
         cli.ingest.deadline(),
         move |state| check.report(state),
         move |reason| failing.fail(reason),
@@ -73,7 +84,7 @@ async fn start(cli: Cli, process: Process) -> anyhow::Result<()> {
     ));
     tracing::info!(listen = %cli.listen, sink = ?cli.kafka.sink, "taking votes");
     let (router, overflow) = (http_api::router(Arc::clone(&ingest)), http_api::overflow(ingest));
-    listener::serve(tcp, router, overflow, cli.listener, &process).await?;
+    listener::serve(tcp, router, overflow, listener, &process).await?;
     sink.close(process.flush_timeout()).await;
     Ok(())
 }

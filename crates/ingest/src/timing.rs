@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn stages_come_in_order_and_in_milliseconds() {
         let timing = Timing::default();
-        timing.add(Stage::Publish, Duration::from_nanos(1_500_000));
+        timing.add(Stage::Publish, Duration::from_micros(1_500));
         timing.add(Stage::Decode, Duration::from_nanos(4_007));
         assert_eq!(
             timing.header(Duration::from_nanos(12_000_001)),

@@ -115,7 +115,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::KafkaSink;
+    use crate::{KafkaArgs, KafkaSink, ProducerArgs, SinkKind};
 
     const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -129,9 +129,14 @@ mod tests {
         );
         let (states, reported) = mpsc::channel();
         let (reasons, failed) = mpsc::channel();
+        let args = KafkaArgs {
+            kafka_brokers: cluster.bootstrap_servers(),
+            topic: "votes".to_owned(),
+            sink: SinkKind::Kafka,
+            producer: ProducerArgs::default(),
+        };
         let sink = KafkaSink::new(
-            &cluster.bootstrap_servers(),
-            "votes",
+            &args,
             DEADLINE,
             move |state| states.send(state).unwrap(),
             move |reason| reasons.send(reason).unwrap(),

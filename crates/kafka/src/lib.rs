@@ -6,6 +6,7 @@ mod args;
 pub mod dead_letter;
 mod error;
 mod health;
+mod producer_per_record;
 mod scan;
 mod settings;
 mod sink;
@@ -14,7 +15,7 @@ mod topic_id;
 mod vote_sink;
 mod writer;
 
-pub use args::{KafkaArgs, SinkKind};
+pub use args::{Acks, KafkaArgs, ProducerArgs, SinkKind};
 pub use error::KafkaError;
 pub use scan::{Extent, Record, extents, scan, scan_until};
 pub use sink::KafkaSink;

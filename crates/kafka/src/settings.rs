@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 
+use crate::args::{Acks, KafkaArgs, ProducerArgs};
+
 /// Settings of the producer behind both routes.
-pub(crate) fn producer(deadline: Duration) -> Vec<(&'static str, String)> {
+pub(crate) fn producer(args: &ProducerArgs, deadline: Duration) -> Vec<(&'static str, String)> {
     let deadline_ms = deadline.as_millis().to_string();
+    let is_idempotent = args.acks == Acks::All;
     [
-        // An acknowledgement must survive the loss of the leader.
-        ("acks", "all"),
-        // A retry inside the client must not write a vote twice, and must not reorder a partition.
-        ("enable.idempotence", "true"),
-        // Every awaited vote pays the linger, but without one each request carries a vote or two and the broker's cost
-        // per request limits everything. This little suffices because votes go to one partition at a time (see
-        // `KafkaSink::partition`): with 64 votes in flight it answered more of them than 0, 0.5 or 1 ms did.
-        ("linger.ms", "0.3"),
+        // Unless a lesson asks for less: an acknowledgement must survive the loss of the leader.
+        ("acks", args.acks.to_string().as_str()),
+        // A retry inside the client must not write a vote twice, and must not reorder a partition. Needs acks=all.
+        ("enable.idempotence", is_idempotent.to_string().as_str()),
+        ("linger.ms", args.linger_ms.to_string().as_str()),
         // Votes are about 100 bytes and batches small: on a path that lives by latency the CPU is scarcer than bytes.
         ("compression.type", "none"),
         // After the deadline nobody waits: a vote must not "arrive" minutes after its client was told that it failed.
@@ -33,6 +33,12 @@ pub(crate) fn producer(deadline: Duration) -> Vec<(&'static str, String)> {
     ]
     .map(|(name, value)| (name, value.to_owned()))
     .into()
+}
+
+/// The client configuration of a route's producer.
+pub(crate) fn ingest_client(args: &KafkaArgs, deadline: Duration) -> ClientConfig {
+    let settings = producer(&args.producer, deadline);
+    client(&args.kafka_brokers, "dualpath-ingest", &settings)
 }
 
 /// A client configuration for `brokers` with `settings`.

@@ -9,7 +9,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use rdkafka::types::RDKafkaErrorCode;
 
 use crate::health::{self, Health};
-use crate::{KafkaError, settings};
+use crate::{KafkaArgs, KafkaError, ProducerArgs, settings};
 
 /// Publishes into one topic.
 pub struct KafkaSink {
@@ -23,25 +23,27 @@ impl KafkaSink {
     /// `deadline` bounds how long a record may be on its way. `fatal` hears of a failure after which this producer writes
     /// nothing any more, and only a new process helps.
     pub fn new(
-        brokers: &str,
-        topic: &str,
+        args: &KafkaArgs,
         deadline: Duration,
         report: impl Fn(Result<(), String>) + Send + 'static,
         fatal: impl FnOnce(String) + Send + 'static,
     ) -> Result<Self, KafkaError> {
-        let producer: FutureProducer =
-            settings::client(brokers, "dualpath-ingest", &settings::producer(deadline)).create()?;
-        let health = health::watch(producer.clone(), topic.to_owned(), report, fatal)?;
+        let producer: FutureProducer = settings::ingest_client(args, deadline).create()?;
+        let health = health::watch(producer.clone(), args.topic.clone(), report, fatal)?;
         Ok(Self {
             producer,
-            topic: topic.to_owned(),
+            topic: args.topic.clone(),
             health,
         })
     }
 
     /// The producer's settings, for the effective configuration.
-    pub fn settings(deadline: Duration) -> Vec<(&'static str, String)> {
-        settings::producer(deadline)
+    pub fn settings(args: &ProducerArgs, deadline: Duration) -> Vec<(&'static str, String)> {
+        settings::producer(args, deadline)
+    }
+
+    pub(crate) fn topic(&self) -> &str {
+        &self.topic
     }
 
     /// Waits until everything that was handed over is acknowledged or has failed; part of a drain. Blocks.
@@ -54,7 +56,7 @@ impl KafkaSink {
     /// An id that the client chose can come again, and its copies must meet in one partition. An id made here comes
     /// once, so any partition will do, and one at a time is best: a batch per linger instead of one per partition, a
     /// sixth of the requests for the broker. The id's own milliseconds turn the wheel, so that no clock is read.
-    fn partition(&self, record: &Record) -> Option<i32> {
+    pub(crate) fn partition(&self, record: &Record) -> Option<i32> {
         let partitions = self.health.partitions();
         if record.client_id || partitions == 0 {
             return None;
@@ -66,23 +68,7 @@ impl KafkaSink {
 
 impl Sink for KafkaSink {
     async fn publish(&self, record: Record) -> Result<Position, SinkError> {
-        let mut key_buffer = [0_u8; uuid::fmt::Hyphenated::LENGTH];
-        let key: &str = record.vote_id.as_hyphenated().encode_lower(&mut key_buffer);
-        let mut message = FutureRecord::to(&self.topic).key(key).payload(&record.payload);
-        message.partition = self.partition(&record);
-        // `send` would wait on a full queue, in steps of 100 ms; admission has already decided how many may wait.
-        let delivery = self
-            .producer
-            .send_result(message)
-            .map_err(|(error, _)| sink_error(&error))?;
-        match delivery.await {
-            Ok(Ok(delivered)) => Ok(Position {
-                partition: delivered.partition,
-                offset: delivered.offset,
-            }),
-            Ok(Err((error, _))) => Err(sink_error(&error)),
-            Err(_) => Err(SinkError::Unavailable("the producer was shut down".to_owned())),
-        }
+        send(&self.producer, &self.topic, self.partition(&record), &record).await
     }
 
     fn available(&self) -> Result<(), SinkError> {
@@ -90,7 +76,33 @@ impl Sink for KafkaSink {
     }
 }
 
-fn sink_error(error: &ClientError) -> SinkError {
+/// Hands a record to `producer` and waits for its acknowledgement.
+pub(crate) async fn send(
+    producer: &FutureProducer,
+    topic: &str,
+    partition: Option<i32>,
+    record: &Record,
+) -> Result<Position, SinkError> {
+    let mut key_buffer = [0_u8; uuid::fmt::Hyphenated::LENGTH];
+    let key: &str = record.vote_id.as_hyphenated().encode_lower(&mut key_buffer);
+    let mut message = FutureRecord::to(topic).key(key).payload(&record.payload);
+    message.partition = partition;
+    // `FutureProducer::send` would wait on a full queue, in steps of 100 ms; admission has already decided how many may
+    // wait.
+    let delivery = producer
+        .send_result(message)
+        .map_err(|(error, _)| sink_error(&error))?;
+    match delivery.await {
+        Ok(Ok(delivered)) => Ok(Position {
+            partition: delivered.partition,
+            offset: delivered.offset,
+        }),
+        Ok(Err((error, _))) => Err(sink_error(&error)),
+        Err(_) => Err(SinkError::Unavailable("the producer was shut down".to_owned())),
+    }
+}
+
+pub(crate) fn sink_error(error: &ClientError) -> SinkError {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::QueueFull) => SinkError::Full,
         Some(RDKafkaErrorCode::MessageTimedOut | RDKafkaErrorCode::RequestTimedOut) => SinkError::Deadline,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
-use crate::{KafkaError, Record, settings};
+use crate::{KafkaError, ProducerArgs, Record, settings};
 
 /// One attempt; whoever writes decides about the next.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -20,7 +20,7 @@ pub struct RecordWriter {
 impl RecordWriter {
     /// A producer for `topic`.
     pub fn new(brokers: &str, topic: &str) -> Result<Self, KafkaError> {
-        let settings = settings::producer(TIMEOUT);
+        let settings = settings::producer(&ProducerArgs::default(), TIMEOUT);
         Ok(Self {
             producer: settings::client(brokers, "record-writer", &settings).create()?,
             topic: topic.to_owned(),

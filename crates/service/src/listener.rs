@@ -30,7 +30,7 @@ const MAX_CONNECTIONS: u32 = 1024;
 /// The listener's settings, for the effective configuration.
 pub(crate) fn settings(args: &ListenerArgs) -> impl IntoIterator<Item = (&'static str, String)> {
     let own = [
-        ("tcp_nodelay", "true".to_owned()),
+        ("tcp_nodelay", (!args.nagle).to_string()),
         ("max_connections", MAX_CONNECTIONS.to_string()),
         ("max_calls", args.max_calls.to_string()),
         ("head_timeout_ms", args.head_timeout_ms.to_string()),

@@ -20,9 +20,20 @@ pub struct ListenerArgs {
     /// stream, make no call on an HTTP/2 connection
     #[arg(long, env = "IDLE_TIMEOUT_MS", default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
     pub idle_timeout_ms: u64,
+
+    /// Leaves Nagle's algorithm on; no option of its own, because it is a fault.
+    #[arg(skip)]
+    pub nagle: bool,
 }
 
 impl ListenerArgs {
+    /// The same, with Nagle's algorithm on or off.
+    #[must_use]
+    pub fn with_nagle(mut self, nagle: bool) -> Self {
+        self.nagle = nagle;
+        self
+    }
+
     /// How long a request head may take to arrive.
     pub fn head_timeout(&self) -> Duration {
         Duration::from_millis(self.head_timeout_ms)

@@ -43,7 +43,7 @@ pub(super) async fn accept(listener: &TcpListener, args: &ListenerArgs) -> TcpSt
 
 fn tune(stream: &TcpStream, args: &ListenerArgs) -> std::io::Result<()> {
     // Answers are small and somebody waits for each: Nagle would add up to 40 ms.
-    stream.set_nodelay(true)?;
+    stream.set_nodelay(!args.nagle)?;
     let socket = SockRef::from(stream);
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(TCP_KEEPALIVE))?;
     // A peer that is gone, or that never reads, leaves sent bytes unacknowledged or unsent: the kernel gives it up.
@@ -62,5 +62,30 @@ pub(super) async fn protocol_is_clear(stream: &TcpStream) -> std::io::Result<()>
         }
         // A part of the preface stays readable, so there is nothing to wait for but time.
         tokio::time::sleep(PREFACE_PAUSE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Options {
+        #[command(flatten)]
+        listener: ListenerArgs,
+    }
+
+    #[tokio::test]
+    async fn nagle_is_off_unless_it_is_asked_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        for nagle in [false, true] {
+            let args = Options::parse_from(["test"]).listener.with_nagle(nagle);
+            let _client = TcpStream::connect(address).await.unwrap();
+            let stream = accept(&listener, &args).await;
+            assert_eq!(stream.nodelay().unwrap(), !nagle);
+        }
     }
 }
