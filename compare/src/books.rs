@@ -10,7 +10,7 @@ use lab::reconcile;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::data::ArmData;
+use crate::data::Point;
 use crate::driver::load::{Outcome, Sample};
 use crate::plan::Route;
 
@@ -22,11 +22,12 @@ struct Line {
 }
 
 /// Writes a line for each vote that was sent, warm-up included.
-pub fn write_ledger(path: &Path, arms: &[ArmData], warm_up: &[(Route, Vec<Sample>)]) -> Result<()> {
+pub fn write_ledger(path: &Path, points: &[Point], warm_up: &[(Route, Vec<Sample>)]) -> Result<()> {
     let file = File::create(path).with_context(|| format!("creating {}", path.display()))?;
     let mut file = BufWriter::new(file);
-    let measured = arms
+    let measured = points
         .iter()
+        .flat_map(|point| &point.arms)
         .flat_map(|data| data.blocks.iter().map(|block| (data.arm.route, &block.samples)));
     let warm_up = warm_up.iter().map(|(route, samples)| (*route, samples));
     for (route, samples) in warm_up.chain(measured) {

@@ -10,7 +10,7 @@ use lab::endpoints::Endpoints;
 use lab::progress::Progress;
 use proto::votes::Vote;
 
-use crate::data::{ArmData, Block};
+use crate::data::{ArmData, Block, Counted, Point, WireBytes};
 use crate::driver::call::Encoding;
 use crate::driver::lane::Lane;
 use crate::driver::load::{self, Sample, Target};
@@ -24,8 +24,8 @@ const PAUSE: Duration = Duration::from_millis(300);
 /// What a run has sent.
 #[derive(Debug)]
 pub struct Sent {
-    /// The arms of the plan in its order, then the control.
-    pub arms: Vec<ArmData>,
+    /// One point, or one for each value of the plan's sweep.
+    pub points: Vec<Point>,
     /// What went before the first round, by route: not measured, but counted.
     pub warm_up: Vec<(Route, Vec<Sample>)>,
 }
@@ -83,12 +83,17 @@ pub async fn run(
                 length: plan.block(),
                 samples,
                 usage: after.since(&before),
+                wire: WireBytes::default(),
+                counted: Counted::default(),
             });
             tokio::time::sleep(PAUSE).await;
         }
     }
     step.done(&format!("{} rounds of {} blocks", plan.design.rounds, arms.len()));
-    Ok(Sent { arms, warm_up })
+    Ok(Sent {
+        points: vec![Point { value: None, arms }],
+        warm_up,
+    })
 }
 
 /// The arms of the plan, then the control.

@@ -1,17 +1,16 @@
 //! From blocks to verdicts: one value of each measure for each block, a difference for each round, an interval over the
 //! rounds, and a word.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::data::{ArmData, Block};
-use crate::driver::load::Outcome;
-use crate::plan::Route;
+use crate::report::model::BlockReport;
 use crate::stats::bootstrap::{Interval, mean_interval};
-use crate::stats::quantile::{mean, nearest_rank};
+use crate::stats::quantile::mean;
 use crate::stats::verdict::{Verdict, judge};
 
 /// What is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
     /// Median latency of acknowledged votes, ms.
@@ -35,6 +34,17 @@ impl Measure {
         matches!(self, Self::Throughput)
     }
 
+    /// Its name in a sentence.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::P50 => "median latency",
+            Self::P95 => "95th percentile of latency",
+            Self::P99 => "99th percentile of latency",
+            Self::Throughput => "throughput",
+            Self::Cpu => "CPU time",
+        }
+    }
+
     /// Its unit.
     pub const fn unit(self) -> &'static str {
         match self {
@@ -44,31 +54,20 @@ impl Measure {
         }
     }
 
-    /// Its value in a block of an arm on `route`; None where nothing was acknowledged.
-    pub fn of(self, block: &Block, route: Route) -> Option<f64> {
-        let mut latencies: Vec<f64> = acknowledged(block)
-            .map(|sample| sample.latency.as_secs_f64() * 1e3)
-            .collect();
-        latencies.sort_by(f64::total_cmp);
-        let votes = latencies.len() as f64;
+    /// Its value in a block; None where nothing was acknowledged.
+    pub const fn of(self, block: &BlockReport) -> Option<f64> {
         match self {
-            Self::P50 => nearest_rank(&latencies, 0.50),
-            Self::P95 => nearest_rank(&latencies, 0.95),
-            Self::P99 => nearest_rank(&latencies, 0.99),
-            Self::Throughput => (votes > 0.0).then(|| votes / block.length.as_secs_f64()),
-            Self::Cpu => {
-                let processes = route.processes().iter();
-                let cpu_s: f64 = processes
-                    .filter_map(|process| Some(block.usage.get(*process)?.cpu_s))
-                    .sum();
-                (votes > 0.0).then(|| cpu_s / votes * 1e6)
-            }
+            Self::P50 => block.p50,
+            Self::P95 => block.p95,
+            Self::P99 => block.p99,
+            Self::Throughput => block.throughput,
+            Self::Cpu => block.cpu,
         }
     }
 }
 
 /// How large a difference matters.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Margin {
     /// Share of the first arm's value.
     pub share: f64,
@@ -77,7 +76,7 @@ pub struct Margin {
 }
 
 /// Two arms on one measure.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Comparison {
     /// The measure.
     pub measure: Measure,
@@ -95,26 +94,37 @@ pub struct Comparison {
     pub verdict: Verdict,
 }
 
+/// How to judge.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// What difference matters.
+    pub margin: Margin,
+    /// Share of intervals that hold the true value.
+    pub confidence: f64,
+    /// Of the bootstrap.
+    pub seed: u64,
+}
+
+/// Compares `b` with `a` on each measure. None for those with too few rounds in which both acknowledged votes.
+pub fn compare_all(a: &[BlockReport], b: &[BlockReport], rules: Rules) -> Vec<Comparison> {
+    let measures = Measure::ALL.into_iter();
+    measures
+        .filter_map(|measure| compare(a, b, measure, rules))
+        .collect()
+}
+
 /// Compares `b` with `a` on `measure`, round by round. None if there are too few rounds in which both acknowledged votes.
-pub fn compare(
-    a: &ArmData,
-    b: &ArmData,
-    measure: Measure,
-    margin: Margin,
-    confidence: f64,
-    seed: u64,
-) -> Option<Comparison> {
+pub fn compare(a: &[BlockReport], b: &[BlockReport], measure: Measure, rules: Rules) -> Option<Comparison> {
     let pairs: Vec<(f64, f64)> = a
-        .blocks
         .iter()
-        .zip(&b.blocks)
-        .filter_map(|(of_a, of_b)| Some((measure.of(of_a, a.arm.route)?, measure.of(of_b, b.arm.route)?)))
+        .zip(b)
+        .filter_map(|(of_a, of_b)| Some((measure.of(of_a)?, measure.of(of_b)?)))
         .collect();
     let differences: Vec<f64> = pairs.iter().map(|(of_a, of_b)| of_b - of_a).collect();
-    let difference = mean_interval(&differences, confidence, seed)?;
+    let difference = mean_interval(&differences, rules.confidence, rules.seed)?;
     let column = |pick: fn(&(f64, f64)) -> f64| mean(&pairs.iter().map(pick).collect::<Vec<_>>());
     let (mean_a, mean_b) = (column(|pair| pair.0)?, column(|pair| pair.1)?);
-    let margin = margin.of(measure, mean_a);
+    let margin = rules.margin.of(measure, mean_a);
     let verdict = judge(difference.oriented(measure), margin, pairs.len());
     Some(Comparison {
         measure,
@@ -149,11 +159,4 @@ impl Interval {
             high: -self.low,
         }
     }
-}
-
-fn acknowledged(block: &Block) -> impl Iterator<Item = &crate::driver::load::Sample> {
-    block
-        .samples
-        .iter()
-        .filter(|sample| matches!(sample.outcome, Outcome::Acknowledged(_)))
 }

@@ -2,11 +2,16 @@
 //! about the difference, with an interval.
 
 pub mod books;
+pub mod changes;
 pub mod data;
 pub mod driver;
+pub mod effects;
 pub mod experiment;
+pub mod fairness;
 pub mod judge;
+pub mod machine;
 pub mod plan;
+pub mod refusals;
 pub mod report;
 pub mod run;
 pub mod stats;

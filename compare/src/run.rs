@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
@@ -16,10 +17,13 @@ use proto::votes::Vote;
 use serde::Deserialize;
 
 use crate::books;
-use crate::experiment;
-use crate::judge::Margin;
+use crate::changes::changes;
+use crate::judge::{Margin, Rules};
 use crate::plan::Plan;
-use crate::report::{Report, Rules, Totals, holds, judge};
+use crate::refusals::refusals;
+use crate::report::model::{Driver, FORMAT, PointReport, Report};
+use crate::report::{summary, text};
+use crate::{experiment, fairness, machine};
 
 /// Options of `compare run`.
 #[derive(Clone, Debug, clap::Args)]
@@ -75,8 +79,8 @@ pub async fn run(args: &RunArgs) -> Result<ExitCode> {
     let outcome = unless_interrupted(measure(&stack, plan, args, &votes, &root)).await;
     stack.stop().await?;
     let (report, results) = outcome?;
-    println!("{}\n{}", report.text(), results.display());
-    Ok(if report.control_holds && report.reconciled {
+    println!("{}\n{}", text::summary(&report), results.display());
+    Ok(if report.refusals.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -103,9 +107,11 @@ async fn measure(
         .join(&run);
     std::fs::create_dir_all(&results).with_context(|| format!("creating {}", results.display()))?;
 
+    let started = Instant::now();
+    let fairness = fairness::check(&plan, &endpoints).await?;
     let sent = experiment::run(&plan, &endpoints, votes, stack.progress()).await?;
     let ledger = results.join("ledger.jsonl");
-    books::write_ledger(&ledger, &sent.arms, &sent.warm_up)?;
+    books::write_ledger(&ledger, &sent.points, &sent.warm_up)?;
     let step = stack.progress().step("books");
     let said = books::reconcile(&endpoints, &ledger).await?;
     step.done(if said.is_ok() { "equal" } else { "different" });
@@ -119,20 +125,29 @@ async fn measure(
         confidence: args.confidence,
         seed: plan.design.seed,
     };
-    let (control, comparisons) = judge(&sent.arms, rules);
-    let report = Report {
+    let points: Vec<PointReport> = sent
+        .points
+        .iter()
+        .map(|point| summary::point(point, rules))
+        .collect();
+    let mut report = Report {
+        format: FORMAT,
         run,
         started_at,
+        took_s: started.elapsed().as_secs_f64(),
+        machine: machine::describe(),
+        driver: Driver::default(),
         confidence: args.confidence,
         margin,
-        arms: sent.arms.iter().map(Totals::of).collect(),
-        control_holds: holds(&control),
-        control,
-        comparisons,
+        fairness,
+        refusals: Vec::new(),
+        changes: changes(&points),
+        points,
         reconciled: said.is_ok(),
         differences: said.err(),
         plan,
     };
+    report.refusals = refusals(&report);
     let path = results.join("report.json");
     std::fs::write(&path, serde_json::to_vec_pretty(&report)?)
         .with_context(|| format!("writing {}", path.display()))?;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::call::{ANSWER_LIMIT, Encoding, Reply};
 use super::lane::Lane;
 use super::pacer::{Moment, Pacer};
+use crate::data::ServerTiming;
 
 /// Where votes go and how they are written.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub struct Sample {
     pub latency: Duration,
     /// What became of it.
     pub outcome: Outcome,
+    /// What the server said about it, where it was asked.
+    pub server: Option<ServerTiming>,
 }
 
 /// What became of a vote.
@@ -100,5 +103,6 @@ async fn send(target: &Target, moment: Moment, votes: &[Vote], start: Instant) -
         lag,
         latency: moment.intended.elapsed(),
         outcome,
+        server: None,
     }
 }

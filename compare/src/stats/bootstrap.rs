@@ -1,13 +1,16 @@
 //! Intervals by resampling whole blocks. Votes within a block share its weather (a flush, a neighbour's load), so they are
 //! no independent samples; blocks nearly are.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::quantile::{mean, nearest_rank, standard_error};
 
 /// Resamples: the ends of a 95 % interval are then the 250th value from either side.
 const RESAMPLES: usize = 10_000;
 
 /// An estimate with its interval.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Interval {
     /// The mean over the blocks.
     pub estimate: f64,

@@ -1,0 +1,302 @@
+//! From what a run has seen to what its report says: means, quantiles and costs of each arm, then the verdicts.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::model::{ArmReport, BlockReport, Cost, CountedReport, Pair, PointReport, Stages};
+use crate::data::{ArmData, Block, Counted, Point, ServerTiming};
+use crate::driver::load::{Outcome, Sample};
+use crate::effects::effects;
+use crate::judge::{Comparison, Rules, compare_all};
+use crate::plan::Route;
+use crate::stats::quantile::{mean, nearest_rank};
+use crate::stats::verdict::Verdict;
+
+const MIB: f64 = 1024.0 * 1024.0;
+const MILLION: f64 = 1e6;
+
+/// Judges the arms of a point: the first against its control and against each other one.
+pub fn point(point: &Point, rules: Rules) -> PointReport {
+    let arms: Vec<ArmReport> = point.arms.iter().map(arm).collect();
+    let first = arms.first();
+    let against_first = |other: &ArmReport| -> Vec<Comparison> {
+        first.map_or_else(Vec::new, |first| compare_all(&first.blocks, &other.blocks, rules))
+    };
+    let control: Vec<Comparison> = arms
+        .iter()
+        .find(|arm| arm.is_control)
+        .map(against_first)
+        .unwrap_or_default();
+    let others = arms.iter().skip(1).filter(|arm| !arm.is_control);
+    let pairs = others.filter_map(|other| {
+        Some(Pair {
+            a: first?.arm.name.clone(),
+            b: other.arm.name.clone(),
+            measures: against_first(other),
+        })
+    });
+    PointReport {
+        value: point.value.clone(),
+        control_holds: holds(&control),
+        comparisons: pairs.collect(),
+        effects: effects(&arms, rules),
+        control,
+        arms,
+    }
+}
+
+/// Whether each measure of the control found no difference beyond the margin.
+fn holds(control: &[Comparison]) -> bool {
+    let differs = |comparison: &Comparison| matches!(comparison.verdict, Verdict::ABetter | Verdict::BBetter);
+    !control.is_empty() && !control.iter().any(differs)
+}
+
+fn arm(data: &ArmData) -> ArmReport {
+    let samples = || data.blocks.iter().flat_map(|block| &block.samples);
+    let route = data.arm.route;
+    let latencies = ascending(
+        samples()
+            .filter(|sample| is_acknowledged(sample))
+            .map(|sample| sample.latency),
+    );
+    let lags = ascending(samples().map(|sample| sample.lag));
+    let mut failures = BTreeMap::new();
+    for sample in samples() {
+        if let Outcome::Failed(reason) = &sample.outcome {
+            *failures.entry(reason.clone()).or_insert(0) += 1;
+        }
+    }
+    let lag = |quantile| nearest_rank(&lags, quantile).unwrap_or_default();
+    ArmReport {
+        arm: data.arm.clone(),
+        is_control: data.is_control,
+        sent: samples().count(),
+        acknowledged: latencies.len(),
+        failures,
+        lag_ms: [lag(0.5), lag(0.99), lag(1.0)],
+        quantiles: curve(&latencies),
+        stages: stages(samples()),
+        cost: cost(&data.blocks, route, latencies.len()),
+        counted: counted(data.blocks.iter().map(|block| &block.counted)),
+        blocks: data
+            .blocks
+            .iter()
+            .map(|block| block_report(block, route))
+            .collect(),
+    }
+}
+
+fn block_report(block: &Block, route: Route) -> BlockReport {
+    let acknowledged = block.samples.iter().filter(|sample| is_acknowledged(sample));
+    let latencies = ascending(acknowledged.map(|sample| sample.latency));
+    let votes = latencies.len() as f64;
+    let per_vote = |amount: f64| (votes > 0.0).then(|| amount / votes);
+    BlockReport {
+        round: block.round,
+        position: block.position,
+        started_s: block.started.as_secs_f64(),
+        p50: nearest_rank(&latencies, 0.50),
+        p95: nearest_rank(&latencies, 0.95),
+        p99: nearest_rank(&latencies, 0.99),
+        throughput: (votes > 0.0).then(|| votes / block.length.as_secs_f64()),
+        cpu: per_vote(cpu_s(block, route) * MILLION),
+    }
+}
+
+fn is_acknowledged(sample: &Sample) -> bool {
+    matches!(sample.outcome, Outcome::Acknowledged(_))
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+fn ascending(durations: impl Iterator<Item = Duration>) -> Vec<f64> {
+    let mut values: Vec<f64> = durations.map(milliseconds).collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+/// Quantiles of ascending values: every hundredth, and from there on ever finer while a value stands for each.
+fn curve(ascending: &[f64]) -> Vec<(f64, f64)> {
+    let hundredths = (0..100).map(|index| f64::from(index) / 100.0);
+    let tails = (2..).map(|power| 1.0 - 0.1_f64.powi(power));
+    let seen = ascending.len() as f64;
+    let fine = tails
+        .take_while(|quantile| (1.0 - quantile) * seen >= 1.0)
+        .flat_map(|quantile| [0.0, 0.5, 0.8].map(|part| quantile + (1.0 - quantile) * part))
+        .skip(1);
+    hundredths
+        .chain(fine)
+        .chain([1.0])
+        .filter_map(|quantile| Some((quantile, nearest_rank(ascending, quantile)?)))
+        .collect()
+}
+
+fn stages<'a>(samples: impl Iterator<Item = &'a Sample>) -> Option<Stages> {
+    let timed: Vec<(f64, ServerTiming)> = samples
+        .filter(|sample| is_acknowledged(sample))
+        .filter_map(|sample| Some((milliseconds(sample.latency), sample.server?)))
+        .collect();
+    let mean_of = |pick: fn(&ServerTiming) -> f64| {
+        mean(&timed.iter().map(|(_, server)| pick(server)).collect::<Vec<_>>())
+    };
+    let client = mean(&timed.iter().map(|(client, _)| *client).collect::<Vec<_>>())?;
+    let total = mean_of(|server| server.total)?;
+    let [decode, validate, encode, publish, reply] = [
+        mean_of(|server| server.decode)?,
+        mean_of(|server| server.validate)?,
+        mean_of(|server| server.encode)?,
+        mean_of(|server| server.publish)?,
+        mean_of(|server| server.reply)?,
+    ];
+    Some(Stages {
+        votes: timed.len(),
+        client,
+        network_and_proxy: client - total,
+        decode,
+        validate,
+        encode,
+        publish,
+        reply,
+        residual: total - decode - validate - encode - publish - reply,
+    })
+}
+
+fn cpu_s(block: &Block, route: Route) -> f64 {
+    let used = route
+        .processes()
+        .iter()
+        .filter_map(|process| block.usage.get(*process));
+    used.map(|usage| usage.cpu_s).sum()
+}
+
+fn cost(blocks: &[Block], route: Route, acknowledged: usize) -> Cost {
+    if acknowledged == 0 {
+        return Cost::default();
+    }
+    let per_million = |amount: f64| amount / acknowledged as f64 * MILLION;
+    let memory = blocks.iter().map(|block| -> u64 {
+        let used = route
+            .processes()
+            .iter()
+            .filter_map(|process| block.usage.get(*process));
+        used.map(|usage| usage.rss_bytes).sum()
+    });
+    let bytes = |pick: fn(&Block) -> u64| blocks.iter().map(pick).sum::<u64>() as f64 / MIB;
+    Cost {
+        cpu_s_per_million: per_million(blocks.iter().map(|block| cpu_s(block, route)).sum()),
+        memory_mib: memory.max().unwrap_or_default() as f64 / MIB,
+        sent_mib_per_million: per_million(bytes(|block| block.wire.sent)),
+        received_mib_per_million: per_million(bytes(|block| block.wire.received)),
+    }
+}
+
+fn counted<'a>(histograms: impl Iterator<Item = &'a Counted>) -> Option<CountedReport> {
+    let mut buckets: Vec<(f64, u64)> = Vec::new();
+    let mut sum_s = 0.0;
+    for histogram in histograms {
+        sum_s += histogram.sum_s;
+        if buckets.is_empty() {
+            buckets.clone_from(&histogram.buckets);
+        } else {
+            for (all, (_, more)) in buckets.iter_mut().zip(&histogram.buckets) {
+                all.1 += more;
+            }
+        }
+    }
+    let votes = buckets
+        .last()
+        .map(|(_, votes)| *votes)
+        .filter(|&votes| votes > 0)?;
+    Some(CountedReport {
+        votes,
+        mean_ms: sum_s / votes as f64 * 1e3,
+        p50_ms: within_buckets(&buckets, 0.50)? * 1e3,
+        p99_ms: within_buckets(&buckets, 0.99)? * 1e3,
+    })
+}
+
+/// A quantile by linear interpolation within its bucket, as Prometheus does it; the last finite bound beyond that.
+fn within_buckets(buckets: &[(f64, u64)], quantile: f64) -> Option<f64> {
+    let rank = quantile * buckets.last()?.1 as f64;
+    let (mut bound_before, mut votes_before) = (0.0, 0);
+    for &(bound, votes) in buckets {
+        if votes as f64 >= rank {
+            if bound.is_infinite() {
+                return Some(bound_before);
+            }
+            let inside = (votes - votes_before).max(1) as f64;
+            return Some(bound_before + (bound - bound_before) * (rank - votes_before as f64) / inside);
+        }
+        (bound_before, votes_before) = (bound, votes);
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_curve_rises_and_ends_with_the_largest() {
+        let values: Vec<f64> = (1..=20_000).map(f64::from).collect();
+        let curve = curve(&values);
+        assert!(
+            curve
+                .windows(2)
+                .all(|pair| pair[0].0 < pair[1].0 && pair[0].1 <= pair[1].1),
+            "{curve:?}"
+        );
+        assert_eq!(curve.last(), Some(&(1.0, 20_000.0)));
+        assert!(curve.iter().any(|(quantile, _)| (quantile - 0.9999).abs() < 1e-9));
+        assert_eq!(super::curve(&[]), []);
+    }
+
+    #[test]
+    fn a_quantile_lies_within_its_bucket() {
+        let buckets = [(0.1, 10), (0.2, 30), (f64::INFINITY, 40)];
+        assert_eq!(within_buckets(&buckets, 0.5), Some(0.15));
+        assert_eq!(within_buckets(&buckets, 0.99), Some(0.2));
+        assert_eq!(within_buckets(&[], 0.5), None);
+    }
+
+    #[test]
+    fn the_parts_of_the_time_sum_up_to_the_whole() {
+        let sample = |latency_ms, server| Sample {
+            intended: Duration::ZERO,
+            lag: Duration::ZERO,
+            latency: Duration::from_millis(latency_ms),
+            outcome: Outcome::Acknowledged(uuid::Uuid::nil()),
+            server,
+        };
+        let server = ServerTiming {
+            decode: 0.1,
+            validate: 0.2,
+            encode: 0.3,
+            publish: 4.0,
+            reply: 0.1,
+            total: 5.0,
+        };
+        let samples = [
+            sample(7, Some(server)),
+            sample(9, Some(server)),
+            sample(100, None),
+        ];
+        let stages = stages(samples.iter()).unwrap();
+        assert_eq!((stages.votes, stages.client), (2, 8.0));
+        let Stages {
+            network_and_proxy,
+            decode,
+            validate,
+            encode,
+            publish,
+            reply,
+            residual,
+            ..
+        } = stages;
+        let sum = network_and_proxy + decode + validate + encode + publish + reply + residual;
+        assert!((sum - stages.client).abs() < 1e-9);
+        assert!((network_and_proxy - 3.0).abs() < 1e-9 && (residual - 0.3).abs() < 1e-9);
+    }
+}
