@@ -119,6 +119,7 @@ mod tests {
                 version,
                 encoding,
                 via: Via::Direct,
+                url: None,
             },
             is_control: false,
             sent: 0,

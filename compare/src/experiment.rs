@@ -127,6 +127,7 @@ async fn target(plan: &Plan, arm: &Arm, endpoints: &Endpoints) -> Result<Target>
         Encoding::Grpc => "/votes.v1.VoteService/CastVote",
         Encoding::Json | Encoding::Protobuf => "/v1/votes",
     };
+    let url = arm.url.as_ref().unwrap_or(url);
     let authority = url.trim_start_matches("http://");
     let mut headers = HeaderMap::new();
     headers.insert("user-agent", HeaderValue::from_static("dualpath-compare"));

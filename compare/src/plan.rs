@@ -78,6 +78,10 @@ pub struct Arm {
     /// The way to the route.
     #[serde(default)]
     pub via: Via,
+    /// Another address (http://host:port) than that of the stack's own service, for one that was started apart. Its
+    /// processor time is not known then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 /// A route, as the plan names it.

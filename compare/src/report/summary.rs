@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::model::{ArmReport, BlockReport, Cost, CountedReport, Pair, PointReport, Stages};
-use crate::data::{ArmData, Block, Counted, Point, ServerTiming};
+use crate::data::{ArmData, Block, Counted, Point, ServerTiming, Usage};
 use crate::driver::load::{Outcome, Sample};
 use crate::effects::effects;
 use crate::judge::{Comparison, Rules, compare_all};
-use crate::plan::Route;
+use crate::plan::Arm;
 use crate::stats::quantile::{mean, nearest_rank};
 use crate::stats::verdict::Verdict;
 
@@ -53,7 +53,6 @@ fn holds(control: &[Comparison]) -> bool {
 
 fn arm(data: &ArmData) -> ArmReport {
     let samples = || data.blocks.iter().flat_map(|block| &block.samples);
-    let route = data.arm.route;
     let latencies = ascending(
         samples()
             .filter(|sample| is_acknowledged(sample))
@@ -76,17 +75,17 @@ fn arm(data: &ArmData) -> ArmReport {
         lag_ms: [lag(0.5), lag(0.99), lag(1.0)],
         quantiles: curve(&latencies),
         stages: stages(samples()),
-        cost: cost(&data.blocks, route, latencies.len()),
+        cost: cost(&data.blocks, &data.arm, latencies.len()),
         counted: counted(data.blocks.iter().map(|block| &block.counted)),
         blocks: data
             .blocks
             .iter()
-            .map(|block| block_report(block, route))
+            .map(|block| block_report(block, &data.arm))
             .collect(),
     }
 }
 
-fn block_report(block: &Block, route: Route) -> BlockReport {
+fn block_report(block: &Block, arm: &Arm) -> BlockReport {
     let acknowledged = block.samples.iter().filter(|sample| is_acknowledged(sample));
     let latencies = ascending(acknowledged.map(|sample| sample.latency));
     let votes = latencies.len() as f64;
@@ -99,7 +98,7 @@ fn block_report(block: &Block, route: Route) -> BlockReport {
         p95: nearest_rank(&latencies, 0.95),
         p99: nearest_rank(&latencies, 0.99),
         throughput: (votes > 0.0).then(|| votes / block.length.as_secs_f64()),
-        cpu: per_vote(cpu_s(block, route) * MILLION),
+        cpu: cpu_s(block, arm).and_then(|cpu_s| per_vote(cpu_s * MILLION)),
     }
 }
 
@@ -163,30 +162,29 @@ fn stages<'a>(samples: impl Iterator<Item = &'a Sample>) -> Option<Stages> {
     })
 }
 
-fn cpu_s(block: &Block, route: Route) -> f64 {
-    let used = route
-        .processes()
-        .iter()
-        .filter_map(|process| block.usage.get(*process));
-    used.map(|usage| usage.cpu_s).sum()
+/// Of a service that was started apart nothing is known.
+fn used<'a>(block: &'a Block, arm: &Arm) -> Option<impl Iterator<Item = &'a Usage>> {
+    let processes = arm.url.is_none().then(|| arm.route.processes())?;
+    Some(processes.iter().filter_map(|process| block.usage.get(*process)))
 }
 
-fn cost(blocks: &[Block], route: Route, acknowledged: usize) -> Cost {
+fn cpu_s(block: &Block, arm: &Arm) -> Option<f64> {
+    Some(used(block, arm)?.map(|usage| usage.cpu_s).sum())
+}
+
+fn cost(blocks: &[Block], arm: &Arm, acknowledged: usize) -> Cost {
     if acknowledged == 0 {
         return Cost::default();
     }
     let per_million = |amount: f64| amount / acknowledged as f64 * MILLION;
-    let memory = blocks.iter().map(|block| -> u64 {
-        let used = route
-            .processes()
-            .iter()
-            .filter_map(|process| block.usage.get(*process));
-        used.map(|usage| usage.rss_bytes).sum()
-    });
+    let memory = blocks
+        .iter()
+        .filter_map(|block| Some(used(block, arm)?.map(|usage| usage.rss_bytes).sum::<u64>()));
+    let cpu: Option<f64> = blocks.iter().map(|block| cpu_s(block, arm)).sum();
     let bytes = |pick: fn(&Block) -> u64| blocks.iter().map(pick).sum::<u64>() as f64 / MIB;
     Cost {
-        cpu_s_per_million: per_million(blocks.iter().map(|block| cpu_s(block, route)).sum()),
-        memory_mib: memory.max().unwrap_or_default() as f64 / MIB,
+        cpu_s_per_million: cpu.map(per_million),
+        memory_mib: memory.max().map(|bytes| bytes as f64 / MIB),
         sent_mib_per_million: per_million(bytes(|block| block.wire.sent)),
         received_mib_per_million: per_million(bytes(|block| block.wire.received)),
     }
