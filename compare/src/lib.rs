@@ -10,6 +10,7 @@ pub mod experiment;
 pub mod fairness;
 pub mod judge;
 pub mod machine;
+pub mod own_stack;
 pub mod plan;
 pub mod refusals;
 pub mod report;

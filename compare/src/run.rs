@@ -5,20 +5,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
-use clap::Parser;
-use lab::endpoints::Endpoints;
-use lab::options::StackOptions;
-use lab::progress::Progress;
+use anyhow::{Context, Result};
 use lab::project;
-use lab::signals::unless_interrupted;
-use lab::stack::{Claim, Stack};
 use proto::votes::Vote;
 use serde::Deserialize;
 
 use crate::books;
 use crate::changes::changes;
 use crate::judge::{Margin, Rules};
+use crate::own_stack::{Running, with_stack};
 use crate::plan::Plan;
 use crate::refusals::refusals;
 use crate::report::model::{Driver, FORMAT, PointReport, Report};
@@ -53,12 +48,6 @@ pub struct RunArgs {
     margin_floor_ms: f64,
 }
 
-#[derive(Parser)]
-struct NoOptions {
-    #[command(flatten)]
-    stack: StackOptions,
-}
-
 /// Runs the plan and prints the report. Exit code 0 if there is a verdict and the books are equal.
 pub async fn run(args: &RunArgs) -> Result<ExitCode> {
     let root = project::root()?;
@@ -67,18 +56,11 @@ pub async fn run(args: &RunArgs) -> Result<ExitCode> {
         plan.design.seed = seed;
     }
     let votes = votes(&root)?;
-    let directory = tempfile::Builder::new().prefix("dualpath-compare-").tempdir()?;
-    let stack = Stack::open(
-        &directory.path().join("stack"),
-        &project::programs()?,
-        Progress::new(),
-    )?;
-    if stack.claim().await? == Claim::Running {
-        bail!("a stack runs already in {}", stack.dir().path().display());
-    }
-    let outcome = unless_interrupted(measure(&stack, plan, args, &votes, &root)).await;
-    stack.stop().await?;
-    let (report, results) = outcome?;
+    let (report, results) = with_stack(
+        |_| {},
+        async |stack| measure(stack, plan, args, &votes, &root).await,
+    )
+    .await?;
     println!("{}\n{}", text::summary(&report), results.display());
     Ok(if report.refusals.is_empty() {
         ExitCode::SUCCESS
@@ -88,16 +70,13 @@ pub async fn run(args: &RunArgs) -> Result<ExitCode> {
 }
 
 async fn measure(
-    stack: &Stack,
+    stack: Running<'_>,
     plan: Plan,
     args: &RunArgs,
     votes: &Arc<[Vote]>,
     root: &Path,
 ) -> Result<(Report, PathBuf)> {
-    let options = NoOptions::try_parse_from(["compare", "--free-ports"])?;
-    let settings = options.stack.settings()?;
-    stack.start(&settings).await?;
-    let endpoints = Endpoints::new(&settings.ports);
+    let Running { endpoints, progress } = stack;
     let started_at = lab::demo::timestamp()?;
     let run = format!("compare-{}-{}", plan.name, started_at.replace(['-', ':'], ""));
     let results = args
@@ -108,12 +87,12 @@ async fn measure(
     std::fs::create_dir_all(&results).with_context(|| format!("creating {}", results.display()))?;
 
     let started = Instant::now();
-    let fairness = fairness::check(&plan, &endpoints).await?;
-    let sent = experiment::run(&plan, &endpoints, votes, stack.progress()).await?;
+    let fairness = fairness::check(&plan, endpoints).await?;
+    let sent = experiment::run(&plan, endpoints, votes, progress).await?;
     let ledger = results.join("ledger.jsonl");
     books::write_ledger(&ledger, &sent.points, &sent.warm_up)?;
-    let step = stack.progress().step("books");
-    let said = books::reconcile(&endpoints, &ledger).await?;
+    let step = progress.step("books");
+    let said = books::reconcile(endpoints, &ledger).await?;
     step.done(if said.is_ok() { "equal" } else { "different" });
 
     let margin = Margin {
