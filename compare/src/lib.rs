@@ -16,4 +16,5 @@ pub mod refusals;
 pub mod report;
 pub mod run;
 pub mod stats;
+pub mod trial;
 pub mod usage;

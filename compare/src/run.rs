@@ -10,7 +10,6 @@ use lab::project;
 use proto::votes::Vote;
 use serde::Deserialize;
 
-use crate::books;
 use crate::changes::changes;
 use crate::judge::{Margin, Rules};
 use crate::own_stack::{Running, with_stack};
@@ -18,7 +17,7 @@ use crate::plan::Plan;
 use crate::refusals::refusals;
 use crate::report::model::{Driver, FORMAT, PointReport, Report};
 use crate::report::{summary, text};
-use crate::{experiment, fairness, machine};
+use crate::{machine, trial};
 
 /// Options of `compare run`.
 #[derive(Clone, Debug, clap::Args)]
@@ -76,7 +75,6 @@ async fn measure(
     votes: &Arc<[Vote]>,
     root: &Path,
 ) -> Result<(Report, PathBuf)> {
-    let Running { endpoints, progress } = stack;
     let started_at = lab::demo::timestamp()?;
     let run = format!("compare-{}-{}", plan.name, started_at.replace(['-', ':'], ""));
     let results = args
@@ -87,13 +85,7 @@ async fn measure(
     std::fs::create_dir_all(&results).with_context(|| format!("creating {}", results.display()))?;
 
     let started = Instant::now();
-    let fairness = fairness::check(&plan, endpoints).await?;
-    let sent = experiment::run(&plan, endpoints, votes, progress).await?;
-    let ledger = results.join("ledger.jsonl");
-    books::write_ledger(&ledger, &sent.points, &sent.warm_up)?;
-    let step = progress.step("books");
-    let said = books::reconcile(endpoints, &ledger).await?;
-    step.done(if said.is_ok() { "equal" } else { "different" });
+    let trial = trial::run(&plan, stack, votes, &results.join("ledger.jsonl")).await?;
 
     let margin = Margin {
         share: args.margin,
@@ -104,7 +96,7 @@ async fn measure(
         confidence: args.confidence,
         seed: plan.design.seed,
     };
-    let points: Vec<PointReport> = sent
+    let points: Vec<PointReport> = trial
         .points
         .iter()
         .map(|point| summary::point(point, rules))
@@ -118,12 +110,12 @@ async fn measure(
         driver: Driver::default(),
         confidence: args.confidence,
         margin,
-        fairness,
+        fairness: trial.fairness,
         refusals: Vec::new(),
         changes: changes(&points),
         points,
-        reconciled: said.is_ok(),
-        differences: said.err(),
+        reconciled: trial.books.is_ok(),
+        differences: trial.books.err(),
         plan,
     };
     report.refusals = refusals(&report);
