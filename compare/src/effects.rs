@@ -119,6 +119,7 @@ mod tests {
                 version,
                 encoding,
                 via: Via::Direct,
+                reuse: None,
                 url: None,
             },
             is_control: false,

@@ -71,10 +71,9 @@ pub async fn run(
                 plan.design.rounds,
                 data.arm.name
             ));
-            let times = send_times(plan.load.arrival, plan.load.rate, plan.block(), schedule);
             let before = services.totals().await?;
             let block_started = started.elapsed();
-            let samples = load::run(target, times, votes).await?;
+            let samples = block(plan, target, schedule, votes).await?;
             let after = services.totals().await?;
             data.blocks.push(Block {
                 round,
@@ -94,6 +93,14 @@ pub async fn run(
         points: vec![Point { value: None, arms }],
         warm_up,
     })
+}
+
+async fn block(plan: &Plan, target: &Target, schedule: u64, votes: &Arc<[Vote]>) -> Result<Vec<Sample>> {
+    if let Some(users) = plan.load.users {
+        return load::run_closed(target, users, plan.block(), votes).await;
+    }
+    let times = send_times(plan.load.arrival, plan.load.rate, plan.block(), schedule);
+    load::run(target, times, votes).await
 }
 
 /// The arms of the plan, then the control.
@@ -132,7 +139,7 @@ async fn target(plan: &Plan, arm: &Arm, endpoints: &Endpoints) -> Result<Target>
     let mut headers = HeaderMap::new();
     headers.insert("user-agent", HeaderValue::from_static("dualpath-compare"));
     Ok(Target {
-        lane: Arc::new(Lane::open(authority, arm.version, plan.connections()).await?),
+        lane: Arc::new(Lane::open(authority, arm.version, plan.connections(arm)).await?),
         authority: authority.to_owned(),
         path: format!("{prefix}{path}"),
         headers,

@@ -137,6 +137,16 @@ pub fn compare(a: &[BlockReport], b: &[BlockReport], measure: Measure, rules: Ru
     })
 }
 
+impl Default for Margin {
+    /// A twentieth, and a tenth of a millisecond: what nobody would change a protocol for.
+    fn default() -> Self {
+        Self {
+            share: 0.05,
+            floor_ms: 0.1,
+        }
+    }
+}
+
 impl Margin {
     fn of(self, measure: Measure, baseline: f64) -> f64 {
         let relative = baseline.abs() * self.share;

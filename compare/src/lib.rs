@@ -3,6 +3,7 @@
 
 pub mod books;
 pub mod changes;
+pub mod confounds;
 pub mod data;
 pub mod driver;
 pub mod effects;
@@ -18,3 +19,4 @@ pub mod run;
 pub mod stats;
 pub mod trial;
 pub mod usage;
+pub mod votes;

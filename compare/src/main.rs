@@ -21,10 +21,12 @@ struct Cli {
 enum Command {
     /// Run a plan on a stack of its own and judge
     Run(compare::run::RunArgs),
+    /// Make the faults of published comparisons on purpose, and show what each does to the verdict
+    Confounds(compare::confounds::ConfoundsArgs),
 }
 
 fn main() -> ExitCode {
-    let Command::Run(args) = Cli::parse().command;
+    let command = Cli::parse().command;
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -32,10 +34,14 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    runtime
-        .block_on(compare::run::run(&args))
-        .unwrap_or_else(|error| {
-            eprintln!("compare: {error:#}");
-            ExitCode::FAILURE
-        })
+    let outcome = runtime.block_on(async {
+        match command {
+            Command::Run(args) => compare::run::run(&args).await,
+            Command::Confounds(args) => compare::confounds::run(&args).await,
+        }
+    });
+    outcome.unwrap_or_else(|error| {
+        eprintln!("compare: {error:#}");
+        ExitCode::FAILURE
+    })
 }

@@ -52,6 +52,10 @@ pub struct Load {
     /// How they are spaced.
     #[serde(default)]
     pub arrival: Arrival,
+    /// Closed loop: so many clients of each arm, of whom each sends its next vote when it has the answer to the last;
+    /// `rate` says nothing then. A fault of measuring, here to be shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<usize>,
     /// Connections of each arm.
     #[serde(default = "default_connections")]
     pub connections: usize,
@@ -78,6 +82,9 @@ pub struct Arm {
     /// The way to the route.
     #[serde(default)]
     pub via: Via,
+    /// Whether its connections serve more than one call, if not as the plan's load says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reuse: Option<bool>,
     /// Another address (http://host:port) than that of the stack's own service, for one that was started apart. Its
     /// processor time is not known then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -176,6 +183,7 @@ impl Plan {
             "load.rate must be positive"
         );
         ensure!(self.load.connections > 0, "load.connections must be positive");
+        ensure!(self.load.users != Some(0), "load.users must be positive");
         ensure!(self.load.streams > 0, "load.streams must be positive");
         ensure!(self.arms.len() >= 2, "there must be at least two arms to compare");
         let names: BTreeSet<_> = self.arms.iter().map(|arm| &arm.name).collect();
@@ -183,12 +191,12 @@ impl Plan {
         self.arms.iter().try_for_each(Arm::check)
     }
 
-    /// How a lane of this plan uses connections.
-    pub fn connections(&self) -> Connections {
+    /// How the lane of an arm uses connections.
+    pub fn connections(&self, arm: &Arm) -> Connections {
         Connections {
             count: self.load.connections,
             streams: self.load.streams,
-            reuse: self.load.reuse,
+            reuse: arm.reuse.unwrap_or(self.load.reuse),
         }
     }
 

@@ -8,7 +8,6 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use lab::project;
 use proto::votes::Vote;
-use serde::Deserialize;
 
 use crate::changes::changes;
 use crate::judge::{Margin, Rules};
@@ -17,7 +16,7 @@ use crate::plan::Plan;
 use crate::refusals::refusals;
 use crate::report::model::{Driver, FORMAT, PointReport, Report};
 use crate::report::{summary, text};
-use crate::{machine, trial};
+use crate::{machine, trial, votes};
 
 /// Options of `compare run`.
 #[derive(Clone, Debug, clap::Args)]
@@ -54,7 +53,7 @@ pub async fn run(args: &RunArgs) -> Result<ExitCode> {
     if let Some(seed) = args.seed {
         plan.design.seed = seed;
     }
-    let votes = votes(&root)?;
+    let votes = votes::of_the_contest(&root)?;
     let (report, results) = with_stack(
         |_| {},
         async |stack| measure(stack, plan, args, &votes, &root).await,
@@ -132,33 +131,6 @@ fn plan_path(root: &Path, name: &str) -> PathBuf {
         return file;
     }
     root.join("compare/plans").join(name).with_extension("toml")
-}
-
-/// The votes to send, in turn.
-fn votes(root: &Path) -> Result<Arc<[Vote]>> {
-    #[derive(Deserialize)]
-    struct Line {
-        name: String,
-        album: String,
-        year: serde_json::Value,
-        rank: serde_json::Value,
-    }
-    let text = |value: serde_json::Value| match value {
-        serde_json::Value::String(text) => text,
-        other => other.to_string(),
-    };
-    let path = root.join("locust/votes/bandas_guatemala.json");
-    let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-    let lines: Vec<Line> =
-        serde_json::from_slice(&bytes).with_context(|| format!("reading {}", path.display()))?;
-    let votes = lines.into_iter().map(|line| Vote {
-        name: line.name,
-        album: line.album,
-        year: text(line.year),
-        rank: text(line.rank),
-        vote_id: String::new(),
-    });
-    Ok(votes.collect())
 }
 
 fn parse_share(text: &str) -> Result<f64, String> {

@@ -77,6 +77,37 @@ pub async fn run(target: &Target, times: Vec<Duration>, votes: &Arc<[Vote]>) -> 
     Ok(samples)
 }
 
+/// Closed loop: `users` clients send vote after vote for `length`, each when it has the answer to its last. Their intended
+/// send time is the actual one, which is why such a load hides what a slow server does to those who would have come.
+pub async fn run_closed(
+    target: &Target,
+    users: usize,
+    length: Duration,
+    votes: &Arc<[Vote]>,
+) -> anyhow::Result<Vec<Sample>> {
+    let start = Instant::now();
+    let mut clients = JoinSet::new();
+    for user in 0..users {
+        let (target, votes) = (target.clone(), Arc::clone(votes));
+        clients.spawn(async move {
+            let mut samples = Vec::new();
+            while start.elapsed() < length {
+                let moment = Moment {
+                    index: user + users * samples.len(),
+                    intended: Instant::now(),
+                };
+                samples.push(send(&target, moment, &votes, start).await);
+            }
+            samples
+        });
+    }
+    let mut samples = Vec::new();
+    while let Some(of_user) = clients.join_next().await {
+        samples.extend(of_user?);
+    }
+    Ok(samples)
+}
+
 async fn send(target: &Target, moment: Moment, votes: &[Vote], start: Instant) -> Sample {
     let lag = moment.intended.elapsed();
     let call = async {
