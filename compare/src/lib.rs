@@ -13,6 +13,7 @@ pub mod judge;
 pub mod machine;
 pub mod own_stack;
 pub mod plan;
+pub mod prove;
 pub mod refusals;
 pub mod report;
 pub mod run;
