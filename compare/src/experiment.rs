@@ -49,8 +49,8 @@ pub async fn run(
     let mut warm_up = Vec::with_capacity(arms.len());
     for (number, (data, target)) in arms.iter().zip(&targets).enumerate() {
         let length = Duration::from_secs_f64(plan.design.warm_up_s);
-        let times = send_times(plan.load.arrival, plan.load.rate, length, number as u64);
-        warm_up.push((data.arm.route, load::run(target, times, votes).await?));
+        let samples = block(plan, target, length, number as u64, votes).await?;
+        warm_up.push((data.arm.route, samples));
     }
     step.done("done");
 
@@ -73,7 +73,7 @@ pub async fn run(
             ));
             let before = services.totals().await?;
             let block_started = started.elapsed();
-            let samples = block(plan, target, schedule, votes).await?;
+            let samples = block(plan, target, plan.block(), schedule, votes).await?;
             let after = services.totals().await?;
             data.blocks.push(Block {
                 round,
@@ -95,11 +95,17 @@ pub async fn run(
     })
 }
 
-async fn block(plan: &Plan, target: &Target, schedule: u64, votes: &Arc<[Vote]>) -> Result<Vec<Sample>> {
+async fn block(
+    plan: &Plan,
+    target: &Target,
+    length: Duration,
+    schedule: u64,
+    votes: &Arc<[Vote]>,
+) -> Result<Vec<Sample>> {
     if let Some(users) = plan.load.users {
-        return load::run_closed(target, users, plan.block(), votes).await;
+        return load::run_closed(target, users, length, votes).await;
     }
-    let times = send_times(plan.load.arrival, plan.load.rate, plan.block(), schedule);
+    let times = send_times(plan.load.arrival, plan.load.rate, length, schedule);
     load::run(target, times, votes).await
 }
 

@@ -19,7 +19,7 @@ pub enum Measure {
     P95,
     /// 99th percentile, ms.
     P99,
-    /// Acknowledged votes a second.
+    /// Votes acknowledged within the block, a second.
     Throughput,
     /// CPU seconds of the route's processes for a million acknowledged votes.
     Cpu,

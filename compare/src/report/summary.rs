@@ -89,6 +89,10 @@ fn block_report(block: &Block, arm: &Arm) -> BlockReport {
     let acknowledged = block.samples.iter().filter(|sample| is_acknowledged(sample));
     let latencies = ascending(acknowledged.map(|sample| sample.latency));
     let votes = latencies.len() as f64;
+    // What is answered after the block's end was not answered at the block's rate.
+    let in_time =
+        |sample: &&Sample| is_acknowledged(sample) && sample.intended + sample.latency <= block.length;
+    let in_time = block.samples.iter().filter(in_time).count() as f64;
     let per_vote = |amount: f64| (votes > 0.0).then(|| amount / votes);
     BlockReport {
         round: block.round,
@@ -97,7 +101,7 @@ fn block_report(block: &Block, arm: &Arm) -> BlockReport {
         p50: nearest_rank(&latencies, 0.50),
         p95: nearest_rank(&latencies, 0.95),
         p99: nearest_rank(&latencies, 0.99),
-        throughput: (votes > 0.0).then(|| votes / block.length.as_secs_f64()),
+        throughput: (votes > 0.0).then(|| in_time / block.length.as_secs_f64()),
         cpu: cpu_s(block, arm).and_then(|cpu_s| per_vote(cpu_s * MILLION)),
     }
 }
