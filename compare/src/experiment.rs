@@ -11,7 +11,6 @@ use lab::progress::Progress;
 use proto::votes::Vote;
 
 use crate::data::{ArmData, Block, Counted, Point, WireBytes};
-use crate::driver::call::Encoding;
 use crate::driver::lane::Lane;
 use crate::driver::load::{self, Sample, Target};
 use crate::driver::schedule::send_times;
@@ -136,10 +135,7 @@ async fn target(plan: &Plan, arm: &Arm, endpoints: &Endpoints) -> Result<Target>
         (Via::Ingress, Route::Bridge) => (&endpoints.ingress, "/grpc"),
         (Via::Ingress, Route::Grpc) => (&endpoints.ingress, ""),
     };
-    let path = match arm.encoding {
-        Encoding::Grpc => "/votes.v1.VoteService/CastVote",
-        Encoding::Json | Encoding::Protobuf => "/v1/votes",
-    };
+    let path = arm.encoding.path();
     let url = arm.url.as_ref().unwrap_or(url);
     let authority = url.trim_start_matches("http://");
     let mut headers = HeaderMap::new();

@@ -17,6 +17,7 @@ pub mod prove;
 pub mod refusals;
 pub mod report;
 pub mod run;
+pub mod single_load;
 pub mod stats;
 pub mod trial;
 pub mod usage;

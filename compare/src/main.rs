@@ -23,6 +23,8 @@ enum Command {
     Run(compare::run::RunArgs),
     /// Make the faults of published comparisons on purpose, and show what each does to the verdict
     Confounds(compare::confounds::ConfoundsArgs),
+    /// Send one load to an address and print its percentiles, to hold the driver against other tools
+    Load(compare::single_load::LoadArgs),
     /// Prove the method: tell nothing apart that is the same, and find a millisecond that was put in
     Prove(compare::prove::ProveArgs),
 }
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
     let outcome = runtime.block_on(async {
         match command {
             Command::Run(args) => compare::run::run(&args).await,
+            Command::Load(args) => compare::single_load::run(&args).await,
             Command::Prove(args) => compare::prove::run(&args).await,
             Command::Confounds(args) => compare::confounds::run(&args).await,
         }

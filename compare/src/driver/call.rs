@@ -3,16 +3,20 @@
 
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{HeaderMap, Method, Request, StatusCode};
-use http_body_util::{BodyExt, Full};
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use prost::Message;
-use proto::votes::{Receipt, Vote};
+use proto::votes::vote_result::Result as VoteOutcome;
+use proto::votes::{Receipt, Vote, VoteResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+use super::{frame, timing};
+use crate::data::ServerTiming;
 
 /// How a vote is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -24,10 +28,9 @@ pub enum Encoding {
     Protobuf,
     /// A unary gRPC call: a protobuf body with a five-byte frame head, and the status in trailers.
     Grpc,
+    /// A message on a gRPC stream that stays open, one for each connection: no head and no trailers of its own.
+    GrpcStream,
 }
-
-/// gRPC's frame head: not compressed, then the length.
-const FRAME_HEAD: usize = 5;
 
 /// What came back for one vote.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,61 +41,85 @@ pub enum Reply {
     Refused(String),
 }
 
+/// The longest that an answer is waited for: beyond it a vote counts as failed.
+pub const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
 impl Encoding {
-    /// A request for `vote` at `authority` under `path`, with `headers` more.
-    pub fn request(
-        self,
-        authority: &str,
-        path: &str,
-        headers: &HeaderMap,
-        vote: &Vote,
-    ) -> http::Result<Request<Full<Bytes>>> {
-        let (content_type, body) = match self {
-            Self::Json => ("application/json", json(vote)),
-            Self::Protobuf => ("application/x-protobuf", vote.encode_to_vec().into()),
-            Self::Grpc => ("application/grpc", framed(vote)),
-        };
-        let mut request = Request::builder()
-            .method(Method::POST)
-            .uri(format!("http://{authority}{path}"))
-            .body(Full::new(body))?;
-        request.headers_mut().extend(headers.clone());
-        request
-            .headers_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        if self == Self::Grpc {
-            request
-                .headers_mut()
-                .insert("te", HeaderValue::from_static("trailers"));
-        }
-        Ok(request)
+    /// Whether it is gRPC.
+    pub const fn is_grpc(self) -> bool {
+        matches!(self, Self::Grpc | Self::GrpcStream)
     }
 
-    /// Reads an answer to its end.
-    pub async fn reply(self, response: http::Response<Incoming>) -> anyhow::Result<Reply> {
+    /// The path of its call.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Json | Self::Protobuf => "/v1/votes",
+            Self::Grpc => "/votes.v1.VoteService/CastVote",
+            Self::GrpcStream => "/votes.v1.VoteService/StreamVotes",
+        }
+    }
+
+    /// The content type of its requests.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Protobuf => "application/x-protobuf",
+            Self::Grpc | Self::GrpcStream => "application/grpc",
+        }
+    }
+
+    /// A vote as the body of a request, or as a message on a stream.
+    pub fn body(self, vote: &Vote) -> Result<Bytes> {
+        Ok(match self {
+            Self::Json => json(vote)?,
+            Self::Protobuf => vote.encode_to_vec().into(),
+            Self::Grpc | Self::GrpcStream => frame::framed(vote),
+        })
+    }
+
+    /// Reads the answer to a call to its end, with the server's times where it tells them.
+    pub async fn reply(self, response: Response<Incoming>) -> Result<(Reply, Option<ServerTiming>)> {
         let (head, body) = response.into_parts();
+        let timing = timing::told(&head.headers);
         let collected = body.collect().await?;
-        let trailers = collected.trailers().cloned().unwrap_or_default();
+        let trailers = collected.trailers().cloned();
         let bytes = collected.to_bytes();
+        let refused = |status: String| Ok((Reply::Refused(status), timing));
+        if self.is_grpc() {
+            let status = grpc_status(&head.headers, trailers.as_ref());
+            if status != Some("0") {
+                return refused(format!("grpc-status {}", status.unwrap_or("missing")));
+            }
+        } else if head.status != StatusCode::ACCEPTED {
+            return refused(head.status.as_u16().to_string());
+        }
         let vote_id = match self {
-            Self::Json if head.status == StatusCode::ACCEPTED => id_of_json(&bytes)?,
-            Self::Protobuf if head.status == StatusCode::ACCEPTED => id_of_protobuf(bytes)?,
-            Self::Grpc => match grpc_status(&head.headers, &trailers) {
-                Some("0") => id_of_protobuf(unframed(bytes)?)?,
-                other => {
-                    return Ok(Reply::Refused(format!(
-                        "grpc-status {}",
-                        other.unwrap_or("missing")
-                    )));
-                }
-            },
-            Self::Json | Self::Protobuf => return Ok(Reply::Refused(head.status.as_u16().to_string())),
+            Self::Json => id_of_json(&bytes)?,
+            Self::Protobuf => id_of_protobuf(bytes)?,
+            Self::Grpc | Self::GrpcStream => id_of_protobuf(frame::only(bytes)?)?,
         };
-        Ok(Reply::Receipt(vote_id))
+        Ok((Reply::Receipt(vote_id), timing))
     }
 }
 
-fn json(vote: &Vote) -> Bytes {
+/// Reads the answer to one vote of a stream.
+pub fn streamed_reply(message: Bytes) -> Result<Reply> {
+    let result = VoteResult::decode(message)?.result;
+    Ok(match result.context("a result that is neither receipt nor problem")? {
+        VoteOutcome::Receipt(receipt) => Reply::Receipt(Uuid::try_parse(&receipt.vote_id)?),
+        VoteOutcome::Problem(problem) => Reply::Refused(format!("grpc-status {}", problem.code)),
+    })
+}
+
+/// The status of a gRPC answer; a refusal without a message has it among the headers.
+pub fn grpc_status<'a>(headers: &'a HeaderMap, trailers: Option<&'a HeaderMap>) -> Option<&'a str> {
+    let status = trailers
+        .and_then(|trailers| trailers.get("grpc-status"))
+        .or_else(|| headers.get("grpc-status"))?;
+    status.to_str().ok()
+}
+
+fn json(vote: &Vote) -> serde_json::Result<Bytes> {
     #[derive(Serialize)]
     struct Json<'a> {
         name: &'a str,
@@ -109,41 +136,10 @@ fn json(vote: &Vote) -> Bytes {
         rank: &vote.rank,
         vote_id: &vote.vote_id,
     };
-    serde_json::to_vec(&json).unwrap_or_default().into()
+    serde_json::to_vec(&json).map(Into::into)
 }
 
-fn framed(vote: &Vote) -> Bytes {
-    let length = vote.encoded_len();
-    let mut frame = BytesMut::with_capacity(FRAME_HEAD + length);
-    frame.put_u8(0);
-    frame.put_u32(length as u32);
-    // A vector grows as needed: encoding into it cannot fail.
-    let _ = vote.encode(&mut frame);
-    frame.freeze()
-}
-
-fn unframed(mut bytes: Bytes) -> anyhow::Result<Bytes> {
-    anyhow::ensure!(
-        bytes.len() >= FRAME_HEAD && bytes.get_u8() == 0,
-        "no plain gRPC frame"
-    );
-    let length = bytes.get_u32() as usize;
-    anyhow::ensure!(
-        bytes.len() == length,
-        "a gRPC frame of another length than it says"
-    );
-    Ok(bytes)
-}
-
-fn grpc_status<'a>(headers: &'a HeaderMap, trailers: &'a HeaderMap) -> Option<&'a str> {
-    // A refusal without a message has its status among the headers.
-    let status = trailers
-        .get("grpc-status")
-        .or_else(|| headers.get("grpc-status"))?;
-    status.to_str().ok()
-}
-
-fn id_of_json(bytes: &[u8]) -> anyhow::Result<Uuid> {
+fn id_of_json(bytes: &[u8]) -> Result<Uuid> {
     #[derive(Deserialize)]
     struct Receipt {
         vote_id: Uuid,
@@ -151,36 +147,6 @@ fn id_of_json(bytes: &[u8]) -> anyhow::Result<Uuid> {
     Ok(serde_json::from_slice::<Receipt>(bytes)?.vote_id)
 }
 
-fn id_of_protobuf(bytes: Bytes) -> anyhow::Result<Uuid> {
+fn id_of_protobuf(bytes: Bytes) -> Result<Uuid> {
     Ok(Uuid::try_parse(&Receipt::decode(bytes)?.vote_id)?)
-}
-
-/// The longest that an answer is waited for: beyond it a vote counts as failed.
-pub const ANSWER_LIMIT: Duration = Duration::from_secs(10);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn vote() -> Vote {
-        Vote {
-            name: "Bohemia Suburbana".to_owned(),
-            album: "Mil Palabras Con Sus Dientes".to_owned(),
-            year: "1995".to_owned(),
-            rank: "9.5".to_owned(),
-            vote_id: String::new(),
-        }
-    }
-
-    #[test]
-    fn a_frame_is_read_as_it_was_written() {
-        let message = unframed(framed(&vote())).unwrap();
-        assert_eq!(Vote::decode(message).unwrap(), vote());
-        assert!(unframed(Bytes::from_static(b"\0\0\0\0\x09x")).is_err());
-        assert!(
-            unframed(Bytes::from_static(b"\x01\0\0\0\0")).is_err(),
-            "compressed"
-        );
-        assert!(unframed(Bytes::new()).is_err());
-    }
 }

@@ -3,30 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::HeaderMap;
-use proto::votes::Vote;
+use anyhow::{Result, ensure};
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::call::{ANSWER_LIMIT, Encoding, Reply};
-use super::lane::Lane;
+use super::call::{ANSWER_LIMIT, Reply};
 use super::pacer::{Moment, Pacer};
+use super::target::Target;
 use crate::data::ServerTiming;
-
-/// Where votes go and how they are written.
-#[derive(Clone, Debug)]
-pub struct Target {
-    /// Connections to it.
-    pub lane: Arc<Lane>,
-    /// host:port, for the request's authority.
-    pub authority: String,
-    /// The path.
-    pub path: String,
-    /// Headers beside those of the encoding.
-    pub headers: HeaderMap,
-    /// How votes are written.
-    pub encoding: Encoding,
-}
 
 /// One vote as its sender saw it.
 #[derive(Clone, Debug)]
@@ -52,43 +37,42 @@ pub enum Outcome {
     Failed(String),
 }
 
-/// Sends a vote at each of `times`, taken in turn from `votes`, and waits for all answers.
-pub async fn run(target: &Target, times: Vec<Duration>, votes: &Arc<[Vote]>) -> anyhow::Result<Vec<Sample>> {
-    anyhow::ensure!(!votes.is_empty(), "there are no votes to send");
-    let mut samples = Vec::with_capacity(times.len());
-    let mut calls = JoinSet::new();
+/// Open loop: sends a vote at each of `times` (offsets from now, ascending), whatever the answers do, and waits for all
+/// answers. Every `timing_every`th asks the server for its times; 0: none.
+pub async fn run(target: &Arc<Target>, times: Vec<Duration>, timing_every: usize) -> Result<Vec<Sample>> {
+    let due = times.len();
     let mut pacer = Pacer::start(times)?;
     let start = pacer.start;
-    loop {
-        tokio::select! {
-            moment = pacer.next() => match moment {
-                Some(moment) => {
-                    let (target, votes) = (target.clone(), Arc::clone(votes));
-                    calls.spawn(async move { send(&target, moment, &votes, start).await });
-                }
-                None => break,
-            },
-            Some(sample) = calls.join_next(), if !calls.is_empty() => samples.push(sample?),
-        }
+    // No task is waited for by itself: that would wake the pacing for each answer.
+    let (done, mut samples) = unbounded_channel();
+    while let Some(moment) = pacer.next().await {
+        let (target, done) = (Arc::clone(target), done.clone());
+        tokio::spawn(async move {
+            // The receiver is gone only when the run is given up.
+            let _ = done.send(send(&target, moment, timing_every, start).await);
+        });
     }
-    while let Some(sample) = calls.join_next().await {
-        samples.push(sample?);
+    drop(done);
+    let mut all = Vec::with_capacity(due);
+    while let Some(sample) = samples.recv().await {
+        all.push(sample);
     }
-    Ok(samples)
+    ensure!(all.len() == due, "{} of {due} votes are accounted for", all.len());
+    Ok(all)
 }
 
 /// Closed loop: `users` clients send vote after vote for `length`, each when it has the answer to its last. Their intended
 /// send time is the actual one, which is why such a load hides what a slow server does to those who would have come.
 pub async fn run_closed(
-    target: &Target,
+    target: &Arc<Target>,
     users: usize,
     length: Duration,
-    votes: &Arc<[Vote]>,
-) -> anyhow::Result<Vec<Sample>> {
+    timing_every: usize,
+) -> Result<Vec<Sample>> {
     let start = Instant::now();
     let mut clients = JoinSet::new();
     for user in 0..users {
-        let (target, votes) = (target.clone(), Arc::clone(votes));
+        let target = Arc::clone(target);
         clients.spawn(async move {
             let mut samples = Vec::new();
             while start.elapsed() < length {
@@ -96,44 +80,31 @@ pub async fn run_closed(
                     index: user + users * samples.len(),
                     intended: Instant::now(),
                 };
-                samples.push(send(&target, moment, &votes, start).await);
+                samples.push(send(&target, moment, timing_every, start).await);
             }
             samples
         });
     }
-    let mut samples = Vec::new();
-    while let Some(of_user) = clients.join_next().await {
-        samples.extend(of_user?);
-    }
-    Ok(samples)
+    Ok(clients.join_all().await.into_iter().flatten().collect())
 }
 
-async fn send(target: &Target, moment: Moment, votes: &[Vote], start: Instant) -> Sample {
-    let lag = moment.intended.elapsed();
-    let call = async {
-        let vote = votes
-            .get(moment.index % votes.len())
-            .ok_or_else(|| anyhow::anyhow!("no vote"))?;
-        let request = target
-            .encoding
-            .request(&target.authority, &target.path, &target.headers, vote)?;
-        let encoding = target.encoding;
-        target
-            .lane
-            .call(request, async |response| encoding.reply(response).await)
-            .await
-    };
-    let outcome = match tokio::time::timeout(ANSWER_LIMIT, call).await {
-        Ok(Ok(Reply::Receipt(vote_id))) => Outcome::Acknowledged(vote_id),
-        Ok(Ok(Reply::Refused(status))) => Outcome::Failed(format!("refused: {status}")),
-        Ok(Err(error)) => Outcome::Failed(format!("{error:#}")),
-        Err(_) => Outcome::Failed("no answer in time".to_owned()),
+async fn send(target: &Target, moment: Moment, timing_every: usize, start: Instant) -> Sample {
+    let Moment { index, intended } = moment;
+    let lag = intended.elapsed();
+    let timed = timing_every > 0 && index % timing_every == 0;
+    let answer = tokio::time::timeout(ANSWER_LIMIT, target.send(index, timed)).await;
+    let latency = intended.elapsed();
+    let (outcome, server) = match answer {
+        Ok(Ok((Reply::Receipt(vote_id), server))) => (Outcome::Acknowledged(vote_id), server),
+        Ok(Ok((Reply::Refused(status), server))) => (Outcome::Failed(format!("refused: {status}")), server),
+        Ok(Err(error)) => (Outcome::Failed(format!("{error:#}")), None),
+        Err(_) => (Outcome::Failed("no answer in time".to_owned()), None),
     };
     Sample {
-        intended: moment.intended - start,
+        intended: intended - start,
         lag,
-        latency: moment.intended.elapsed(),
+        latency,
         outcome,
-        server: None,
+        server,
     }
 }

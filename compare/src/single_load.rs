@@ -1,0 +1,125 @@
+//! One block of load at an address of the caller's choice: the driver by itself, to be held against other tools.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use clap::Args;
+use http::HeaderMap;
+use lab::project;
+use serde::Serialize;
+
+use crate::driver::call::Encoding;
+use crate::driver::lane::{Connections, Lane, Version};
+use crate::driver::load::{self, Outcome, Target};
+use crate::driver::schedule::{Arrival, send_times};
+use crate::stats::quantile::nearest_rank;
+use crate::votes;
+
+/// Options of `compare load`.
+#[derive(Clone, Debug, Args)]
+pub struct LoadArgs {
+    /// Where to: http://host:port of a route
+    url: String,
+
+    /// HTTP version
+    #[arg(long, value_enum, default_value = "http1")]
+    version: Version,
+
+    /// How votes are written; grpc needs --version h2c
+    #[arg(long, value_enum, default_value = "json")]
+    encoding: Encoding,
+
+    /// Votes a second
+    #[arg(long, default_value_t = 200.0)]
+    rate: f64,
+
+    /// Spacing of the votes
+    #[arg(long, value_enum, default_value = "poisson")]
+    arrival: Arrival,
+
+    /// How long, in seconds
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+
+    /// Connections
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    connections: u32,
+
+    /// Calls at a time on an HTTP/2 connection
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    streams: u32,
+
+    /// Draws the send times
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// What came of it; latencies are from the intended send time, of acknowledged votes, in ms.
+#[derive(Debug, Serialize)]
+struct Summary {
+    sent: usize,
+    acknowledged: usize,
+    p50_ms: Option<f64>,
+    p95_ms: Option<f64>,
+    p99_ms: Option<f64>,
+    lag_p99_ms: Option<f64>,
+}
+
+/// Sends the load and prints its summary as JSON. Exit code 1 if a vote was not acknowledged.
+pub async fn run(args: &LoadArgs) -> Result<ExitCode> {
+    ensure!(
+        args.encoding != Encoding::Grpc || args.version == Version::H2c,
+        "--encoding grpc needs --version h2c"
+    );
+    ensure!(
+        args.rate > 0.0 && args.rate.is_finite() && args.seconds > 0.0 && args.seconds.is_finite(),
+        "--rate and --seconds must be positive"
+    );
+    let authority = args.url.trim_start_matches("http://").trim_end_matches('/');
+    let connections = Connections {
+        count: args.connections as usize,
+        streams: args.streams as usize,
+        reuse: true,
+    };
+    let target = Target {
+        lane: Arc::new(Lane::open(authority, args.version, connections).await?),
+        authority: authority.to_owned(),
+        path: args.encoding.path().to_owned(),
+        headers: HeaderMap::new(),
+        encoding: args.encoding,
+    };
+    let votes = votes::of_the_contest(&project::root()?)?;
+    let times = send_times(
+        args.arrival,
+        args.rate,
+        Duration::from_secs_f64(args.seconds),
+        args.seed,
+    );
+    let samples = load::run(&target, times, &votes).await?;
+    let sorted = |values: Vec<Duration>| {
+        let mut values: Vec<f64> = values.iter().map(|value| value.as_secs_f64() * 1e3).collect();
+        values.sort_by(f64::total_cmp);
+        values
+    };
+    let acknowledged = samples
+        .iter()
+        .filter(|sample| matches!(sample.outcome, Outcome::Acknowledged(_)));
+    let latencies = sorted(acknowledged.map(|sample| sample.latency).collect());
+    let lags = sorted(samples.iter().map(|sample| sample.lag).collect());
+    let summary = Summary {
+        sent: samples.len(),
+        acknowledged: latencies.len(),
+        p50_ms: nearest_rank(&latencies, 0.50),
+        p95_ms: nearest_rank(&latencies, 0.95),
+        p99_ms: nearest_rank(&latencies, 0.99),
+        lag_p99_ms: nearest_rank(&lags, 0.99),
+    };
+    println!("{}", serde_json::to_string(&summary)?);
+    Ok(if summary.acknowledged == summary.sent {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
