@@ -4,7 +4,7 @@ LAB := target/release/lab
 CACHE := $${XDG_CACHE_HOME:-$$HOME/.cache}/dualpath
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up status down test lint bench faults compare
+.PHONY: help setup setup-dev demo up status down test lint bench faults compare agreement
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,10 @@ faults: setup ## Kill, stop and starve everything under load, and read the books
 compare: setup ## Compare REST with gRPC by a controlled experiment of two minutes (the first of its plans)
 	@cargo build --release --locked --workspace
 	@target/release/compare run $(ARGS)
+
+agreement: setup-dev ## Hold the comparison's driver against h2load and ghz on the same load
+	@cargo build --release --locked --workspace
+	@python3 bench/agreement.py $(ARGS)
 
 setup-dev: setup
 	@scripts/setup-dev.sh
