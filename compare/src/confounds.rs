@@ -16,7 +16,7 @@ use crate::plan::Plan;
 use crate::report::summary;
 use crate::report::text::sentence;
 use crate::stats::verdict::Verdict;
-use crate::{trial, votes};
+use crate::{fairness, trial, votes};
 
 /// Options of `compare confounds`.
 #[derive(Clone, Debug, clap::Args)]
@@ -177,8 +177,10 @@ async fn try_out(fault: Fault, root: &Path) -> Result<Row> {
     let votes = votes::of_the_contest(root)?;
     let directory = tempfile::tempdir()?;
     let ledger = directory.path().join("ledger.jsonl");
-    let trial = with_stack(fault.of_the_services, async |stack| {
-        trial::run(&plan, stack, &votes, &ledger).await
+    let (fairness, trial) = with_stack(fault.of_the_services, async |stack| {
+        // What it finds is part of the lesson, and no reason to stop.
+        let fairness = fairness::check(&plan, stack.endpoints).await?;
+        Ok((fairness, trial::run(&plan, stack, &votes, &ledger).await?))
     })
     .await?;
     let rules = Rules {
@@ -189,7 +191,7 @@ async fn try_out(fault: Fault, root: &Path) -> Result<Row> {
     let point = trial.points.first().context("no point")?;
     let pairs = summary::point(point, rules).comparisons;
     let measures = pairs.into_iter().flat_map(|pair| pair.measures);
-    let unfair = trial.fairness.into_iter().filter(|finding| !finding.fair);
+    let unfair = fairness.into_iter().filter(|finding| !finding.fair);
     Ok(Row {
         fault: fault.name,
         teaches: fault.teaches,

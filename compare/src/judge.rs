@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::report::model::BlockReport;
+use crate::report::model::{BlockReport, Pair};
 use crate::stats::bootstrap::{Interval, mean_interval};
 use crate::stats::quantile::mean;
 use crate::stats::verdict::{Verdict, judge};
@@ -135,6 +135,17 @@ pub fn compare(a: &[BlockReport], b: &[BlockReport], measure: Measure, rules: Ru
         rounds: pairs.len(),
         verdict,
     })
+}
+
+impl Comparison {
+    /// The name of the arm of `pair` that is worse, where one is.
+    pub fn loser<'a>(&self, pair: &'a Pair) -> Option<&'a str> {
+        match self.verdict {
+            Verdict::ABetter => Some(&pair.b),
+            Verdict::BBetter => Some(&pair.a),
+            Verdict::Equivalent | Verdict::NotEnoughData { .. } => None,
+        }
+    }
 }
 
 impl Default for Margin {

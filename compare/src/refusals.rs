@@ -1,6 +1,6 @@
 //! When nothing is said about the routes: a verdict on unequal or unsteady ground would be wrong with an interval.
 
-use crate::report::model::{PointReport, Report};
+use crate::report::model::{Finding, PointReport, Report};
 
 /// In 99 of 100 votes the driver may be late by so much, in ms. Beyond that it measures itself: a runtime's wake-up on a
 /// busy processor takes some tenths.
@@ -8,13 +8,23 @@ const HONEST_LAG_P99_MS: f64 = 5.0;
 
 /// Why there is no verdict, a sentence each that says what to do; none where there is one.
 pub fn refusals(report: &Report) -> Vec<String> {
-    let unfair = report.fairness.iter().filter(|finding| !finding.fair);
-    let unfair = unfair.map(|finding| format!("The routes are not equal: {}", finding.sentence));
+    let unfair = report
+        .fairness
+        .iter()
+        .filter(|finding| !finding.fair)
+        .map(Finding::refusal);
     let unsteady = report.points.iter().filter_map(without_control);
     let late = report.points.iter().filter_map(late);
     let books = (!report.reconciled)
         .then(|| "The stores do not hold exactly what was acknowledged: see the differences.".to_owned());
     unfair.chain(unsteady).chain(late).chain(books).collect()
+}
+
+impl Finding {
+    /// Why there is no verdict.
+    pub fn refusal(&self) -> String {
+        format!("The routes are not equal: {}", self.sentence)
+    }
 }
 
 fn without_control(point: &PointReport) -> Option<String> {

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use lab::project;
+use lab::state::Settings;
 use proto::votes::Vote;
 
 use crate::changes::changes;
@@ -14,9 +15,9 @@ use crate::judge::{Margin, Rules};
 use crate::own_stack::{Running, with_stack};
 use crate::plan::Plan;
 use crate::refusals::refusals;
-use crate::report::model::{Driver, FORMAT, PointReport, Report};
+use crate::report::model::{Driver, FORMAT, Finding, PointReport, Report};
 use crate::report::{summary, text};
-use crate::{machine, trial, votes};
+use crate::{fairness, machine, trial, votes};
 
 /// Options of `compare run`.
 #[derive(Clone, Debug, clap::Args)]
@@ -44,36 +45,93 @@ pub struct RunArgs {
     /// And, for latencies, from so many milliseconds on
     #[arg(long, default_value_t = 0.1, value_name = "MS")]
     margin_floor_ms: f64,
+
+    /// Fail (exit code 4) if this arm is worse than the one it is compared with, on any measure; may be repeated
+    #[arg(long, value_name = "ARM")]
+    must_not_lose: Vec<String>,
+
+    /// Give one service of the stack one more argument, such as rest=--deadline-ms=900; may be repeated. Unequal arguments
+    /// make the routes unequal, and then there is no run
+    #[arg(long = "service-arg", value_name = "SERVICE=ARG", value_parser = parse_service_arg)]
+    service_args: Vec<(String, String)>,
 }
 
-/// Runs the plan and prints the report. Exit code 0 if there is a verdict and the books are equal.
+/// The run has no verdict: the report says why.
+const NO_VERDICT: u8 = 3;
+/// An arm that must not lose did.
+const LOST: u8 = 4;
+
+/// Runs the plan and prints the report. Exit code 0 if there is a verdict, 3 if there is none, 4 if an arm lost that must
+/// not.
 pub async fn run(args: &RunArgs) -> Result<ExitCode> {
     let root = project::root()?;
     let mut plan = Plan::read(&plan_path(&root, &args.plan))?;
     if let Some(seed) = args.seed {
         plan.design.seed = seed;
     }
+    for name in &args.must_not_lose {
+        let is_arm = plan.arms.iter().any(|arm| arm.name == *name);
+        ensure!(is_arm, "--must-not-lose {name}: the plan has no such arm");
+    }
     let votes = votes::of_the_contest(&root)?;
-    let (report, results) = with_stack(
-        |_| {},
-        async |stack| measure(stack, plan, args, &votes, &root).await,
-    )
-    .await?;
+    let tune = |settings: &mut Settings| {
+        for (service, arg) in &args.service_args {
+            let of_service = settings.extra_args.entry(service.clone()).or_default();
+            of_service.push(arg.clone());
+        }
+    };
+    let work = async |stack: Running<'_>| measure(stack, plan, args, &votes, &root).await;
+    let (report, results) = match with_stack(tune, work).await? {
+        Ok(measured) => measured,
+        Err(unfair) => {
+            eprintln!("{}", unfair.join("\n"));
+            return Ok(NO_VERDICT.into());
+        }
+    };
     println!("{}\n{}", text::summary(&report), results.display());
-    Ok(if report.refusals.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(exit_code(&report, &args.must_not_lose))
 }
 
+fn exit_code(report: &Report, must_not_lose: &[String]) -> ExitCode {
+    if !report.refusals.is_empty() {
+        return NO_VERDICT.into();
+    }
+    let pairs = || report.points.iter().flat_map(|point| &point.comparisons);
+    let lost = pairs().flat_map(|pair| {
+        pair.measures
+            .iter()
+            .filter_map(|comparison| comparison.loser(pair))
+    });
+    let lost: Vec<&str> = lost
+        .filter(|loser| must_not_lose.iter().any(|name| name == loser))
+        .collect();
+    for name in &lost {
+        eprintln!("compare: {name} must not lose, and did");
+    }
+    if lost.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        LOST.into()
+    }
+}
+
+/// `Err` holds what is not equal, a sentence each: then nothing was run.
 async fn measure(
     stack: Running<'_>,
     plan: Plan,
     args: &RunArgs,
     votes: &Arc<[Vote]>,
     root: &Path,
-) -> Result<(Report, PathBuf)> {
+) -> Result<Result<(Report, PathBuf), Vec<String>>> {
+    let fairness = fairness::check(&plan, stack.endpoints).await?;
+    let unfair: Vec<String> = fairness
+        .iter()
+        .filter(|finding| !finding.fair)
+        .map(Finding::refusal)
+        .collect();
+    if !unfair.is_empty() {
+        return Ok(Err(unfair));
+    }
     let started_at = lab::demo::timestamp()?;
     let run = format!("compare-{}-{}", plan.name, started_at.replace(['-', ':'], ""));
     let results = args
@@ -109,7 +167,7 @@ async fn measure(
         driver: Driver::default(),
         confidence: args.confidence,
         margin,
-        fairness: trial.fairness,
+        fairness,
         refusals: Vec::new(),
         changes: changes(&points),
         points,
@@ -121,7 +179,7 @@ async fn measure(
     let path = results.join("report.json");
     std::fs::write(&path, serde_json::to_vec_pretty(&report)?)
         .with_context(|| format!("writing {}", path.display()))?;
-    Ok((report, results))
+    Ok(Ok((report, results)))
 }
 
 /// A file, or the name of a plan that comes with the project.
@@ -131,6 +189,11 @@ fn plan_path(root: &Path, name: &str) -> PathBuf {
         return file;
     }
     root.join("compare/plans").join(name).with_extension("toml")
+}
+
+fn parse_service_arg(text: &str) -> Result<(String, String), String> {
+    let (service, arg) = text.split_once('=').ok_or("must be SERVICE=ARG")?;
+    Ok((service.to_owned(), arg.to_owned()))
 }
 
 fn parse_share(text: &str) -> Result<f64, String> {

@@ -1,4 +1,4 @@
-//! One plan on one stack: the fairness check, the blocks, the books.
+//! One plan on one stack: the blocks, then the books.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,14 +9,11 @@ use proto::votes::Vote;
 use crate::data::Point;
 use crate::own_stack::Running;
 use crate::plan::Plan;
-use crate::report::model::Finding;
-use crate::{books, experiment, fairness};
+use crate::{books, experiment};
 
 /// What a trial has seen.
 #[derive(Debug)]
 pub struct Trial {
-    /// What was looked at before, to see whether the routes are equal in all but their protocol.
-    pub fairness: Vec<Finding>,
     /// One point, or one for each value of the plan's sweep.
     pub points: Vec<Point>,
     /// Whether the stores hold exactly what was acknowledged; `Err` has the differences in words.
@@ -26,14 +23,12 @@ pub struct Trial {
 /// Runs `plan` with `votes` in turn, and writes a line for each vote into `ledger`.
 pub async fn run(plan: &Plan, stack: Running<'_>, votes: &Arc<[Vote]>, ledger: &Path) -> Result<Trial> {
     let Running { endpoints, progress } = stack;
-    let fairness = fairness::check(plan, endpoints).await?;
     let sent = experiment::run(plan, endpoints, votes, progress).await?;
     books::write_ledger(ledger, &sent.points, &sent.warm_up)?;
     let step = progress.step("books");
     let books = books::reconcile(endpoints, ledger).await?;
     step.done(if books.is_ok() { "equal" } else { "different" });
     Ok(Trial {
-        fairness,
         points: sent.points,
         books,
     })
