@@ -5,20 +5,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use http::{HeaderMap, HeaderValue};
 use lab::endpoints::Endpoints;
-use lab::progress::Progress;
 use proto::votes::Vote;
 
-use crate::data::{ArmData, Block, Counted, Point, WireBytes};
-use crate::driver::lane::Lane;
-use crate::driver::load::{self, Sample, Target};
+use crate::data::{ArmData, Block, Point, WireBytes};
+use crate::driver::load::{self, Sample};
 use crate::driver::schedule::send_times;
+use crate::driver::target::{Spec, Target};
+use crate::own_stack::Running;
 use crate::plan::{Arm, Plan, Route, Via};
 use crate::usage::Services;
+use crate::votes;
 
 /// Between two blocks: what the last one left behind (answers, batches of the consumer) is done.
-const PAUSE: Duration = Duration::from_millis(300);
+pub const PAUSE: Duration = Duration::from_millis(300);
 
 /// What a run has sent.
 #[derive(Debug)]
@@ -29,83 +29,131 @@ pub struct Sent {
     pub warm_up: Vec<(Route, Vec<Sample>)>,
 }
 
-/// Runs every block of `plan` against the services at `endpoints`, with `votes` in turn.
-pub async fn run(
-    plan: &Plan,
-    endpoints: &Endpoints,
-    votes: &Arc<[Vote]>,
-    progress: &Progress,
-) -> Result<Sent> {
+/// Runs every block of `plan` against a stack, with `votes` in turn.
+pub async fn run(plan: &Plan, stack: Running<'_>, votes: &[Vote]) -> Result<Sent> {
     let started = Instant::now();
-    let services = Services::new(endpoints);
-    let mut arms = arms(plan);
-    let mut targets = Vec::with_capacity(arms.len());
-    for data in &arms {
-        let target = target(plan, &data.arm, endpoints).await;
-        targets.push(target.with_context(|| format!("arm {}", data.arm.name))?);
-    }
-    let step = progress.step("warm-up");
-    let mut warm_up = Vec::with_capacity(arms.len());
-    for (number, (data, target)) in arms.iter().zip(&targets).enumerate() {
-        let length = Duration::from_secs_f64(plan.design.warm_up_s);
-        let samples = block(plan, target, length, number as u64, votes).await?;
-        warm_up.push((data.arm.route, samples));
-    }
-    step.done("done");
-
-    let mut random = fastrand::Rng::with_seed(plan.design.seed);
-    let step = progress.step("rounds");
-    for round in 0..plan.design.rounds {
-        let mut order: Vec<usize> = (0..arms.len()).collect();
-        random.shuffle(&mut order);
-        // One schedule for all blocks of a round: a burst that one arm gets, each gets.
-        let schedule = random.u64(..);
-        for (position, index) in order.into_iter().enumerate() {
-            let (Some(data), Some(target)) = (arms.get_mut(index), targets.get(index)) else {
-                continue;
-            };
-            step.update(&format!(
-                "{} of {}: {}",
-                round + 1,
-                plan.design.rounds,
-                data.arm.name
-            ));
-            let before = services.totals().await?;
-            let block_started = started.elapsed();
-            let samples = block(plan, target, plan.block(), schedule, votes).await?;
-            let after = services.totals().await?;
-            data.blocks.push(Block {
-                round,
-                position,
-                started: block_started,
-                length: plan.block(),
-                samples,
-                usage: after.since(&before),
-                wire: WireBytes::default(),
-                counted: Counted::default(),
-            });
-            tokio::time::sleep(PAUSE).await;
+    let mut sent = Sent {
+        points: Vec::new(),
+        warm_up: Vec::new(),
+    };
+    for (value, at_value) in plan.points()? {
+        stack.set_kafka(&at_value.kafka).await?;
+        let run = PointRun {
+            plan: &at_value,
+            stack,
+            services: Services::new(stack.endpoints),
+            started,
+        };
+        sent.points.push(run.all(value, votes, &mut sent.warm_up).await?);
+        if plan
+            .sweep
+            .as_ref()
+            .is_some_and(|sweep| sweep.is_over(&sent.points))
+        {
+            break;
         }
     }
-    step.done(&format!("{} rounds of {} blocks", plan.design.rounds, arms.len()));
-    Ok(Sent {
-        points: vec![Point { value: None, arms }],
-        warm_up,
-    })
+    Ok(sent)
 }
 
-async fn block(
-    plan: &Plan,
-    target: &Target,
-    length: Duration,
-    schedule: u64,
-    votes: &Arc<[Vote]>,
-) -> Result<Vec<Sample>> {
+/// All blocks under the same conditions.
+struct PointRun<'a> {
+    plan: &'a Plan,
+    stack: Running<'a>,
+    services: Services,
+    /// The start of the whole run.
+    started: Instant,
+}
+
+impl PointRun<'_> {
+    async fn all(
+        &self,
+        value: Option<String>,
+        votes: &[Vote],
+        warm_up: &mut Vec<(Route, Vec<Sample>)>,
+    ) -> Result<Point> {
+        let Self { plan, stack, .. } = self;
+        let votes = votes::padded(votes, plan.load.payload_bytes);
+        let mut arms = arms(plan);
+        let mut targets = Vec::with_capacity(arms.len());
+        for data in &arms {
+            let target = target(plan, &data.arm, stack.endpoints, &votes).await;
+            targets.push(Arc::new(
+                target.with_context(|| format!("arm {}", data.arm.name))?,
+            ));
+        }
+        let name = |step: &str| {
+            value
+                .as_ref()
+                .map_or(step.to_owned(), |value| format!("{step} at {value}"))
+        };
+        let step = stack.progress.step(&name("warm-up"));
+        for (number, (data, target)) in arms.iter().zip(&targets).enumerate() {
+            let length = Duration::from_secs_f64(plan.design.warm_up_s);
+            let samples = load_for(plan, target, length, number as u64).await?;
+            warm_up.push((data.arm.route, samples));
+        }
+        step.done("done");
+
+        let mut random = fastrand::Rng::with_seed(plan.design.seed);
+        let step = stack.progress.step(&name("rounds"));
+        for round in 0..plan.design.rounds {
+            let mut order: Vec<usize> = (0..arms.len()).collect();
+            random.shuffle(&mut order);
+            // One schedule for all blocks of a round: a burst that one arm gets, each gets.
+            let schedule = random.u64(..);
+            for (position, index) in order.into_iter().enumerate() {
+                let (Some(data), Some(target)) = (arms.get_mut(index), targets.get(index)) else {
+                    continue;
+                };
+                step.update(&format!(
+                    "{} of {}: {}",
+                    round + 1,
+                    plan.design.rounds,
+                    data.arm.name
+                ));
+                let mut block = self.block(&data.arm, target, schedule).await?;
+                (block.round, block.position) = (round, position);
+                data.blocks.push(block);
+            }
+        }
+        step.done(&format!("{} rounds of {} blocks", plan.design.rounds, arms.len()));
+        Ok(Point { value, arms })
+    }
+
+    /// A block with all that was seen around it. The pause behind it lets the consumer count the last votes.
+    async fn block(&self, arm: &Arm, target: &Arc<Target>, schedule: u64) -> Result<Block> {
+        target.renew().await?;
+        let counted = self.services.counted(arm.route).await?;
+        let (usage, wire) = (self.services.totals().await?, target.wire());
+        let (started, length) = (self.started.elapsed(), self.plan.block());
+        let samples = load_for(self.plan, target, length, schedule).await?;
+        let wire_after = target.wire();
+        let usage = self.services.totals().await?.since(&usage);
+        tokio::time::sleep(PAUSE).await;
+        Ok(Block {
+            round: 0,
+            position: 0,
+            started,
+            length,
+            samples,
+            usage,
+            wire: WireBytes {
+                sent: wire_after.sent - wire.sent,
+                received: wire_after.received - wire.received,
+            },
+            counted: self.services.counted(arm.route).await?.since(&counted),
+        })
+    }
+}
+
+async fn load_for(plan: &Plan, target: &Arc<Target>, length: Duration, schedule: u64) -> Result<Vec<Sample>> {
+    let timing_every = plan.load.timing_every;
     if let Some(users) = plan.load.users {
-        return load::run_closed(target, users, length, votes).await;
+        return load::run_closed(target, users, length, timing_every).await;
     }
     let times = send_times(plan.load.arrival, plan.load.rate, length, schedule);
-    load::run(target, times, votes).await
+    load::run(target, times, timing_every).await
 }
 
 /// The arms of the plan, then the control.
@@ -123,7 +171,7 @@ fn arms(plan: &Plan) -> Vec<ArmData> {
         .collect()
 }
 
-async fn target(plan: &Plan, arm: &Arm, endpoints: &Endpoints) -> Result<Target> {
+async fn target(plan: &Plan, arm: &Arm, endpoints: &Endpoints, votes: &[Vote]) -> Result<Target> {
     let direct = match arm.route {
         Route::Rest => &endpoints.rest,
         Route::Grpc => &endpoints.grpc,
@@ -135,16 +183,13 @@ async fn target(plan: &Plan, arm: &Arm, endpoints: &Endpoints) -> Result<Target>
         (Via::Ingress, Route::Bridge) => (&endpoints.ingress, "/grpc"),
         (Via::Ingress, Route::Grpc) => (&endpoints.ingress, ""),
     };
-    let path = arm.encoding.path();
     let url = arm.url.as_ref().unwrap_or(url);
-    let authority = url.trim_start_matches("http://");
-    let mut headers = HeaderMap::new();
-    headers.insert("user-agent", HeaderValue::from_static("dualpath-compare"));
-    Ok(Target {
-        lane: Arc::new(Lane::open(authority, arm.version, plan.connections(arm)).await?),
-        authority: authority.to_owned(),
-        path: format!("{prefix}{path}"),
-        headers,
+    let spec = Spec {
+        authority: url.trim_start_matches("http://").trim_end_matches('/'),
+        prefix,
+        version: arm.version,
         encoding: arm.encoding,
-    })
+        connections: plan.connections(arm),
+    };
+    Target::open(spec, votes).await
 }

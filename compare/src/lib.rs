@@ -19,6 +19,7 @@ pub mod report;
 pub mod run;
 pub mod single_load;
 pub mod stats;
+pub mod sweep;
 pub mod trial;
 pub mod usage;
 pub mod votes;

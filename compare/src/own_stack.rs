@@ -6,9 +6,12 @@ use lab::endpoints::Endpoints;
 use lab::options::StackOptions;
 use lab::progress::Progress;
 use lab::project;
+use lab::servers::Server;
 use lab::signals::unless_interrupted;
 use lab::stack::{Claim, Stack};
 use lab::state::Settings;
+
+use crate::plan::Kafka;
 
 #[derive(Parser)]
 struct NoOptions {
@@ -23,6 +26,22 @@ pub struct Running<'a> {
     pub endpoints: &'a Endpoints,
     /// Where to tell how far the work is.
     pub progress: &'a Progress,
+    stack: &'a Stack,
+    /// How it was started.
+    settings: &'a Settings,
+}
+
+impl Running<'_> {
+    /// Gives the services that write to Kafka these settings besides those that they were started with. A service that
+    /// has others now is started again.
+    pub async fn set_kafka(&self, kafka: &Kafka) -> Result<()> {
+        let mut extra_args = self.settings.extra_args.clone();
+        for server in [Server::Rest, Server::Grpc] {
+            let of_server = extra_args.entry(server.name().to_owned()).or_default();
+            of_server.extend(kafka.options());
+        }
+        self.stack.set_extra_args(extra_args).await
+    }
 }
 
 /// Starts a stack, does `work` with it and stops it, whatever came of the work. `tune` changes the usual settings.
@@ -40,15 +59,18 @@ pub async fn with_stack<T>(
         .stack
         .settings()?;
     tune(&mut settings);
-    let outcome = unless_interrupted(async {
+    // Boxed: what a run holds is more than the compiler looks through at once.
+    let outcome = unless_interrupted(Box::pin(async {
         stack.start(&settings).await?;
         let endpoints = Endpoints::new(&settings.ports);
         work(Running {
             endpoints: &endpoints,
             progress: stack.progress(),
+            stack: &stack,
+            settings: &settings,
         })
         .await
-    })
+    }))
     .await;
     stack.stop().await?;
     outcome

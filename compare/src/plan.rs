@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::driver::call::Encoding;
 use crate::driver::lane::{Connections, Version};
 use crate::driver::schedule::Arrival;
+use crate::experiment::PAUSE;
+use crate::sweep::{Sweep, Value};
+use crate::votes::PAYLOAD_BYTES;
 
 /// A run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +27,12 @@ pub struct Plan {
     pub design: Design,
     /// The load of each block.
     pub load: Load,
+    /// What the services are told about Kafka, each of them the same.
+    #[serde(default)]
+    pub kafka: Kafka,
+    /// The whole once for each of several values of one setting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<Sweep>,
     /// What is compared: at least two. The first is measured twice, as its own control.
     pub arms: Vec<Arm>,
 }
@@ -56,15 +65,64 @@ pub struct Load {
     /// `rate` says nothing then. A fault of measuring, here to be shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<usize>,
+    /// Every so many votes, one asks its server where the time went; 0: none.
+    #[serde(default = "default_timing_every")]
+    pub timing_every: usize,
+    /// Bytes of band and album together, to which votes are cut or padded; as in the contest's file if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload_bytes: Option<usize>,
     /// Connections of each arm.
     #[serde(default = "default_connections")]
     pub connections: usize,
-    /// Calls at a time on an HTTP/2 connection.
+    /// Calls at a time on an HTTP/2 connection, or votes without an answer on its gRPC stream.
     #[serde(default = "default_streams")]
     pub streams: usize,
     /// Whether a connection serves more than one call.
     #[serde(default = "default_reuse")]
     pub reuse: bool,
+}
+
+/// Settings of Kafka's producer, as far as a plan varies them: what is not given is as the services have it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Kafka {
+    /// Replicas that have a vote before it is acknowledged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acks: Option<Acks>,
+    /// How long a vote waits for others to be sent with it, in ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linger_ms: Option<u64>,
+}
+
+/// Replicas that have a vote before it is acknowledged. Only with all of them an acknowledged vote is a durable one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Acks {
+    /// All that are in sync.
+    #[serde(rename = "all")]
+    All,
+    /// The leader.
+    #[serde(rename = "1")]
+    Leader,
+    /// None: it is sent, and that is all that is known.
+    #[serde(rename = "0")]
+    None,
+}
+
+impl Kafka {
+    /// The options by which a service is told.
+    pub fn options(&self) -> Vec<String> {
+        let acks = match self.acks {
+            None => &[][..],
+            Some(Acks::All) => &["--acks", "all"],
+            Some(Acks::Leader) => &["--acks", "1", "--confound", "acks"],
+            Some(Acks::None) => &["--acks", "0", "--confound", "acks"],
+        };
+        let linger = self
+            .linger_ms
+            .map(|linger_ms| ["--linger-ms".to_owned(), linger_ms.to_string()]);
+        let acks = acks.iter().map(|option| (*option).to_owned());
+        acks.chain(linger.into_iter().flatten()).collect()
+    }
 }
 
 /// One side of the comparison.
@@ -104,6 +162,15 @@ pub enum Route {
 }
 
 impl Route {
+    /// Its name, in metrics as in plans.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rest => "rest",
+            Self::Grpc => "grpc",
+            Self::Bridge => "bridge",
+        }
+    }
+
     /// The services whose work a vote of this route is, before Kafka.
     pub const fn processes(self) -> &'static [&'static str] {
         match self {
@@ -137,10 +204,16 @@ const fn default_streams() -> usize {
     64
 }
 
+const fn default_timing_every() -> usize {
+    10
+}
+
 const fn default_reuse() -> bool {
     true
 }
 
+/// Starting a stack, looking at it, reading its books and stopping it, about.
+const STACK: Duration = Duration::from_secs(30);
 /// Below this an interval means nothing.
 const LEAST_ROUNDS: usize = 5;
 
@@ -185,10 +258,57 @@ impl Plan {
         ensure!(self.load.connections > 0, "load.connections must be positive");
         ensure!(self.load.users != Some(0), "load.users must be positive");
         ensure!(self.load.streams > 0, "load.streams must be positive");
+        let payload = self.load.payload_bytes;
+        ensure!(
+            payload.is_none_or(|bytes| PAYLOAD_BYTES.contains(&bytes)),
+            "load.payload_bytes must be {} to {}: band and album have a limit",
+            PAYLOAD_BYTES.start(),
+            PAYLOAD_BYTES.end()
+        );
         ensure!(self.arms.len() >= 2, "there must be at least two arms to compare");
         let names: BTreeSet<_> = self.arms.iter().map(|arm| &arm.name).collect();
         ensure!(names.len() == self.arms.len(), "two arms have the same name");
-        self.arms.iter().try_for_each(Arm::check)
+        for arm in &self.arms {
+            arm.check()?;
+            ensure!(
+                arm.encoding != Encoding::GrpcStream || self.connections(arm).reuse,
+                "arm {}: a stream cannot have a connection for each vote; leave reuse = true",
+                arm.name
+            );
+        }
+        self.points().map(|_| ())
+    }
+
+    /// The plan at each value of its sweep, which it is without one then; itself if it has none.
+    pub fn points(&self) -> Result<Vec<(Option<String>, Self)>> {
+        let Some(sweep) = &self.sweep else {
+            return Ok(vec![(None, self.clone())]);
+        };
+        ensure!(!sweep.values.is_empty(), "sweep.values is empty");
+        let at = |value: &Value| {
+            let mut plan = self.clone();
+            plan.sweep = None;
+            sweep.key.set(value, &mut plan)?;
+            plan.check()
+                .with_context(|| format!("sweep: {} = {value}", sweep.key))?;
+            Ok((Some(value.to_string()), plan))
+        };
+        sweep.values.iter().map(at).collect()
+    }
+
+    /// The highest rate that it asks the driver for; None where clients wait for answers.
+    pub fn highest_rate(&self) -> Result<Option<f64>> {
+        let points = self.points()?;
+        let open_loops = points.iter().filter(|(_, plan)| plan.load.users.is_none());
+        Ok(open_loops.map(|(_, plan)| plan.load.rate).reduce(f64::max))
+    }
+
+    /// How long it takes, about: its blocks and the pauses between them.
+    pub fn estimate(&self) -> Result<Duration> {
+        let block = self.block() + PAUSE;
+        let arm = Duration::try_from_secs_f64(self.design.warm_up_s)? + block * self.design.rounds as u32;
+        let arms = self.arms.len() + 1;
+        Ok(arm * (arms * self.points()?.len()) as u32 + STACK)
     }
 
     /// How the lane of an arm uses connections.
@@ -209,7 +329,7 @@ impl Plan {
 impl Arm {
     fn check(&self) -> Result<()> {
         let name = &self.name;
-        let is_grpc = self.encoding == Encoding::Grpc;
+        let is_grpc = self.encoding.is_grpc();
         ensure!(
             is_grpc == (self.route == Route::Grpc),
             "arm {name}: the route grpc speaks gRPC, and the others do not"

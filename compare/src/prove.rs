@@ -104,7 +104,7 @@ async fn proof(
         plan.design.seed = args.seed + run;
         // The plan's second arm is the first once more: what makes it a twin is its address.
         plan.arms.get_mut(1).context("the plan has no twin")?.url = Some(twin.url.clone());
-        let sent = experiment::run(&plan, stack.endpoints, votes, stack.progress).await?;
+        let sent = experiment::run(&plan, stack, votes).await?;
         let rules = Rules {
             margin: Margin::default(),
             confidence: 0.95,

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use clap::Args;
-use http::HeaderMap;
 use lab::project;
 use serde::Serialize;
 
 use crate::driver::call::Encoding;
-use crate::driver::lane::{Connections, Lane, Version};
-use crate::driver::load::{self, Outcome, Target};
+use crate::driver::lane::{Connections, Version};
+use crate::driver::load::{self, Outcome};
 use crate::driver::schedule::{Arrival, send_times};
+use crate::driver::target::{Spec, Target};
 use crate::stats::quantile::nearest_rank;
 use crate::votes;
 
@@ -70,7 +70,7 @@ struct Summary {
 /// Sends the load and prints its summary as JSON. Exit code 1 if a vote was not acknowledged.
 pub async fn run(args: &LoadArgs) -> Result<ExitCode> {
     ensure!(
-        args.encoding != Encoding::Grpc || args.version == Version::H2c,
+        !args.encoding.is_grpc() || args.version == Version::H2c,
         "--encoding grpc needs --version h2c"
     );
     ensure!(
@@ -83,21 +83,22 @@ pub async fn run(args: &LoadArgs) -> Result<ExitCode> {
         streams: args.streams as usize,
         reuse: true,
     };
-    let target = Target {
-        lane: Arc::new(Lane::open(authority, args.version, connections).await?),
-        authority: authority.to_owned(),
-        path: args.encoding.path().to_owned(),
-        headers: HeaderMap::new(),
+    let spec = Spec {
+        authority,
+        prefix: "",
+        version: args.version,
         encoding: args.encoding,
+        connections,
     };
     let votes = votes::of_the_contest(&project::root()?)?;
+    let target = Arc::new(Target::open(spec, &votes).await?);
     let times = send_times(
         args.arrival,
         args.rate,
         Duration::from_secs_f64(args.seconds),
         args.seed,
     );
-    let samples = load::run(&target, times, &votes).await?;
+    let samples = load::run(&target, times, 0).await?;
     let sorted = |values: Vec<Duration>| {
         let mut values: Vec<f64> = values.iter().map(|value| value.as_secs_f64() * 1e3).collect();
         values.sort_by(f64::total_cmp);

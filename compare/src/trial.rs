@@ -22,8 +22,10 @@ pub struct Trial {
 
 /// Runs `plan` with `votes` in turn, and writes a line for each vote into `ledger`.
 pub async fn run(plan: &Plan, stack: Running<'_>, votes: &Arc<[Vote]>, ledger: &Path) -> Result<Trial> {
-    let Running { endpoints, progress } = stack;
-    let sent = experiment::run(plan, endpoints, votes, progress).await?;
+    let Running {
+        endpoints, progress, ..
+    } = stack;
+    let sent = experiment::run(plan, stack, votes).await?;
     books::write_ledger(ledger, &sent.points, &sent.warm_up)?;
     let step = progress.step("books");
     let books = books::reconcile(endpoints, ledger).await?;

@@ -1,5 +1,6 @@
 //! The stack as a whole: up in order, down in reverse, and recovered after a crash.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -162,6 +163,35 @@ impl Stack {
                 "{server} did not end within {} s and was killed",
                 STOP_GRACE.as_secs()
             );
+        }
+        Ok(())
+    }
+
+    /// Gives servers of the running stack other arguments besides their own: those for which they differ are started
+    /// again. Returns when every server is ready.
+    pub async fn set_extra_args(&self, extra_args: BTreeMap<String, Vec<String>>) -> Result<()> {
+        let mut settings = self.settings()?;
+        let of = |args: &BTreeMap<String, Vec<String>>, server: &Server| {
+            args.get(server.name()).cloned().unwrap_or_default()
+        };
+        let servers = settings.servers.iter();
+        let differ = servers.filter(|server| of(&settings.extra_args, server) != of(&extra_args, server));
+        let differ: Vec<Server> = differ.copied().collect();
+        settings.extra_args = extra_args;
+        check_names(&settings)?;
+        self.dir.update(|state| {
+            state.settings = settings.clone();
+            Ok(())
+        })?;
+        for server in &differ {
+            self.stop_server(*server, Signal::TERM).await?;
+            self.start_server(*server).await?;
+        }
+        // Whoever speaks to one of them has noticed.
+        let others = settings.servers.iter().filter(|_| !differ.is_empty());
+        for server in others {
+            let identity = self.identity(*server)?;
+            self.wait_ready(*server, identity, &settings).await?;
         }
         Ok(())
     }

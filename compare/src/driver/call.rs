@@ -19,7 +19,7 @@ use super::{frame, timing};
 use crate::data::ServerTiming;
 
 /// How a vote is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Encoding {
     /// A POST with a JSON body.
@@ -105,10 +105,12 @@ impl Encoding {
 /// Reads the answer to one vote of a stream.
 pub fn streamed_reply(message: Bytes) -> Result<Reply> {
     let result = VoteResult::decode(message)?.result;
-    Ok(match result.context("a result that is neither receipt nor problem")? {
-        VoteOutcome::Receipt(receipt) => Reply::Receipt(Uuid::try_parse(&receipt.vote_id)?),
-        VoteOutcome::Problem(problem) => Reply::Refused(format!("grpc-status {}", problem.code)),
-    })
+    Ok(
+        match result.context("a result that is neither receipt nor problem")? {
+            VoteOutcome::Receipt(receipt) => Reply::Receipt(Uuid::try_parse(&receipt.vote_id)?),
+            VoteOutcome::Problem(problem) => Reply::Refused(format!("grpc-status {}", problem.code)),
+        },
+    )
 }
 
 /// The status of a gRPC answer; a refusal without a message has it among the headers.

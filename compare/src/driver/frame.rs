@@ -23,7 +23,10 @@ pub fn next(bytes: &mut BytesMut) -> Result<Option<Bytes>> {
         return Ok(None);
     };
     let [compressed, length @ ..] = *head;
-    ensure!(compressed == 0, "a compressed gRPC frame, which was not asked for");
+    ensure!(
+        compressed == 0,
+        "a compressed gRPC frame, which was not asked for"
+    );
     let length = u32::from_be_bytes(length) as usize;
     if rest.len() < length {
         return Ok(None);

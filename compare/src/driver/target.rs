@@ -77,7 +77,10 @@ impl Target {
             uri,
             headers,
             timed_headers,
-            bodies: votes.iter().map(|vote| encoding.body(vote)).collect::<Result<_>>()?,
+            bodies: votes
+                .iter()
+                .map(|vote| encoding.body(vote))
+                .collect::<Result<_>>()?,
         })
     }
 
@@ -94,7 +97,11 @@ impl Target {
     /// Sends the vote at `index`, round and round, and reads its answer; `timed` asks the server for its times, which a
     /// stream cannot.
     pub async fn send(&self, index: usize, timed: bool) -> Result<(Reply, Option<ServerTiming>)> {
-        let body = self.bodies.get(index % self.bodies.len()).context("no vote")?.clone();
+        let body = self
+            .bodies
+            .get(index % self.bodies.len())
+            .context("no vote")?
+            .clone();
         match &self.lane {
             Lane::Calls(calls) => {
                 let headers = if timed { &self.timed_headers } else { &self.headers };

@@ -21,7 +21,10 @@ fn parse(text: &str) -> Option<ServerTiming> {
         let mut metrics = text.split(',').map(str::trim);
         let parameters = metrics.find_map(|metric| metric.strip_prefix(name)?.strip_prefix(';'))?;
         let mut parameters = parameters.split(';').map(str::trim);
-        parameters.find_map(|parameter| parameter.strip_prefix("dur="))?.parse().ok()
+        parameters
+            .find_map(|parameter| parameter.strip_prefix("dur="))?
+            .parse()
+            .ok()
     };
     Some(ServerTiming {
         decode: duration("decode")?,

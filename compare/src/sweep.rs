@@ -1,0 +1,163 @@
+//! A sweep: the same comparison at several values of one setting, to see where the winner changes.
+
+use std::fmt;
+
+use anyhow::{Result, bail};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::data::{ArmData, Point};
+use crate::driver::load::{Outcome, Sample};
+use crate::plan::{Acks, Plan};
+use crate::stats::quantile::nearest_rank;
+
+/// Which setting takes which values.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sweep {
+    /// The setting, as the plan names it.
+    pub key: Key,
+    /// Its values, in the order in which they are tried. The order is not drawn: the arms are compared within a value, and
+    /// a load that rises shows its knee.
+    pub values: Vec<Value>,
+    /// Whether values are left out from the first one on at which every arm is past its knee: its median latency is then
+    /// more than [`KNEE`] times that at the first value, or more than one vote in 100 failed.
+    #[serde(default)]
+    pub until_knee: bool,
+}
+
+/// Beyond so many times the median latency at a sweep's first value, an arm is past its knee.
+pub const KNEE: f64 = 5.0;
+
+/// A setting of a plan that can be swept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Key {
+    /// Votes a second.
+    #[serde(rename = "load.rate")]
+    Rate,
+    /// Connections of each arm.
+    #[serde(rename = "load.connections")]
+    Connections,
+    /// Calls at a time on an HTTP/2 connection.
+    #[serde(rename = "load.streams")]
+    Streams,
+    /// Whether a connection serves more than one call.
+    #[serde(rename = "load.reuse")]
+    Reuse,
+    /// Bytes of band and album.
+    #[serde(rename = "load.payload_bytes")]
+    PayloadBytes,
+    /// Replicas that acknowledge.
+    #[serde(rename = "kafka.acks")]
+    Acks,
+    /// Wait for a batch, in ms.
+    #[serde(rename = "kafka.linger_ms")]
+    LingerMs,
+}
+
+/// A value of any setting.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Value {
+    /// true or false.
+    Flag(bool),
+    /// A whole number.
+    Whole(u32),
+    /// A number.
+    Number(f64),
+    /// A word.
+    Word(String),
+}
+
+impl Sweep {
+    /// Whether the values behind these points are left out.
+    pub fn is_over(&self, points: &[Point]) -> bool {
+        let ([first, ..], Some(last)) = (points, points.last()) else {
+            return false;
+        };
+        let mut arms = first.arms.iter().zip(&last.arms);
+        self.until_knee && arms.all(|(first, last)| is_past_knee(first, last))
+    }
+}
+
+fn is_past_knee(first: &ArmData, last: &ArmData) -> bool {
+    let failed = samples(last).filter(|sample| matches!(sample.outcome, Outcome::Failed(_)));
+    let too_many_failed = failed.count() * 100 > samples(last).count();
+    too_many_failed || median_ms(last) > KNEE * median_ms(first)
+}
+
+fn median_ms(arm: &ArmData) -> f64 {
+    let mut latencies: Vec<f64> = samples(arm)
+        .map(|sample| sample.latency.as_secs_f64() * 1e3)
+        .collect();
+    latencies.sort_by(f64::total_cmp);
+    nearest_rank(&latencies, 0.5).unwrap_or_default()
+}
+
+fn samples(arm: &ArmData) -> impl Iterator<Item = &Sample> {
+    arm.blocks.iter().flat_map(|block| &block.samples)
+}
+
+impl Key {
+    /// Gives the setting a value.
+    pub fn set(self, value: &Value, plan: &mut Plan) -> Result<()> {
+        match (self, value) {
+            (Self::Rate, Value::Whole(rate)) => plan.load.rate = f64::from(*rate),
+            (Self::Rate, Value::Number(rate)) => plan.load.rate = *rate,
+            (Self::Connections, Value::Whole(count)) => plan.load.connections = *count as usize,
+            (Self::Streams, Value::Whole(count)) => plan.load.streams = *count as usize,
+            (Self::Reuse, Value::Flag(reuse)) => plan.load.reuse = *reuse,
+            (Self::PayloadBytes, Value::Whole(bytes)) => plan.load.payload_bytes = Some(*bytes as usize),
+            (Self::LingerMs, Value::Whole(linger_ms)) => plan.kafka.linger_ms = Some(u64::from(*linger_ms)),
+            (Self::Acks, Value::Word(word)) => plan.kafka.acks = Some(acks(word)?),
+            (key, value) => bail!(
+                "sweep.values: {value} is no value of {key}, which is {}",
+                key.kind()
+            ),
+        }
+        Ok(())
+    }
+
+    const fn kind(self) -> &'static str {
+        match self {
+            Self::Rate => "a number",
+            Self::Connections | Self::Streams | Self::PayloadBytes | Self::LingerMs => "a whole number",
+            Self::Reuse => "true or false",
+            Self::Acks => "one of \"all\", \"1\", \"0\"",
+        }
+    }
+}
+
+fn acks(word: &str) -> Result<Acks> {
+    Ok(match word {
+        "all" => Acks::All,
+        "1" => Acks::Leader,
+        "0" => Acks::None,
+        other => bail!("sweep.values: kafka.acks has no value {other}; it is \"all\", \"1\" or \"0\""),
+    })
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Rate => "load.rate",
+            Self::Connections => "load.connections",
+            Self::Streams => "load.streams",
+            Self::Reuse => "load.reuse",
+            Self::PayloadBytes => "load.payload_bytes",
+            Self::Acks => "kafka.acks",
+            Self::LingerMs => "kafka.linger_ms",
+        })
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(flag) => flag.fmt(formatter),
+            Self::Whole(number) => number.fmt(formatter),
+            Self::Number(number) => number.fmt(formatter),
+            Self::Word(word) => word.fmt(formatter),
+        }
+    }
+}
