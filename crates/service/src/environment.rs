@@ -11,14 +11,20 @@ const LIMITS: [(&str, &str); 2] = [
 
 /// Processors that the process may use, its limits, and what it logs.
 pub(crate) fn describe() -> BTreeMap<&'static str, String> {
-    let processors = std::thread::available_parallelism().map_or_else(|_| "unknown".to_owned(), |count| count.to_string());
-    let limit = |path| std::fs::read_to_string(path).map_or_else(|_| "none".to_owned(), |text| text.trim().to_owned());
+    let processors =
+        std::thread::available_parallelism().map_or_else(|_| "unknown".to_owned(), |count| count.to_string());
+    let limit = |path| {
+        std::fs::read_to_string(path).map_or_else(|_| "none".to_owned(), |text| text.trim().to_owned())
+    };
     LIMITS
         .into_iter()
         .map(|(name, path)| (name, limit(path)))
         .chain([
             ("processors", processors),
-            ("log_filter", std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned())),
+            (
+                "log_filter",
+                std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned()),
+            ),
         ])
         .collect()
 }
