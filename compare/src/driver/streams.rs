@@ -29,7 +29,7 @@ pub struct Streams {
     head: Request<()>,
     /// Votes that may wait for their answers at a time, on all streams together.
     places: Semaphore,
-    streams: Vec<Stream>,
+    each: Vec<Stream>,
 }
 
 #[derive(Debug, Default)]
@@ -58,7 +58,7 @@ impl Streams {
             dial,
             head,
             places: Semaphore::new(connections.count * connections.streams),
-            streams: (0..connections.count).map(|_| Stream::default()).collect(),
+            each: (0..connections.count).map(|_| Stream::default()).collect(),
         };
         streams.renew().await?;
         Ok(streams)
@@ -71,7 +71,7 @@ impl Streams {
 
     /// Opens streams again that ended while nothing was sent: no vote shall wait for that.
     pub async fn renew(&self) -> Result<()> {
-        for stream in &self.streams {
+        for stream in &self.each {
             let mut open = stream.open.lock().await;
             if !open.as_ref().is_some_and(|open| open.waiting.is_open()) {
                 *open = Some(self.open_one().await?);
@@ -85,7 +85,7 @@ impl Streams {
     pub async fn call(&self, message: Bytes) -> Result<Bytes> {
         let _place = self.places.acquire().await?;
         let in_flight = |stream: &&Stream| stream.votes_in_flight.load(Ordering::Relaxed);
-        let stream = self.streams.iter().min_by_key(in_flight);
+        let stream = self.each.iter().min_by_key(in_flight);
         let stream = stream.ok_or_else(|| anyhow!("no stream"))?;
         stream.votes_in_flight.fetch_add(1, Ordering::Relaxed);
         let _in_flight = InFlight(stream);
@@ -115,7 +115,7 @@ impl Streams {
                 Ok(status) => format!("the stream ended with grpc-status {status}"),
                 Err(error) => format!("the stream broke: {error:#}"),
             };
-            answered.end(reason);
+            answered.end(&reason);
         });
         Ok(Open { votes, waiting })
     }
@@ -166,10 +166,10 @@ impl Waiting {
         Ok(())
     }
 
-    fn end(&self, reason: String) {
-        let waiting = std::mem::replace(&mut *self.lock(), Err(reason.clone()));
+    fn end(&self, reason: &str) {
+        let waiting = std::mem::replace(&mut *self.lock(), Err(reason.to_owned()));
         for vote in waiting.into_iter().flatten() {
-            let _ = vote.send(Err(reason.clone()));
+            let _ = vote.send(Err(reason.to_owned()));
         }
     }
 
