@@ -8,13 +8,14 @@ use anyhow::{Context, Result};
 use lab::endpoints::Endpoints;
 use proto::votes::Vote;
 
+use crate::counted::Consumer;
 use crate::data::{ArmData, Block, Point, WireBytes};
 use crate::driver::load::{self, Sample};
 use crate::driver::schedule::send_times;
 use crate::driver::target::{Spec, Target};
 use crate::own_stack::Running;
 use crate::plan::{Arm, Plan, Route, Via};
-use crate::usage::Services;
+use crate::usage::Processes;
 use crate::votes;
 
 /// Between two blocks: what the last one left behind (answers, batches of the consumer) is done.
@@ -41,7 +42,8 @@ pub async fn run(plan: &Plan, stack: Running<'_>, votes: &[Vote]) -> Result<Sent
         let run = PointRun {
             plan: &at_value,
             stack,
-            services: Services::new(stack.endpoints),
+            processes: Processes::of(stack)?,
+            consumer: Consumer::new(stack.endpoints),
             started,
         };
         sent.points.push(run.all(value, votes, &mut sent.warm_up).await?);
@@ -60,7 +62,8 @@ pub async fn run(plan: &Plan, stack: Running<'_>, votes: &[Vote]) -> Result<Sent
 struct PointRun<'a> {
     plan: &'a Plan,
     stack: Running<'a>,
-    services: Services,
+    processes: Processes,
+    consumer: Consumer,
     /// The start of the whole run.
     started: Instant,
 }
@@ -124,12 +127,12 @@ impl PointRun<'_> {
     /// A block with all that was seen around it. The pause behind it lets the consumer count the last votes.
     async fn block(&self, arm: &Arm, target: &Arc<Target>, schedule: u64) -> Result<Block> {
         target.renew().await?;
-        let counted = self.services.counted(arm.route).await?;
-        let (usage, wire) = (self.services.totals().await?, target.wire());
+        let counted = self.consumer.counted(arm.route).await?;
+        let (usage, wire) = (self.processes.totals()?, target.wire());
         let (started, length) = (self.started.elapsed(), self.plan.block());
         let samples = load_for(self.plan, target, length, schedule).await?;
         let wire_after = target.wire();
-        let usage = self.services.totals().await?.since(&usage);
+        let usage = self.processes.totals()?.since(&usage);
         tokio::time::sleep(PAUSE).await;
         Ok(Block {
             round: 0,
@@ -142,7 +145,7 @@ impl PointRun<'_> {
                 sent: wire_after.sent - wire.sent,
                 received: wire_after.received - wire.received,
             },
-            counted: self.services.counted(arm.route).await?.since(&counted),
+            counted: self.consumer.counted(arm.route).await?.since(&counted),
         })
     }
 }

@@ -4,6 +4,7 @@
 pub mod books;
 pub mod changes;
 pub mod confounds;
+pub mod counted;
 pub mod data;
 pub mod driver;
 pub mod effects;
@@ -13,6 +14,7 @@ pub mod judge;
 pub mod machine;
 pub mod own_stack;
 pub mod plan;
+pub mod plans;
 pub mod prove;
 pub mod refusals;
 pub mod report;

@@ -21,6 +21,8 @@ struct Cli {
 enum Command {
     /// Run a plan on a stack of its own and judge
     Run(compare::run::RunArgs),
+    /// Name the plans that come with the project, with what each is for and how long it takes
+    Plans,
     /// Make the faults of published comparisons on purpose, and show what each does to the verdict
     Confounds(compare::confounds::ConfoundsArgs),
     /// Send one load to an address and print its percentiles, to hold the driver against other tools
@@ -31,7 +33,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // One thread: the driver shares the processors with the servers, and a vote that wanders between threads takes more.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("compare: {error}");
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         match command {
+            Command::Plans => compare::plans::list(),
             Command::Run(args) => compare::run::run(&args).await,
             Command::Load(args) => compare::single_load::run(&args).await,
             Command::Prove(args) => compare::prove::run(&args).await,

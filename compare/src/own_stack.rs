@@ -32,6 +32,11 @@ pub struct Running<'a> {
 }
 
 impl Running<'_> {
+    /// The process id of a server.
+    pub fn pid(&self, server: Server) -> Result<i32> {
+        self.stack.identity(server).map(|identity| identity.pid)
+    }
+
     /// Gives the services that write to Kafka these settings besides those that they were started with. A service that
     /// has others now is started again.
     pub async fn set_kafka(&self, kafka: &Kafka) -> Result<()> {

@@ -11,13 +11,14 @@ use lab::state::Settings;
 use proto::votes::Vote;
 
 use crate::changes::changes;
+use crate::driver::itself;
 use crate::judge::{Margin, Rules};
 use crate::own_stack::{Running, with_stack};
 use crate::plan::Plan;
 use crate::refusals::refusals;
 use crate::report::model::{Driver, FORMAT, Finding, PointReport, Report};
 use crate::report::{summary, text};
-use crate::{fairness, machine, trial, votes};
+use crate::{fairness, machine, plans, trial, votes};
 
 /// Options of `compare run`.
 #[derive(Clone, Debug, clap::Args)]
@@ -65,7 +66,7 @@ const LOST: u8 = 4;
 /// not.
 pub async fn run(args: &RunArgs) -> Result<ExitCode> {
     let root = project::root()?;
-    let mut plan = Plan::read(&plan_path(&root, &args.plan))?;
+    let mut plan = Plan::read(&plans::find(&root, &args.plan)?)?;
     if let Some(seed) = args.seed {
         plan.design.seed = seed;
     }
@@ -74,13 +75,14 @@ pub async fn run(args: &RunArgs) -> Result<ExitCode> {
         ensure!(is_arm, "--must-not-lose {name}: the plan has no such arm");
     }
     let votes = votes::of_the_contest(&root)?;
+    let driver = itself::measure(&plan, &votes).await?;
     let tune = |settings: &mut Settings| {
         for (service, arg) in &args.service_args {
             let of_service = settings.extra_args.entry(service.clone()).or_default();
             of_service.push(arg.clone());
         }
     };
-    let work = async |stack: Running<'_>| measure(stack, plan, args, &votes, &root).await;
+    let work = async |stack: Running<'_>| measure(stack, plan, args, driver, &votes, &root).await;
     let (report, results) = match with_stack(tune, work).await? {
         Ok(measured) => measured,
         Err(unfair) => {
@@ -120,6 +122,7 @@ async fn measure(
     stack: Running<'_>,
     plan: Plan,
     args: &RunArgs,
+    driver: Driver,
     votes: &Arc<[Vote]>,
     root: &Path,
 ) -> Result<Result<(Report, PathBuf), Vec<String>>> {
@@ -164,7 +167,7 @@ async fn measure(
         started_at,
         took_s: started.elapsed().as_secs_f64(),
         machine: machine::describe(),
-        driver: Driver::default(),
+        driver,
         confidence: args.confidence,
         margin,
         fairness,
@@ -180,15 +183,6 @@ async fn measure(
     std::fs::write(&path, serde_json::to_vec_pretty(&report)?)
         .with_context(|| format!("writing {}", path.display()))?;
     Ok(Ok((report, results)))
-}
-
-/// A file, or the name of a plan that comes with the project.
-fn plan_path(root: &Path, name: &str) -> PathBuf {
-    let file = PathBuf::from(name);
-    if file.exists() {
-        return file;
-    }
-    root.join("compare/plans").join(name).with_extension("toml")
 }
 
 fn parse_service_arg(text: &str) -> Result<(String, String), String> {

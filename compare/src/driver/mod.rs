@@ -4,6 +4,7 @@ pub mod call;
 pub mod calls;
 pub mod dial;
 pub mod frame;
+pub mod itself;
 pub mod lane;
 pub mod load;
 pub mod pacer;
