@@ -46,7 +46,7 @@ faults: setup ## Kill, stop and starve everything under load, and read the books
 	@cargo build --release --locked --workspace
 	@target/release/faults $(ARGS)
 
-compare: setup ## Compare REST with gRPC by a controlled experiment of two minutes (the first of its plans)
+compare: setup ## Compare REST with gRPC by a controlled experiment of two minutes; ARGS names another plan
 	@cargo build --release --locked --workspace
 	@target/release/compare run $(ARGS)
 
