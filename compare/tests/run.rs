@@ -71,11 +71,11 @@ fn compare(args: &[&str]) -> Output {
         .unwrap()
 }
 
-fn run(plan: &str, directory: &Path) -> Output {
+fn run(plan: &str, directory: &Path, options: &[&str]) -> Output {
     let file = directory.join("plan.toml");
     std::fs::write(&file, plan).unwrap();
-    let [file, results] = [file.to_str().unwrap(), directory.to_str().unwrap()];
-    compare(&["run", file, "--results", results])
+    let (file, directory) = (file.to_str().unwrap(), directory.to_str().unwrap());
+    compare(&[&["run", file, "--results", directory], options].concat())
 }
 
 fn text(output: &Output) -> String {
@@ -86,7 +86,7 @@ fn text(output: &Output) -> String {
 #[test]
 fn every_vote_of_a_run_is_accounted_for() {
     let directory = tempfile::tempdir().unwrap();
-    let output = run(PLAN, directory.path());
+    let output = run(PLAN, directory.path(), &[]);
     let said = text(&output);
     let report = std::fs::read_dir(directory.path())
         .unwrap()
@@ -97,7 +97,10 @@ fn every_vote_of_a_run_is_accounted_for() {
     assert_eq!(report["reconciled"], true, "{said}");
     assert!(report["driver"]["highest_rate"].as_f64().unwrap() > 0.0, "{said}");
     let points = report["points"].as_array().unwrap();
-    let values: Vec<&str> = points.iter().map(|point| point["value"].as_str().unwrap()).collect();
+    let values: Vec<&str> = points
+        .iter()
+        .map(|point| point["value"].as_str().unwrap())
+        .collect();
     assert_eq!(values, ["0", "3"]);
     for point in points {
         // Six arms and the control, each with about 150 votes; the schedule of a round is the same for all.
@@ -133,15 +136,11 @@ fn a_plan_that_cannot_be_run_is_refused_before_anything_starts() {
             "expected one of `load.rate`",
         ),
         ("[0, 3]", "[0, \"long\"]", "long is no value of kafka.linger_ms"),
-        (
-            "reuse = false",
-            "payload = 3",
-            "unknown field `payload`",
-        ),
+        ("reuse = false", "payload = 3", "unknown field `payload`"),
     ];
     for (good, bad, part) in cases {
         let directory = tempfile::tempdir().unwrap();
-        let output = run(&PLAN.replace(good, bad), directory.path());
+        let output = run(&PLAN.replace(good, bad), directory.path(), &[]);
         let said = text(&output);
         assert!(!output.status.success() && said.contains(part), "{part}: {said}");
         assert!(!said.contains("mongodb"), "{said}");
@@ -169,5 +168,21 @@ fn a_target_that_cannot_be_reached_is_named() {
     assert!(
         !output.status.success() && said.contains("cannot reach 127.0.0.1:1"),
         "{said}"
+    );
+}
+
+#[test]
+fn routes_with_unequal_settings_are_not_compared() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = run(
+        PLAN,
+        directory.path(),
+        &["--service-arg", "rest=--deadline-ms=900"],
+    );
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{error}");
+    assert!(
+        error.contains("deadline_ms is") && error.contains("900 for rest"),
+        "{error}"
     );
 }
