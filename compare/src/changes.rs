@@ -22,6 +22,8 @@ pub fn changes(points: &[PointReport]) -> Vec<Change> {
                         measure: comparison.measure,
                         from: from.to_owned(),
                         to: value.to_owned(),
+                        before: old,
+                        after: verdict,
                         sentence: format!(
                             "{}: {} up to {from}, {} from {value} on.",
                             comparison.measure.name(),

@@ -5,13 +5,13 @@ use crate::driver::call::Encoding;
 use crate::driver::lane::Version;
 use crate::judge::{Measure, Rules};
 use crate::plan::{Route, Via};
-use crate::report::model::{ArmReport, BlockReport, Effect};
+use crate::report::model::{ArmReport, BlockReport, Choice, Effect};
 use crate::stats::bootstrap::{Interval, mean_interval};
 
-type Choice = (Version, Encoding);
+type Corner = (Version, Encoding);
 
 /// REST's corners of the 2 × 2.
-const CORNERS: [[Choice; 2]; 2] = [
+const CORNERS: [[Corner; 2]; 2] = [
     [(Version::Http1, Encoding::Json), (Version::H2c, Encoding::Json)],
     [
         (Version::Http1, Encoding::Protobuf),
@@ -21,7 +21,7 @@ const CORNERS: [[Choice; 2]; 2] = [
 
 /// A sum of arms with factors: its mean over the rounds is the effect.
 struct Contrast<'a> {
-    name: &'static str,
+    choice: Choice,
     terms: Vec<(f64, &'a ArmReport)>,
 }
 
@@ -29,7 +29,7 @@ struct Contrast<'a> {
 /// their interaction, and with gRPC what it adds to protobuf over HTTP/2.
 pub fn effects(arms: &[ArmReport], rules: Rules) -> Vec<Effect> {
     let direct = |arm: &&ArmReport| !arm.is_control && arm.arm.via == Via::Direct;
-    let find = |route, (version, encoding): Choice| {
+    let find = |route, (version, encoding): Corner| {
         let mut direct = arms.iter().filter(direct);
         direct
             .find(|arm| arm.arm.route == route && arm.arm.version == version && arm.arm.encoding == encoding)
@@ -39,21 +39,21 @@ pub fn effects(arms: &[ArmReport], rules: Rules) -> Vec<Effect> {
     let mut contrasts = Vec::new();
     if let [[Some(json1), Some(json2)], [Some(proto1), Some(proto2)]] = corners {
         contrasts.push(Contrast {
-            name: "HTTP/2 instead of HTTP/1.1",
+            choice: Choice::Http2,
             terms: vec![(0.5, json2), (0.5, proto2), (-0.5, json1), (-0.5, proto1)],
         });
         contrasts.push(Contrast {
-            name: "protobuf instead of JSON",
+            choice: Choice::Protobuf,
             terms: vec![(0.5, proto1), (0.5, proto2), (-0.5, json1), (-0.5, json2)],
         });
         contrasts.push(Contrast {
-            name: "what protobuf does over HTTP/2 beyond what it does over HTTP/1.1",
+            choice: Choice::ProtobufOverHttp2,
             terms: vec![(1.0, proto2), (-1.0, json2), (-1.0, proto1), (1.0, json1)],
         });
     }
     if let (Some(grpc), Some(proto2)) = (grpc, corners[1][1]) {
         contrasts.push(Contrast {
-            name: "gRPC instead of protobuf over plain HTTP/2",
+            choice: Choice::Grpc,
             terms: vec![(1.0, grpc), (-1.0, proto2)],
         });
     }
@@ -72,7 +72,7 @@ impl Contrast<'_> {
         });
         let contrast = terms.collect::<Vec<_>>().join(" ");
         Some(Effect {
-            name: self.name.to_owned(),
+            choice: self.choice,
             contrast: contrast.trim_start_matches("+ ").to_owned(),
             p50_ms: self.interval(Measure::P50, rules)?,
             cpu_s_per_million: self.interval(Measure::Cpu, rules)?,
@@ -101,7 +101,7 @@ mod tests {
     use crate::plan::Arm;
 
     /// An arm whose median is `p50` and a bit more in each round.
-    fn arm(name: &str, route: Route, (version, encoding): Choice, p50: f64) -> ArmReport {
+    fn arm(name: &str, route: Route, (version, encoding): Corner, p50: f64) -> ArmReport {
         let blocks = (0..6).map(|round| BlockReport {
             round,
             position: 0,

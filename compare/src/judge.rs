@@ -138,6 +138,11 @@ pub fn compare(a: &[BlockReport], b: &[BlockReport], measure: Measure, rules: Ru
 }
 
 impl Comparison {
+    /// Whether one arm is better by more than the margin.
+    pub const fn differs(&self) -> bool {
+        matches!(self.verdict, Verdict::ABetter | Verdict::BBetter)
+    }
+
     /// The name of the arm of `pair` that is worse, where one is.
     pub fn loser<'a>(&self, pair: &'a Pair) -> Option<&'a str> {
         match self.verdict {

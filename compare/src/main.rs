@@ -23,6 +23,12 @@ enum Command {
     Run(compare::run::RunArgs),
     /// Name the plans that come with the project, with what each is for and how long it takes
     Plans,
+    /// Show the report of a run once more, its page or its answers to the course's questions
+    Report(compare::report::render::ReportArgs),
+    /// Put two runs side by side: what was not the same, and what has moved
+    Diff(compare::report::diff::DiffArgs),
+    /// Print the JSON schema of report.json
+    Schema,
     /// Make the faults of published comparisons on purpose, and show what each does to the verdict
     Confounds(compare::confounds::ConfoundsArgs),
     /// Send one load to an address and print its percentiles, to hold the driver against other tools
@@ -44,6 +50,9 @@ fn main() -> ExitCode {
     let outcome = runtime.block_on(async {
         match command {
             Command::Plans => compare::plans::list(),
+            Command::Report(args) => compare::report::render::run(&args),
+            Command::Diff(args) => compare::report::diff::run(&args),
+            Command::Schema => compare::report::schema::print(),
             Command::Run(args) => compare::run::run(&args).await,
             Command::Load(args) => compare::single_load::run(&args).await,
             Command::Prove(args) => compare::prove::run(&args).await,

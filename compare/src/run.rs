@@ -17,7 +17,7 @@ use crate::own_stack::{Running, with_stack};
 use crate::plan::Plan;
 use crate::refusals::refusals;
 use crate::report::model::{Driver, FORMAT, Finding, PointReport, Report};
-use crate::report::{summary, text};
+use crate::report::{self, summary, text};
 use crate::{fairness, machine, plans, trial, votes};
 
 /// Options of `compare run`.
@@ -90,7 +90,11 @@ pub async fn run(args: &RunArgs) -> Result<ExitCode> {
             return Ok(NO_VERDICT.into());
         }
     };
-    println!("{}\n{}", text::summary(&report), results.display());
+    println!(
+        "{}\n\n{}",
+        text::summary(&report),
+        results.join("report.html").display()
+    );
     Ok(exit_code(&report, &args.must_not_lose))
 }
 
@@ -179,9 +183,7 @@ async fn measure(
         plan,
     };
     report.refusals = refusals(&report);
-    let path = results.join("report.json");
-    std::fs::write(&path, serde_json::to_vec_pretty(&report)?)
-        .with_context(|| format!("writing {}", path.display()))?;
+    report::write(&report, &trial.points, &results)?;
     Ok(Ok((report, results)))
 }
 

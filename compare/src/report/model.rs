@@ -6,9 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::data::Machine;
-use crate::judge::{Comparison, Margin};
+use crate::judge::{Comparison, Margin, Measure};
 use crate::plan::{Arm, Plan};
 use crate::stats::bootstrap::Interval;
+use crate::stats::quantile::mean;
+use crate::stats::verdict::Verdict;
 
 /// The number of this format; it changes when a reader of the old one would go wrong.
 pub const FORMAT: u32 = 1;
@@ -103,14 +105,40 @@ pub struct Pair {
 /// The effect of one choice by itself on the median latency: a difference of arms that differ in nothing else.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Effect {
-    /// "HTTP/2 instead of HTTP/1.1", and so on.
-    pub name: String,
+    /// Which choice.
+    pub choice: Choice,
     /// The arms that it was computed from, as "x - y".
     pub contrast: String,
     /// Milliseconds; negative is faster.
     pub p50_ms: Interval,
     /// CPU seconds per million votes; negative is cheaper.
     pub cpu_s_per_million: Interval,
+}
+
+/// A choice between two ways to send a vote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Choice {
+    /// HTTP/2 instead of HTTP/1.1.
+    Http2,
+    /// protobuf instead of JSON.
+    Protobuf,
+    /// What protobuf does over HTTP/2 beyond what it does over HTTP/1.1.
+    ProtobufOverHttp2,
+    /// gRPC instead of protobuf over plain HTTP/2.
+    Grpc,
+}
+
+impl Choice {
+    /// Its name in a sentence.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Http2 => "HTTP/2 instead of HTTP/1.1",
+            Self::Protobuf => "protobuf instead of JSON",
+            Self::ProtobufOverHttp2 => "what protobuf does over HTTP/2 beyond what it does over HTTP/1.1",
+            Self::Grpc => "gRPC instead of protobuf over plain HTTP/2",
+        }
+    }
 }
 
 /// What an arm came to.
@@ -219,11 +247,77 @@ pub struct Change {
     /// The other one.
     pub b: String,
     /// The measure.
-    pub measure: crate::judge::Measure,
+    pub measure: Measure,
     /// The last value at which it was as before.
     pub from: String,
     /// The first at which it was not.
     pub to: String,
-    /// In words: which was better before, which is now.
+    /// The verdict up to there.
+    pub before: Verdict,
+    /// The verdict from there on.
+    pub after: Verdict,
+    /// The same in words.
     pub sentence: String,
 }
+
+impl ArmReport {
+    /// Its name; the control has that of the arm that it repeats.
+    pub fn label(&self) -> String {
+        if self.is_control {
+            format!("{} (control)", self.arm.name)
+        } else {
+            self.arm.name.clone()
+        }
+    }
+
+    /// The mean of a measure over its blocks; None without any.
+    pub fn mean(&self, measure: Measure) -> Option<f64> {
+        mean(&self.values(measure))
+    }
+
+    /// A measure's value in each block that has one.
+    pub fn values(&self, measure: Measure) -> Vec<f64> {
+        self.blocks.iter().filter_map(|block| measure.of(block)).collect()
+    }
+}
+
+impl Stages {
+    /// The parts' names, from the client inwards and out again.
+    pub const NAMES: [&str; 7] = [
+        "network and proxy",
+        "decode",
+        "validate",
+        "encode",
+        "publish",
+        "reply",
+        "residual",
+    ];
+
+    /// The parts in that order, ms; they sum up to `client`.
+    pub const fn parts(&self) -> [f64; 7] {
+        [
+            self.network_and_proxy,
+            self.decode,
+            self.validate,
+            self.encode,
+            self.publish,
+            self.reply,
+            self.residual,
+        ]
+    }
+}
+
+impl Cost {
+    /// Bytes that the driver wrote for a vote.
+    pub const fn sent_bytes_per_vote(&self) -> f64 {
+        self.sent_mib_per_million * BYTES_PER_VOTE
+    }
+
+    /// Bytes that it read for a vote.
+    pub const fn received_bytes_per_vote(&self) -> f64 {
+        self.received_mib_per_million * BYTES_PER_VOTE
+    }
+}
+
+/// A MiB for a million votes, in bytes for a vote.
+const BYTES_PER_VOTE: f64 = 1024.0 * 1024.0 / 1e6;

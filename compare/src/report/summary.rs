@@ -10,7 +10,6 @@ use crate::effects::effects;
 use crate::judge::{Comparison, Rules, compare_all};
 use crate::plan::Arm;
 use crate::stats::quantile::{mean, nearest_rank};
-use crate::stats::verdict::Verdict;
 
 const MIB: f64 = 1024.0 * 1024.0;
 const MILLION: f64 = 1e6;
@@ -47,8 +46,7 @@ pub fn point(point: &Point, rules: Rules) -> PointReport {
 
 /// Whether each measure of the control found no difference beyond the margin.
 fn holds(control: &[Comparison]) -> bool {
-    let differs = |comparison: &Comparison| matches!(comparison.verdict, Verdict::ABetter | Verdict::BBetter);
-    !control.is_empty() && !control.iter().any(differs)
+    !control.is_empty() && !control.iter().any(Comparison::differs)
 }
 
 fn arm(data: &ArmData) -> ArmReport {

@@ -1,21 +1,28 @@
 //! A report in sentences, for the terminal.
 
-use super::model::{PointReport, Report};
-use crate::judge::Comparison;
-use crate::stats::verdict::Verdict;
+use super::figures::{figure, figure_or_dash, interval, table, verdict};
+use super::model::{ArmReport, PointReport, Report, Stages};
+use crate::judge::{Comparison, Measure};
 
 /// The report in sentences.
 pub fn summary(report: &Report) -> String {
-    let mut lines = Vec::new();
+    let mut lines = vec![heading(report)];
     for point in &report.points {
-        point_lines(point, &mut lines);
+        point_lines(report, point, &mut lines);
     }
-    lines.extend(
-        report
-            .refusals
-            .iter()
-            .map(|refusal| format!("No verdict: {refusal}")),
-    );
+    if !report.changes.is_empty() {
+        lines.push("\nAlong the sweep".to_owned());
+        lines.extend(
+            report
+                .changes
+                .iter()
+                .map(|change| format!("  {}", change.sentence)),
+        );
+    }
+    lines.push(String::new());
+    lines.push(fairness(report));
+    let refusals = report.refusals.iter();
+    lines.extend(refusals.map(|refusal| format!("No verdict: {refusal}")));
     lines.push(match &report.differences {
         None => "Every acknowledged vote is in Kafka, Redis and MongoDB once.".to_owned(),
         Some(differences) => format!("The books differ:\n{differences}"),
@@ -23,48 +30,188 @@ pub fn summary(report: &Report) -> String {
     lines.join("\n")
 }
 
-fn point_lines(point: &PointReport, lines: &mut Vec<String>) {
-    for arm in &point.arms {
-        let [_, late, _] = arm.lag_ms;
-        lines.push(format!(
-            "{}: {} sent, {} acknowledged; the driver was late by {late:.2} ms at most in 99 of 100",
-            arm.arm.name, arm.sent, arm.acknowledged
-        ));
+fn heading(report: &Report) -> String {
+    let Report { plan, margin, .. } = report;
+    let load = load(report);
+    format!(
+        "{}\n{} rounds of {} s at {load}; {:.0} % intervals; a difference matters from {:.1} % on, of a latency from {} ms on.",
+        plan.purpose,
+        plan.design.rounds,
+        plan.design.block_s,
+        report.confidence * 100.0,
+        margin.share * 100.0,
+        margin.floor_ms,
+    )
+}
+
+/// What was sent, in a few words.
+pub fn load(report: &Report) -> String {
+    let load = &report.plan.load;
+    load.users.map_or_else(
+        || format!("{} votes/s", figure(load.rate)),
+        |users| format!("{users} clients that wait for each answer"),
+    )
+}
+
+fn point_lines(report: &Report, point: &PointReport, lines: &mut Vec<String>) {
+    lines.push(String::new());
+    if let (Some(value), Some(sweep)) = (&point.value, &report.plan.sweep) {
+        lines.push(format!("{} = {value}", sweep.key));
     }
+    lines.extend(table(&arms(point)));
+    lines.extend(point.arms.iter().filter_map(failures));
     for pair in &point.comparisons {
-        lines.extend(
-            pair.measures
-                .iter()
-                .map(|comparison| sentence(&pair.a, &pair.b, comparison)),
-        );
+        lines.push(format!("\n{} against {}", pair.b, pair.a));
+        let is_judged = report.refusals.is_empty();
+        lines.extend(pair.measures.iter().map(|comparison| {
+            if is_judged {
+                format!("  {}", sentence(&pair.a, &pair.b, comparison))
+            } else {
+                format!(
+                    "  {}: no verdict. {}",
+                    comparison.measure.name(),
+                    values(&pair.a, &pair.b, comparison)
+                )
+            }
+        }));
+    }
+    lines.push(format!("\n{}", control(point)));
+    if !point.effects.is_empty() {
+        lines.push("\nEach choice by itself: median latency, ms; CPU seconds per million votes".to_owned());
+        lines.extend(point.effects.iter().map(|effect| {
+            format!(
+                "  {}: {}; {}",
+                effect.choice.name(),
+                interval(&effect.p50_ms),
+                interval(&effect.cpu_s_per_million)
+            )
+        }));
+    }
+    let stages = stages(point);
+    if stages.len() > 1 {
+        lines.push("\nWhere the time of a vote goes: means, ms".to_owned());
+        lines.extend(table(&stages));
     }
 }
 
-/// One plain sentence.
-pub fn sentence(a: &str, b: &str, comparison: &Comparison) -> String {
-    let name = comparison.measure.name();
-    let unit = comparison.measure.unit();
-    let better = |winner: &str| format!("{winner} is better");
-    let word = match comparison.verdict {
-        Verdict::ABetter => better(a),
-        Verdict::BBetter => better(b),
-        Verdict::Equivalent => "equivalent".to_owned(),
-        Verdict::NotEnoughData {
-            blocks_needed: Some(blocks),
-        } => format!("not enough data: about {blocks} rounds are needed"),
-        Verdict::NotEnoughData { blocks_needed: None } => {
-            "not enough data: the difference is about the margin itself".to_owned()
-        }
+fn arms(point: &PointReport) -> Vec<Vec<String>> {
+    let head = [
+        "ARM",
+        "SENT",
+        "FAILED",
+        "P50 ms",
+        "P95 ms",
+        "P99 ms",
+        "VOTES/s",
+        "CPU s/M",
+        "MiB",
+        "BYTES OUT",
+        "BYTES IN",
+        "COUNTED ms",
+        "LATE ms",
+    ];
+    let row = |arm: &ArmReport| {
+        let [p50, p95, p99, throughput, cpu] = Measure::ALL.map(|measure| figure_or_dash(arm.mean(measure)));
+        vec![
+            arm.label(),
+            arm.sent.to_string(),
+            (arm.sent - arm.acknowledged).to_string(),
+            p50,
+            p95,
+            p99,
+            throughput,
+            cpu,
+            figure_or_dash(arm.cost.memory_mib),
+            figure(arm.cost.sent_bytes_per_vote()),
+            figure(arm.cost.received_bytes_per_vote()),
+            figure_or_dash(arm.counted.map(|counted| counted.p50_ms)),
+            figure(arm.lag_ms[1]),
+        ]
     };
-    let interval = comparison.difference;
+    std::iter::once(head.map(str::to_owned).to_vec())
+        .chain(point.arms.iter().map(row))
+        .collect()
+}
+
+fn failures(arm: &ArmReport) -> Option<String> {
+    let reasons = arm
+        .failures
+        .iter()
+        .map(|(reason, votes)| format!("{votes} {reason}"));
+    let reasons: Vec<String> = reasons.collect();
+    (!reasons.is_empty()).then(|| format!("{}: failed: {}", arm.label(), reasons.join(", ")))
+}
+
+/// Whether the first arm equals itself, in a sentence.
+pub fn control(point: &PointReport) -> String {
+    let name = point.arms.first().map_or("the first arm", |arm| &arm.arm.name);
+    if point.control_holds {
+        return format!("Control: {name} against itself shows no difference beyond the margin.");
+    }
+    let differing = point.control.iter().filter(|comparison| comparison.differs());
+    let differing = differing.map(|comparison| {
+        format!(
+            "{} {}",
+            comparison.measure.name(),
+            interval(&comparison.difference)
+        )
+    });
     format!(
-        "{name}: {word}. {a} {:.2}, {b} {:.2} {unit}; {b} - {a} = {:+.2} [{:+.2}, {:+.2}], margin {:.2}, {} rounds.",
-        comparison.a,
-        comparison.b,
-        interval.estimate,
-        interval.low,
-        interval.high,
-        comparison.margin,
+        "Control: {name} differs from itself: {}.",
+        differing.collect::<Vec<_>>().join(", ")
+    )
+}
+
+fn stages(point: &PointReport) -> Vec<Vec<String>> {
+    let head = std::iter::once("ARM").chain(Stages::NAMES).chain(["client"]);
+    let timed = point
+        .arms
+        .iter()
+        .filter_map(|arm| Some((arm.label(), arm.stages?)));
+    let rows = timed.map(|(name, stages)| {
+        let values = stages.parts().into_iter().chain([stages.client]);
+        std::iter::once(name).chain(values.map(figure)).collect()
+    });
+    std::iter::once(head.map(str::to_owned).collect())
+        .chain(rows)
+        .collect()
+}
+
+fn fairness(report: &Report) -> String {
+    let unfair: Vec<&str> = report
+        .fairness
+        .iter()
+        .filter(|finding| !finding.fair)
+        .map(|finding| finding.subject.as_str())
+        .collect();
+    if unfair.is_empty() {
+        format!(
+            "The services are equal in all {} settings that were compared.",
+            report.fairness.len()
+        )
+    } else {
+        format!("The services are not equal: {}.", unfair.join(", "))
+    }
+}
+
+/// One plain sentence on a measure, with the figures that it rests on.
+pub fn sentence(a: &str, b: &str, comparison: &Comparison) -> String {
+    format!(
+        "{}: {}. {}",
+        comparison.measure.name(),
+        verdict(a, b, comparison),
+        values(a, b, comparison)
+    )
+}
+
+fn values(a: &str, b: &str, comparison: &Comparison) -> String {
+    format!(
+        "{a} {}, {b} {} {}; {b} − {a} = {}, margin {}, {} rounds.",
+        figure(comparison.a),
+        figure(comparison.b),
+        comparison.measure.unit(),
+        interval(&comparison.difference),
+        figure(comparison.margin),
         comparison.rounds
     )
 }

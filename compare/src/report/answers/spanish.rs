@@ -1,0 +1,183 @@
+//! The words in Spanish.
+
+use super::{Judged, Language, Sign, Statement};
+use crate::judge::Measure;
+use crate::report::figures::{figure, interval};
+use crate::report::model::{Change, Choice};
+use crate::stats::verdict::Verdict;
+
+pub(super) const SPANISH: Language = Language {
+    questions: [
+        "¿Qué servicio se tardó menos y por qué?",
+        "¿En qué casos utilizaría cada uno?",
+    ],
+    say,
+};
+
+/// The parts of a vote's time, in the order of the report.
+const PARTS: [&str; 7] = [
+    "red y proxy",
+    "decodificar",
+    "validar",
+    "codificar",
+    "publicar",
+    "responder",
+    "resto",
+];
+
+fn say(statement: &Statement) -> String {
+    match statement {
+        Statement::Conditions(report) => format!(
+            "Se midió en {} rondas de {} s en una sola máquina con {} procesadores; los intervalos contienen el valor \
+             verdadero en {} de cada 100 corridas, y una diferencia cuenta a partir del {} %.",
+            report.plan.design.rounds,
+            report.plan.design.block_s,
+            report.machine.cores,
+            report.confidence * 100.0,
+            report.margin.share * 100.0,
+        ),
+        Statement::NoVerdict(reasons) => format!(
+            "Esta corrida no permite un veredicto. Los motivos, en inglés: {}",
+            reasons.join(" ")
+        ),
+        Statement::NotCompared => {
+            "Esta corrida no comparó REST con gRPC: su plan no tiene ese par de brazos.".to_owned()
+        }
+        Statement::Verdict(judged) => verdict(judged),
+        Statement::LargestPart { pair, part, a, b } => format!(
+            "De las partes del tiempo de un voto, la que más difiere es «{}»: {} ms con {} y {} ms con {} en promedio.",
+            PARTS.get(*part).unwrap_or(&""),
+            figure(*a),
+            pair.a,
+            figure(*b),
+            pair.b
+        ),
+        Statement::Publish { least_share } => format!(
+            "Esperar a Kafka es el {:.0} % o más del tiempo de un voto con cualquiera de los dos, y ningún protocolo \
+             cambia eso.",
+            least_share * 100.0
+        ),
+        Statement::NoStages => {
+            "El porqué no se puede decir: ningún voto de esta corrida preguntó a su servidor en qué se fue el tiempo."
+                .to_owned()
+        }
+        Statement::Effect(effect) => {
+            let word = match Sign::of(&effect.p50_ms) {
+                Sign::Raises => "sube la mediana de la latencia",
+                Sign::Lowers => "baja la mediana de la latencia",
+                Sign::Unclear => "no sube ni baja con certeza la mediana de la latencia",
+            };
+            format!("Por sí solo, {} {word}: {} ms.", choice(effect.choice), interval(&effect.p50_ms))
+        }
+        Statement::Bytes { pair, a, b } => format!(
+            "En la red, un voto ocupa {} bytes con {} y {} con {}, sumando ida y vuelta.",
+            figure(*a),
+            pair.a,
+            figure(*b),
+            pair.b
+        ),
+        Statement::Memory { pair, a, b } => format!(
+            "Los procesos de {} ocuparon a lo sumo {} MiB de memoria; los de {}, {} MiB.",
+            pair.a,
+            figure(*a),
+            pair.b,
+            figure(*b)
+        ),
+        Statement::Change(change) => along(change),
+        Statement::NoChange { key } => {
+            format!("A lo largo de los valores de {key} que se probaron, ningún veredicto se convierte en otro.")
+        }
+        Statement::NothingTellsThemApart => {
+            "Ninguna medida de esta corrida los distingue, así que nada en ella habla a favor de uno u otro.".to_owned()
+        }
+        Statement::Limits => {
+            "Lo que no se midió (herramientas, navegadores, lo que sabe el equipo) no se responde aquí.".to_owned()
+        }
+    }
+}
+
+fn verdict(judged: &Judged) -> String {
+    let Judged { at, pair, comparison } = *judged;
+    let (name, unit) = (name(comparison.measure), unit(comparison.measure));
+    let at = at.map_or_else(String::new, |value| format!("Con {value}: "));
+    let difference = format!("{} − {} = {}", pair.b, pair.a, interval(&comparison.difference));
+    if let Some([(winner, best), (loser, other)]) = judged.winner_and_loser() {
+        let did = match comparison.measure {
+            Measure::P50 | Measure::P95 | Measure::P99 => "se tardó menos",
+            Measure::Throughput => "respondió más votos",
+            Measure::Cpu => "usó menos el procesador",
+        };
+        return format!(
+            "{at}{winner} {did}: {name} de {} {unit}, contra {} con {loser} ({difference}).",
+            figure(best),
+            figure(other)
+        );
+    }
+    let values = format!(
+        "{} {unit} con {} y {} con {} ({difference})",
+        figure(comparison.a),
+        pair.a,
+        figure(comparison.b),
+        pair.b
+    );
+    match comparison.verdict {
+        Verdict::NotEnoughData {
+            blocks_needed: Some(rounds),
+        } => format!(
+            "{at}Sobre {name} esta corrida no tiene respuesta, {values}: harían falta unas {rounds} rondas, y tuvo {}.",
+            comparison.rounds
+        ),
+        Verdict::NotEnoughData { blocks_needed: None } => format!(
+            "{at}Sobre {name} esta corrida no tiene respuesta, {values}: la diferencia es casi igual a la mínima que cuenta."
+        ),
+        _ => format!(
+            "{at}En {name} los dos son equivalentes, {values}: menos que los {} {unit} que contarían.",
+            figure(comparison.margin)
+        ),
+    }
+}
+
+fn along(change: &Change) -> String {
+    let word = |verdict| match verdict {
+        Verdict::ABetter => format!("mejor {}", change.a),
+        Verdict::BBetter => format!("mejor {}", change.b),
+        Verdict::Equivalent | Verdict::NotEnoughData { .. } => "equivalentes".to_owned(),
+    };
+    format!(
+        "A lo largo del barrido, {}: {} hasta {}, {} desde {}.",
+        name(change.measure),
+        word(change.before),
+        change.from,
+        word(change.after),
+        change.to
+    )
+}
+
+const fn name(measure: Measure) -> &'static str {
+    match measure {
+        Measure::P50 => "mediana de la latencia",
+        Measure::P95 => "percentil 95 de la latencia",
+        Measure::P99 => "percentil 99 de la latencia",
+        Measure::Throughput => "votos respondidos por segundo",
+        Measure::Cpu => "tiempo de procesador",
+    }
+}
+
+const fn unit(measure: Measure) -> &'static str {
+    match measure {
+        Measure::P50 | Measure::P95 | Measure::P99 => "ms",
+        Measure::Throughput => "votos/s",
+        Measure::Cpu => "s de CPU por millón de votos",
+    }
+}
+
+const fn choice(choice: Choice) -> &'static str {
+    match choice {
+        Choice::Http2 => "HTTP/2 en vez de HTTP/1.1",
+        Choice::Protobuf => "protobuf en vez de JSON",
+        Choice::ProtobufOverHttp2 => {
+            "lo que protobuf hace sobre HTTP/2 más allá de lo que hace sobre HTTP/1.1"
+        }
+        Choice::Grpc => "gRPC en vez de protobuf sobre HTTP/2 simple",
+    }
+}

@@ -1,0 +1,105 @@
+//! Numbers as a reader wants them, and the words of a verdict.
+
+use crate::judge::{Comparison, Measure};
+use crate::stats::bootstrap::Interval;
+use crate::stats::verdict::Verdict;
+
+/// Three or so significant digits; thousands in full.
+pub fn figure(value: f64) -> String {
+    match value.abs() {
+        size if size >= 99.95 => format!("{value:.0}"),
+        size if size >= 9.995 => format!("{value:.1}"),
+        size if size >= 0.0995 || size == 0.0 => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
+    }
+}
+
+/// With its sign, a true minus.
+pub fn signed(value: f64) -> String {
+    let size = figure(value.abs());
+    if value < 0.0 {
+        format!("−{size}")
+    } else {
+        format!("+{size}")
+    }
+}
+
+/// A figure, or a dash where there is none.
+pub fn figure_or_dash(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), figure)
+}
+
+/// "+1.20 [+0.90, +1.50]".
+pub fn interval(interval: &Interval) -> String {
+    let Interval { estimate, low, high } = *interval;
+    format!("{} [{}, {}]", signed(estimate), signed(low), signed(high))
+}
+
+/// The verdict of `comparison` in a few words; `a` and `b` are the arms' names.
+pub fn verdict(a: &str, b: &str, comparison: &Comparison) -> String {
+    let better = match comparison.measure {
+        Measure::P50 | Measure::P95 | Measure::P99 => "faster",
+        Measure::Throughput => "handles more",
+        Measure::Cpu => "cheaper",
+    };
+    match comparison.verdict {
+        Verdict::ABetter => format!("{a} {better}"),
+        Verdict::BBetter => format!("{b} {better}"),
+        Verdict::Equivalent => "equivalent".to_owned(),
+        Verdict::NotEnoughData {
+            blocks_needed: Some(rounds),
+        } => format!("not enough data (about {rounds} rounds needed)"),
+        Verdict::NotEnoughData { blocks_needed: None } => {
+            "not enough data (the difference is about the margin itself)".to_owned()
+        }
+    }
+}
+
+/// Rows as text, each column as wide as its widest cell: the first to the left, the others to the right.
+pub fn table(rows: &[Vec<String>]) -> Vec<String> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).enumerate();
+        let cells = cells.map(|(column, (cell, &width))| match column {
+            0 => format!("{cell:<width$}"),
+            _ => format!("{cell:>width$}"),
+        });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_keep_what_is_significant() {
+        let cases = [
+            (1234.5, "1234"),
+            (99.96, "100"),
+            (12.34, "12.3"),
+            (1.234, "1.23"),
+            (0.0123, "0.012"),
+            (0.0, "0.00"),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(figure(value), expected);
+        }
+        assert_eq!(
+            (signed(-1.5), signed(0.25)),
+            ("−1.50".to_owned(), "+0.25".to_owned())
+        );
+    }
+
+    #[test]
+    fn columns_are_aligned() {
+        let rows = [["a", "1"], ["long", "100"]].map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(table(&rows), ["a       1", "long  100"]);
+    }
+}

@@ -1,0 +1,319 @@
+//! What of a report is drawn.
+
+use std::ops::Range;
+
+use anyhow::Result;
+use lab::plot::{Axis, GREY, Layer, Mark, Plot, RGBColor, color};
+
+use super::model::{ArmReport, Effect, PointReport, Report, Stages};
+use crate::judge::{Comparison, Measure};
+
+/// Height of a plot with curves, in pixels.
+const CURVES: u32 = 360;
+/// Height of a row of bars or intervals, and of what is around the rows.
+const ROW: u32 = 34;
+const AROUND_ROWS: u32 = 80;
+
+/// The colour of the `index`th arm of a point, everywhere.
+pub fn arm_color(index: usize, arm: &ArmReport) -> RGBColor {
+    if arm.is_control { GREY } else { color(index) }
+}
+
+/// Latency by the share of votes answered within it, the tail drawn out.
+pub fn quantiles(point: &PointReport) -> Result<String> {
+    let most = point.arms.iter().map(|arm| arm.acknowledged).max();
+    let layers = arms(point, |arm| {
+        let finite = arm.quantiles.iter().filter(|(share, _)| *share < 1.0);
+        let mut points: Vec<_> = finite
+            .map(|&(share, latency)| (1.0 / (1.0 - share), latency))
+            .collect();
+        if let Some(&(_, largest)) = arm.quantiles.last() {
+            points.push((arm.acknowledged as f64, largest));
+        }
+        Mark::Line(points)
+    });
+    Plot {
+        title: "Latency by the share of votes answered within it".to_owned(),
+        x: Axis::tail("share of votes answered within", most.unwrap_or(0)),
+        y: Axis::log("latency, ms", latencies(point)),
+        height: CURVES,
+        layers,
+        ground: None,
+    }
+    .svg()
+}
+
+/// The share of votes answered within a latency.
+pub fn distribution(point: &PointReport) -> Result<String> {
+    let layers = arms(point, |arm| {
+        Mark::Line(
+            arm.quantiles
+                .iter()
+                .map(|&(share, latency)| (latency, share * 100.0))
+                .collect(),
+        )
+    });
+    Plot {
+        title: "Share of votes answered within a latency".to_owned(),
+        x: Axis::log("latency, ms", latencies(point)),
+        y: Axis::linear("% of votes", 0.0..100.0),
+        height: CURVES,
+        layers,
+        ground: None,
+    }
+    .svg()
+}
+
+/// The median of each block over the time of the run: whatever drifts is seen here.
+pub fn over_time(point: &PointReport) -> Result<String> {
+    let median = |arm: &ArmReport| -> Vec<(f64, f64)> {
+        let blocks = arm.blocks.iter();
+        blocks
+            .filter_map(|block| Some((block.started_s, block.p50?)))
+            .collect()
+    };
+    let all: Vec<(f64, f64)> = point.arms.iter().flat_map(median).collect();
+    let (first, last) = ends(all.iter().map(|(time, _)| *time));
+    let (_, highest) = ends(all.iter().map(|(_, latency)| *latency));
+    Plot {
+        title: "Median latency of each block over time".to_owned(),
+        x: Axis::linear("seconds since the start of the run", first - 1.0..last + 1.0),
+        y: Axis::linear("median latency, ms", 0.0..highest * 1.15),
+        height: CURVES,
+        layers: arms(point, |arm| Mark::Dots(median(arm))),
+        ground: None,
+    }
+    .svg()
+}
+
+/// Where the time of a vote goes: a bar for each arm, in parts. None if no vote asked.
+pub fn stages(point: &PointReport) -> Result<Option<String>> {
+    let timed = point
+        .arms
+        .iter()
+        .filter_map(|arm| Some((arm.label(), arm.stages?)));
+    // The first on top.
+    let timed: Vec<(String, Stages)> = timed.collect::<Vec<_>>().into_iter().rev().collect();
+    if timed.is_empty() {
+        return Ok(None);
+    }
+    let mut layers = Vec::new();
+    for (row, (_, stages)) in timed.iter().enumerate() {
+        let mut from = 0.0;
+        for (part, time) in stages.parts().into_iter().enumerate() {
+            let to = from + time.max(0.0);
+            layers.push(layer(
+                stage_color(part),
+                Mark::Bar((from, row as f64 - 0.32), (to, row as f64 + 0.32)),
+            ));
+            from = to;
+        }
+    }
+    let (_, longest) = ends(timed.iter().map(|(_, stages)| stages.client));
+    let names: Vec<String> = timed.into_iter().map(|(name, _)| name).collect();
+    let plot = Plot {
+        title: "Where the time of a vote goes".to_owned(),
+        x: Axis::linear("mean time of a vote, ms", 0.0..longest * 1.05),
+        y: Axis::names("", &names),
+        height: rows(names.len()),
+        layers,
+        ground: None,
+    };
+    plot.svg().map(Some)
+}
+
+/// The colour of a part of a vote's time, in the order of [`Stages::NAMES`].
+pub fn stage_color(part: usize) -> RGBColor {
+    // What is in no stage is nobody's colour.
+    if part + 1 == Stages::NAMES.len() {
+        GREY
+    } else {
+        color(part)
+    }
+}
+
+/// The difference of each measure with its interval, as a share of the first arm's value, and the margin behind it.
+pub fn differences(title: &str, comparisons: &[Comparison]) -> Result<String> {
+    let percent = |value: f64, comparison: &Comparison| 100.0 * value / comparison.a;
+    let shown: Vec<&Comparison> = comparisons
+        .iter()
+        .rev()
+        .filter(|comparison| comparison.a > 0.0)
+        .collect();
+    let mut layers = Vec::new();
+    for (row, comparison) in shown.iter().enumerate() {
+        let (row, margin) = (row as f64, percent(comparison.margin, comparison));
+        let verdict = if comparison.differs() { color(1) } else { color(0) };
+        let [low, estimate, high] = [
+            comparison.difference.low,
+            comparison.difference.estimate,
+            comparison.difference.high,
+        ]
+        .map(|value| percent(value, comparison));
+        layers.push(layer(GREY, Mark::Band((-margin, row - 0.4), (margin, row + 0.4))));
+        layers.extend(whisker(verdict, row, [low, estimate, high]));
+    }
+    let names: Vec<String> = shown
+        .iter()
+        .map(|comparison| comparison.measure.name().to_owned())
+        .collect();
+    let edges = shown.iter().flat_map(|comparison| {
+        let Comparison {
+            difference, margin, ..
+        } = comparison;
+        [difference.low, difference.high, -margin, *margin].map(|value| percent(value, comparison))
+    });
+    forest(
+        title,
+        "difference, % of the first arm's value",
+        &names,
+        edges.collect(),
+        layers,
+    )
+}
+
+/// What each choice does to the median.
+pub fn effects(effects: &[Effect]) -> Result<String> {
+    let mut layers = Vec::new();
+    for (row, effect) in effects.iter().rev().enumerate() {
+        let ends = [effect.p50_ms.low, effect.p50_ms.estimate, effect.p50_ms.high];
+        layers.extend(whisker(color(0), row as f64, ends));
+    }
+    let names: Vec<String> = effects
+        .iter()
+        .rev()
+        .map(|effect| effect.choice.name().to_owned())
+        .collect();
+    let edges = effects
+        .iter()
+        .flat_map(|effect| [effect.p50_ms.low, effect.p50_ms.high]);
+    forest(
+        "What each choice does to the median latency",
+        "change of the median latency, ms",
+        &names,
+        edges.collect(),
+        layers,
+    )
+}
+
+/// A measure of each arm along the sweep, with the places at which a verdict on it changes. None without a sweep.
+pub fn sweep(report: &Report, measure: Measure) -> Result<Option<String>> {
+    let (Some(first), Some(sweep)) = (report.points.first(), &report.plan.sweep) else {
+        return Ok(None);
+    };
+    let values: Vec<String> = report
+        .points
+        .iter()
+        .filter_map(|point| point.value.clone())
+        .collect();
+    let at = |index: usize| -> Vec<(f64, f64)> {
+        let points = report.points.iter().enumerate();
+        points
+            .filter_map(|(place, point)| Some((place as f64, point.arms.get(index)?.mean(measure)?)))
+            .collect()
+    };
+    let drawn: Vec<Vec<(f64, f64)>> = (0..first.arms.len()).map(at).collect();
+    let (lowest, highest) = ends(drawn.iter().flatten().map(|(_, value)| *value));
+    if lowest <= 0.0 || values.len() < 2 {
+        return Ok(None);
+    }
+    let range = lowest * 0.8..highest * 1.25;
+    let place = |value: &String| {
+        values
+            .iter()
+            .position(|other| other == value)
+            .map(|place| place as f64)
+    };
+    let changes = report.changes.iter().filter(|change| change.measure == measure);
+    let mut layers: Vec<Layer> = changes
+        .filter_map(|change| {
+            let (from, to) = (place(&change.from)?, place(&change.to)?);
+            Some(layer(GREY, Mark::Band((from, range.start), (to, range.end))))
+        })
+        .collect();
+    for ((index, arm), points) in first.arms.iter().enumerate().zip(drawn) {
+        layers.push(layer(arm_color(index, arm), Mark::Line(points.clone())));
+        layers.push(layer(arm_color(index, arm), Mark::Dots(points)));
+    }
+    let unit = measure.unit();
+    let plot = Plot {
+        title: format!("{} along the sweep", measure.name()),
+        x: Axis::names(&sweep.key.to_string(), &values),
+        y: Axis::log(&format!("{}, {unit}", measure.name()), range),
+        height: CURVES,
+        layers,
+        ground: None,
+    };
+    plot.svg().map(Some)
+}
+
+fn forest(
+    title: &str,
+    x_title: &str,
+    names: &[String],
+    edges: Vec<f64>,
+    mut layers: Vec<Layer>,
+) -> Result<String> {
+    let (low, high) = ends(edges.into_iter().chain([0.0]));
+    let room = ((high - low) * 0.06).max(0.01);
+    let zero = Mark::Line(vec![(0.0, -0.5), (0.0, names.len() as f64 - 0.5)]);
+    layers.insert(0, layer(GREY, zero));
+    Plot {
+        title: title.to_owned(),
+        x: Axis::linear(x_title, low - room..high + room),
+        y: Axis::names("", names),
+        height: rows(names.len()),
+        layers,
+        ground: None,
+    }
+    .svg()
+}
+
+fn whisker(color: RGBColor, row: f64, [low, estimate, high]: [f64; 3]) -> [Layer; 2] {
+    [
+        layer(color, Mark::Line(vec![(low, row), (high, row)])),
+        layer(color, Mark::Dots(vec![(estimate, row)])),
+    ]
+}
+
+/// A layer for each arm that has acknowledged votes; names are in the page's legend.
+fn arms(point: &PointReport, mark: impl Fn(&ArmReport) -> Mark) -> Vec<Layer> {
+    let arms = point
+        .arms
+        .iter()
+        .enumerate()
+        .filter(|(_, arm)| arm.acknowledged > 0);
+    // The control beneath the others, for it says less.
+    let mut layers: Vec<(bool, Layer)> = arms
+        .map(|(index, arm)| (!arm.is_control, layer(arm_color(index, arm), mark(arm))))
+        .collect();
+    layers.sort_by_key(|(is_compared, _)| *is_compared);
+    layers.into_iter().map(|(_, layer)| layer).collect()
+}
+
+fn layer(color: RGBColor, mark: Mark) -> Layer {
+    Layer {
+        name: None,
+        color,
+        mark,
+    }
+}
+
+fn rows(count: usize) -> u32 {
+    AROUND_ROWS + ROW * count as u32
+}
+
+/// From a bit below the fastest vote to a bit above the slowest; of no votes, some range.
+fn latencies(point: &PointReport) -> Range<f64> {
+    let all = point.arms.iter().flat_map(|arm| &arm.quantiles);
+    let (low, high) = ends(all.map(|(_, latency)| *latency).filter(|latency| *latency > 0.0));
+    low * 0.8..high * 1.25
+}
+
+/// Least and largest; 1 and 2 of nothing.
+fn ends(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    values
+        .map(|value| (value, value))
+        .reduce(|(low, high), (value, _)| (low.min(value), high.max(value)))
+        .unwrap_or((1.0, 2.0))
+}
