@@ -21,12 +21,13 @@ pub struct Sweep {
     /// a load that rises shows its knee.
     pub values: Vec<Value>,
     /// Whether values are left out from the first one on at which every arm is past its knee: its median latency is then
-    /// more than [`KNEE`] times that at the first value, or more than one vote in 100 failed.
+    /// more than [`KNEE`] times the lowest so far, or more than one vote in 100 failed.
     #[serde(default)]
     pub until_knee: bool,
 }
 
-/// Beyond so many times the median latency at a sweep's first value, an arm is past its knee.
+/// Beyond so many times its lowest median latency an arm is past its knee. (That is not the one at the lowest rate: who is
+/// idle has to be woken.)
 pub const KNEE: f64 = 5.0;
 
 /// A setting of a plan that can be swept.
@@ -72,18 +73,22 @@ pub enum Value {
 impl Sweep {
     /// Whether the values behind these points are left out.
     pub fn is_over(&self, points: &[Point]) -> bool {
-        let ([first, ..], Some(last)) = (points, points.last()) else {
+        let Some((last, before)) = points.split_last() else {
             return false;
         };
-        let mut arms = first.arms.iter().zip(&last.arms);
-        self.until_knee && arms.all(|(first, last)| is_past_knee(first, last))
+        let mut arms = last.arms.iter().enumerate();
+        self.until_knee
+            && arms.all(|(index, arm)| {
+                is_past_knee(arm, before.iter().filter_map(|point| point.arms.get(index)))
+            })
     }
 }
 
-fn is_past_knee(first: &ArmData, last: &ArmData) -> bool {
-    let failed = samples(last).filter(|sample| matches!(sample.outcome, Outcome::Failed(_)));
-    let too_many_failed = failed.count() * 100 > samples(last).count();
-    too_many_failed || median_ms(last) > KNEE * median_ms(first)
+fn is_past_knee<'a>(arm: &ArmData, before: impl Iterator<Item = &'a ArmData>) -> bool {
+    let failed = samples(arm).filter(|sample| matches!(sample.outcome, Outcome::Failed(_)));
+    let too_many_failed = failed.count() * 100 > samples(arm).count();
+    let lowest_ms = before.map(median_ms).reduce(f64::min);
+    too_many_failed || lowest_ms.is_some_and(|lowest_ms| median_ms(arm) > KNEE * lowest_ms)
 }
 
 fn median_ms(arm: &ArmData) -> f64 {
@@ -159,5 +164,63 @@ impl fmt::Display for Value {
             Self::Number(number) => number.fmt(formatter),
             Self::Word(word) => word.fmt(formatter),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::data::{Block, Counted, WireBytes};
+    use crate::plan::Plan;
+
+    fn point(latency_ms: u64) -> Point {
+        let plan = Plan::read(&crate::plans::find(&lab::project::root().unwrap(), "rate").unwrap()).unwrap();
+        let sample = Sample {
+            intended: Duration::ZERO,
+            lag: Duration::ZERO,
+            latency: Duration::from_millis(latency_ms),
+            outcome: Outcome::Acknowledged(uuid::Uuid::nil()),
+            server: None,
+        };
+        let block = Block {
+            round: 0,
+            position: 0,
+            started: Duration::ZERO,
+            length: Duration::from_secs(1),
+            samples: vec![sample],
+            usage: std::collections::BTreeMap::default(),
+            wire: WireBytes::default(),
+            counted: Counted::default(),
+        };
+        let arms = plan.arms.into_iter().map(|arm| ArmData {
+            arm,
+            is_control: false,
+            blocks: vec![block.clone()],
+        });
+        Point {
+            value: None,
+            arms: arms.collect(),
+        }
+    }
+
+    #[test]
+    fn a_sweep_ends_where_all_are_past_the_knee_of_their_best() {
+        let sweep = Sweep {
+            key: Key::Rate,
+            values: Vec::new(),
+            until_knee: true,
+        };
+        let points = [point(3), point(1), point(4), point(6)];
+        let over: Vec<bool> = (0..=points.len())
+            .map(|seen| sweep.is_over(&points[..seen]))
+            .collect();
+        assert_eq!(over, [false, false, false, false, true]);
+        let whole = Sweep {
+            until_knee: false,
+            ..sweep
+        };
+        assert!(!whole.is_over(&points));
     }
 }
