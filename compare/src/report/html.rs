@@ -19,7 +19,7 @@ const TEMPLATE: &str = include_str!("page.html");
 struct Page<'a> {
     report: &'a Report,
     sheet: Sheet,
-    load: String,
+    design: String,
     is_judged: bool,
     sweeps: Vec<SweepView>,
     points: Vec<PointView>,
@@ -120,7 +120,7 @@ pub fn page(report: &Report) -> Result<String> {
     let gib = report.machine.memory_bytes as f64 / f64::from(1 << 30);
     let page = Page {
         sheet: answers::sheet(report),
-        load: text::load(report),
+        design: text::design(report),
         is_judged: report.refusals.is_empty(),
         sweeps: sweeps(report)?,
         points: report

@@ -3,6 +3,7 @@
 use super::figures::{figure, figure_or_dash, interval, table, verdict};
 use super::model::{ArmReport, PointReport, Report, Stages};
 use crate::judge::{Comparison, Measure};
+use crate::plan::Plan;
 
 /// The report in sentences.
 pub fn summary(report: &Report) -> String {
@@ -31,25 +32,27 @@ pub fn summary(report: &Report) -> String {
 }
 
 fn heading(report: &Report) -> String {
-    let Report { plan, margin, .. } = report;
-    let load = load(report);
     format!(
-        "{}\n{} rounds of {} s at {load}; {:.0} % intervals; a difference matters from {:.1} % on, of a latency from {} ms on.",
-        plan.purpose,
-        plan.design.rounds,
-        plan.design.block_s,
-        report.confidence * 100.0,
-        margin.share * 100.0,
-        margin.floor_ms,
+        "{}\n{}; a difference matters from {} % on, of a latency from {} ms on.",
+        report.plan.purpose,
+        design(report),
+        report.margin.share * 100.0,
+        report.margin.floor_ms,
     )
 }
 
-/// What was sent, in a few words.
-pub fn load(report: &Report) -> String {
-    let load = &report.plan.load;
-    load.users.map_or_else(
-        || format!("{} votes/s", figure(load.rate)),
+/// Blocks, load and intervals, in a few words.
+pub fn design(report: &Report) -> String {
+    let Plan { design, load, .. } = &report.plan;
+    let load = load.users.map_or_else(
+        || format!("{} votes/s", load.rate),
         |users| format!("{users} clients that wait for each answer"),
+    );
+    format!(
+        "{} rounds of {} s at {load}, {} % intervals",
+        design.rounds,
+        design.block_s,
+        report.confidence * 100.0
     )
 }
 

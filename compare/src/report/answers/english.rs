@@ -26,6 +26,7 @@ fn say(statement: &Statement) -> String {
             report.margin.share * 100.0,
         ),
         Statement::NoVerdict(reasons) => format!("This run allows no verdict. {}", reasons.join(" ")),
+        Statement::Unanswered => "Without a verdict this run gives no reason for either.".to_owned(),
         Statement::NotCompared => {
             "This run did not hold REST against gRPC: its plan has no such pair of arms.".to_owned()
         }

@@ -37,6 +37,8 @@ enum Statement<'a> {
     Conditions(&'a Report),
     /// There is no verdict, for so many reasons; the rest is missing.
     NoVerdict(&'a [String]),
+    /// Nor can this question be answered then.
+    Unanswered,
     /// The plan has no REST arm and gRPC arm to hold against each other.
     NotCompared,
     /// The word on a measure.
@@ -155,7 +157,7 @@ fn which_and_why(report: &Report) -> Vec<Statement<'_>> {
 
 fn when(report: &Report) -> Vec<Statement<'_>> {
     if !report.refusals.is_empty() {
-        return vec![Statement::NoVerdict(&report.refusals)];
+        return vec![Statement::Unanswered];
     }
     let sides: Vec<Sides> = report.points.iter().filter_map(Sides::of).collect();
     let Some(side) = sides.first() else {
