@@ -198,7 +198,10 @@ fn collect(path: &str, value: Value, leaves: &mut BTreeMap<String, Value>) {
         }
         Value::Array(items) => {
             for (index, item) in items.into_iter().enumerate() {
-                collect(&format!("{path}[{index}]"), item, leaves);
+                // An arm is the same one wherever it stands.
+                let name = item.get("name").and_then(Value::as_str);
+                let name = name.map_or_else(|| index.to_string(), str::to_owned);
+                collect(&format!("{path}[{name}]"), item, leaves);
             }
         }
         leaf => {

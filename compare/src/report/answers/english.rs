@@ -39,8 +39,17 @@ fn say(statement: &Statement) -> String {
             figure(*b),
             pair.b
         ),
-        Statement::Publish { least_share } => format!(
-            "Waiting for Kafka is {:.0} % or more of a vote's time with either, and no protocol changes that.",
+        Statement::Publish {
+            pair,
+            a,
+            b,
+            least_share,
+        } => format!(
+            "Waiting for Kafka takes {} ms with {} and {} ms with {}: {:.0} % or more of a vote's time with either.",
+            figure(*a),
+            pair.a,
+            figure(*b),
+            pair.b,
             least_share * 100.0
         ),
         Statement::NoStages => {
@@ -89,7 +98,7 @@ fn verdict(judged: &Judged) -> String {
     let Judged { at, pair, comparison } = *judged;
     let measure = comparison.measure;
     let (name, unit) = (measure.name(), measure.unit());
-    let at = at.map_or_else(String::new, |value| format!("At {value}: "));
+    let at = at.map_or_else(String::new, |(key, value)| format!("At {key} = {value}: "));
     let difference = format!("{} − {} = {}", pair.b, pair.a, interval(&comparison.difference));
     if let Some([(winner, best), (loser, other)]) = judged.winner_and_loser() {
         let did = match measure {

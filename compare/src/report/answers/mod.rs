@@ -8,6 +8,7 @@ use crate::judge::{Comparison, Measure};
 use crate::plan::{Route, Via};
 use crate::stats::bootstrap::Interval;
 use crate::stats::verdict::Verdict;
+use crate::sweep::Key;
 
 mod english;
 mod spanish;
@@ -50,8 +51,13 @@ enum Statement<'a> {
         a: f64,
         b: f64,
     },
-    /// The share of publishing in the time of a vote, of the arm for which it is less: the part that no protocol changes.
-    Publish { least_share: f64 },
+    /// Waiting for Kafka: ms in a, ms in b, and the lesser of its shares in a vote's time, 0 to 1.
+    Publish {
+        pair: &'a Pair,
+        a: f64,
+        b: f64,
+        least_share: f64,
+    },
     /// No vote asked for its server's times.
     NoStages,
     /// What one choice does by itself.
@@ -73,8 +79,8 @@ enum Statement<'a> {
 /// Two arms on a measure.
 #[derive(Clone, Copy, Debug)]
 struct Judged<'a> {
-    /// The sweep's value.
-    at: Option<&'a str>,
+    /// The sweep's setting and its value.
+    at: Option<(Key, &'a str)>,
     pair: &'a Pair,
     comparison: &'a Comparison,
 }
@@ -140,7 +146,7 @@ fn which_and_why(report: &Report) -> Vec<Statement<'_>> {
         said.push(Statement::NoVerdict(&report.refusals));
         return said;
     }
-    let sides: Vec<Sides> = report.points.iter().filter_map(Sides::of).collect();
+    let sides = Sides::all(report);
     if sides.is_empty() {
         said.push(Statement::NotCompared);
     }
@@ -159,7 +165,7 @@ fn when(report: &Report) -> Vec<Statement<'_>> {
     if !report.refusals.is_empty() {
         return vec![Statement::Unanswered];
     }
-    let sides: Vec<Sides> = report.points.iter().filter_map(Sides::of).collect();
+    let sides = Sides::all(report);
     let Some(side) = sides.first() else {
         return vec![Statement::NotCompared];
     };
@@ -188,6 +194,7 @@ fn when(report: &Report) -> Vec<Statement<'_>> {
 
 /// A REST arm and a gRPC arm that were compared, in the order of the pair.
 struct Sides<'a> {
+    at: Option<(Key, &'a str)>,
     point: &'a PointReport,
     pair: &'a Pair,
     a: &'a ArmReport,
@@ -195,14 +202,24 @@ struct Sides<'a> {
 }
 
 impl<'a> Sides<'a> {
+    /// Those of each point that has them.
+    fn all(report: &'a Report) -> Vec<Self> {
+        let key = report.plan.sweep.as_ref().map(|sweep| sweep.key);
+        let points = report.points.iter();
+        points
+            .filter_map(|point| Self::of(point, key.zip(point.value.as_deref())))
+            .collect()
+    }
+
     /// The first such pair of a point, on the same way.
-    fn of(point: &'a PointReport) -> Option<Self> {
+    fn of(point: &'a PointReport, at: Option<(Key, &'a str)>) -> Option<Self> {
         let arm = |name: &str| {
             let mut arms = point.arms.iter().filter(|arm| !arm.is_control);
             arms.find(|arm| arm.arm.name == name)
         };
         let sides = point.comparisons.iter().filter_map(|pair| {
             Some(Self {
+                at,
                 point,
                 pair,
                 a: arm(&pair.a)?,
@@ -220,18 +237,12 @@ impl<'a> Sides<'a> {
     }
 
     fn verdicts(&self, measures: &'static [Measure]) -> impl Iterator<Item = Statement<'a>> {
-        let (point, pair) = (self.point, self.pair);
+        let (at, pair) = (self.at, self.pair);
         let compared = pair
             .measures
             .iter()
             .filter(|comparison| measures.contains(&comparison.measure));
-        compared.map(move |comparison| {
-            Statement::Verdict(Judged {
-                at: point.value.as_deref(),
-                pair,
-                comparison,
-            })
-        })
+        compared.map(move |comparison| Statement::Verdict(Judged { at, pair, comparison }))
     }
 
     fn parts(&self) -> Vec<Statement<'a>> {
@@ -243,6 +254,9 @@ impl<'a> Sides<'a> {
         let largest = parts.max_by(|x, y| size(x).total_cmp(&size(y)));
         let share = |stages: Stages| stages.publish / stages.client;
         let publish = Statement::Publish {
+            pair: self.pair,
+            a: of_a.publish,
+            b: of_b.publish,
             least_share: share(of_a).min(share(of_b)),
         };
         let largest = largest.map(|(part, (a, b))| Statement::LargestPart {

@@ -53,9 +53,18 @@ fn say(statement: &Statement) -> String {
             figure(*b),
             pair.b
         ),
-        Statement::Publish { least_share } => format!(
-            "Esperar a Kafka es el {:.0} % o más del tiempo de un voto con cualquiera de los dos, y ningún protocolo \
-             cambia eso.",
+        Statement::Publish {
+            pair,
+            a,
+            b,
+            least_share,
+        } => format!(
+            "Esperar a Kafka toma {} ms con {} y {} ms con {}: el {:.0} % o más del tiempo de un voto con cualquiera de \
+             los dos.",
+            figure(*a),
+            pair.a,
+            figure(*b),
+            pair.b,
             least_share * 100.0
         ),
         Statement::NoStages => {
@@ -100,7 +109,7 @@ fn say(statement: &Statement) -> String {
 fn verdict(judged: &Judged) -> String {
     let Judged { at, pair, comparison } = *judged;
     let (name, unit) = (name(comparison.measure), unit(comparison.measure));
-    let at = at.map_or_else(String::new, |value| format!("Con {value}: "));
+    let at = at.map_or_else(String::new, |(key, value)| format!("Con {key} = {value}: "));
     let difference = format!("{} − {} = {}", pair.b, pair.a, interval(&comparison.difference));
     if let Some([(winner, best), (loser, other)]) = judged.winner_and_loser() {
         let did = match comparison.measure {
@@ -109,7 +118,7 @@ fn verdict(judged: &Judged) -> String {
             Measure::Cpu => "usó menos el procesador",
         };
         return format!(
-            "{at}{winner} {did}: {name} de {} {unit}, contra {} con {loser} ({difference}).",
+            "{at}{winner} {did}: {name} es de {} {unit}, contra {} con {loser} ({difference}).",
             figure(best),
             figure(other)
         );
@@ -145,7 +154,7 @@ fn along(change: &Change) -> String {
         Verdict::Equivalent | Verdict::NotEnoughData { .. } => "equivalentes".to_owned(),
     };
     format!(
-        "A lo largo del barrido, {}: {} hasta {}, {} desde {}.",
+        "A lo largo del barrido, en {}: {} hasta {}, {} desde {}.",
         name(change.measure),
         word(change.before),
         change.from,
@@ -154,13 +163,14 @@ fn along(change: &Change) -> String {
     )
 }
 
+/// With its article.
 const fn name(measure: Measure) -> &'static str {
     match measure {
-        Measure::P50 => "mediana de la latencia",
-        Measure::P95 => "percentil 95 de la latencia",
-        Measure::P99 => "percentil 99 de la latencia",
-        Measure::Throughput => "votos respondidos por segundo",
-        Measure::Cpu => "tiempo de procesador",
+        Measure::P50 => "la mediana de la latencia",
+        Measure::P95 => "el percentil 95 de la latencia",
+        Measure::P99 => "el percentil 99 de la latencia",
+        Measure::Throughput => "el rendimiento",
+        Measure::Cpu => "el tiempo de procesador",
     }
 }
 
