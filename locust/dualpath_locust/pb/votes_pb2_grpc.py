@@ -57,7 +57,8 @@ class VoteServiceServicer:
     """
 
     def CastVote(self, request, context):
-        """One vote, one receipt.
+        """One vote, one receipt. Metadata `x-dualpath-timing: 1` asks for `server-timing` among the headers of the answer: ms
+        in decode, validate, encode, publish and reply, and the total since the request's head.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
