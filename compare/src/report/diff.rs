@@ -72,11 +72,12 @@ pub struct Row {
 /// Prints the difference.
 pub fn run(args: &DiffArgs) -> Result<ExitCode> {
     let diff = diff(&super::read(&args.a)?, &super::read(&args.b)?)?;
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&diff)?);
+    let said = if args.json {
+        serde_json::to_string_pretty(&diff)?
     } else {
-        println!("{}", text(&diff));
-    }
+        text(&diff)
+    };
+    super::print(&(said + "\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 

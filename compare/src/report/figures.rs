@@ -4,24 +4,26 @@ use crate::judge::{Comparison, Measure};
 use crate::stats::bootstrap::Interval;
 use crate::stats::verdict::Verdict;
 
-/// Three or so significant digits; thousands in full.
+/// Three or so significant digits, thousands in full, and a true minus.
 pub fn figure(value: f64) -> String {
-    match value.abs() {
-        size if size >= 99.95 => format!("{value:.0}"),
-        size if size >= 9.995 => format!("{value:.1}"),
-        size if size >= 0.0995 || size == 0.0 => format!("{value:.2}"),
-        _ => format!("{value:.3}"),
+    let size = value.abs();
+    let digits = match size {
+        size if size >= 99.95 => format!("{size:.0}"),
+        size if size >= 9.995 => format!("{size:.1}"),
+        size if size >= 0.0995 || size == 0.0 => format!("{size:.2}"),
+        _ => format!("{size:.3}"),
+    };
+    if value < 0.0 {
+        format!("−{digits}")
+    } else {
+        digits
     }
 }
 
-/// With its sign, a true minus.
+/// With its sign, whichever it is.
 pub fn signed(value: f64) -> String {
-    let size = figure(value.abs());
-    if value < 0.0 {
-        format!("−{size}")
-    } else {
-        format!("+{size}")
-    }
+    let plus = if value < 0.0 { "" } else { "+" };
+    format!("{plus}{}", figure(value))
 }
 
 /// A figure, or a dash where there is none.

@@ -1,6 +1,7 @@
 //! What a run says: data for programs, sentences and a page for people.
 
 use std::fs;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -64,4 +65,13 @@ pub fn read(path: &Path) -> Result<Report> {
         Ok(serde_json::from_slice(&bytes)?)
     };
     reading().with_context(|| path.display().to_string())
+}
+
+/// Prints to the standard output. A reader that has seen enough (`| head`) is no error.
+fn print(text: &str) -> Result<()> {
+    let printed = std::io::stdout().write_all(text.as_bytes());
+    match printed {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("printing"),
+        _ => Ok(()),
+    }
 }

@@ -26,20 +26,20 @@ pub struct ReportArgs {
 /// Prints the summary or the answer sheet.
 pub fn run(args: &ReportArgs) -> Result<ExitCode> {
     let report = super::read(&args.run)?;
-    if args.answers {
-        let sheet = answers::sheet(&report);
-        for Answer { question, sentences } in sheet.es.iter().chain(&sheet.en) {
-            println!("{question}\n");
-            for sentence in sentences {
-                println!("- {sentence}");
-            }
-            println!();
-        }
+    let said = if args.answers {
+        let answers::Sheet { es, en } = answers::sheet(&report);
+        es.iter().chain(&en).map(spelled_out).collect()
     } else {
-        println!("{}", text::summary(&report));
-    }
+        text::summary(&report) + "\n"
+    };
+    super::print(&said)?;
     if let Some(path) = &args.html {
         super::write_page(&report, path)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn spelled_out(Answer { question, sentences }: &Answer) -> String {
+    let sentences = sentences.iter().map(|sentence| format!("- {sentence}\n"));
+    format!("{question}\n\n{}\n", sentences.collect::<String>())
 }

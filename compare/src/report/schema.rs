@@ -19,6 +19,6 @@ pub fn text() -> serde_json::Result<String> {
 
 /// Prints it.
 pub fn print() -> Result<ExitCode> {
-    print!("{}", text()?);
+    super::print(&text()?)?;
     Ok(ExitCode::SUCCESS)
 }
