@@ -10,7 +10,7 @@ use lab::project;
 use lab::state::Settings;
 use serde::Serialize;
 
-use crate::judge::{Comparison, Margin, Measure, Rules};
+use crate::judge::{Comparison, Measure, Rules};
 use crate::own_stack::with_stack;
 use crate::plan::Plan;
 use crate::report::summary;
@@ -183,11 +183,7 @@ async fn try_out(fault: Fault, root: &Path) -> Result<Row> {
         Ok((fairness, trial::run(&plan, stack, &votes, &ledger).await?))
     })
     .await?;
-    let rules = Rules {
-        margin: Margin::default(),
-        confidence: 0.95,
-        seed: plan.design.seed,
-    };
+    let rules = Rules::usual(plan.design.seed);
     let point = trial.points.first().context("no point")?;
     let pairs = summary::point(point, rules).comparisons;
     let measures = pairs.into_iter().flat_map(|pair| pair.measures);

@@ -7,22 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::driver::load::Sample;
-use crate::plan::{Arm, Plan};
-
-/// Everything that a run has seen.
-#[derive(Clone, Debug)]
-pub struct Run {
-    /// Its name: plan and start.
-    pub name: String,
-    /// When it started, RFC 3339.
-    pub started_at: String,
-    /// What it was to do.
-    pub plan: Plan,
-    /// The machine and its load.
-    pub machine: Machine,
-    /// One point, or one for each value of the plan's sweep.
-    pub points: Vec<Point>,
-}
+use crate::plan::Arm;
 
 /// All arms under the same conditions.
 #[derive(Clone, Debug)]

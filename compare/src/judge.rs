@@ -105,6 +105,17 @@ pub struct Rules {
     pub seed: u64,
 }
 
+impl Rules {
+    /// The usual margin and 95 % intervals.
+    pub fn usual(seed: u64) -> Self {
+        Self {
+            margin: Margin::default(),
+            confidence: 0.95,
+            seed,
+        }
+    }
+}
+
 /// Compares `b` with `a` on each measure. None for those with too few rounds in which both acknowledged votes.
 pub fn compare_all(a: &[BlockReport], b: &[BlockReport], rules: Rules) -> Vec<Comparison> {
     let measures = Measure::ALL.into_iter();

@@ -12,7 +12,7 @@ use lab::project;
 use proto::votes::Vote;
 use tokio::process::{Child, Command};
 
-use crate::judge::{Comparison, Margin, Measure, Rules};
+use crate::judge::{Comparison, Measure, Rules};
 use crate::own_stack::{Running, with_stack};
 use crate::plan::Plan;
 use crate::report::summary;
@@ -105,11 +105,7 @@ async fn proof(
         // The plan's second arm is the first once more: what makes it a twin is its address.
         plan.arms.get_mut(1).context("the plan has no twin")?.url = Some(twin.url.clone());
         let sent = experiment::run(&plan, stack, votes).await?;
-        let rules = Rules {
-            margin: Margin::default(),
-            confidence: 0.95,
-            seed: plan.design.seed,
-        };
+        let rules = Rules::usual(plan.design.seed);
         let point = summary::point(sent.points.first().context("no point")?, rules);
         let measures = point.comparisons.into_iter().flat_map(|pair| pair.measures);
         let median = measures

@@ -11,10 +11,10 @@ use serde::Serialize;
 
 use crate::driver::call::Encoding;
 use crate::driver::lane::{Connections, Version};
-use crate::driver::load::{self, Outcome};
+use crate::driver::load;
 use crate::driver::schedule::{Arrival, send_times};
 use crate::driver::target::{Spec, Target};
-use crate::stats::quantile::nearest_rank;
+use crate::stats::quantile::{ascending_ms, nearest_rank};
 use crate::votes;
 
 /// Options of `compare load`.
@@ -99,16 +99,9 @@ pub async fn run(args: &LoadArgs) -> Result<ExitCode> {
         args.seed,
     );
     let samples = load::run(&target, times, 0).await?;
-    let sorted = |values: Vec<Duration>| {
-        let mut values: Vec<f64> = values.iter().map(|value| value.as_secs_f64() * 1e3).collect();
-        values.sort_by(f64::total_cmp);
-        values
-    };
-    let acknowledged = samples
-        .iter()
-        .filter(|sample| matches!(sample.outcome, Outcome::Acknowledged(_)));
-    let latencies = sorted(acknowledged.map(|sample| sample.latency).collect());
-    let lags = sorted(samples.iter().map(|sample| sample.lag).collect());
+    let acknowledged = samples.iter().filter(|sample| sample.is_acknowledged());
+    let latencies = ascending_ms(acknowledged.map(|sample| sample.latency));
+    let lags = ascending_ms(samples.iter().map(|sample| sample.lag));
     let summary = Summary {
         sent: samples.len(),
         acknowledged: latencies.len(),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::{ArmData, Point};
 use crate::driver::load::{Outcome, Sample};
 use crate::plan::{Acks, Plan};
-use crate::stats::quantile::nearest_rank;
+use crate::stats::quantile::{ascending_ms, nearest_rank};
 
 /// Which setting takes which values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -92,10 +92,7 @@ fn is_past_knee<'a>(arm: &ArmData, before: impl Iterator<Item = &'a ArmData>) ->
 }
 
 fn median_ms(arm: &ArmData) -> f64 {
-    let mut latencies: Vec<f64> = samples(arm)
-        .map(|sample| sample.latency.as_secs_f64() * 1e3)
-        .collect();
-    latencies.sort_by(f64::total_cmp);
+    let latencies = ascending_ms(samples(arm).map(|sample| sample.latency));
     nearest_rank(&latencies, 0.5).unwrap_or_default()
 }
 

@@ -31,7 +31,7 @@ use super::schedule::send_times;
 use super::target::{Spec, Target};
 use crate::plan::{Arm, Plan};
 use crate::report::model::Driver;
-use crate::stats::quantile::nearest_rank;
+use crate::stats::quantile::{ascending_ms, nearest_rank};
 
 /// How long it is driven as fast as it can.
 const FAST: Duration = Duration::from_millis(500);
@@ -92,15 +92,12 @@ fn check(rate: f64, highest: f64) -> Result<()> {
 
 /// Latencies in ms, ascending.
 fn answered(samples: &[Sample]) -> Result<Vec<f64>> {
-    let mut latencies = Vec::with_capacity(samples.len());
     for sample in samples {
         if let Outcome::Failed(reason) = &sample.outcome {
             anyhow::bail!("the driver cannot reach the server in its own process: {reason}");
         }
-        latencies.push(sample.latency.as_secs_f64() * 1e3);
     }
-    latencies.sort_by(f64::total_cmp);
-    Ok(latencies)
+    Ok(ascending_ms(samples.iter().map(|sample| sample.latency)))
 }
 
 /// A server that answers every vote at once, on a thread of its own. It ends when this is dropped.

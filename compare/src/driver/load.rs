@@ -28,6 +28,13 @@ pub struct Sample {
     pub server: Option<ServerTiming>,
 }
 
+impl Sample {
+    /// Whether it has a receipt.
+    pub const fn is_acknowledged(&self) -> bool {
+        matches!(self.outcome, Outcome::Acknowledged(_))
+    }
+}
+
 /// What became of a vote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {

@@ -9,7 +9,7 @@ use crate::driver::load::{Outcome, Sample};
 use crate::effects::effects;
 use crate::judge::{Comparison, Rules, compare_all};
 use crate::plan::Arm;
-use crate::stats::quantile::{mean, nearest_rank};
+use crate::stats::quantile::{ascending_ms, mean, nearest_rank};
 
 const MIB: f64 = 1024.0 * 1024.0;
 const MILLION: f64 = 1e6;
@@ -51,12 +51,12 @@ fn holds(control: &[Comparison]) -> bool {
 
 fn arm(data: &ArmData) -> ArmReport {
     let samples = || data.blocks.iter().flat_map(|block| &block.samples);
-    let latencies = ascending(
+    let latencies = ascending_ms(
         samples()
-            .filter(|sample| is_acknowledged(sample))
+            .filter(|sample| sample.is_acknowledged())
             .map(|sample| sample.latency),
     );
-    let lags = ascending(samples().map(|sample| sample.lag));
+    let lags = ascending_ms(samples().map(|sample| sample.lag));
     let mut failures = BTreeMap::new();
     for sample in samples() {
         if let Outcome::Failed(reason) = &sample.outcome {
@@ -84,12 +84,12 @@ fn arm(data: &ArmData) -> ArmReport {
 }
 
 fn block_report(block: &Block, arm: &Arm) -> BlockReport {
-    let acknowledged = block.samples.iter().filter(|sample| is_acknowledged(sample));
-    let latencies = ascending(acknowledged.map(|sample| sample.latency));
+    let acknowledged = block.samples.iter().filter(|sample| sample.is_acknowledged());
+    let latencies = ascending_ms(acknowledged.map(|sample| sample.latency));
     let votes = latencies.len() as f64;
     // What is answered after the block's end was not answered at the block's rate.
     let in_time =
-        |sample: &&Sample| is_acknowledged(sample) && sample.intended + sample.latency <= block.length;
+        |sample: &&Sample| sample.is_acknowledged() && sample.intended + sample.latency <= block.length;
     let in_time = block.samples.iter().filter(in_time).count() as f64;
     let per_vote = |amount: f64| (votes > 0.0).then(|| amount / votes);
     BlockReport {
@@ -104,18 +104,8 @@ fn block_report(block: &Block, arm: &Arm) -> BlockReport {
     }
 }
 
-fn is_acknowledged(sample: &Sample) -> bool {
-    matches!(sample.outcome, Outcome::Acknowledged(_))
-}
-
 fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
-}
-
-fn ascending(durations: impl Iterator<Item = Duration>) -> Vec<f64> {
-    let mut values: Vec<f64> = durations.map(milliseconds).collect();
-    values.sort_by(f64::total_cmp);
-    values
 }
 
 /// Quantiles of ascending values: every hundredth, and from there on ever finer while a value stands for each.
@@ -136,7 +126,7 @@ fn curve(ascending: &[f64]) -> Vec<(f64, f64)> {
 
 fn stages<'a>(samples: impl Iterator<Item = &'a Sample>) -> Option<Stages> {
     let timed: Vec<(f64, ServerTiming)> = samples
-        .filter(|sample| is_acknowledged(sample))
+        .filter(|sample| sample.is_acknowledged())
         .filter_map(|sample| Some((milliseconds(sample.latency), sample.server?)))
         .collect();
     let mean_of = |pick: fn(&ServerTiming) -> f64| {

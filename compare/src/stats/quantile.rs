@@ -1,5 +1,17 @@
 //! Quantiles of samples.
 
+use std::time::Duration;
+
+/// Durations in ms, ascending, as [`nearest_rank`] wants them.
+pub fn ascending_ms(durations: impl IntoIterator<Item = Duration>) -> Vec<f64> {
+    let mut values: Vec<f64> = durations
+        .into_iter()
+        .map(|duration| duration.as_secs_f64() * 1e3)
+        .collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
 /// The value that a share `quantile` (0 to 1) of `ascending` does not exceed, by nearest rank; None of nothing.
 pub fn nearest_rank(ascending: &[f64], quantile: f64) -> Option<f64> {
     let rank = (quantile * ascending.len() as f64).ceil() as usize;
