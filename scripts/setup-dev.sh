@@ -31,6 +31,6 @@ install_packages curl nghttp2-client
 install_tool cargo-deny "$cargo_deny" cargo_tool cargo-deny "$cargo_deny"
 install_tool grpcurl "$grpcurl" go_tool github.com/fullstorydev/grpcurl/cmd/grpcurl "$grpcurl"
 install_tool ghz "$ghz" go_tool github.com/bojand/ghz/cmd/ghz "$ghz"
-install_python_environment venv-dev locust/requirements.txt locust/requirements-dev.txt
+install_python_environment venv-dev locust/requirements.txt locust/requirements-dev.txt grafana/requirements.txt
 # cargo-deny reads all crates, also those that only other platforms build.
 cargo fetch --locked --quiet
