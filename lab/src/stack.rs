@@ -11,7 +11,7 @@ use crate::fetch::Cache;
 use crate::ports::{Port, Ports};
 use crate::process::{self, Identity, Launch, Signal};
 use crate::progress::Progress;
-use crate::servers::{Place, Server, write_routes};
+use crate::servers::{Place, Server, write_routes, write_weight};
 use crate::state::{Record, Settings, State, StateDir};
 use crate::status::Status;
 use crate::taken::check_ports;
@@ -214,7 +214,13 @@ impl Stack {
             state.settings.weight = weight;
             Ok(state.settings.clone())
         })?;
-        write_routes(&self.dir, &settings)
+        write_routes(&self.dir, &settings)?;
+        write_weight(&self.dir, &settings)?;
+        // Where Prometheus does not run, it reads the weight when it starts.
+        match self.identity(Server::Prometheus) {
+            Ok(prometheus) => prometheus.signal(Signal::HUP),
+            Err(_) => Ok(()),
+        }
     }
 
     /// Every server of the stack, asked now.

@@ -1,4 +1,4 @@
-//! Kafka, Redis, MongoDB and Prometheus: their configuration files, rendered, and their command lines.
+//! Kafka, Redis and MongoDB: their configuration files, rendered, and their command lines.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,7 +7,6 @@ use std::process::Stdio;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use minijinja::{Environment, UndefinedBehavior, context};
-use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
@@ -19,7 +18,6 @@ const KAFKA: &str = include_str!("../../servers/kafka/server.properties");
 const KAFKA_LOG: &str = include_str!("../../servers/kafka/log4j2.properties");
 const REDIS: &str = include_str!("../../servers/redis/redis.conf");
 const MONGODB: &str = include_str!("../../servers/mongodb/mongod.conf");
-const PROMETHEUS: &str = include_str!("../../../prometheus/prometheus.yml");
 
 /// Fills in a template: `ports[NAME]` and whatever `values` holds.
 pub(super) fn render(template: &str, ports: &Ports, values: minijinja::Value) -> Result<String> {
@@ -151,42 +149,4 @@ pub(super) fn mongodb(place: &Place<'_>) -> Result<Launch> {
     Ok(Launch::new(place.cache.mongod())
         .args(["--config"])
         .args([file.display()]))
-}
-
-pub(super) fn prometheus(place: &Place<'_>) -> Result<Launch> {
-    let config = place.dir.config(Server::Prometheus)?;
-    let targets = config.join("targets");
-    std::fs::create_dir_all(&targets)?;
-    let file = config.join("prometheus.yml");
-    std::fs::write(&file, PROMETHEUS)?;
-    let ports = &place.settings.ports;
-    let services = [
-        ("rest", Port::RestAdmin),
-        ("grpc", Port::GrpcAdmin),
-        ("bridge", Port::BridgeAdmin),
-        ("consumer", Port::ConsumerAdmin),
-    ];
-    let services: Vec<_> = services
-        .map(|(name, port)| target(name, &ports.address(port)))
-        .to_vec();
-    std::fs::write(
-        targets.join("services.json"),
-        serde_json::to_vec_pretty(&services)?,
-    )?;
-    let ingress = [target("ingress", &ports.address(Port::IngressAdmin))];
-    std::fs::write(targets.join("ingress.json"), serde_json::to_vec_pretty(&ingress)?)?;
-    Ok(Launch::new(place.cache.prometheus()).args([
-        format!("--config.file={}", file.display()),
-        format!(
-            "--storage.tsdb.path={}",
-            place.dir.data(Server::Prometheus)?.display()
-        ),
-        // Its data goes with the stack; a stack that stays up for days needs no more than the last hours.
-        "--storage.tsdb.retention.time=6h".to_owned(),
-        format!("--web.listen-address={}", ports.address(Port::Prometheus)),
-    ]))
-}
-
-fn target(service: &str, address: &str) -> serde_json::Value {
-    json!({ "targets": [address], "labels": { "service": service } })
 }

@@ -2,6 +2,7 @@
 //! whether it is ready.
 
 mod config;
+mod prometheus;
 mod ready;
 mod services;
 mod traefik;
@@ -19,6 +20,7 @@ use crate::ports::{Port, Ports};
 use crate::process::Launch;
 use crate::state::{Settings, StateDir};
 
+pub use prometheus::write_weight;
 pub(crate) use services::mongodb_uri;
 pub use traefik::write_routes;
 
@@ -44,6 +46,8 @@ pub enum Server {
     Ingress,
     /// Prometheus.
     Prometheus,
+    /// `viewer`: the log page.
+    Viewer,
 }
 
 impl Server {
@@ -53,7 +57,7 @@ impl Server {
         &[Self::Kafka, Self::Redis, Self::Mongodb],
         &[Self::Grpc, Self::Rest, Self::Consumer],
         &[Self::Bridge],
-        &[Self::Ingress, Self::Prometheus],
+        &[Self::Ingress, Self::Prometheus, Self::Viewer],
     ];
 
     /// All servers in start order.
@@ -73,6 +77,7 @@ impl Server {
             Self::Bridge => "bridge",
             Self::Ingress => "ingress",
             Self::Prometheus => "prometheus",
+            Self::Viewer => "viewer",
         }
     }
 
@@ -88,6 +93,7 @@ impl Server {
             Self::Bridge => &[Port::Bridge, Port::BridgeAdmin],
             Self::Ingress => &[Port::Ingress, Port::IngressAdmin],
             Self::Prometheus => &[Port::Prometheus],
+            Self::Viewer => &[Port::Viewer, Port::ViewerAdmin],
         }
     }
 
@@ -105,12 +111,13 @@ impl Server {
             Self::Kafka => config::kafka(place).await?,
             Self::Redis => config::redis(place).await?,
             Self::Mongodb => config::mongodb(place)?,
-            Self::Prometheus => config::prometheus(place)?,
+            Self::Prometheus => prometheus::prepare(place)?,
             Self::Ingress => traefik::prepare(place)?,
             Self::Grpc => services::grpc(place),
             Self::Rest => services::rest(place),
             Self::Bridge => services::bridge(place),
             Self::Consumer => services::consumer(place),
+            Self::Viewer => services::viewer(place)?,
         };
         let extra_args = place.settings.extra_args.get(self.name());
         Ok(launch.args(extra_args.into_iter().flatten()))
@@ -137,6 +144,7 @@ impl Server {
             Self::Consumer => ready::http(&ports.url(Port::ConsumerAdmin), "/readyz").await,
             Self::Ingress => ready::ingress(ports).await,
             Self::Prometheus => ready::http(&ports.url(Port::Prometheus), "/-/ready").await,
+            Self::Viewer => ready::http(&ports.url(Port::ViewerAdmin), "/readyz").await,
         }
     }
 }
