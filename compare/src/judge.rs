@@ -21,7 +21,7 @@ pub enum Measure {
     P99,
     /// Votes acknowledged within the block, a second.
     Throughput,
-    /// CPU seconds of the route's processes for a million acknowledged votes.
+    /// CPU seconds of the arm's processes for a million acknowledged votes.
     Cpu,
 }
 
@@ -94,6 +94,9 @@ pub struct Comparison {
     pub verdict: Verdict,
 }
 
+/// A control whose interval is wider than half the value to either side finds no difference on any machine.
+const BLIND_SHARE: f64 = 0.5;
+
 /// How to judge.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
@@ -154,6 +157,17 @@ impl Comparison {
         matches!(self.verdict, Verdict::ABetter | Verdict::BBetter)
     }
 
+    /// Whether a control with this outcome vouches for the ground: no difference beyond the margin, and an interval in
+    /// which one would have shown.
+    pub fn vouches(&self) -> bool {
+        !self.differs() && !self.is_blind()
+    }
+
+    /// Whether a difference as large as [`BLIND_SHARE`] could hide in the interval.
+    pub fn is_blind(&self) -> bool {
+        self.difference.half_width() > self.a.abs() * BLIND_SHARE
+    }
+
     /// The name of the arm of `pair` that is worse, where one is.
     pub fn loser<'a>(&self, pair: &'a Pair) -> Option<&'a str> {
         match self.verdict {
@@ -195,5 +209,47 @@ impl Interval {
             low: -self.high,
             high: -self.low,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn control(differences: [f64; 6]) -> Comparison {
+        let block = |value| BlockReport {
+            round: 0,
+            position: 0,
+            started_s: 0.0,
+            p50: Some(value),
+            p95: None,
+            p99: None,
+            throughput: None,
+            cpu: None,
+        };
+        let again = differences.map(|difference| block(2.0 + difference));
+        compare(
+            &[(); 6].map(|()| block(2.0)),
+            &again,
+            Measure::P50,
+            Rules::usual(1),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_control_vouches_if_it_sees_no_difference_and_could_have() {
+        let steady = control([-0.01, 0.02, 0.0, -0.02, 0.01, 0.0]);
+        assert!(steady.vouches(), "{steady:?}");
+        let different = control([0.5, 0.6, 0.5, 0.6, 0.5, 0.6]);
+        assert!(different.differs() && !different.vouches(), "{different:?}");
+        let unsure = control([-0.3, 0.3, -0.2, 0.2, 0.1, -0.1]);
+        assert!(matches!(unsure.verdict, Verdict::NotEnoughData { .. }));
+        assert!(unsure.vouches(), "{unsure:?}");
+        let blind = control([-3.0, 3.0, -2.0, 2.0, 3.0, -3.0]);
+        assert!(
+            !blind.differs() && blind.is_blind() && !blind.vouches(),
+            "{blind:?}"
+        );
     }
 }

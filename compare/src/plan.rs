@@ -327,6 +327,12 @@ impl Plan {
 }
 
 impl Arm {
+    /// All whose work a vote of this arm is, before Kafka: the route's services, and the Ingress if it goes through it.
+    pub fn processes(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let ingress = (self.via == Via::Ingress).then_some("ingress");
+        self.route.processes().iter().copied().chain(ingress)
+    }
+
     fn check(&self) -> Result<()> {
         let name = &self.name;
         let is_grpc = self.encoding.is_grpc();

@@ -1,6 +1,7 @@
 //! When nothing is said about the routes: a verdict on unequal or unsteady ground would be wrong with an interval.
 
 use crate::report::model::{Finding, PointReport, Report};
+use crate::report::text;
 
 /// In 99 of 100 votes the driver may be late by so much, in ms. Beyond that it measures itself: a runtime's wake-up on a
 /// busy processor takes some tenths.
@@ -30,9 +31,9 @@ impl Finding {
 fn without_control(point: &PointReport) -> Option<String> {
     (!point.control_holds).then(|| {
         format!(
-            "{}The first arm differs from itself by more than the margin, so the machine is too noisy for this plan: let \
-             nothing else run on it, or take longer or more blocks.",
-            at(point)
+            "{}The machine is too noisy for this plan. {} Let nothing else run on it, or take longer or more blocks.",
+            at(point),
+            text::control(point)
         )
     })
 }

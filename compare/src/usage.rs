@@ -22,7 +22,13 @@ pub struct Totals(BTreeMap<String, Usage>);
 impl Processes {
     /// Those that run now.
     pub fn of(stack: Running<'_>) -> Result<Self> {
-        let servers = [Server::Rest, Server::Grpc, Server::Bridge, Server::Consumer];
+        let servers = [
+            Server::Rest,
+            Server::Grpc,
+            Server::Bridge,
+            Server::Consumer,
+            Server::Ingress,
+        ];
         let each = servers.into_iter().map(|server| Ok((server, stack.pid(server)?)));
         each.collect::<Result<_>>().map(Self)
     }

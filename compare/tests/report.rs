@@ -149,7 +149,7 @@ fn block(round: usize, median: f64, random: &mut fastrand::Rng) -> Block {
         started: Duration::from_secs(round as u64),
         length,
         samples: (0..200).map(&mut sample).collect(),
-        usage: BTreeMap::from(["rest", "grpc", "bridge"].map(|name| (name.to_owned(), usage))),
+        usage: BTreeMap::from(["rest", "grpc", "bridge", "ingress"].map(|name| (name.to_owned(), usage))),
         wire: WireBytes {
             sent: 60_000,
             received: 40_000,
@@ -217,6 +217,16 @@ fn a_file_that_is_no_report_and_one_of_another_format_are_told_apart() {
         let error = format!("{:#}", report::read(&path).unwrap_err());
         assert!(error.contains(part), "{error}");
     }
+}
+
+#[test]
+fn the_work_of_the_ingress_is_a_cost_of_the_arms_behind_it() {
+    let plan = PLAN.replacen("encoding = \"json\"", "encoding = \"json\"\nvia = \"ingress\"", 1);
+    let (report, _) = invented(&plan, &[[4.0, 3.0]], 1);
+    let cost = |arm: usize| report.points[0].arms[arm].cost;
+    let ratio = cost(0).cpu_s_per_million.unwrap() / cost(1).cpu_s_per_million.unwrap();
+    assert!((ratio - 2.0).abs() < 1e-9, "{ratio}");
+    assert_eq!(cost(0).memory_mib, Some(40.0));
 }
 
 #[test]

@@ -194,10 +194,10 @@ pub struct Stages {
 /// What a vote costs beside time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cost {
-    /// CPU seconds of the route's processes per million acknowledged votes; None of a service that was started
+    /// CPU seconds of the arm's processes per million acknowledged votes; None of a service that was started
     /// apart, as below.
     pub cpu_s_per_million: Option<f64>,
-    /// The largest resident memory of the route's processes together at a block's end, MiB.
+    /// The largest resident memory of the arm's processes together at a block's end, MiB.
     pub memory_mib: Option<f64>,
     /// MiB that the driver wrote per million votes: heads and frames included.
     pub sent_mib_per_million: f64,

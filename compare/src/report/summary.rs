@@ -44,9 +44,9 @@ pub fn point(point: &Point, rules: Rules) -> PointReport {
     }
 }
 
-/// Whether each measure of the control found no difference beyond the margin.
+/// Whether each measure of the control found no difference beyond the margin, and could have found one.
 fn holds(control: &[Comparison]) -> bool {
-    !control.is_empty() && !control.iter().any(Comparison::differs)
+    !control.is_empty() && control.iter().all(Comparison::vouches)
 }
 
 fn arm(data: &ArmData) -> ArmReport {
@@ -156,8 +156,8 @@ fn stages<'a>(samples: impl Iterator<Item = &'a Sample>) -> Option<Stages> {
 
 /// Of a service that was started apart nothing is known.
 fn used<'a>(block: &'a Block, arm: &Arm) -> Option<impl Iterator<Item = &'a Usage>> {
-    let processes = arm.url.is_none().then(|| arm.route.processes())?;
-    Some(processes.iter().filter_map(|process| block.usage.get(*process)))
+    let processes = arm.url.is_none().then(|| arm.processes())?;
+    Some(processes.filter_map(|process| block.usage.get(process)))
 }
 
 fn cpu_s(block: &Block, arm: &Arm) -> Option<f64> {

@@ -151,18 +151,25 @@ pub fn control(point: &PointReport) -> String {
     if point.control_holds {
         return format!("Control: {name} against itself shows no difference beyond the margin.");
     }
-    let differing = point.control.iter().filter(|comparison| comparison.differs());
-    let differing = differing.map(|comparison| {
-        format!(
-            "{} {}",
-            comparison.measure.name(),
-            interval(&comparison.difference)
-        )
-    });
-    format!(
-        "Control: {name} differs from itself: {}.",
-        differing.collect::<Vec<_>>().join(", ")
-    )
+    let list = |fails: fn(&Comparison) -> bool| {
+        let failing = point.control.iter().filter(|comparison| fails(comparison));
+        let failing = failing.map(|comparison| {
+            format!(
+                "{} {}",
+                comparison.measure.name(),
+                interval(&comparison.difference)
+            )
+        });
+        failing.collect::<Vec<_>>().join(", ")
+    };
+    let (differing, blind) = (list(Comparison::differs), list(Comparison::is_blind));
+    match (differing.is_empty(), blind.is_empty()) {
+        (false, _) => format!("Control: {name} differs from itself: {differing}."),
+        (true, false) => {
+            format!("Control: {name} against itself is too uncertain to show anything: {blind}.")
+        }
+        (true, true) => format!("Control: {name} acknowledged too little to be held against itself."),
+    }
 }
 
 fn stages(point: &PointReport) -> Vec<Vec<String>> {
