@@ -1,0 +1,84 @@
+/** What the viewer's service answers. Times are RFC 3339, UTC, with milliseconds; a value without data is null. */
+
+/** The way a vote took into Kafka, in the order in which every page lists them. */
+export const ROUTES = ['rest', 'grpc', 'bridge'] as const
+export type Route = (typeof ROUTES)[number]
+
+export interface Vote {
+  vote_id: string
+  name: string
+  album: string
+  year: string
+  rank: string
+  route: Route
+  received_at: string
+  consumed_at: string
+  partition: number
+  offset: number
+}
+
+export interface VotePage {
+  /** Newest first. */
+  votes: Vote[]
+  /** Leads to older votes; null on the last page. */
+  next: string | null
+}
+
+/** An event `votes` of the stream. */
+export interface VoteBurst {
+  /** The newest of what came. */
+  votes: Vote[]
+  /** How many others came with them and are left out. */
+  skipped: number
+}
+
+export interface Tallies {
+  total: number
+  bands: { name: string; votes: number }[]
+  albums: { label: string; votes: number }[]
+  routes: { route: Route; votes: number }[]
+}
+
+/** Parts of the time that a route's own service spends on a vote, in their order. */
+export const STAGES = ['decode', 'validate', 'encode', 'publish', 'reply'] as const
+export type Stage = (typeof STAGES)[number]
+
+export const WINDOWS = ['1m', '5m', '15m', '1h'] as const
+export type Window = (typeof WINDOWS)[number]
+
+export interface RouteFigures {
+  route: Route
+  p50_ms: number | null
+  p95_ms: number | null
+  p99_ms: number | null
+  votes_per_s: number | null
+  errors_per_s: number | null
+  stages_ms: Record<Stage, number | null>
+}
+
+/** What is drawn over time. */
+export type Measure = 'p50_ms' | 'p95_ms' | 'p99_ms' | 'votes_per_s'
+
+export type SeriesPoint = { t: string } & Record<Measure, number | null>
+
+export interface Comparison {
+  window: Window
+  step_s: number
+  routes: RouteFigures[]
+  series: { route: Route; points: SeriesPoint[] }[]
+}
+
+export interface Report {
+  name: string
+  created: string
+  kind: 'compare' | 'demo'
+  summary: string
+}
+
+export type StoreState = 'ok' | 'unavailable' | 'not_configured'
+
+/** The part of a page's data that comes from one store. */
+export const SOURCES = ['logs', 'tallies', 'metrics', 'reports'] as const
+export type Source = (typeof SOURCES)[number]
+
+export type Status = { version: string } & Record<Source, StoreState>
