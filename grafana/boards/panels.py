@@ -1,0 +1,199 @@
+"""The kinds of panels that the boards use, each with its looks decided once.
+
+Every panel takes a title, a description and a unit: without them a reader has to guess.
+"""
+
+from grafana_foundation_sdk.builders import bargauge, common, heatmap, piechart, stat, statetimeline, timeseries
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.models import common as m
+from grafana_foundation_sdk.models import dashboard as d
+from grafana_foundation_sdk.models.heatmap import HeatmapColorMode, HeatmapColorScale
+from grafana_foundation_sdk.models.piechart import PieChartLabels, PieChartLegendValues, PieChartType
+
+from .queries import Query
+from .variables import PROMETHEUS
+
+# The colours that the project's reports give the routes, told apart also by the colour-blind.
+ROUTE_COLOURS = {"rest": "#0072B2", "grpc": "#D55E00", "bridge": "#009E73"}
+
+SECONDS = "s"
+SHARE = "percentunit"
+VOTES_PER_SECOND = "suffix: votes/s"
+COUNT = "short"
+
+# Of 24 columns.
+FULL, HALF, THIRD, QUARTER, SIXTH = 24, 12, 8, 6, 4
+HEIGHT = 8
+
+Builder = timeseries.Panel | stat.Panel | heatmap.Panel | bargauge.Panel | piechart.Panel | statetimeline.Panel
+
+
+def lines(
+    title: str,
+    description: str,
+    unit: str,
+    *queries: Query,
+    span: int = THIRD,
+    stacked: bool = False,
+    limit: float | None = None,
+    around_zero: bool = False,
+) -> timeseries.Panel:
+    """Values over time; `limit` draws the line above which something is wrong."""
+    panel = (
+        timeseries.Panel()
+        .fill_opacity(30 if stacked else 5)
+        .line_width(1 if stacked else 2)
+        .show_points(m.VisibilityMode.NEVER)
+        .color_scheme(builders.FieldColor().mode(d.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
+        .legend(
+            common.VizLegendOptions()
+            .display_mode(m.LegendDisplayMode.LIST)
+            .placement(m.LegendPlacement.BOTTOM)
+            .show_legend(True)
+        )
+        .tooltip(common.VizTooltipOptions().mode(m.TooltipDisplayMode.MULTI).sort(m.SortOrder.DESCENDING))
+    )
+    if around_zero:
+        panel.axis_centered_zero(True)
+    else:
+        panel.min(0)
+    if stacked:
+        panel.stacking(common.StackingConfig().mode(m.StackingMode.NORMAL).group("A"))
+    if limit is not None:
+        panel.thresholds(_steps((None, "transparent"), (limit, "red")))
+        panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(m.GraphThresholdsStyleMode.DASHED))
+    return _finish(panel, title, description, unit, queries, span)
+
+
+def difference(title: str, description: str, unit: str, *queries: Query, span: int = THIRD) -> timeseries.Panel:
+    """Lines around zero: what is above is more than the baseline, what is below is less."""
+    return lines(title, description, unit, *queries, span=span, around_zero=True)
+
+
+def number(
+    title: str,
+    description: str,
+    unit: str,
+    *queries: Query,
+    steps: tuple[tuple[float | None, str], ...] = ((None, "text"),),
+    mappings: dict[str, tuple[str, str]] | None = None,
+    span: int = SIXTH,
+) -> stat.Panel:
+    """The last value, big, coloured by `steps`; `mappings` gives values words and colours."""
+    panel = (
+        stat.Panel()
+        .graph_mode(m.BigValueGraphMode.NONE)
+        .color_mode(m.BigValueColorMode.VALUE)
+        .text_mode(m.BigValueTextMode.AUTO)
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+        .thresholds(_steps(*steps))
+        .color_scheme(builders.FieldColor().mode(d.FieldColorModeId.THRESHOLDS))
+    )
+    if mappings:
+        panel.mappings([_value_map(mappings)])
+    return _finish(panel, title, description, unit, queries, span, height=5)
+
+
+def heat(title: str, description: str, query: Query, *, span: int = THIRD) -> heatmap.Panel:
+    """How many votes took how long, over time; the rows are the histogram's own buckets."""
+    panel = (
+        heatmap.Panel()
+        .calculate(False)
+        .color(
+            heatmap.HeatmapColorOptions()
+            .mode(HeatmapColorMode.SCHEME)
+            .scheme("Viridis")
+            .scale(HeatmapColorScale.EXPONENTIAL)
+            .exponent(0.5)
+            .steps(64)
+            .fill("dark-orange")
+        )
+        .y_axis(heatmap.YAxisConfig().unit(SECONDS).axis_placement(m.AxisPlacement.LEFT))
+        .cell_gap(1)
+        .filter_values(heatmap.FilterValueRange().le(1e-9))
+        .tooltip(heatmap.HeatmapTooltip().mode(m.TooltipDisplayMode.SINGLE).y_histogram(True))
+        .show_legend()
+    )
+    return _finish(panel, title, description, SECONDS, (query,), span)
+
+
+def bars(
+    title: str, description: str, unit: str, *queries: Query, span: int = HALF, rows: bool = False
+) -> bargauge.Panel:
+    """A bar for each series; with `rows`, for each row of a table."""
+    panel = (
+        bargauge.Panel()
+        .orientation(m.VizOrientation.HORIZONTAL)
+        .display_mode(m.BarGaugeDisplayMode.BASIC)
+        .value_mode(m.BarGaugeValueMode.COLOR)
+        .show_unfilled(True)
+        .min(0)
+        .color_scheme(builders.FieldColor().mode(d.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
+        .reduce_options(_reduce(rows=rows))
+    )
+    return _finish(panel, title, description, unit, queries, span, height=14 if span >= HALF else HEIGHT)
+
+
+def pie(
+    title: str, description: str, unit: str, *queries: Query, span: int = QUARTER, rows: bool = False
+) -> piechart.Panel:
+    """Shares of a whole; with `rows`, of the rows of a table."""
+    panel = (
+        piechart.Panel()
+        .pie_type(PieChartType.PIE)
+        .display_labels([PieChartLabels.NAME, PieChartLabels.PERCENT])
+        .legend(
+            piechart.PieChartLegendOptions()
+            .display_mode(m.LegendDisplayMode.TABLE)
+            .placement(m.LegendPlacement.BOTTOM)
+            .show_legend(True)
+            .values([PieChartLegendValues.VALUE, PieChartLegendValues.PERCENT])
+        )
+        .reduce_options(_reduce(rows=rows))
+    )
+    return _finish(panel, title, description, unit, queries, span, height=10)
+
+
+def states(
+    title: str, description: str, mappings: dict[str, tuple[str, str]], *queries: Query, span: int = HALF
+) -> statetimeline.Panel:
+    """States over time, each value with its word and colour."""
+    panel = (
+        statetimeline.Panel()
+        .mappings([_value_map(mappings)])
+        .color_scheme(builders.FieldColor().mode(d.FieldColorModeId.THRESHOLDS))
+        .show_value(m.VisibilityMode.NEVER)
+        .row_height(0.8)
+        .fill_opacity(80)
+    )
+    return _finish(panel, title, description, "none", queries, span)
+
+
+def _finish(panel: Builder, title: str, description: str, unit: str, queries: tuple, span: int, height: int = HEIGHT):
+    panel.title(title).description(description).unit(unit).span(span).height(height)
+    panel.datasource(queries[0].datasource if queries else PROMETHEUS)
+    for index, query in enumerate(queries):
+        panel.with_target(query.builder("ABCDEFGH"[index]))
+    for transformation in queries[0].transformations if queries else ():
+        panel.with_transformation(transformation)
+    for name, colour in ROUTE_COLOURS.items():
+        panel.override_by_name(name, [d.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colour})])
+    return panel
+
+
+def _reduce(*, rows: bool) -> common.ReduceDataOptions:
+    options = common.ReduceDataOptions().calcs(["lastNotNull"])
+    return options.values(True) if rows else options
+
+
+def _steps(*steps: tuple[float | None, str]) -> builders.ThresholdsConfig:
+    thresholds = [d.Threshold(value=value, color=colour) for value, colour in steps]
+    return builders.ThresholdsConfig().mode(d.ThresholdsMode.ABSOLUTE).steps(thresholds)
+
+
+def _value_map(mappings: dict[str, tuple[str, str]]) -> d.ValueMap:
+    results = {
+        value: d.ValueMappingResult(text=text, color=colour, index=index)
+        for index, (value, (text, colour)) in enumerate(mappings.items())
+    }
+    return d.ValueMap(options=results)
