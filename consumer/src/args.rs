@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use service::Effective;
+use service::{Effective, redact};
 
 use crate::pipeline::BatchLimits;
-use crate::redact::redact;
 use crate::store_args::StoreArgs;
 
 /// Options of `consumer run`.

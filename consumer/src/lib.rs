@@ -20,7 +20,6 @@ pub mod pipeline;
 mod progress;
 pub mod rebuild;
 pub mod reconcile;
-mod redact;
 pub mod replay;
 mod revocation;
 mod run;

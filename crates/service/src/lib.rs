@@ -9,11 +9,13 @@ mod environment;
 pub mod listener;
 pub mod metrics;
 mod readiness;
+mod redact;
 
 pub use args::{CommonArgs, LogFormat};
 pub use boot::{Identity, Process, run};
 pub use effective::Effective;
 pub use readiness::{Check, Readiness};
+pub use redact::redact;
 
 /// One allocator for all binaries: on a path of small short-lived allocations it is a difference that must not be
 /// one between the routes.

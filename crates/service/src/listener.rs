@@ -14,7 +14,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower::Service;
 
@@ -39,13 +39,32 @@ pub(crate) fn settings(args: &ListenerArgs) -> impl IntoIterator<Item = (&'stati
     own.into_iter().chain(connection::settings())
 }
 
-/// Serves HTTP/1.1 and HTTP/2 without TLS until `shutdown`; then stops accepting, asks every connection to finish what
-/// it has in flight, and returns when all have or when their share of the drain has passed. Calls beyond the limit go to
-/// `overflow`, which must answer at once.
+/// As [`serve_peers`], with one service for all connections.
 pub async fn serve<S, F>(
     listener: TcpListener,
     service: S,
     overflow: S,
+    args: ListenerArgs,
+    process: &Process,
+) -> anyhow::Result<()>
+where
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future = F>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    F: Future<Output = Result<Response<Body>, Infallible>> + Send + 'static,
+{
+    let services = |_: &TcpStream| (service.clone(), overflow.clone());
+    serve_peers(listener, services, args, process).await
+}
+
+/// Serves HTTP/1.1 and HTTP/2 without TLS until `shutdown`; then stops accepting, asks every connection to finish what
+/// it has in flight, and returns when all have or when their share of the drain has passed. `services` gives a connection
+/// its service, and another for the calls beyond the limit, which must answer at once.
+pub async fn serve_peers<S, F>(
+    listener: TcpListener,
+    services: impl Fn(&TcpStream) -> (S, S),
     args: ListenerArgs,
     process: &Process,
 ) -> anyhow::Result<()>
@@ -70,10 +89,11 @@ where
             accepted = next() => accepted?,
             () = process.shutdown.cancelled() => break,
         };
+        let services = services(&stream);
         let connection = connection::serve(
             stream,
             Arc::clone(&protocols),
-            (service.clone(), overflow.clone()),
+            services,
             Arc::clone(&calls),
             Arc::clone(&args),
             process.shutdown.clone(),

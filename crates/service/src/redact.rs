@@ -1,7 +1,7 @@
 //! URLs as they may be logged.
 
 /// `url` with its password, if it has one, replaced by `***`.
-pub(crate) fn redact(url: &str) -> String {
+pub fn redact(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
     };
