@@ -24,7 +24,7 @@ update_lists() {
 build_programs() {
     command -v cargo >/dev/null || die "Rust is missing: see https://rustup.rs, then run this again"
     cargo build --release --locked --quiet \
-        --package lab --package ingest-rest --package ingest-grpc --package consumer
+        --package lab --package ingest-rest --package ingest-grpc --package consumer --package viewer
 }
 
 install_packages "${packages[@]}"

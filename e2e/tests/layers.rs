@@ -13,7 +13,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Every crate of the workspace with the crates of the workspace that it may import: arrows point inward.
-const MAY_IMPORT: [(&str, &[&str]); 14] = [
+const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("proto", &[]),
     ("vote", &["proto"]),
     ("ingest", &["proto", "vote"]),
@@ -26,6 +26,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
         &["http-api", "ingest", "kafka", "proto", "service", "vote"],
     ),
     ("consumer", &["kafka", "proto", "service", "vote"]),
+    ("viewer", &["service"]),
     ("compare", &["lab", "proto"]),
     ("lab", &["kafka", "vote"]),
     ("naive", &["proto"]),

@@ -202,6 +202,7 @@ fn print_endpoints(settings: &Settings) {
         (Server::Rest, url(Port::Rest)),
         (Server::Grpc, url(Port::Grpc)),
         (Server::Bridge, url(Port::Bridge)),
+        (Server::Viewer, format!("{} (the page)", url(Port::Viewer))),
         (Server::Prometheus, url(Port::Prometheus)),
         (Server::Kafka, ports.address(Port::Kafka)),
         (Server::Redis, format!("redis://{}", ports.address(Port::Redis))),

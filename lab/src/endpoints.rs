@@ -34,6 +34,10 @@ pub struct Endpoints {
     pub mongodb: String,
     /// `http://…`: Prometheus and its API.
     pub prometheus: String,
+    /// `http://…`: the viewer, page and API.
+    pub viewer: String,
+    /// `http://…`: admin port of the viewer.
+    pub viewer_admin: String,
 }
 
 impl Endpoints {
@@ -53,6 +57,8 @@ impl Endpoints {
             redis: format!("redis://{}", ports.address(Port::Redis)),
             mongodb: mongodb_uri(ports),
             prometheus: ports.url(Port::Prometheus),
+            viewer: ports.url(Port::Viewer),
+            viewer_admin: ports.url(Port::ViewerAdmin),
         }
     }
 }

@@ -19,7 +19,7 @@ pub struct StackOptions {
     /// Give a port another number; may be repeated
     ///
     /// Names: ingress, ingress-admin, rest, rest-admin, grpc, grpc-admin, bridge, bridge-admin, consumer-admin,
-    /// kafka, kafka-controller, redis, mongodb, prometheus.
+    /// kafka, kafka-controller, redis, mongodb, prometheus, viewer, viewer-admin.
     #[arg(long = "port", value_name = "NAME=NUMBER")]
     pub ports: Vec<PortOverride>,
 

@@ -28,6 +28,8 @@ pub enum Port {
     Redis,
     Mongodb,
     Prometheus,
+    Viewer,
+    ViewerAdmin,
 }
 
 impl Port {
@@ -48,6 +50,8 @@ impl Port {
             Self::Redis => 6379,
             Self::Mongodb => 27017,
             Self::Prometheus => 9090,
+            Self::Viewer => 8090,
+            Self::ViewerAdmin => 9105,
         }
     }
 

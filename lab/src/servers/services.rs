@@ -1,8 +1,11 @@
 //! The project's own services: their command lines.
 
+use anyhow::Result;
+
 use super::Place;
 use crate::ports::{Port, Ports};
 use crate::process::Launch;
+use crate::project;
 
 pub(super) fn rest(place: &Place<'_>) -> Launch {
     tuned(
@@ -43,6 +46,28 @@ pub(super) fn consumer(place: &Place<'_>) -> Launch {
             format!("redis://{}", ports.address(Port::Redis)),
         ])
         .args(["--mongodb-uri".to_owned(), mongodb_uri(ports)])
+}
+
+pub(super) fn viewer(place: &Place<'_>) -> Result<Launch> {
+    let (ports, root) = (&place.settings.ports, project::root()?);
+    Ok(program(place, "viewer")
+        .args(listen(place, Port::Viewer, Port::ViewerAdmin))
+        .args(["--mongodb-uri".to_owned(), mongodb_uri(ports)])
+        .args([
+            "--redis-url".to_owned(),
+            format!("redis://{}", ports.address(Port::Redis)),
+        ])
+        .args(["--prometheus-url".to_owned(), ports.url(Port::Prometheus)])
+        // As in prometheus.yml.
+        .args(["--scrape-interval-s", "2"])
+        .args([
+            "--results-dir".to_owned(),
+            root.join("results").display().to_string(),
+        ])
+        .args([
+            "--web-dir".to_owned(),
+            root.join("viewer/web/dist").display().to_string(),
+        ]))
 }
 
 /// The address under which drivers find the replica set's primary.

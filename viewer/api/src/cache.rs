@@ -1,0 +1,60 @@
+//! An answer that many clients share for a moment: what a store is asked does not grow with the number of open pages.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+
+use crate::problem::Problem;
+
+/// The last answer. Clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Cached<T> {
+    lifetime: Duration,
+    last: Arc<Mutex<Option<(Instant, T)>>>,
+}
+
+impl<T: Clone> Cached<T> {
+    /// Empty; an answer is good for `lifetime`.
+    pub(crate) fn new(lifetime: Duration) -> Self {
+        Self {
+            lifetime,
+            last: Arc::default(),
+        }
+    }
+
+    /// The last answer, or a new one by `ask`. Whoever comes while it is being asked waits for that one. A failure is not
+    /// kept.
+    pub(crate) async fn get(&self, ask: impl AsyncFnOnce() -> Result<T, Problem>) -> Result<T, Problem> {
+        let mut last = self.last.lock().await;
+        if let Some((_, value)) = last.as_ref().filter(|(since, _)| since.elapsed() < self.lifetime) {
+            return Ok(value.clone());
+        }
+        let value = ask().await?;
+        *last = Some((Instant::now(), value.clone()));
+        Ok(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn many_clients_ask_once_and_failures_are_asked_again() {
+        let (cached, asked) = (Cached::new(Duration::from_mins(1)), AtomicU32::new(0));
+        let count = async || Ok(asked.fetch_add(1, Ordering::Relaxed));
+        assert!(cached.get(async || Err(Problem::Internal)).await.is_err());
+        let answers = tokio::join!(cached.get(count), cached.get(count));
+        assert!(matches!(answers, (Ok(0), Ok(0))));
+    }
+
+    #[tokio::test]
+    async fn an_old_answer_is_asked_anew() {
+        let cached = Cached::new(Duration::ZERO);
+        assert!(matches!(cached.get(async || Ok(1)).await, Ok(1)));
+        assert!(matches!(cached.get(async || Ok(2)).await, Ok(2)));
+    }
+}

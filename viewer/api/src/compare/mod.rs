@@ -1,0 +1,182 @@
+//! `GET /api/compare`: the routes side by side, from Prometheus. For looking at while votes come in; the verdict on the
+//! routes is the `compare` program's.
+
+mod answer;
+mod prometheus;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::Json;
+use axum::extract::State;
+use reqwest::Url;
+
+use crate::cache::Cached;
+use crate::logs::ROUTES;
+use crate::problem::{Problem, Store};
+use crate::query::{FromParameters, Parameters, Valid};
+use answer::{Answer, Route, Series, Stages};
+use prometheus::{Prometheus, Samples, Span};
+
+/// The selectable windows: name and seconds.
+const WINDOWS: [(&str, u64); 4] = [("1m", 60), ("5m", 300), ("15m", 900), ("1h", 3_600)];
+const DEFAULT_WINDOW: usize = 1;
+/// Points of a curve, where the scrapes are dense enough: more would be closer than a pixel or two on a phone.
+const POINTS: u64 = 60;
+/// Scrapes that a rate needs, so that one lost scrape leaves no hole.
+const SCRAPES: u64 = 4;
+/// How long an answer is good for: as long as the usual scrape interval.
+const LIFETIME: Duration = Duration::from_secs(2);
+
+/// The routes as Prometheus sees them.
+#[derive(Clone, Debug)]
+pub(crate) struct Metrics {
+    prometheus: Option<Prometheus>,
+    scrape_interval_s: u64,
+    cached: [Cached<Arc<Answer>>; WINDOWS.len()],
+}
+
+/// Which window a client wants, as a place in [`WINDOWS`].
+#[derive(Debug)]
+pub(crate) struct CompareQuery {
+    window: usize,
+}
+
+impl FromParameters for CompareQuery {
+    fn take(parameters: &mut Parameters) -> Self {
+        let window = parameters.take("window", |text| {
+            let index = WINDOWS.iter().position(|(name, _)| *name == text);
+            index.ok_or_else(|| format!("must be one of {}", WINDOWS.map(|(name, _)| name).join(", ")).into())
+        });
+        Self {
+            window: window.unwrap_or(DEFAULT_WINDOW),
+        }
+    }
+}
+
+pub(crate) async fn compare(
+    State(metrics): State<Metrics>,
+    Valid(query): Valid<CompareQuery>,
+) -> Result<Json<Arc<Answer>>, Problem> {
+    let window = WINDOWS.get(query.window).zip(metrics.cached.get(query.window));
+    let (&(name, seconds), cached) = window.ok_or(Problem::Internal)?;
+    cached
+        .get(async || metrics.ask(name, seconds).await.map(Arc::new))
+        .await
+        .map(Json)
+}
+
+impl Metrics {
+    /// `scrape_interval_s` is how often Prometheus asks the services.
+    pub(crate) fn new(url: Option<Url>, scrape_interval_s: u32) -> anyhow::Result<Self> {
+        Ok(Self {
+            prometheus: url.map(Prometheus::new).transpose()?,
+            scrape_interval_s: scrape_interval_s.into(),
+            cached: [(); WINDOWS.len()].map(|()| Cached::new(LIFETIME)),
+        })
+    }
+
+    /// Whether Prometheus answers.
+    pub(crate) async fn ping(&self) -> Result<(), Problem> {
+        self.prometheus()?.ping().await
+    }
+
+    fn prometheus(&self) -> Result<&Prometheus, Problem> {
+        self.prometheus
+            .as_ref()
+            .ok_or(Problem::NotConfigured(Store::Metrics))
+    }
+
+    async fn ask(&self, window: &'static str, window_s: u64) -> Result<Answer, Problem> {
+        let prometheus = self.prometheus()?;
+        let step_s = (window_s / POINTS).max(self.scrape_interval_s);
+        let span = Span::until_now(now_s(), window_s, step_s);
+        // A rate over fewer scrapes has holes; one over a shorter time than a step would miss votes between points.
+        let rate_s = step_s.max(SCRAPES * self.scrape_interval_s);
+        let whole_s = window_s.max(SCRAPES * self.scrape_interval_s);
+        let (totals, curves, stages) = tokio::try_join!(
+            self.totals(prometheus, whole_s),
+            curves(prometheus, &span, rate_s),
+            prometheus.now(stages_query(whole_s)),
+        )?;
+        let stage = |route: &str, stage: &str| stages.get(&[route, stage]).map(to_ms);
+        let total = |index: usize, route: &str| totals.get(index).and_then(|found| found.get(&[route]));
+        let routes = ROUTES.map(|route| Route {
+            route,
+            p50_ms: total(0, route).map(to_ms),
+            p95_ms: total(1, route).map(to_ms),
+            p99_ms: total(2, route).map(to_ms),
+            votes_per_s: total(3, route),
+            errors_per_s: total(4, route),
+            stages_ms: Stages {
+                decode: stage(route, "decode"),
+                validate: stage(route, "validate"),
+                encode: stage(route, "encode"),
+                publish: stage(route, "publish"),
+                reply: stage(route, "reply"),
+            },
+        });
+        Ok(Answer {
+            window,
+            step_s,
+            routes: routes.into(),
+            series: ROUTES.map(|route| Series::new(route, &span, &curves)).into(),
+        })
+    }
+
+    /// Each quantile, the rate of votes and that of errors, over the whole window.
+    async fn totals(&self, prometheus: &Prometheus, window_s: u64) -> Result<Vec<Samples>, Problem> {
+        let queries = quantile_queries(window_s)
+            .into_iter()
+            .chain([votes_query(window_s), errors_query(window_s)]);
+        futures::future::try_join_all(queries.map(|query| prometheus.now(query))).await
+    }
+}
+
+/// Each quantile and the rate of votes, point by point.
+async fn curves(
+    prometheus: &Prometheus,
+    span: &Span,
+    rate_s: u64,
+) -> Result<Vec<BTreeMap<(String, u64), f64>>, Problem> {
+    let queries = quantile_queries(rate_s).into_iter().chain([votes_query(rate_s)]);
+    futures::future::try_join_all(queries.map(|query| prometheus.over(query, span))).await
+}
+
+fn quantile_queries(rate_s: u64) -> Vec<String> {
+    let quantile = |quantile: &str| {
+        format!(
+            "histogram_quantile({quantile}, sum by (route, le) \
+             (rate(ingest_request_duration_seconds_bucket{{outcome=\"accepted\"}}[{rate_s}s])))"
+        )
+    };
+    ["0.5", "0.95", "0.99"].map(quantile).to_vec()
+}
+
+fn votes_query(rate_s: u64) -> String {
+    format!("sum by (route) (rate(ingest_request_duration_seconds_count{{outcome=\"accepted\"}}[{rate_s}s]))")
+}
+
+/// Whatever was not accepted, whoever's fault it was.
+fn errors_query(rate_s: u64) -> String {
+    format!(
+        "sum by (route) (rate(ingest_request_duration_seconds_count{{outcome!=\"accepted\"}}[{rate_s}s]))"
+    )
+}
+
+/// The mean time of each stage.
+fn stages_query(rate_s: u64) -> String {
+    let rate =
+        |part| format!("sum by (route, stage) (rate(ingest_stage_duration_seconds_{part}[{rate_s}s]))");
+    format!("{} / {}", rate("sum"), rate("count"))
+}
+
+fn to_ms(seconds: f64) -> f64 {
+    seconds * 1_000.0
+}
+
+fn now_s() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.unwrap_or_default().as_secs()
+}

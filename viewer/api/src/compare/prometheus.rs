@@ -1,0 +1,209 @@
+//! Prometheus' HTTP API, as much of it as is used.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use reqwest::{Client, Url};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::problem::{Problem, Store};
+
+/// How long Prometheus may take: it works on all queries of an answer at a time.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// A Prometheus.
+#[derive(Clone, Debug)]
+pub(super) struct Prometheus {
+    client: Client,
+    base: Url,
+}
+
+/// The times of a curve's points, in s since the Unix epoch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    start: u64,
+    end: u64,
+    step: u64,
+}
+
+/// A value for each set of labels.
+#[derive(Debug, Default)]
+pub(super) struct Samples(Vec<(Labels, f64)>);
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Labels {
+    #[serde(default)]
+    route: String,
+    #[serde(default)]
+    stage: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Reply<T> {
+    data: Data<T>,
+}
+
+#[derive(Deserialize)]
+struct Data<T> {
+    result: Vec<T>,
+}
+
+#[derive(Deserialize)]
+struct Instant {
+    metric: Labels,
+    value: Sample,
+}
+
+#[derive(Deserialize)]
+struct Range {
+    metric: Labels,
+    values: Vec<Sample>,
+}
+
+/// Time in s and value as text, which can also be NaN.
+#[derive(Deserialize)]
+struct Sample(f64, String);
+
+impl Span {
+    /// The window that ends now, on multiples of the step: the next answer has the same points, and one more.
+    pub(super) fn until_now(now: u64, window: u64, step: u64) -> Self {
+        let end = now / step * step;
+        Self {
+            start: end.saturating_sub(window / step * step),
+            end,
+            step,
+        }
+    }
+
+    /// All of them, ascending.
+    pub(super) fn times(&self) -> impl Iterator<Item = u64> {
+        (self.start..=self.end).step_by(self.step as usize)
+    }
+}
+
+impl Samples {
+    /// The value with these labels: a route, perhaps with a stage.
+    pub(super) fn get(&self, labels: &[&str]) -> Option<f64> {
+        let found = self.0.iter().find(|(known, _)| {
+            let known = [Some(known.route.as_str()), known.stage.as_deref()];
+            known.into_iter().flatten().eq(labels.iter().copied())
+        });
+        found.map(|(_, value)| *value)
+    }
+}
+
+impl Sample {
+    /// None where a quantile of nothing was asked.
+    fn value(&self) -> Option<f64> {
+        self.1.parse().ok().filter(|value: &f64| value.is_finite())
+    }
+}
+
+impl Prometheus {
+    /// The Prometheus whose API lies below `base`.
+    pub(super) fn new(base: Url) -> anyhow::Result<Self> {
+        Ok(Self {
+            client: Client::builder().timeout(PATIENCE).build()?,
+            base,
+        })
+    }
+
+    /// Whether it answers.
+    pub(super) async fn ping(&self) -> Result<(), Problem> {
+        let url = self.url("-/ready")?;
+        let answer = self.client.get(url).send().await;
+        let answer = answer.and_then(reqwest::Response::error_for_status);
+        answer.map(|_| ()).map_err(|error| problem(&error))
+    }
+
+    /// The values of now.
+    pub(super) async fn now(&self, query: String) -> Result<Samples, Problem> {
+        let found: Vec<Instant> = self.ask("api/v1/query", &[("query", query)]).await?;
+        let found = found.into_iter();
+        let samples = found.filter_map(|sample| Some((sample.metric, sample.value.value()?)));
+        Ok(Samples(samples.collect()))
+    }
+
+    /// The values of a span by route and time.
+    pub(super) async fn over(
+        &self,
+        query: String,
+        span: &Span,
+    ) -> Result<BTreeMap<(String, u64), f64>, Problem> {
+        let form = [
+            ("query", query),
+            ("start", span.start.to_string()),
+            ("end", span.end.to_string()),
+            ("step", span.step.to_string()),
+        ];
+        let found: Vec<Range> = self.ask("api/v1/query_range", &form).await?;
+        let mut values = BTreeMap::new();
+        for series in &found {
+            let points = series.values.iter();
+            values.extend(points.filter_map(|sample| {
+                let at = sample.0.round() as u64;
+                Some(((series.metric.route.clone(), at), sample.value()?))
+            }));
+        }
+        Ok(values)
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, path: &str, form: &[(&str, String)]) -> Result<Vec<T>, Problem> {
+        let request = self.client.post(self.url(path)?).form(form);
+        let reply = async {
+            let answer = request.send().await?.error_for_status()?;
+            answer.json::<Reply<T>>().await
+        };
+        match reply.await {
+            Ok(reply) => Ok(reply.data.result),
+            Err(error) => Err(problem(&error)),
+        }
+    }
+
+    fn url(&self, path: &str) -> Result<Url, Problem> {
+        self.base.join(path).map_err(|_| Problem::Internal)
+    }
+}
+
+fn problem(error: &reqwest::Error) -> Problem {
+    // The URL may hold a password.
+    let reason = std::error::Error::source(error).map(ToString::to_string);
+    tracing::warn!(reason, status = ?error.status(), "Prometheus did not answer");
+    if error.is_timeout() {
+        Problem::TooSlow(Store::Metrics)
+    } else {
+        Problem::Unavailable(Store::Metrics)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_stays_on_its_grid() {
+        let times = |now| Span::until_now(now, 60, 20).times().collect::<Vec<_>>();
+        assert_eq!(times(1_000), [940, 960, 980, 1_000]);
+        assert_eq!(times(1_019), times(1_000));
+        assert_eq!(times(1_020), [960, 980, 1_000, 1_020]);
+    }
+
+    #[test]
+    fn what_is_no_number_is_no_value() {
+        let text = r#"{"status":"success","data":{"resultType":"vector","result":[
+            {"metric":{"route":"grpc"},"value":[1.5,"0.25"]},
+            {"metric":{"route":"rest","stage":"publish"},"value":[1.5,"2"]},
+            {"metric":{"route":"rest"},"value":[1.5,"NaN"]}]}}"#;
+        let reply: Reply<Instant> = serde_json::from_str(text).unwrap();
+        let found = reply.data.result.into_iter();
+        let samples = Samples(
+            found
+                .filter_map(|sample| Some((sample.metric, sample.value.value()?)))
+                .collect(),
+        );
+        assert_eq!(samples.get(&["grpc"]), Some(0.25));
+        assert_eq!(samples.get(&["rest"]), None);
+        assert_eq!(samples.get(&["rest", "publish"]), Some(2.0));
+    }
+}

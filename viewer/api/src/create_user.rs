@@ -1,0 +1,86 @@
+//! `viewer create-user`: the user in MongoDB that this service should have. The same by mongosh: viewer/create-user.js.
+
+use std::io::Read;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use mongodb::Client;
+use mongodb::bson::{Document, doc};
+use mongodb::error::{Error, ErrorKind};
+use mongodb::options::ClientOptions;
+
+use crate::logs::DATABASE;
+
+/// How long the servers are looked for.
+const SELECTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// The server's code for a user that exists.
+const USER_EXISTS: i32 = 51_003;
+
+/// Options of `create-user`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct CreateUserArgs {
+    /// MongoDB, as somebody who may make users
+    #[arg(long, env = "MONGODB_ADMIN_URI", hide_env_values = true)]
+    admin_uri: String,
+
+    /// The user's name; one that exists gets this password and no other role than reading
+    #[arg(long, default_value = "viewer")]
+    user: String,
+
+    /// The user's password; without it, read from standard input
+    #[arg(long, env = "VIEWER_PASSWORD", hide_env_values = true)]
+    password: Option<String>,
+}
+
+/// Makes the user.
+pub(crate) fn run(args: CreateUserArgs) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let outcome = runtime
+        .context("cannot start the async runtime")
+        .and_then(|runtime| runtime.block_on(create(args)));
+    match outcome {
+        Ok(user) => {
+            println!("{user} can read the database {DATABASE}, and nothing else.");
+            println!("Start the viewer with mongodb://{user}:PASSWORD@…/?authSource={DATABASE}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("the user was not made: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn create(args: CreateUserArgs) -> anyhow::Result<String> {
+    let password = match args.password {
+        Some(password) => password,
+        None => read_password()?,
+    };
+    ensure!(!password.is_empty(), "the password is empty");
+    let mut options = ClientOptions::parse(&args.admin_uri).await?;
+    options.server_selection_timeout = Some(SELECTION_TIMEOUT);
+    let database = Client::with_options(options)?.database(DATABASE);
+    let command = |verb: &str| -> Document {
+        // `read` has what the API needs, and with it change streams; the database is named, so it holds for no other.
+        let roles = [doc! { "role": "read", "db": DATABASE }];
+        doc! { verb: &args.user, "pwd": &password, "roles": roles }
+    };
+    match database.run_command(command("createUser")).await {
+        Err(error) if is_code(&error, USER_EXISTS) => database.run_command(command("updateUser")).await?,
+        other => other?,
+    };
+    Ok(args.user)
+}
+
+fn read_password() -> anyhow::Result<String> {
+    let mut text = String::new();
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .context("reading the password from standard input")?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn is_code(error: &Error, code: i32) -> bool {
+    matches!(error.kind.as_ref(), ErrorKind::Command(command) if command.code == code)
+}

@@ -1,0 +1,74 @@
+//! Places in MongoDB's change log.
+
+use std::borrow::Cow;
+
+use mongodb::bson::doc;
+use mongodb::change_stream::event::ResumeToken;
+
+/// Longest token, in hex digits: several times what MongoDB makes for this collection.
+const MAX_DIGITS: usize = 1_024;
+
+/// A place in the change log of one replica set.
+///
+/// MongoDB encodes the time of a change and its place among others of that time so that the bytes sort as the changes
+/// do; its own router merges the streams of shards by that. As upper-case hex digits they sort so, too.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Token(String);
+
+impl Token {
+    /// What MongoDB gave. None if it has another shape than any version so far.
+    pub(super) fn of(token: &ResumeToken) -> Option<Self> {
+        let document = mongodb::bson::serialize_to_document(token).ok()?;
+        Self::parse(document.get_str("_data").ok()?).ok()
+    }
+
+    /// What a client hands back.
+    pub(super) fn parse(text: &str) -> Result<Self, Cow<'static, str>> {
+        let is_token = (1..=MAX_DIGITS).contains(&text.len())
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte));
+        if is_token {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("must be the id of an event of this stream".into())
+        }
+    }
+
+    /// The text for clients.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The form that MongoDB takes.
+    pub(super) fn to_resume(&self) -> Result<ResumeToken, mongodb::bson::error::Error> {
+        mongodb::bson::deserialize_from_document(doc! { "_data": &self.0 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "8265F1A2B3000000012B0229296E04";
+
+    #[test]
+    fn a_token_survives_the_way_through_a_client_and_back_to_mongodb() {
+        let token = Token::parse(TEXT).unwrap();
+        assert_eq!(Token::of(&token.to_resume().unwrap()).as_ref(), Some(&token));
+        assert_eq!(token.as_str(), TEXT);
+    }
+
+    #[test]
+    fn later_tokens_are_greater() {
+        let later = Token::parse("8265F1A2B3000000022B0229296E04").unwrap();
+        assert!(Token::parse(TEXT).unwrap() < later);
+    }
+
+    #[test]
+    fn anything_else_is_no_token() {
+        for text in ["", "xyz", "8265f1", "{\"$gt\":1}", &"A".repeat(MAX_DIGITS + 1)] {
+            assert!(Token::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Where a page ends: the place in the index `{received_at: -1, _id: -1}`, as a text that clients hand back.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use mongodb::bson::{DateTime, Document, doc};
+
+use super::Vote;
+
+/// Bytes of the time before the id.
+const TIME_BYTES: usize = 8;
+/// Longest id, in bytes: twice that of a UUID's text.
+const MAX_ID_BYTES: usize = 72;
+
+/// A place in the log, newest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Cursor {
+    received_at: DateTime,
+    vote_id: String,
+}
+
+impl Cursor {
+    /// The place of a vote.
+    pub(super) fn of(vote: &Vote) -> Self {
+        Self {
+            received_at: vote.received_at,
+            vote_id: vote.vote_id.clone(),
+        }
+    }
+
+    /// The text for clients.
+    pub(super) fn encode(&self) -> String {
+        let mut bytes = self.received_at.timestamp_millis().to_be_bytes().to_vec();
+        bytes.extend(self.vote_id.as_bytes());
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// A text that [`Self::encode`] has made.
+    pub(super) fn decode(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (time, id) = bytes.split_first_chunk::<TIME_BYTES>()?;
+        let vote_id = std::str::from_utf8(id).ok()?;
+        let is_id = (1..=MAX_ID_BYTES).contains(&vote_id.len()) && !vote_id.contains(char::is_control);
+        is_id.then(|| Self {
+            received_at: DateTime::from_millis(i64::from_be_bytes(*time)),
+            vote_id: vote_id.to_owned(),
+        })
+    }
+
+    /// What comes after it. The first condition alone finds the place in the index; the second is exact.
+    pub(super) fn condition(&self) -> Document {
+        doc! {
+            "received_at": { "$lte": self.received_at },
+            "$or": [
+                { "received_at": { "$lt": self.received_at } },
+                { "_id": { "$lt": &self.vote_id } },
+            ],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_survives_the_way_through_a_client() {
+        let cursor = Cursor {
+            received_at: DateTime::from_millis(1_700_000_000_007),
+            vote_id: "018f4c9e-7f2a-7000-8000-000000000001".to_owned(),
+        };
+        let text = cursor.encode();
+        assert!(
+            text.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        );
+        assert_eq!(Cursor::decode(&text), Some(cursor));
+    }
+
+    #[test]
+    fn anything_else_is_no_cursor() {
+        let long = URL_SAFE_NO_PAD.encode([b'a'; TIME_BYTES + MAX_ID_BYTES + 1]);
+        let control = URL_SAFE_NO_PAD.encode(b"12345678\n");
+        let invalid = URL_SAFE_NO_PAD.encode(b"12345678\xff");
+        for text in [
+            "",
+            "x",
+            "!!!!",
+            "AAAAAAAAAAA",
+            "{\"$gt\":\"\"}",
+            &long,
+            &control,
+            &invalid,
+        ] {
+            assert_eq!(Cursor::decode(text), None, "{text}");
+        }
+    }
+}

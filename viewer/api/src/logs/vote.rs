@@ -1,0 +1,75 @@
+//! A vote as the log has it and as clients get it.
+
+use mongodb::bson::DateTime;
+use serde::ser::Error;
+use serde::{Deserialize, Serialize, Serializer};
+use time::OffsetDateTime;
+
+/// A vote of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Vote {
+    /// The vote's id.
+    #[serde(rename(deserialize = "_id"))]
+    pub vote_id: String,
+    /// Band.
+    pub name: String,
+    album: String,
+    year: String,
+    rank: String,
+    /// The route that took it.
+    pub route: String,
+    /// When the route received it.
+    #[serde(serialize_with = "rfc3339")]
+    pub received_at: DateTime,
+    #[serde(serialize_with = "rfc3339")]
+    consumed_at: DateTime,
+    partition: i32,
+    offset: i64,
+}
+
+/// RFC 3339 in UTC, always with milliseconds: texts of one length sort as their times do.
+pub(crate) fn format_time(time: OffsetDateTime) -> String {
+    let (date, clock) = (time.date(), time.time());
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+        date.year(),
+        u8::from(date.month()),
+        date.day(),
+        clock.hour(),
+        clock.minute(),
+        clock.second(),
+        clock.millisecond(),
+    )
+}
+
+fn rfc3339<S: Serializer>(time: &DateTime, serializer: S) -> Result<S::Ok, S::Error> {
+    let nanoseconds = i128::from(time.timestamp_millis()) * 1_000_000;
+    // BSON knows times that the calendar does not; no vote has one.
+    let time = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).map_err(Error::custom)?;
+    serializer.serialize_str(&format_time(time))
+}
+
+#[cfg(test)]
+mod tests {
+    use mongodb::bson::doc;
+
+    use super::*;
+
+    #[test]
+    fn a_document_becomes_the_json_of_the_contract() {
+        let document = doc! {
+            "_id": "018f4c9e-7f2a-7000-8000-000000000001", "name": "Alux Nahual", "album": "Centroamérica",
+            "year": "1984", "rank": "9.5", "route": "grpc",
+            "received_at": DateTime::from_millis(1_700_000_000_007),
+            "consumed_at": DateTime::from_millis(1_700_000_001_000), "partition": 3, "offset": 17_i64,
+        };
+        let vote: Vote = mongodb::bson::deserialize_from_document(document).unwrap();
+        let json = serde_json::to_value(&vote).unwrap();
+        let expected = serde_json::json!({
+            "vote_id": "018f4c9e-7f2a-7000-8000-000000000001", "name": "Alux Nahual", "album": "Centroamérica",
+            "year": "1984", "rank": "9.5", "route": "grpc", "received_at": "2023-11-14T22:13:20.007Z",
+            "consumed_at": "2023-11-14T22:13:21.000Z", "partition": 3, "offset": 17,
+        });
+        assert_eq!(json, expected);
+    }
+}

@@ -1,0 +1,154 @@
+//! Query parameters: read one by one, every error with the parameter's name, and nothing left over.
+
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use http::request::Parts;
+
+use crate::problem::{FieldError, Problem};
+
+/// Longest query that is looked at, in bytes: more than the longest valid one.
+const MAX_BYTES: usize = 4 * 1024;
+
+/// The parameters of a request, to be taken by name. [`Self::finish`] refuses what is left.
+#[derive(Debug)]
+pub(crate) struct Parameters {
+    pairs: Vec<(String, String)>,
+    errors: Vec<FieldError>,
+}
+
+impl Parameters {
+    /// Of a query string, without its question mark.
+    pub(crate) fn parse(query: &str) -> Self {
+        let mut parameters = Self {
+            pairs: Vec::new(),
+            errors: Vec::new(),
+        };
+        if query.len() > MAX_BYTES {
+            parameters.refuse("query", "is too long");
+            return parameters;
+        }
+        for (name, value) in form_urlencoded::parse(query.as_bytes()).into_owned() {
+            if parameters.pairs.iter().any(|(known, _)| *known == name) {
+                parameters.refuse(&name, "must be given once");
+            } else {
+                parameters.pairs.push((name, value));
+            }
+        }
+        parameters
+    }
+
+    /// Takes a parameter. An empty one counts as absent: forms send those.
+    pub(crate) fn take<T>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, Cow<'static, str>>,
+    ) -> Option<T> {
+        let index = self.pairs.iter().position(|(known, _)| known == name)?;
+        let (_, value) = self.pairs.swap_remove(index);
+        if value.is_empty() {
+            return None;
+        }
+        match parse(&value) {
+            Ok(parsed) => Some(parsed),
+            Err(message) => {
+                self.refuse(name, message);
+                None
+            }
+        }
+    }
+
+    /// Takes a whole number within bounds, or the default.
+    pub(crate) fn take_number<N>(&mut self, name: &str, lowest: N, highest: N, default: N) -> N
+    where
+        N: FromStr + PartialOrd + std::fmt::Display,
+    {
+        let number = self.take(name, |text| match text.parse::<N>() {
+            Ok(number) if lowest <= number && number <= highest => Ok(number),
+            Ok(_) | Err(_) => Err(format!("must be a whole number from {lowest} to {highest}").into()),
+        });
+        number.unwrap_or(default)
+    }
+
+    /// Refuses a parameter that was taken.
+    pub(crate) fn refuse(&mut self, name: &str, message: impl Into<Cow<'static, str>>) {
+        // A name that nobody knows is repeated to the client: not more of it than a person can read.
+        let field = name.chars().take(64).collect();
+        let message = message.into();
+        self.errors.push(FieldError { field, message });
+    }
+
+    /// All errors, unknown parameters among them, or none.
+    pub(crate) fn finish(mut self) -> Result<(), Problem> {
+        for (name, _) in std::mem::take(&mut self.pairs) {
+            self.refuse(&name, "is not a parameter of this address");
+        }
+        match self.errors.is_empty() {
+            true => Ok(()),
+            false => Err(Problem::Parameters(self.errors)),
+        }
+    }
+}
+
+/// What is read from parameters.
+pub(crate) trait FromParameters: Sized {
+    /// Takes its own; errors are left in `parameters`.
+    fn take(parameters: &mut Parameters) -> Self;
+}
+
+/// An extractor of validated parameters.
+#[derive(Debug)]
+pub(crate) struct Valid<T>(pub T);
+
+impl<T: FromParameters, S: Sync> axum::extract::FromRequestParts<S> for Valid<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let mut parameters = Parameters::parse(parts.uri.query().unwrap_or_default());
+        let value = T::take(&mut parameters);
+        parameters.finish().map(|()| Self(value))
+    }
+}
+
+/// No parameters.
+impl FromParameters for () {
+    fn take(_: &mut Parameters) -> Self {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn errors(query: &str) -> Vec<String> {
+        let mut parameters = Parameters::parse(query);
+        parameters.take_number("limit", 1, 200, 20);
+        match parameters.finish() {
+            Err(Problem::Parameters(errors)) => errors.into_iter().map(|error| error.field).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn every_wrong_parameter_is_named() {
+        assert!(errors("limit=200").is_empty());
+        assert!(errors("").is_empty());
+        assert!(errors("limit=").is_empty());
+        assert_eq!(errors("limit=0"), ["limit"]);
+        assert_eq!(errors("limit=201&x=1"), ["limit", "x"]);
+        assert_eq!(errors("limit=1&limit=2"), ["limit"]);
+        assert_eq!(errors("limit=-1"), ["limit"]);
+        assert_eq!(errors("%24where=1"), ["$where"]);
+        assert_eq!(errors(&format!("a={}", "x".repeat(MAX_BYTES))), ["query"]);
+    }
+
+    #[test]
+    fn values_are_decoded_and_the_default_stands_in() {
+        let mut parameters = Parameters::parse("band=Alux+Nahual%20%C3%A9");
+        assert_eq!(
+            parameters.take("band", |text| Ok(text.to_owned())).as_deref(),
+            Some("Alux Nahual é")
+        );
+        assert_eq!(parameters.take_number("limit", 1, 200, 20), 20);
+        assert!(parameters.finish().is_ok());
+    }
+}

@@ -1,0 +1,78 @@
+//! `GET /api/status`: what this viewer can show now.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+
+use crate::IDENTITY;
+use crate::cache::Cached;
+use crate::compare::Metrics;
+use crate::logs::Logs;
+use crate::problem::{Problem, Store};
+use crate::query::Valid;
+use crate::reports::Reports;
+use crate::tallies::Tallies;
+
+/// How long an answer is good for: pages ask every few seconds.
+pub(crate) const LIFETIME: Duration = Duration::from_secs(2);
+
+/// What it asks.
+#[derive(Clone, Debug)]
+pub(crate) struct Stores {
+    pub logs: Logs,
+    pub tallies: Tallies,
+    pub metrics: Metrics,
+    pub reports: Reports,
+    pub cached: Cached<Status>,
+}
+
+/// The answer.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Status {
+    version: &'static str,
+    logs: StoreStatus,
+    tallies: StoreStatus,
+    metrics: StoreStatus,
+    reports: StoreStatus,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum StoreStatus {
+    Ok,
+    Unavailable,
+    NotConfigured,
+}
+
+impl From<Result<(), Problem>> for StoreStatus {
+    fn from(outcome: Result<(), Problem>) -> Self {
+        match outcome {
+            Ok(()) => Self::Ok,
+            Err(Problem::NotConfigured(_)) => Self::NotConfigured,
+            Err(_) => Self::Unavailable,
+        }
+    }
+}
+
+pub(crate) async fn status(
+    State(stores): State<Stores>,
+    Valid(()): Valid<()>,
+) -> Result<Json<Status>, Problem> {
+    let asked = async || {
+        let (logs, tallies, metrics) =
+            tokio::join!(stores.logs.ping(), stores.tallies.ping(), stores.metrics.ping());
+        Ok(Status {
+            version: IDENTITY.version,
+            logs: logs.into(),
+            tallies: tallies.into(),
+            metrics: metrics.into(),
+            reports: match stores.reports.is_configured() {
+                true => StoreStatus::Ok,
+                false => Err(Problem::NotConfigured(Store::Reports)).into(),
+            },
+        })
+    };
+    stores.cached.get(asked).await.map(Json)
+}
