@@ -4,7 +4,7 @@ LAB := target/release/lab
 CACHE := $${XDG_CACHE_HOME:-$$HOME/.cache}/dualpath
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up status down test lint bench faults compare agreement
+.PHONY: help setup setup-dev demo up status down test lint grafana-test bench faults compare agreement
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,14 +29,20 @@ test: setup-dev lint ## Pass every check and every test, those against real serv
 	@cargo test --release --locked --workspace
 	@cd locust && $(CACHE)/venv-dev/bin/python -m pytest --quiet
 	@$(CACHE)/venv-dev/bin/python -m pytest --quiet -p no:locust bench
+	@cd grafana && $(CACHE)/venv-dev/bin/python -m pytest --quiet
 
 lint: setup-dev ## Pass the checks that need no server: formats, clippy, licences and layers, ruff, promtool
 	@cargo fmt --all --check
 	@$(CACHE)/tools/bin/cargo-deny --offline check --hide-inclusion-graph licenses bans sources
-	@$(CACHE)/venv-dev/bin/ruff check locust bench
-	@$(CACHE)/venv-dev/bin/ruff format --check locust bench
+	@$(CACHE)/venv-dev/bin/ruff check locust bench grafana
+	@$(CACHE)/venv-dev/bin/ruff format --check locust bench grafana
 	@$(CACHE)/prometheus-2.42/usr/bin/promtool check config prometheus/prometheus.yml >/dev/null
+	@$(CACHE)/prometheus-2.42/usr/bin/promtool test rules prometheus/tests/*.yml >/dev/null
 	@cargo clippy --release --locked --workspace --all-targets -- -D warnings
+
+grafana-test: setup-dev ## Ask each query of Grafana's boards of running servers, and hold the boards against its schema
+	@cargo build --release --locked --workspace
+	@cd grafana && $(CACHE)/venv-dev/bin/python -m pytest --quiet
 
 bench: setup-dev ## Compare throughput and CPU per vote with the naive service and with the floor
 	@cargo build --release --locked --workspace
