@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::effective::{Announced, Effective};
-use crate::{CommonArgs, LogFormat, Readiness, admin, metrics};
+use crate::{CommonArgs, LogFormat, Readiness, admin, checks, metrics};
 
 /// Who a process is.
 #[derive(Clone, Copy, Debug)]
@@ -114,6 +114,7 @@ where
         failure: Arc::default(),
         failed: CancellationToken::new(),
     };
+    checks::register(&process.registry, process.readiness.clone())?;
     let admin_addr = args.admin_addr.unwrap_or(identity.default_admin);
     let admin_listener = TcpListener::bind(admin_addr)
         .await

@@ -4,6 +4,7 @@
 mod admin;
 mod args;
 mod boot;
+mod checks;
 mod effective;
 mod environment;
 pub mod listener;

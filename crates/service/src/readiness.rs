@@ -51,6 +51,15 @@ impl Readiness {
         states.chain(draining).collect()
     }
 
+    /// Each check's name, and whether it passes.
+    pub(crate) fn states(&self) -> Vec<(&'static str, bool)> {
+        let checks = self.inner.checks();
+        checks
+            .iter()
+            .map(|(&name, state)| (name, state.is_ok()))
+            .collect()
+    }
+
     pub(crate) fn start_draining(&self) {
         self.inner.draining.store(true, Ordering::Release);
     }
