@@ -5,7 +5,7 @@
 //! committed offset, says where to go on.
 //!
 //! Beside that, commands for operators: [`reconcile`] compares the stores (`books`), [`rebuild`] corrects the tallies,
-//! [`replay`] sends dead letters again.
+//! [`replay`] sends dead letters again, [`prepare`] makes the topics and the replica set.
 
 pub mod apply;
 pub mod args;
@@ -17,6 +17,7 @@ pub mod metrics;
 mod observe;
 pub mod partition;
 pub mod pipeline;
+pub mod prepare;
 mod progress;
 pub mod rebuild;
 pub mod reconcile;

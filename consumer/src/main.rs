@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use consumer::args::RunArgs;
+use consumer::prepare::{PrepareArgs, prepare};
 use consumer::rebuild::{RebuildArgs, rebuild};
 use consumer::reconcile::{ReconcileArgs, reconcile};
 use consumer::replay::{ReplayArgs, replay};
@@ -55,6 +56,12 @@ enum Command {
     /// For after a fix. Letters that nobody can read are left where they are and named; votes that are logged already
     /// are skipped. Running it twice is harmless: a vote that was sent again is counted once.
     ReplayDeadLetters(ReplayArgs),
+
+    /// Make the topics and initiate MongoDB's replica set, where they are missing
+    ///
+    /// For a new cluster. Waits for the stores; what is there stays as it is, so that running it again is harmless. A
+    /// topic with fewer partitions than asked for is an error: adding some would move keys to other partitions.
+    Prepare(PrepareArgs),
 }
 
 const IDENTITY: Identity = Identity {
@@ -71,6 +78,7 @@ fn main() -> ExitCode {
         Command::Reconcile(args) => once(reconcile(args)),
         Command::Rebuild(args) => once(rebuild(args)),
         Command::ReplayDeadLetters(args) => once(replay(args)),
+        Command::Prepare(args) => once(prepare(args)),
     }
 }
 

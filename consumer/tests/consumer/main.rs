@@ -12,6 +12,7 @@ mod dead_letters;
 mod exact;
 mod faults;
 mod fence;
+mod prepare;
 mod rebuild;
 mod replay;
 mod tools;
