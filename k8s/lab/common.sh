@@ -1,0 +1,52 @@
+# Shared by the scripts of the lab cluster; to be sourced.
+# shellcheck shell=bash disable=SC2034
+
+readonly here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+readonly root="$(cd "$here/../.." && pwd)"
+readonly kubernetes=1.34.4 coredns=1.12.4 metrics_server=0.7.2
+readonly cache="${XDG_CACHE_HOME:-$HOME/.cache}/dualpath"
+# The programs; the directory's name carries the version.
+readonly bin="$cache/kubernetes-$kubernetes/bin"
+# State, data and logs of the running cluster. overlays/lab/volumes.yaml names it too.
+readonly run=/var/lib/dualpath-k8s
+# Pods of all nodes reach the API server here; endpoints may not be loopback addresses.
+readonly api_address=10.99.0.1
+readonly nodes=(lab1 lab2)
+export KUBECONFIG="$run/admin.kubeconfig"
+export PATH="$bin:$PATH"
+
+say() { printf 'k8s: %s\n' "$*"; }
+die() { printf 'k8s: %s\n' "$*" >&2; exit 1; }
+
+# NAME COMMAND...: starts a process of the cluster; `stop_process NAME` ends it.
+start_process() {
+    local name="$1"
+    shift
+    mkdir -p "$run/log" "$run/pid"
+    setsid nohup "$@" >"$run/log/$name.log" 2>&1 </dev/null &
+    echo "$!" >"$run/pid/$name"
+}
+
+stop_process() {
+    local file="$run/pid/$1" pid
+    [ -f "$file" ] || return 0
+    pid="$(cat "$file")"
+    rm -f "$file"
+    kill "$pid" 2>/dev/null || return 0
+    for _ in $(seq 100); do
+        kill -0 "$pid" 2>/dev/null || return 0
+        sleep 0.1
+    done
+    kill -9 "$pid" 2>/dev/null || true
+}
+
+# WHAT SECONDS COMMAND...: until the command succeeds.
+wait_for() {
+    local what="$1" seconds="$2"
+    shift 2
+    for _ in $(seq "$seconds"); do
+        "$@" >/dev/null 2>&1 && return 0
+        sleep 1
+    done
+    die "$what is not ready after $seconds s: see $run/log"
+}

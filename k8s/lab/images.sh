@@ -1,0 +1,140 @@
+#!/usr/bin/env bash
+# Builds images without a registry: from what is compiled, and from the packages that `lab fetch` keeps in the cache.
+#
+#   images.sh system     pause, CoreDNS, metrics-server     -> CACHE/k8s-images/system.tar
+#   images.sh project    the project's own and its stores   -> CACHE/k8s-images/project.tar
+#
+# `cluster.sh load` brings an archive into the cluster. The base of all that needs one is a Debian made by mmdebstrap.
+set -euo pipefail
+# shellcheck source=k8s/lab/common.sh
+. "$(dirname "$0")/common.sh"
+readonly archives="$cache/k8s-images"
+readonly base=localhost/dualpath/base:12 builder=localhost/dualpath/builder:local
+work="$(mktemp -d)"
+started_docker=
+trap 'finish' EXIT
+
+finish() {
+    rm -rf "$work"
+    if [ -n "$started_docker" ]; then
+        kill "$started_docker" 2>/dev/null || true
+        wait "$started_docker" 2>/dev/null || true
+    fi
+}
+
+# Docker's engine, if it does not run already. Without networks of its own: it would put rules between the pods.
+start_docker() {
+    docker info >/dev/null 2>&1 && return
+    mkdir -p "$archives"
+    dockerd --iptables=false --bridge=none >"$archives/dockerd.log" 2>&1 &
+    started_docker=$!
+    wait_for "Docker (see $archives/dockerd.log)" 30 docker info
+}
+
+# NAME DIRECTORY: an image from a directory with a Dockerfile.
+build() {
+    docker build --quiet --network none --tag "$1" "$2" >/dev/null || die "building $1 failed"
+}
+
+# FILE IMAGE...: an archive, whole or not there.
+save() {
+    local file="$1"
+    shift
+    docker save --output "$file.new" "$@"
+    mv "$file.new" "$file"
+}
+
+system_images() {
+    mkdir -p "$work"/{pause,coredns,metrics-server}
+    printf '#include <unistd.h>\nint main(void) { for (;;) pause(); }\n' | gcc -x c -static -Os -o "$work/pause/pause" -
+    ln "$bin/coredns" "$work/coredns/" 2>/dev/null || cp "$bin/coredns" "$work/coredns/"
+    ln "$bin/metrics-server" "$work/metrics-server/" 2>/dev/null || cp "$bin/metrics-server" "$work/metrics-server/"
+    local name
+    for name in pause coredns metrics-server; do
+        printf 'FROM scratch\nCOPY %s /%s\nUSER 65532:65532\nENTRYPOINT ["/%s"]\n' "$name" "$name" "$name" \
+            >"$work/$name/Dockerfile"
+        build "localhost/$name:1" "$work/$name"
+    done
+    save "$archives/system.tar" localhost/{pause,coredns,metrics-server}:1
+}
+
+# A small Debian with Java, Python and what the servers' programs load.
+base_image() {
+    docker image inspect "$base" >/dev/null 2>&1 && return
+    say "making the base image"
+    mmdebstrap --quiet --variant=minbase \
+        --include=ca-certificates,python3,openjdk-17-jre-headless,libcurl4,libssl3,libatomic1,libjemalloc2,liblzf1,libsystemd0 \
+        --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+        bookworm "$work/base.tar"
+    docker import "$work/base.tar" "$base" >/dev/null
+    rm "$work/base.tar"
+}
+
+# The first stage of the project's Dockerfiles: the base, and in /prebuilt what is built already.
+builder_image() {
+    local context="$work/builder" program
+    mkdir -p "$context/prebuilt"
+    for program in ingest-rest ingest-grpc consumer viewer; do
+        [ -x "$root/target/release/$program" ] || die "$program is not built: cargo build --release --workspace"
+        cp "$root/target/release/$program" "$context/prebuilt/"
+    done
+    (cd "$root" && cargo metadata --locked --offline --format-version 1 --filter-platform x86_64-unknown-linux-gnu) \
+        >"$context/prebuilt/metadata.json"
+    # What is in the virtual environment is what requirements.txt pins; its own installers stay behind.
+    cp -r "$cache"/venv/lib/python3.*/site-packages "$context/prebuilt/locust"
+    rm -rf "$context"/prebuilt/locust/{pip,setuptools,pkg_resources,_distutils_hack}* "$context"/prebuilt/locust/distutils-precedence.pth
+    printf 'FROM %s\nCOPY prebuilt /prebuilt\n' "$base" >"$context/Dockerfile"
+    build "$builder" "$context"
+}
+
+project_images() {
+    local name
+    for name in ingest-rest ingest-grpc consumer viewer; do
+        say "building $name"
+        docker build --quiet --network none --build-arg BUILDER="$builder" --tag "localhost/dualpath/$name:0.1.0" \
+            --file "$root/$name/Dockerfile" "$root" >/dev/null
+    done
+    say "building locust"
+    docker build --quiet --network none --build-arg PYTHON="$base" --build-arg BUILDER="$builder" \
+        --tag localhost/dualpath/locust:0.1.0 --file "$root/locust/Dockerfile" "$root" >/dev/null
+}
+
+# NAME:TAG FROM LINE...: a server's image from a directory that `lab fetch` has filled.
+server_image() {
+    local image="$1" directory="$2"
+    shift 2
+    say "building $image"
+    {
+        printf 'FROM %s\n' "$base"
+        printf '%s\n' "$@"
+    } | docker build --quiet --network none --tag "localhost/dualpath/$image" --file - "$directory" >/dev/null
+}
+
+server_images() {
+    mkdir -p "$work/kafka"
+    cp -r "$cache/kafka-4.3.1" "$work/kafka/libs"
+    cp -r "$here/kafka" "$work/kafka/bin"
+    server_image kafka:4.3.1 "$work/kafka" 'COPY . /opt/kafka/' 'USER 1000:1000'
+    server_image redis:7.0 "$cache/redis-7.0" 'COPY usr /usr' 'USER 999:999'
+    server_image mongodb:6.0.5 "$cache/mongodb-6.0.5" 'COPY mongod /usr/local/bin/' 'USER 999:999'
+    server_image prometheus:2.42 "$cache/prometheus-2.42" 'COPY usr/bin/prometheus /usr/local/bin/' 'USER 65534:65534'
+    server_image traefik:3.7.15 "$cache/traefik-3.7.15" 'COPY traefik /usr/local/bin/' 'USER 65532:65532'
+}
+
+mkdir -p "$archives"
+case "${1:-}" in
+    system)
+        start_docker
+        system_images
+        ;;
+    project)
+        start_docker
+        base_image
+        builder_image
+        project_images
+        server_images
+        save "$archives/project.tar" localhost/dualpath/{ingest-rest,ingest-grpc,consumer,viewer,locust}:0.1.0 \
+            localhost/dualpath/{kafka:4.3.1,redis:7.0,mongodb:6.0.5,prometheus:2.42,traefik:3.7.15}
+        ;;
+    *) sed -n '2,7p' "$0"; exit 64 ;;
+esac
