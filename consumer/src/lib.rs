@@ -14,6 +14,7 @@ mod books;
 pub mod dead_letter_limit;
 pub mod keys;
 pub mod metrics;
+mod named;
 mod observe;
 pub mod partition;
 pub mod pipeline;

@@ -1,5 +1,6 @@
 //! What the consumer tells Prometheus. Every series is there, at 0, before the first vote.
 
+use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus::{Histogram, IntCounter, IntGauge, IntGaugeVec, Registry};
@@ -7,6 +8,7 @@ use service::metrics::{counter, duration_histogram, gauge};
 use vote::Route;
 
 use crate::batch::LoggedVote;
+use crate::named::Named;
 
 /// The route of a record that cannot be read: it names none.
 const UNKNOWN_ROUTE: &str = "unknown";
@@ -16,6 +18,8 @@ const UNKNOWN_ROUTE: &str = "unknown";
 pub struct Metrics {
     routes: [RouteMetrics; Route::ALL.len()],
     dead_letters: IntCounter,
+    bands: Named,
+    albums: Named,
     lag: IntGaugeVec,
     /// Time of a write of one batch to MongoDB.
     pub mongodb_duration: Histogram,
@@ -73,6 +77,18 @@ impl Metrics {
                 end_to_end: end_to_end.with_label_values(&[route.as_str()]),
             }),
             dead_letters: votes.with_label_values(&[UNKNOWN_ROUTE, "dead_letter"]),
+            bands: Named::new(
+                registry,
+                "consumer_band_votes_total",
+                "Votes counted for a band, of the first bands that this process met; (other): for all others",
+                "band",
+            )?,
+            albums: Named::new(
+                registry,
+                "consumer_album_votes_total",
+                "Votes counted for an album, of the first albums that this process met; (other): for all others",
+                "album",
+            )?,
             lag,
             mongodb_duration: apply.with_label_values(&["mongodb"]),
             redis_duration: apply.with_label_values(&["redis"]),
@@ -102,6 +118,23 @@ impl Metrics {
             }
             metrics.applied.inc_by(applied);
             metrics.duplicate.inc_by(duplicate);
+        }
+        self.named(votes, duplicates);
+    }
+
+    fn named(&self, votes: &[LoggedVote], duplicates: &[usize]) {
+        let mut counts: HashMap<(&str, &str), u64> = HashMap::new();
+        for (index, vote) in votes.iter().enumerate() {
+            if duplicates.binary_search(&index).is_err() {
+                let vote = &vote.event.vote;
+                *counts
+                    .entry((vote.name.as_str(), vote.album.as_str()))
+                    .or_default() += 1;
+            }
+        }
+        for ((band, album), count) in counts {
+            self.bands.add(band, count);
+            self.albums.add(&format!("{band} - {album}"), count);
         }
     }
 
