@@ -203,7 +203,10 @@ fn print_endpoints(settings: &Settings) {
         (Server::Grpc, url(Port::Grpc)),
         (Server::Bridge, url(Port::Bridge)),
         (Server::Viewer, format!("{} (the page)", url(Port::Viewer))),
-        (Server::Prometheus, url(Port::Prometheus)),
+        (
+            Server::Prometheus,
+            format!("{} (/alerts shows what is wrong)", url(Port::Prometheus)),
+        ),
         (Server::Kafka, ports.address(Port::Kafka)),
         (Server::Redis, format!("redis://{}", ports.address(Port::Redis))),
         (Server::Mongodb, crate::servers::mongodb_uri(ports)),
@@ -214,6 +217,7 @@ fn print_endpoints(settings: &Settings) {
     {
         println!("{server:<11} {address}");
     }
+    println!("Grafana's boards of latency, tallies and pipeline: grafana/README.md says how to open them");
     println!("`lab status` shows the servers, `lab down` stops them; logs are in .lab/logs");
 }
 

@@ -160,6 +160,10 @@ impl Report {
             directory.join("report.html").display(),
             directory.join("report.json").display()
         );
+        println!(
+            "\nOpen the first in a browser. `make up` leaves the same stack running, to look at while votes come: it \
+             prints the addresses\nof the viewer and of Prometheus; grafana/README.md says how to open Grafana's boards."
+        );
     }
 }
 

@@ -1,5 +1,7 @@
 //! Prometheus: its configuration and rules, the targets that this stack has, and the Ingress's weight as a metric.
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
 use serde_json::json;
 
@@ -25,23 +27,22 @@ pub(super) fn prepare(place: &Place<'_>) -> Result<Launch> {
     std::fs::write(&file, CONFIG)?;
     write_rules(place.dir)?;
     write_weight(place.dir, place.settings)?;
-    let ports = &place.settings.ports;
-    let services = [
-        ("rest", Port::RestAdmin),
-        ("grpc", Port::GrpcAdmin),
-        ("bridge", Port::BridgeAdmin),
-        ("consumer", Port::ConsumerAdmin),
-        ("viewer", Port::ViewerAdmin),
-    ];
-    let services: Vec<_> = services
-        .map(|(name, port)| target(name, &ports.address(port)))
-        .to_vec();
-    std::fs::write(
-        targets.join("services.json"),
-        serde_json::to_vec_pretty(&services)?,
+    write_targets(
+        &targets.join("services.json"),
+        place.settings,
+        &[
+            (Server::Rest, Port::RestAdmin),
+            (Server::Grpc, Port::GrpcAdmin),
+            (Server::Bridge, Port::BridgeAdmin),
+            (Server::Consumer, Port::ConsumerAdmin),
+            (Server::Viewer, Port::ViewerAdmin),
+        ],
     )?;
-    let ingress = [target("ingress", &ports.address(Port::IngressAdmin))];
-    std::fs::write(targets.join("ingress.json"), serde_json::to_vec_pretty(&ingress)?)?;
+    write_targets(
+        &targets.join("ingress.json"),
+        place.settings,
+        &[(Server::Ingress, Port::IngressAdmin)],
+    )?;
     Ok(Launch::new(place.cache.prometheus()).args([
         format!("--config.file={}", file.display()),
         format!(
@@ -50,12 +51,27 @@ pub(super) fn prepare(place: &Place<'_>) -> Result<Launch> {
         ),
         // Its data goes with the stack; a stack that stays up for days needs no more than the last hours.
         "--storage.tsdb.retention.time=6h".to_owned(),
-        format!("--web.listen-address={}", ports.address(Port::Prometheus)),
+        format!(
+            "--web.listen-address={}",
+            place.settings.ports.address(Port::Prometheus)
+        ),
     ]))
 }
 
-fn target(service: &str, address: &str) -> serde_json::Value {
-    json!({ "targets": [address], "labels": { "service": service } })
+/// Only servers that the stack has: another would be reported as down.
+fn write_targets(file: &Path, settings: &Settings, servers: &[(Server, Port)]) -> Result<()> {
+    let running = servers
+        .iter()
+        .filter(|(server, _)| settings.servers.contains(server));
+    let targets: Vec<_> = running
+        .map(|(server, port)| {
+            json!({
+                "targets": [settings.ports.address(*port)],
+                "labels": { "service": server.name() },
+            })
+        })
+        .collect();
+    std::fs::write(file, serde_json::to_vec_pretty(&targets)?).context("writing Prometheus' targets")
 }
 
 fn write_rules(dir: &StateDir) -> Result<()> {
