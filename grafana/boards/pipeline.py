@@ -28,7 +28,7 @@ def board() -> Dashboard:
         "dualpath: pipeline",
         "From Kafka into Redis and MongoDB, and the state of every process.",
         [variables.datasource(), variables.route(), variables.window()],
-        [_glance(), _consumer(), _stores(), _health(), _processes()],
+        [_glance(), _consumer(), _stores(), _health(), _processes(), _viewer()],
     )
 
 
@@ -248,6 +248,39 @@ def _processes() -> Row:
                 SECONDS,
                 Query("min by (service, instance) (time() - process_start_time_seconds)", "{{service}}"),
                 span=HALF,
+            ),
+        ],
+    )
+
+
+def _viewer() -> Row:
+    requests = "viewer_request_duration_seconds"
+    return (
+        "The viewer",
+        [
+            lines(
+                "Requests to the viewer",
+                "Answers of its API by outcome. Refused: the request was at fault, or there were too many. Failed: a "
+                "store or the viewer itself was.",
+                "reqps",
+                Query(f"sum by (outcome) (rate({requests}_count[$window]))", "{{outcome}}"),
+            ),
+            lines(
+                "Time of the viewer's answers, 99 %",
+                "From a request to its answer's beginning, by endpoint.",
+                SECONDS,
+                Query(
+                    "histogram_quantile(0.99, sum by (endpoint, le) "
+                    f'(rate({requests}_bucket{{outcome="answered"}}[$window]))) >= 0',
+                    "{{endpoint}}",
+                ),
+            ),
+            lines(
+                "Followers, and documents that are no votes",
+                "Clients that follow the log now; documents that were left out because they cannot be read.",
+                COUNT,
+                Query("sum(viewer_open_streams)", "followers"),
+                Query("sum(increase(viewer_unreadable_documents_total[$window]))", "unreadable"),
             ),
         ],
     )

@@ -80,13 +80,15 @@ def _prometheus() -> Row:
                 f"Bands counted, the first {MOST}",
                 SINCE_START,
                 COUNT,
-                Query(f"sort_desc(topk({MOST}, sum by (band) (consumer_band_votes_total)))", "{{band}}", now=True),
+                Query(f"sort_desc(topk({MOST}, sum by (band) (consumer_band_votes_total) > 0))", "{{band}}", now=True),
             ),
             bars(
                 f"Albums counted, the first {MOST}",
                 SINCE_START,
                 COUNT,
-                Query(f"sort_desc(topk({MOST}, sum by (album) (consumer_album_votes_total)))", "{{album}}", now=True),
+                Query(
+                    f"sort_desc(topk({MOST}, sum by (album) (consumer_album_votes_total) > 0))", "{{album}}", now=True
+                ),
             ),
         ],
     )

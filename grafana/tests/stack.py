@@ -90,7 +90,7 @@ def eventually(look: Callable[[], T], what: str) -> T:
 
 
 def cast_votes(stack: Stack, seconds: float) -> None:
-    """Votes by every route and through the split, good, bad and repeated, spread over some scrapes."""
+    """Votes by every route and through the split, good, bad and repeated, and looks at them, for some scrapes long."""
     ingress = stack.endpoints["ingress"]
     http = requests.Session()
     with grpc.insecure_channel(ingress.removeprefix("http://")) as channel:
@@ -104,6 +104,7 @@ def cast_votes(stack: Stack, seconds: float) -> None:
             assert refused.status_code == 422, refused.text
             repeated = {**VOTE, "vote_id": "01890a5d-ac96-774b-bcce-b302099a8057"}
             assert http.post(f"{ingress}/v1/votes", json=repeated, timeout=5).status_code == 202
+            assert http.get(f"{stack.endpoints['viewer']}/api/logs", timeout=5).ok
             time.sleep(0.05)
 
 
