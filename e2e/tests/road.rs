@@ -333,6 +333,20 @@ async fn prometheus_has_every_metric(prometheus: &str) {
     queries.push("sum(consumer_apply_duration_seconds_count{store=\"mongodb\"}) > 0".to_owned());
     queries.push("count(consumer_lag_records) >= 6".to_owned());
     queries.push("count(process_resident_memory_bytes > 0) >= 4".to_owned());
+    queries.push("sum(consumer_band_votes_total{band=\"Bohemia Suburbana\"}) > 0".to_owned());
+    queries.push("sum(consumer_album_votes_total{album=\"Bohemia Suburbana - Sombras\"}) > 0".to_owned());
+    for (service, check) in [
+        ("rest", "kafka"),
+        ("grpc", "kafka"),
+        ("bridge", "upstream"),
+        ("consumer", "kafka"),
+        ("consumer", "redis"),
+        ("consumer", "mongodb"),
+    ] {
+        queries.push(format!(
+            "service_check_up{{service=\"{service}\",check=\"{check}\"}} == 1"
+        ));
+    }
     for query in queries {
         let started = Instant::now();
         while !has_data(prometheus, &query).await {
