@@ -1,0 +1,175 @@
+//! The log: pages, filters, the export.
+
+use mongodb::bson::doc;
+use serde_json::json;
+
+use crate::bed::{Bed, id, vote, votes};
+use crate::client::{get_ok, get_raw, refused_fields, vote_ids};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_have_no_gap_and_no_double_while_votes_arrive() {
+    let bed = Bed::new().await;
+    let viewer = bed.viewer_without(&[]).await;
+    // Three votes of each millisecond: a page may end between votes of one time.
+    let mut logged: Vec<_> = (0..90)
+        .map(|number| vote("Alux Nahual", "rest", number / 3))
+        .collect();
+    bed.insert(&logged).await;
+    logged.sort_by_key(|vote| (vote.get_datetime("received_at").unwrap().to_owned(), id(vote)));
+    let expected: Vec<String> = logged.iter().rev().map(id).collect();
+
+    let (mut read, mut path) = (Vec::new(), "/api/logs?limit=20".to_owned());
+    loop {
+        let page = get_ok(&viewer, &path).await;
+        read.extend(vote_ids(&page));
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/api/logs?limit=20&before={next}");
+        // Newer than all of them.
+        bed.insert(&[vote("Bohemia Suburbana", "grpc", -1)]).await;
+    }
+    assert_eq!(read, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_is_what_the_contract_says() {
+    let bed = Bed::new().await;
+    let viewer = bed.viewer_without(&[]).await;
+    assert_eq!(
+        get_ok(&viewer, "/api/logs").await,
+        json!({ "votes": [], "next": null })
+    );
+
+    let logged = vote("Alux Nahual", "bridge", 7);
+    bed.insert(std::slice::from_ref(&logged)).await;
+    let expected = json!({
+        "vote_id": id(&logged), "name": "Alux Nahual", "album": "Álbum \"uno\"", "year": "1999", "rank": "9.5",
+        "route": "bridge", "received_at": "2026-01-31T11:59:59.993Z", "consumed_at": "2026-01-31T12:00:00.005Z",
+        "partition": 3, "offset": 7,
+    });
+    assert_eq!(
+        get_ok(&viewer, "/api/logs").await,
+        json!({ "votes": [expected], "next": null })
+    );
+
+    bed.insert(&votes(20, "Alux Nahual", "rest")).await;
+    let page = get_ok(&viewer, "/api/logs").await;
+    assert_eq!(vote_ids(&page).len(), 20, "the default");
+    assert!(page["next"].is_string());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn filters_narrow_pages_and_exports_alike() {
+    let bed = Bed::new().await;
+    let viewer = bed.viewer_without(&[]).await;
+    let alux = votes(3, "Alux Nahual", "rest");
+    let bohemia = votes(3, "Bohemia Suburbana", "grpc");
+    bed.insert(&[alux.clone(), bohemia.clone()].concat()).await;
+    let cases = [
+        ("route=rest", vec![&alux[0], &alux[1], &alux[2]]),
+        (
+            "band=Bohemia%20Suburbana",
+            vec![&bohemia[0], &bohemia[1], &bohemia[2]],
+        ),
+        ("band=bohemia+suburbana", vec![]),
+        ("route=grpc&band=Alux+Nahual", vec![]),
+        (
+            "route=rest&from=2026-01-31T11:59:59.999Z",
+            vec![&alux[0], &alux[1]],
+        ),
+        (
+            "route=rest&to=2026-01-31T13:59:59.999%2B02:00",
+            vec![&alux[1], &alux[2]],
+        ),
+    ];
+    for (query, expected) in cases {
+        let expected: Vec<String> = expected.into_iter().map(id).collect();
+        let page = get_ok(&viewer, &format!("/api/logs?{query}")).await;
+        assert_eq!(vote_ids(&page), expected, "{query}");
+        let (_, _, export) = get_raw(&viewer, &format!("/api/logs/export?{query}"), &[]).await;
+        let lines = String::from_utf8(export).unwrap();
+        let exported: Vec<String> = lines.lines().map(exported_id).collect();
+        assert_eq!(exported, expected, "{query}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_is_a_file_of_as_many_lines_as_wanted() {
+    let bed = Bed::new().await;
+    let viewer = bed.viewer_without(&[]).await;
+    bed.insert(&votes(10_100, "Alux Nahual", "rest")).await;
+    for (query, expected) in [("", 1_000), ("?limit=10000", 10_000), ("?limit=1", 1)] {
+        let (status, headers, body) = get_raw(&viewer, &format!("/api/logs/export{query}"), &[]).await;
+        assert_eq!(status, 200);
+        assert_eq!(headers["content-type"], "application/x-ndjson");
+        assert_eq!(
+            headers["content-disposition"],
+            "attachment; filename=\"votes.ndjson\""
+        );
+        let text = String::from_utf8(body).unwrap();
+        let mut ids: Vec<String> = text.lines().map(exported_id).collect();
+        assert_eq!(ids.len(), expected);
+        ids.dedup();
+        assert_eq!(ids.len(), expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_parameters_are_named_and_reach_no_store() {
+    let bed = Bed::new().await;
+    // Nothing listens there: a query that got through would be a 503.
+    let viewer = crate::bed::Viewer::start("mongodb://127.0.0.1:1", &[]).await;
+    drop(bed);
+    let long = format!("/api/logs?band={}", "x".repeat(201));
+    for (path, field) in [
+        ("/api/logs?limit=0", "limit"),
+        ("/api/logs?limit=201", "limit"),
+        ("/api/logs?limit=ten", "limit"),
+        ("/api/logs?limit=1&limit=2", "limit"),
+        ("/api/logs?before=xyz", "before"),
+        ("/api/logs?route=REST", "route"),
+        ("/api/logs?route[$ne]=rest", "route[$ne]"),
+        ("/api/logs?%24where=sleep(1000)", "$where"),
+        ("/api/logs?from=now", "from"),
+        (
+            "/api/logs?from=2026-02-01T00:00:00Z&to=2026-01-01T00:00:00Z",
+            "to",
+        ),
+        ("/api/logs?band=a%00b", "band"),
+        (&long, "band"),
+        ("/api/logs/export?limit=10001", "limit"),
+        ("/api/logs/export?before=x", "before"),
+        ("/api/logs/stream?limit=5", "limit"),
+        ("/api/logs/stream?route=x", "route"),
+        ("/api/tallies?top=101", "top"),
+        ("/api/compare?window=2m", "window"),
+        ("/api/bands?x=1", "x"),
+        ("/api/status?x=1", "x"),
+        ("/api/reports?x=1", "x"),
+    ] {
+        assert_eq!(refused_fields(&viewer, path).await, [field], "{path}");
+    }
+    let two = refused_fields(&viewer, "/api/logs?limit=0&route=x").await;
+    assert_eq!(two, ["route", "limit"], "all errors come together");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_document_that_is_no_vote_hides_no_other() {
+    let bed = Bed::new().await;
+    let viewer = bed.viewer_without(&[]).await;
+    let logged = votes(2, "Alux Nahual", "rest");
+    bed.insert(&logged).await;
+    bed.insert(&[doc! { "_id": "x", "name": 7 }]).await;
+    let page = get_ok(&viewer, "/api/logs").await;
+    assert_eq!(vote_ids(&page), [id(&logged[0]), id(&logged[1])]);
+    let metrics = reqwest::get(format!("{}/metrics", viewer.admin)).await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    assert!(
+        metrics.contains("viewer_unreadable_documents_total 1"),
+        "{metrics}"
+    );
+}
+
+fn exported_id(line: &str) -> String {
+    let vote: serde_json::Value = serde_json::from_str(line).unwrap();
+    vote["vote_id"].as_str().unwrap().to_owned()
+}

@@ -1,0 +1,230 @@
+//! Following the log.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use lab::servers::Server;
+use mongodb::bson::Document;
+use serde_json::json;
+
+use crate::bed::{Bed, PATIENCE, id, vote, votes};
+use crate::client::{Events, get, get_raw};
+
+fn ids(votes: &[Document]) -> Vec<String> {
+    votes.iter().map(id).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn votes_come_as_they_are_logged_and_filters_hold() {
+    let bed = Bed::new().await;
+    let viewer = bed.viewer_without(&[]).await;
+    let mut all = Events::open(&viewer, "", None).await;
+    let mut some = Events::open(&viewer, "?route=grpc&band=Alux+Nahual", None).await;
+    let ready = all.expect("ready").await;
+    assert_eq!(ready.data, json!({}));
+    some.expect("ready").await;
+
+    let first = vote("Alux Nahual", "rest", 0);
+    bed.insert(std::slice::from_ref(&first)).await;
+    let event = all.expect("votes").await;
+    assert_eq!(event.data["skipped"], 0);
+    assert_eq!(event.data["votes"][0]["vote_id"], id(&first));
+    assert_eq!(event.data["votes"][0]["received_at"], "2026-01-31T12:00:00.000Z");
+    assert!(event.id.is_some());
+
+    let second = [
+        vote("Bohemia Suburbana", "grpc", 0),
+        vote("Alux Nahual", "grpc", 0),
+        vote("Alux Nahual", "bridge", 0),
+    ];
+    bed.insert(&second).await;
+    assert_eq!(some.votes(1).await.0, [id(&second[1])]);
+    assert_eq!(all.votes(3).await.0, ids(&second));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_votes_at_once_the_newest_come_and_the_others_are_counted() {
+    let bed = Bed::new().await;
+    let viewer = bed.viewer_without(&[]).await;
+    let mut events = Events::open(&viewer, "", None).await;
+    events.expect("ready").await;
+    let logged = votes(5_000, "Alux Nahual", "rest");
+    bed.insert(&logged).await;
+    let started = Instant::now();
+    let (mut shown, mut skipped, mut count) = (Vec::new(), 0, 0);
+    while shown.len() as u64 + skipped < 5_000 {
+        let event = events.expect("votes").await;
+        let page = crate::client::vote_ids(&event.data);
+        assert!(page.len() <= 100);
+        shown.extend(page);
+        skipped += event.data["skipped"].as_u64().unwrap();
+        count += 1;
+    }
+    // At most four events a second, and the first one at once.
+    assert!(
+        f64::from(count) <= started.elapsed().as_secs_f64() * 4.0 + 2.0,
+        "{count} events"
+    );
+    assert_eq!(shown.len() as u64 + skipped, 5_000);
+    assert_eq!(
+        shown.last(),
+        logged.last().map(id).as_ref(),
+        "the newest is among them"
+    );
+    assert_eq!(shown.iter().collect::<BTreeSet<_>>().len(), shown.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_vote_is_missing_after_mongodb_was_killed() {
+    let bed = Bed::new().await;
+    let viewer = bed.viewer_without(&[]).await;
+    let mut events = Events::open(&viewer, "", None).await;
+    events.expect("ready").await;
+    let before = votes(3, "Alux Nahual", "rest");
+    bed.insert(&before).await;
+    assert_eq!(events.votes(3).await.0, ids(&before));
+
+    bed.stack.kill(Server::Mongodb).await.unwrap();
+    let away = events.expect("away").await;
+    assert!(away.data["reason"].is_string());
+    bed.stack.start_server(Server::Mongodb).await.unwrap();
+    // Before the stream is back.
+    let after = votes(3, "Bohemia Suburbana", "grpc");
+    bed.insert(&after).await;
+    events.expect("ready").await;
+    assert_eq!(events.votes(3).await.0, ids(&after));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_browser_that_comes_back_misses_nothing_on_any_viewer() {
+    let bed = Bed::new().await;
+    let viewer = bed.viewer_without(&[]).await;
+    let mut events = Events::open(&viewer, "", None).await;
+    let ready = events.expect("ready").await;
+    let first = votes(2, "Alux Nahual", "rest");
+    bed.insert(&first).await;
+    let (_, _, last) = events.votes(2).await;
+    // Another one keeps the change stream going: who comes back has to catch up with it.
+    let mut other = Events::open(&viewer, "", None).await;
+    other.expect("ready").await;
+    drop(events);
+
+    let missed = votes(250, "Bohemia Suburbana", "grpc");
+    bed.insert(&missed).await;
+    assert_eq!(other.votes(250).await.1 + 100, 250, "it arrived in one event");
+
+    let another_viewer = bed.viewer_without(&[]).await;
+    for viewer in [&viewer, &another_viewer] {
+        let mut back = Events::open(viewer, "", last.as_deref()).await;
+        back.expect("ready").await;
+        let (shown, skipped, _) = back.votes(250).await;
+        assert_eq!((shown, skipped), (ids(&missed[150..]), 150));
+        // From there on it hears what the others hear, and nothing twice.
+        let next = vote("Alux Nahual", "bridge", 0);
+        bed.insert(std::slice::from_ref(&next)).await;
+        assert_eq!(back.votes(1).await.0, [id(&next)]);
+    }
+
+    // The place before the first vote serves as well; there were two votes more by then.
+    let mut from_the_start = Events::open(&viewer, "?route=rest", ready.id.as_deref()).await;
+    from_the_start.expect("ready").await;
+    assert_eq!(from_the_start.votes(2).await.0, ids(&first));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_place_that_is_lost_is_said_to_be_so() {
+    let bed = Bed::new().await;
+    let viewer = bed.viewer_without(&[]).await;
+    let mut events = Events::open(&viewer, "", None).await;
+    let token = events.expect("ready").await.id.unwrap();
+    // A place's second byte to fifth are seconds since 1970: this one is older than any change log.
+    let ancient = format!("{}00000001{}", &token[..2], &token[10..]);
+    // Of the right shape, and no place at all.
+    for lost in [ancient.as_str(), "82FF"] {
+        let mut back = Events::open(&viewer, "", Some(lost)).await;
+        back.expect("ready").await;
+        back.expect("reset").await;
+        let next = vote("Alux Nahual", "rest", 0);
+        bed.insert(std::slice::from_ref(&next)).await;
+        assert_eq!(back.votes(1).await.0, [id(&next)], "it goes on from now");
+    }
+    let (status, _, body) = get_raw(&viewer, "/api/logs/stream", &[("last-event-id", "not hex")]).await;
+    assert_eq!(status, 422);
+    let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(problem["errors"][0]["field"], "last-event-id");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_is_dropped_begins_anew() {
+    let bed = Bed::new().await;
+    let viewer = bed.viewer_without(&[]).await;
+    bed.insert(&votes(1, "Alux Nahual", "rest")).await;
+    let mut events = Events::open(&viewer, "", None).await;
+    events.expect("ready").await;
+    bed.log.drop().await.unwrap();
+    events.expect("reset").await;
+    events.expect("ready").await;
+    let next = vote("Alux Nahual", "rest", 0);
+    bed.insert(std::slice::from_ref(&next)).await;
+    assert_eq!(events.votes(1).await.0, [id(&next)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_are_bounded_and_places_come_back() {
+    let bed = Bed::new().await;
+    let viewer = bed.viewer_without(&["--max-streams-per-client", "2"]).await;
+    let first = Events::open(&viewer, "", None).await;
+    let _second = Events::open(&viewer, "", None).await;
+    let (status, headers, _) = get_raw(&viewer, "/api/logs/stream", &[]).await;
+    assert_eq!(status, 429);
+    assert_eq!(headers["retry-after"], "10");
+    drop(first);
+    let started = Instant::now();
+    // The service notices by its next event, a sign of life at the latest.
+    while open_streams(&viewer).await != 1 {
+        assert!(started.elapsed() < PATIENCE);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let mut third = Events::open(&viewer, "", None).await;
+    third.expect("ready").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_without_mongodb_waits_for_it() {
+    let bed = Bed::new().await;
+    bed.stack.stop(Server::Mongodb).await.unwrap();
+    let viewer = bed.viewer_without(&[]).await;
+    let mut events = Events::open(&viewer, "", None).await;
+    events.expect("away").await;
+    assert_eq!(get(&viewer, "/api/logs").await.1["code"], "unavailable");
+    bed.stack.start_server(Server::Mongodb).await.unwrap();
+    events.expect("ready").await;
+    let next = vote("Alux Nahual", "rest", 0);
+    bed.insert(std::slice::from_ref(&next)).await;
+    assert_eq!(events.votes(1).await.0, [id(&next)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_end_with_the_service() {
+    let bed = Bed::new().await;
+    let viewer = bed.viewer_without(&[]).await;
+    let mut events = Events::open(&viewer, "", None).await;
+    events.expect("ready").await;
+    let started = Instant::now();
+    assert!(viewer.terminate().await.success());
+    assert!(
+        started.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        started.elapsed()
+    );
+    assert_eq!(events.next().await, None);
+}
+
+async fn open_streams(viewer: &crate::bed::Viewer) -> u64 {
+    let metrics = reqwest::get(format!("{}/metrics", viewer.admin)).await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    let line = metrics
+        .lines()
+        .find(|line| line.starts_with("viewer_open_streams "));
+    line.unwrap().rsplit(' ').next().unwrap().parse().unwrap()
+}
