@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# The viewer's page (viewer/web) and the Node that it needs.
+#   scripts/web.sh install      the page's packages, where the lock has changed
+#   scripts/web.sh build        the page, where its sources have changed
+#   scripts/web.sh run ARGS...  npm run ARGS
+# Vite needs Node 20.19 or 22.12, and Debian 12 has 18: where there is no such Node, PyPI's goes into the cache.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/common.sh
+. scripts/common.sh
+
+readonly web=viewer/web
+# What the build reads.
+readonly sources=(src public scripts index.html vite.config.ts tsconfig.json package-lock.json)
+
+node_suffices() {
+    [ "$(node --print '
+        const [major, minor] = process.versions.node.split(".").map(Number);
+        major > 22 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19)' 2>/dev/null)" = true ]
+}
+
+provide_node() {
+    if node_suffices && command -v npm >/dev/null; then return; fi
+    install_python_environment venv-node scripts/requirements-node.txt
+    PATH="$cache/venv-node/bin:$PATH"
+    node_suffices || die "$cache/venv-node has no Node that suffices; remove it and run this again"
+}
+
+install_web_packages() {
+    local stamp
+    stamp="$(sha256sum <"$web/package-lock.json") $(node --version)"
+    if [ "$(cat "$web/node_modules/.installed" 2>/dev/null)" = "$stamp" ]; then return; fi
+    say "installing the packages of $web"
+    (cd "$web" && npm ci --silent)
+    printf '%s\n' "$stamp" >"$web/node_modules/.installed"
+}
+
+build_page() {
+    local stamp
+    stamp="$(cd "$web" && find "${sources[@]}" -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)"
+    if [ "$(cat "$web/node_modules/.built" 2>/dev/null)" = "$stamp" ] && [ -e "$web/dist/index.html" ]; then return; fi
+    install_web_packages
+    say "building the viewer's page"
+    (cd "$web" && npm run --silent build -- --logLevel warn)
+    printf '%s\n' "$stamp" >"$web/node_modules/.built"
+}
+
+command="${1:-}"
+shift || true
+provide_node
+case "$command" in
+    install) install_web_packages ;;
+    build) build_page ;;
+    run) install_web_packages; cd "$web"; npm run --silent "$@" ;;
+    *) die "unknown command '$command': install, build or run" ;;
+esac

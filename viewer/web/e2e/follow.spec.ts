@@ -1,0 +1,80 @@
+import { endpoints, lab } from './stack'
+import { expect, test, voteLines } from './test'
+import { castByGrpc, castByHttp } from './votes'
+
+const vote = (name: string) => ({ name, album: 'En vivo', year: '2026', rank: '10' })
+const state = '.state'
+
+test('followed votes come by themselves, by every route, and are announced', async ({ page, picture }) => {
+  const { ingress } = endpoints()
+  const name = `Seguida ${String(Date.now())}`
+  await page.goto('/')
+  await page.getByRole('button', { name: 'Follow live' }).click()
+  await expect(page.locator(state)).toHaveText('live')
+  await castByHttp(ingress, vote(name), 'rest')
+  await castByHttp(ingress, vote(name), 'bridge')
+  await castByGrpc(ingress, vote(name))
+  await expect(voteLines(page).filter({ hasText: name })).toHaveCount(3)
+  await expect(page.locator('[aria-live=polite]')).toHaveText(/new votes?/)
+  await picture('logs-live')
+
+  // The newest stays in view; a reader who has scrolled up is left in peace.
+  await expect(voteLines(page).last()).toBeInViewport()
+  const lines = page.getByRole('region', { name: /vote lines/i })
+  await page.setViewportSize({ width: 1280, height: 500 })
+  await lines.evaluate((element) => {
+    element.scrollTop = 0
+  })
+  await castByGrpc(ingress, vote(name))
+  await expect(voteLines(page).filter({ hasText: name })).toHaveCount(4)
+  await expect(voteLines(page).last()).not.toBeInViewport()
+  await page.getByRole('button', { name: 'To the newest line' }).click()
+  await expect(voteLines(page).last()).toBeInViewport()
+})
+
+test('a followed filter shows nothing else', async ({ page }) => {
+  const { ingress } = endpoints()
+  const name = `Sólo puente ${String(Date.now())}`
+  await page.goto(`/?band=${encodeURIComponent(name)}&route=bridge&follow=1`)
+  await expect(page.locator(state)).toHaveText('live')
+  await castByHttp(ingress, vote(name), 'rest')
+  await castByGrpc(ingress, vote('Otra banda'))
+  await castByHttp(ingress, vote(name), 'bridge')
+  await expect(voteLines(page)).toHaveCount(1)
+  await expect(voteLines(page)).toContainText('bridge')
+})
+
+test.describe('while MongoDB restarts', () => {
+  // The browser writes down each answer that is an error.
+  test.use({ forgiven: [/Failed to load resource: .*50[34]/] })
+
+  test('the page says so, and afterwards shows every vote that came meanwhile', async ({ page, picture }) => {
+    test.slow()
+    const { ingress } = endpoints()
+    const name = `Sin falta ${String(Date.now())}`
+    await page.goto(`/?band=${encodeURIComponent(name)}&follow=1`)
+    await expect(page.locator(state)).toHaveText('live')
+    await castByHttp(ingress, vote(name), 'rest')
+    await expect(voteLines(page)).toHaveCount(1)
+
+    lab('stop', 'mongodb')
+    await expect(page.locator(state)).toContainText('MongoDB is away', { timeout: 20_000 })
+    await page.getByRole('button', { name: 'Update' }).click()
+    await expect(page.getByText(/MongoDB (cannot be reached|did not answer)/)).toBeVisible({
+      timeout: 20_000,
+    })
+    await expect(voteLines(page)).toHaveCount(1)
+    await picture('logs-mongodb-away')
+    // Kafka takes them; the consumer waits for MongoDB.
+    for (let index = 0; index < 5; index += 1) {
+      await castByGrpc(ingress, vote(name))
+      await castByHttp(ingress, vote(name), 'bridge')
+    }
+    lab('start', 'mongodb')
+    await expect(page.locator(state)).toHaveText('live', { timeout: 30_000 })
+    await expect(voteLines(page)).toHaveCount(11, { timeout: 30_000 })
+    await expect(page.locator('.gap')).toHaveCount(0)
+    await page.getByRole('button', { name: 'Update' }).click()
+    await expect(page.locator('.notice')).toHaveCount(0)
+  })
+})

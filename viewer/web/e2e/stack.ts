@@ -1,0 +1,123 @@
+// The real stack for all tests: started by `lab` on free ports in a directory of its own, gone at the end.
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createWriteStream, existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+
+import { castMany, someVotes } from './votes'
+
+const root = join(import.meta.dirname, '../../..')
+const programs = join(root, 'target/release')
+
+/** What the tests use of `lab`'s endpoints. */
+export interface Endpoints {
+  ingress: string
+  mongodb: string
+  prometheus: string
+  viewer: string
+}
+
+/** Handed from the set-up to the tests, which run in another process. */
+const HANDED = 'DUALPATH_E2E'
+
+interface Handed {
+  endpoints: Endpoints
+  directory: string
+}
+
+function handed(): Handed {
+  const text = process.env[HANDED]
+  if (text === undefined) throw new Error('the stack was not started')
+  return JSON.parse(text) as Handed
+}
+
+export const endpoints = () => handed().endpoints
+
+/** Runs a command of `lab` on the stack and waits for it. */
+export function lab(...command: string[]): void {
+  const { directory } = handed()
+  const done = spawnSync(join(programs, 'lab'), [...command, '--state-dir', directory], { encoding: 'utf8' })
+  if (done.status !== 0) throw new Error(`lab ${command.join(' ')}: ${done.stderr}`)
+}
+
+/** Starts the stack; what it returns ends it. */
+export default async function start(): Promise<() => Promise<void>> {
+  const program = join(programs, 'lab')
+  if (!existsSync(program)) throw new Error(`${program} is missing: cargo build --release --workspace`)
+  if (!existsSync(join(import.meta.dirname, '../dist/index.html'))) {
+    throw new Error('the page is not built: npm run build')
+  }
+  const directory = await mkdtemp(join(tmpdir(), 'dualpath-web-'))
+  const options = ['up', '--until-stdin-closes', '--free-ports', '--state-dir', directory]
+  const stack = spawn(program, options, { cwd: root, stdio: ['pipe', 'pipe', 'pipe'] })
+  stack.stderr.pipe(createWriteStream(join(directory, 'lab.log')))
+  const stop = async () => {
+    stack.stdin.end()
+    await ended(stack)
+    await rm(directory, { recursive: true, force: true })
+  }
+  const [line] = (await Promise.race([
+    once(createInterface({ input: stack.stdout }), 'line'),
+    ended(stack).then(() => [undefined]),
+  ])) as [string | undefined]
+  if (line === undefined) throw new Error(`the stack did not start: see ${directory}`)
+  const found = JSON.parse(line) as Endpoints
+  process.env[HANDED] = JSON.stringify({ endpoints: found, directory } satisfies Handed)
+  try {
+    await castMany(found.ingress, await someVotes(240))
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return stop
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+}
+
+/** A viewer that knows MongoDB alone, as on Cloud Run by default. */
+export async function bareViewer(): Promise<{ url: string; stop: () => Promise<void> }> {
+  const [port, admin] = await freePorts()
+  const options = ['--mongodb-uri', endpoints().mongodb, '--listen', `127.0.0.1:${String(port)}`]
+  const viewer = spawn(
+    join(programs, 'viewer'),
+    [
+      ...options,
+      '--admin-addr',
+      `127.0.0.1:${String(admin)}`,
+      '--web-dir',
+      join(import.meta.dirname, '../dist'),
+    ],
+    { stdio: 'ignore' },
+  )
+  const url = `http://127.0.0.1:${String(port)}`
+  const stop = async () => {
+    viewer.kill('SIGTERM')
+    await ended(viewer)
+  }
+  for (let attempt = 0; attempt < 100 && viewer.exitCode === null; attempt += 1) {
+    const answer = await fetch(`${url}/api/live`).catch(() => undefined)
+    if (answer?.ok === true) return { url, stop }
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  await stop()
+  throw new Error('the viewer did not start')
+}
+
+async function freePorts(): Promise<[number, number]> {
+  const servers = [createServer(), createServer()] as const
+  const ports = await Promise.all(
+    servers.map(async (server) => {
+      server.listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      return (server.address() as AddressInfo).port
+    }),
+  )
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return ports as [number, number]
+}

@@ -1,0 +1,127 @@
+import { enableAutoUnmount, flushPromises, mount } from '@vue/test-utils'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createMemoryHistory, createRouter } from 'vue-router'
+
+import { ApiError } from '../src/api/client'
+import { i18n } from '../src/i18n'
+import { logDate, logTime } from '../src/i18n/times'
+import LogsPage from '../src/logs/LogsPage.vue'
+import FailureNotice from '../src/shared/FailureNotice.vue'
+import BarTable from '../src/tallies/BarTable.vue'
+import { json, vote, votes } from './some'
+
+enableAutoUnmount(afterEach)
+
+describe('the logs', () => {
+  const asked = vi.fn<typeof fetch>()
+
+  async function open(path: string) {
+    const router = createRouter({
+      history: createMemoryHistory(),
+      routes: [{ path: '/', component: LogsPage }],
+    })
+    await router.push(path)
+    const page = mount(LogsPage, { global: { plugins: [router, i18n] } })
+    await flushPromises()
+    return { page, router }
+  }
+
+  const addresses = () => asked.mock.calls.map(([address]) => String(address))
+  const lines = (page: Awaited<ReturnType<typeof open>>['page']) =>
+    page.findAll('li').map((line) => line.text())
+  const press = async (page: Awaited<ReturnType<typeof open>>['page'], text: string) => {
+    await page
+      .findAll('button')
+      .find((button) => button.text() === text)
+      ?.trigger('click')
+    await flushPromises()
+  }
+
+  beforeEach(() => {
+    asked.mockReset()
+    asked.mockImplementation(() => Promise.resolve(json({ votes: votes(2, 1), next: 'older' })))
+    vi.stubGlobal('fetch', asked)
+  })
+
+  it('show a line a vote, date - time - vote, the newest at the end', async () => {
+    const { page } = await open('/')
+    const at = vote(2).received_at
+    expect(lines(page)).toHaveLength(2)
+    expect(lines(page)[1]?.replace(/\s+/g, ' ')).toBe(
+      `${logDate(at)} - ${logTime(at)} - rest Alux Nahual · Centroamérica · 1984 · rank 9.5`,
+    )
+    expect(addresses()).toEqual(['/api/logs?limit=20'])
+  })
+
+  it('ask with the filters of the address, and link the same votes for download', async () => {
+    const { page } = await open('/?route=grpc&band=Alux+Nahual')
+    expect(addresses()).toEqual(['/api/logs?route=grpc&band=Alux+Nahual&limit=20'])
+    expect(page.get('a[download]').attributes('href')).toBe('/api/logs/export?route=grpc&band=Alux+Nahual')
+  })
+
+  it('page by cursor, back by the way that was come, and Update leads to the newest', async () => {
+    const { page, router } = await open('/')
+    await press(page, 'Older')
+    expect(router.currentRoute.value.query).toEqual({ before: 'older' })
+    expect(addresses().at(-1)).toBe('/api/logs?before=older&limit=20')
+    await press(page, 'Newer')
+    expect(addresses().at(-1)).toBe('/api/logs?limit=20')
+    await press(page, 'Older')
+    await press(page, 'Update')
+    expect(router.currentRoute.value.query).toEqual({})
+  })
+
+  it('keep their lines beside a failure', async () => {
+    const { page } = await open('/')
+    asked.mockImplementation(() =>
+      Promise.resolve(json({ code: 'unavailable', detail: 'no primary' }, { status: 503 })),
+    )
+    await press(page, 'Update')
+    expect(lines(page)).toHaveLength(2)
+    expect(page.get('.notice').text()).toContain('MongoDB cannot be reached')
+    expect(page.get('.notice').text()).toContain('no primary')
+  })
+
+  it('say how to cast a vote where there is none', async () => {
+    asked.mockImplementation(() => Promise.resolve(json({ votes: [], next: null })))
+    const { page } = await open('/')
+    expect(page.text()).toContain('No vote yet.')
+    expect(page.get('pre').text()).toContain('curl')
+  })
+})
+
+describe('a notice', () => {
+  const notice = (error: ApiError) =>
+    mount(FailureNotice, { props: { error, source: 'tallies' }, global: { plugins: [i18n] } })
+
+  it('is calm, and offers nothing, where a store is not set up', () => {
+    const shown = notice(new ApiError('not_configured', 'start it with --redis-url'))
+    expect(shown.text()).toBe('This viewer was started without Redis. The logs do not need it.')
+    expect(shown.find('button').exists()).toBe(false)
+  })
+
+  it('gives the reason and a way to try again where one is away', async () => {
+    const shown = notice(new ApiError('unavailable', 'connection refused'))
+    expect(shown.text()).toContain('connection refused')
+    await shown.get('button').trigger('click')
+    expect(shown.emitted('retry')).toHaveLength(1)
+  })
+})
+
+it('a bar is as long as its share of the longest, and a number stands beside it', () => {
+  const table = mount(BarTable, {
+    props: {
+      title: 'By band',
+      of: 'Band',
+      total: 1_000,
+      rows: [
+        { label: 'Alux Nahual', votes: 400 },
+        { label: 'Bohemia Suburbana', votes: 100 },
+      ],
+    },
+    global: { plugins: [i18n] },
+  })
+  const [, second] = table.findAll('tbody tr')
+  expect(second?.findAll('td').map((cell) => cell.text())).toEqual(['100', '10.0%'])
+  expect(second?.get('.bar').attributes('style')).toContain('25%')
+})
