@@ -252,7 +252,7 @@ def _split() -> Row:
                 "The weight that the Ingress is told, and the share of /v1/votes that the bridge got over five "
                 "minutes. Requests that a header forces are not in it on one machine; in a cluster they are.",
                 SHARE,
-                Query("ingress_split_weight_percent / 100", "configured"),
+                Query("max(ingress_split_weight_percent) / 100", "configured"),
                 Query("ingress_split:bridge:ratio5m", "observed"),
             ),
             lines(
