@@ -18,7 +18,7 @@ ROUTE_COLOURS = {"rest": "#0072B2", "grpc": "#D55E00", "bridge": "#009E73"}
 
 SECONDS = "s"
 SHARE = "percentunit"
-VOTES_PER_SECOND = "suffix: votes/s"
+VOTES_PER_SECOND = "suffix:votes/s"
 COUNT = "short"
 
 # Of 24 columns.
@@ -134,10 +134,8 @@ def bars(
     return _finish(panel, title, description, unit, queries, span, height=14 if span >= HALF else HEIGHT)
 
 
-def pie(
-    title: str, description: str, unit: str, *queries: Query, span: int = QUARTER, rows: bool = False
-) -> piechart.Panel:
-    """Shares of a whole; with `rows`, of the rows of a table."""
+def pie(title: str, description: str, unit: str, *queries: Query, span: int = QUARTER) -> piechart.Panel:
+    """Shares of a whole."""
     panel = (
         piechart.Panel()
         .pie_type(PieChartType.PIE)
@@ -149,7 +147,7 @@ def pie(
             .show_legend(True)
             .values([PieChartLegendValues.VALUE, PieChartLegendValues.PERCENT])
         )
-        .reduce_options(_reduce(rows=rows))
+        .reduce_options(_reduce(rows=False))
     )
     return _finish(panel, title, description, unit, queries, span, height=10)
 

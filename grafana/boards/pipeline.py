@@ -219,7 +219,7 @@ def _processes() -> Row:
             lines(
                 "CPU",
                 "Processor seconds a second: 1 is one core.",
-                "suffix: cores",
+                "suffix:cores",
                 Query(f"{by} (rate(process_cpu_seconds_total[$window]))", "{{service}}"),
             ),
             lines(

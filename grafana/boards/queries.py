@@ -41,10 +41,13 @@ class Query:
 
 @dataclass(frozen=True)
 class Hash:
-    """A hash of counts in Redis, the highest first, at most `most` of them."""
+    """A hash of counts in Redis: a table with the highest first, at most `most` of them.
+
+    Without `most`, a series for each field, which a panel can colour by its name.
+    """
 
     key: str
-    most: int
+    most: int | None = None
 
     @property
     def datasource(self) -> DataSourceRef:
@@ -54,12 +57,20 @@ class Hash:
     @property
     def transformations(self) -> tuple[DataTransformerConfig, ...]:
         """The plugin gives two columns of text, `Field` and `Value`, in no order."""
+        numbers = DataTransformerConfig(
+            id_val="convertFieldType",
+            options={"conversions": [{"targetField": "Value", "destinationType": "number"}], "fields": {}},
+        )
+        if self.most is None:
+            mappings = [
+                {"fieldName": "Field", "handlerKey": "field.name"},
+                {"fieldName": "Value", "handlerKey": "field.value"},
+            ]
+            return (numbers, DataTransformerConfig(id_val="rowsToFields", options={"mappings": mappings}))
+        sort = {"sort": [{"field": "Value", "desc": True}], "fields": {}}
         return (
-            DataTransformerConfig(
-                id_val="convertFieldType",
-                options={"conversions": [{"targetField": "Value", "destinationType": "number"}], "fields": {}},
-            ),
-            DataTransformerConfig(id_val="sortBy", options={"sort": [{"field": "Value", "desc": True}], "fields": {}}),
+            numbers,
+            DataTransformerConfig(id_val="sortBy", options=sort),
             DataTransformerConfig(id_val="limit", options={"limitField": self.most}),
         )
 

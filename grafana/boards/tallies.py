@@ -39,7 +39,7 @@ def _redis() -> Row:
                 Value("{votes}:total"),
                 span=QUARTER,
             ),
-            pie("Routes in Redis", "The hash {votes}:route.", COUNT, Hash("{votes}:route", MOST), span=18, rows=True),
+            pie("Routes in Redis", "The hash {votes}:route.", COUNT, Hash("{votes}:route"), span=18),
             bars(
                 f"Bands in Redis, the first {MOST}",
                 "The hash {votes}:band.",

@@ -72,8 +72,8 @@ def test_every_query_of_redis_gives_counts(stack: Stack) -> None:
         if command == "get":
             return [int(client.get(key) or 0)]
         # The plugin's columns, which the panel sorts and cuts.
-        changes = {change["id"]: change["options"] for change in panel.body["transformations"]}
-        most = changes["limit"]["limitField"]
+        limits = [change["options"] for change in panel.body["transformations"] if change["id"] == "limit"]
+        most = limits[0]["limitField"] if limits else None
         return sorted(map(int, client.hgetall(key).values()), reverse=True)[:most]
 
     for panel, target in targets:
