@@ -1,8 +1,8 @@
 """Writes an SBOM in CycloneDX: what an image holds, from the records of those who put it there.
 
-`crates PROGRAM METADATA` reads what cargo says of the program's dependencies, `packages NAME DIRECTORY` what pip left in
-a directory. `--files` adds the Debian packages that these files belong to. A tool of its own for each ecosystem would
-take longer to compile than the programs, and none knows both.
+`crates PROGRAM METADATA` reads what cargo says of the program's dependencies, `packages NAME DIRECTORY` what pip left
+in a directory. `--files` adds the Debian packages that these files belong to. A tool for each ecosystem would take
+longer to compile than the programs, and none knows them all.
 """
 
 import argparse

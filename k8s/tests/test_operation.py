@@ -1,0 +1,174 @@
+"""What keeps the system up: probes, resources, budgets, drains that fit, references that lead somewhere."""
+
+import math
+import re
+
+import yaml
+
+from conftest import Overlay, containers_of, labels_of, name_of, pod_of
+
+# Long-running containers without probes, and why.
+WITHOUT_PROBES = {"locust-worker": "serves nothing"}
+# Secrets that somebody makes before (overlays/gke/README.md).
+FROM_OUTSIDE = {"gke": {"stores", "grafana-admin"}}
+MILLISECONDS = 1000
+
+
+def config(overlay: Overlay, prefix: str) -> dict:
+    """The data of the generated ConfigMap of this name."""
+    (found,) = (
+        candidate
+        for candidate in overlay.of("ConfigMap")
+        if re.fullmatch(rf"{prefix}-[a-z0-9]{{10}}", candidate["metadata"]["name"])
+    )
+    return found["data"]
+
+
+def test_every_container_says_what_it_needs_and_at_most_gets(overlay: Overlay) -> None:
+    for workload in overlay.workloads():
+        for container in containers_of(workload):
+            name = f"{name_of(workload)} {container['name']}"
+            for kind in ("requests", "limits"):
+                assert {"cpu", "memory"} <= container["resources"][kind].keys(), name
+
+
+def test_every_server_has_its_probes(overlay: Overlay) -> None:
+    for workload in overlay.of("Deployment", "StatefulSet"):
+        if workload["metadata"]["name"] in WITHOUT_PROBES:
+            continue
+        (container,) = pod_of(workload)["containers"]
+        probes = {"startupProbe", "readinessProbe", "livenessProbe"}
+        assert probes <= container.keys(), name_of(workload)
+        named_ports = {port["name"] for port in container["ports"]}
+        for probe in probes:
+            (handler,) = container[probe].keys() & {"httpGet", "tcpSocket"}
+            assert container[probe][handler]["port"] in named_ports, name_of(workload)
+
+
+def test_what_has_replicas_has_a_budget_that_lets_a_node_be_drained(overlay: Overlay) -> None:
+    budgets = {found["metadata"]["name"]: found["spec"] for found in overlay.of("PodDisruptionBudget")}
+    scaled = {
+        found["spec"]["scaleTargetRef"]["name"] for found in overlay.of("HorizontalPodAutoscaler", "ScaledObject")
+    }
+    for deployment in overlay.of("Deployment"):
+        name = deployment["metadata"]["name"]
+        if name.startswith("locust") or (name not in scaled and deployment["spec"]["replicas"] == 1):
+            continue
+        budget = budgets.pop(name)
+        assert budget["maxUnavailable"] == 1, name
+        assert budget["selector"]["matchLabels"].items() <= labels_of(deployment).items(), name
+    assert not budgets, "a budget for nothing"
+
+
+def test_replicas_spread_over_nodes(overlay: Overlay) -> None:
+    for name in ("ingest-rest", "ingest-grpc", "bridge", "consumer", "viewer", "ingress"):
+        constraints = pod_of(overlay.named("Deployment", name))["topologySpreadConstraints"]
+        assert "kubernetes.io/hostname" in {constraint["topologyKey"] for constraint in constraints}, name
+
+
+def test_a_drain_fits_into_the_grace_period(overlay: Overlay) -> None:
+    routes = config(overlay, "routes")
+    for name in ("ingest-rest", "ingest-grpc", "bridge", "consumer", "viewer"):
+        pod = pod_of(overlay.named("Deployment", name))
+        (container,) = pod["containers"]
+        own = {variable["name"]: variable.get("value") for variable in container.get("env", [])}
+        # Ten seconds is the services' own default.
+        drain_ms = int(
+            own.get("DRAIN_TIMEOUT_MS") or (routes["DRAIN_TIMEOUT_MS"] if "routes" in str(container) else 10_000)
+        )
+        stop_s = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+        assert pod["terminationGracePeriodSeconds"] > stop_s + math.ceil(drain_ms / MILLISECONDS), name
+
+
+def test_the_ingress_leaves_no_connection_behind(overlay: Overlay) -> None:
+    pod = pod_of(overlay.named("Deployment", "ingress"))
+    (container,) = pod["containers"]
+    seconds = {
+        option: int(re.search(rf"{option}=(\d+)s", " ".join(container["args"])).group(1))
+        for option in ("keepalivemaxtime", "gracetimeout")
+    }
+    stop_s = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert seconds["keepalivemaxtime"] < stop_s, "connections are told to close while the pod still waits"
+    assert pod["terminationGracePeriodSeconds"] > stop_s + seconds["gracetimeout"]
+
+
+def test_a_proxy_gives_up_idle_connections_first(overlay: Overlay) -> None:
+    # Traefik's ingress-nginx provider keeps them for 60 s.
+    assert int(config(overlay, "routes")["HEAD_TIMEOUT_MS"]) > 60 * MILLISECONDS
+
+
+def test_never_more_consumers_than_partitions(overlay: Overlay) -> None:
+    if overlay.of("KafkaTopic"):
+        partitions = overlay.named("KafkaTopic", "votes")["spec"]["partitions"]
+    else:
+        (container,) = pod_of(overlay.named("Job", "prepare-stores"))["containers"]
+        partitions = int(re.search(r"--partitions=(\d+)", " ".join(container["args"])).group(1))
+    (scaler,) = (
+        found
+        for found in overlay.of("HorizontalPodAutoscaler", "ScaledObject")
+        if found["spec"]["scaleTargetRef"]["name"] == "consumer"
+    )
+    spec = scaler["spec"]
+    most = spec.get("maxReplicas") or spec["maxReplicaCount"]
+    fewest = spec.get("minReplicas") or spec["minReplicaCount"]
+    deployment = overlay.named("Deployment", "consumer")["spec"]
+    assert (fewest, most) == (2, 5), "the course's rule"
+    assert most + deployment["strategy"]["rollingUpdate"]["maxSurge"] <= partitions
+    assert "replicas" not in deployment, "each `kubectl apply` would reset it"
+
+
+def test_whatever_is_referred_to_is_there(overlay: Overlay) -> None:
+    present = {(found["kind"], found["metadata"]["name"]) for found in overlay.of("ConfigMap", "Secret")} | {
+        ("Secret", name) for name in FROM_OUTSIDE.get(overlay.name, ())
+    }
+    for workload in overlay.workloads():
+        for kind, name in sorted(_references(pod_of(workload))):
+            assert (kind, name) in present, f"{name_of(workload)} needs {kind}/{name}"
+            # A change makes a new name, and so a roll-out.
+            assert re.search(r"-[a-z0-9]{10}$", name) or name in FROM_OUTSIDE.get(overlay.name, ()), name
+
+
+def _references(pod: dict) -> set[tuple[str, str]]:
+    found = set()
+    for volume in pod.get("volumes", []):
+        if "configMap" in volume:
+            found.add(("ConfigMap", volume["configMap"]["name"]))
+        if "secret" in volume:
+            found.add(("Secret", volume["secret"]["secretName"]))
+    for container in pod["containers"] + pod.get("initContainers", []):
+        for source in container.get("envFrom", []):
+            found |= {("ConfigMap", source["configMapRef"]["name"])} if "configMapRef" in source else set()
+            found |= {("Secret", source["secretRef"]["name"])} if "secretRef" in source else set()
+        for variable in container.get("env", []):
+            reference = variable.get("valueFrom", {}).get("secretKeyRef")
+            found |= {("Secret", reference["name"])} if reference else set()
+    return found
+
+
+def test_every_service_leads_to_pods_that_listen(overlay: Overlay) -> None:
+    for service in overlay.of("Service"):
+        selector = service["spec"]["selector"].items()
+        chosen = [workload for workload in overlay.workloads() if selector <= labels_of(workload).items()]
+        assert chosen, name_of(service)
+        for workload in chosen:
+            listens = {port["name"]: port["containerPort"] for port in pod_of(workload)["containers"][0]["ports"]}
+            for port in service["spec"]["ports"]:
+                assert listens[port["targetPort"]] == port["port"], name_of(service)
+
+
+def test_prometheus_finds_every_service(overlay: Overlay) -> None:
+    prometheus = yaml.safe_load(config(overlay, "prometheus")["prometheus.yml"])
+    scraped = {
+        (name, source["port"])
+        for job in prometheus["scrape_configs"]
+        for source in job["dns_sd_configs"]
+        for name in source["names"]
+    }
+    headless = {
+        (service["metadata"]["name"], port["port"])
+        for service in overlay.of("Service")
+        if service["metadata"]["name"].endswith("-admin")
+        for port in service["spec"]["ports"]
+    }
+    assert scraped == headless
+    assert len(scraped) == 7

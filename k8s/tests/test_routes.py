@@ -1,0 +1,69 @@
+"""The Ingress and its successor send each path where the contract says."""
+
+import pytest
+
+from conftest import Overlay, rendered
+
+ANNOTATION = "nginx.ingress.kubernetes.io/"
+GRPC_SERVICES = {
+    "votes.v1.VoteService",
+    "confproto.getInfo",
+    "grpc.health.v1.Health",
+    "grpc.reflection.v1.ServerReflection",
+    "grpc.reflection.v1alpha.ServerReflection",
+}
+
+
+def backends(ingress: dict) -> dict[str, tuple[str, int]]:
+    """Path to Service and port."""
+    (rule,) = ingress["spec"]["rules"]
+    services = {path["path"]: path["backend"]["service"] for path in rule["http"]["paths"]}
+    return {path: (service["name"], service["port"]["number"]) for path, service in services.items()}
+
+
+def test_the_canary_covers_the_same_paths_as_the_main_rule(overlay: Overlay) -> None:
+    main, canary = overlay.named("Ingress", "split"), overlay.named("Ingress", "split-canary")
+    assert backends(main) == dict.fromkeys(("/v1/votes", "/v1/votes:batch"), ("split-rest", 8080))
+    assert backends(canary) == dict.fromkeys(("/v1/votes", "/v1/votes:batch"), ("split-bridge", 8081))
+    annotations = canary["metadata"]["annotations"]
+    assert annotations[ANNOTATION + "canary"] == "true"
+    assert 0 <= int(annotations[ANNOTATION + "canary-weight"]) <= 100
+    assert annotations[ANNOTATION + "canary-by-header"] == "x-canary"
+
+
+def test_nobody_but_the_split_uses_the_services_of_the_split(overlay: Overlay) -> None:
+    for ingress in overlay.of("Ingress"):
+        if not ingress["metadata"]["name"].startswith("split"):
+            assert not {name for name, _ in backends(ingress).values()} & {"split-rest", "split-bridge"}
+
+
+def test_every_backend_is_a_service_that_has_the_port(overlay: Overlay) -> None:
+    ports = {
+        (service["metadata"]["name"], port["port"])
+        for service in overlay.of("Service")
+        for port in service["spec"]["ports"]
+    }
+    for ingress in overlay.of("Ingress"):
+        assert set(backends(ingress).values()) <= ports
+    for route in overlay.of("HTTPRoute", "GRPCRoute"):
+        for rule in route["spec"]["rules"]:
+            assert {(reference["name"], reference["port"]) for reference in rule["backendRefs"]} <= ports
+
+
+def test_native_grpc_has_an_ingress_of_its_own(overlay: Overlay) -> None:
+    ingress = overlay.named("Ingress", "grpc")
+    assert ingress["metadata"]["annotations"][ANNOTATION + "backend-protocol"] == "GRPC"
+    assert backends(ingress) == {f"/{name}": ("ingest-grpc", 50051) for name in GRPC_SERVICES}
+
+
+@pytest.mark.parametrize("name", ["lab", "gke"])
+def test_the_gateway_splits_alike_and_keeps_grpc_apart(name: str) -> None:
+    overlay = rendered(name)
+    http, grpc = overlay.named("HTTPRoute", "votes")["spec"], overlay.named("GRPCRoute", "votes")["spec"]
+    assert not set(http["hostnames"]) & set(grpc["hostnames"])
+    (split,) = (rule for rule in http["rules"] if len(rule["backendRefs"]) > 1)
+    assert [reference["weight"] for reference in split["backendRefs"]] == [50, 50]
+    (rule,) = grpc["rules"]
+    assert {match["method"]["service"] for match in rule["matches"]} == GRPC_SERVICES
+    paths = {match["path"]["value"] for rule in http["rules"] for match in rule["matches"]}
+    assert paths == {"/v1/votes", "/v1/votes:batch", "/rest", "/rust", "/wasm", "/grpc"}
