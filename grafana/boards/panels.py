@@ -10,8 +10,7 @@ from grafana_foundation_sdk.models import dashboard as d
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode, HeatmapColorScale
 from grafana_foundation_sdk.models.piechart import PieChartLabels, PieChartLegendValues, PieChartType
 
-from .queries import Query
-from .variables import PROMETHEUS
+from .queries import AnyQuery, Query
 
 # The colours that the project's reports give the routes, told apart also by the colour-blind.
 ROUTE_COLOURS = {"rest": "#0072B2", "grpc": "#D55E00", "bridge": "#009E73"}
@@ -32,7 +31,7 @@ def lines(
     title: str,
     description: str,
     unit: str,
-    *queries: Query,
+    *queries: AnyQuery,
     span: int = THIRD,
     stacked: bool = False,
     limit: float | None = None,
@@ -65,7 +64,7 @@ def lines(
     return _finish(panel, title, description, unit, queries, span)
 
 
-def difference(title: str, description: str, unit: str, *queries: Query, span: int = THIRD) -> timeseries.Panel:
+def difference(title: str, description: str, unit: str, *queries: AnyQuery, span: int = THIRD) -> timeseries.Panel:
     """Lines around zero: what is above is more than the baseline, what is below is less."""
     return lines(title, description, unit, *queries, span=span, around_zero=True)
 
@@ -74,7 +73,7 @@ def number(
     title: str,
     description: str,
     unit: str,
-    *queries: Query,
+    *queries: AnyQuery,
     steps: tuple[tuple[float | None, str], ...] = ((None, "text"),),
     mappings: dict[str, tuple[str, str]] | None = None,
     span: int = SIXTH,
@@ -118,7 +117,7 @@ def heat(title: str, description: str, query: Query, *, span: int = THIRD) -> he
 
 
 def bars(
-    title: str, description: str, unit: str, *queries: Query, span: int = HALF, rows: bool = False
+    title: str, description: str, unit: str, *queries: AnyQuery, span: int = HALF, rows: bool = False
 ) -> bargauge.Panel:
     """A bar for each series; with `rows`, for each row of a table."""
     panel = (
@@ -134,7 +133,7 @@ def bars(
     return _finish(panel, title, description, unit, queries, span, height=14 if span >= HALF else HEIGHT)
 
 
-def pie(title: str, description: str, unit: str, *queries: Query, span: int = QUARTER) -> piechart.Panel:
+def pie(title: str, description: str, unit: str, *queries: AnyQuery, span: int = QUARTER) -> piechart.Panel:
     """Shares of a whole."""
     panel = (
         piechart.Panel()
@@ -153,7 +152,7 @@ def pie(title: str, description: str, unit: str, *queries: Query, span: int = QU
 
 
 def states(
-    title: str, description: str, mappings: dict[str, tuple[str, str]], *queries: Query, span: int = HALF
+    title: str, description: str, mappings: dict[str, tuple[str, str]], *queries: AnyQuery, span: int = HALF
 ) -> statetimeline.Panel:
     """States over time, each value with its word and colour."""
     panel = (
@@ -167,12 +166,20 @@ def states(
     return _finish(panel, title, description, "none", queries, span)
 
 
-def _finish(panel: Builder, title: str, description: str, unit: str, queries: tuple, span: int, height: int = HEIGHT):
+def _finish(
+    panel: Builder,
+    title: str,
+    description: str,
+    unit: str,
+    queries: tuple[AnyQuery, ...],
+    span: int,
+    height: int = HEIGHT,
+):
     panel.title(title).description(description).unit(unit).span(span).height(height)
-    panel.datasource(queries[0].datasource if queries else PROMETHEUS)
+    panel.datasource(queries[0].datasource)
     for index, query in enumerate(queries):
         panel.with_target(query.builder("ABCDEFGH"[index]))
-    for transformation in queries[0].transformations if queries else ():
+    for transformation in queries[0].transformations:
         panel.with_transformation(transformation)
     for name, colour in ROUTE_COLOURS.items():
         panel.override_by_name(name, [d.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colour})])

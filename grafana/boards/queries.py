@@ -100,6 +100,10 @@ class Value:
         return RedisCommand({"command": "get", "keyName": self.key}, ref_id)
 
 
+# What a panel can ask.
+AnyQuery = Query | Hash | Value
+
+
 class RedisCommand(variants.Dataquery, cogbuilder.Builder[variants.Dataquery]):
     """A query of the plugin `redis-datasource`, for which the SDK has no type."""
 
