@@ -22,29 +22,27 @@ GROUPS = {
     "storage.k8s.io",
 }
 REF = "#/definitions/"
-KEPT = set(
-    [
-        "$ref",
-        "additionalProperties",
-        "allOf",
-        "anyOf",
-        "enum",
-        "format",
-        "items",
-        "maxItems",
-        "maxLength",
-        "maximum",
-        "minItems",
-        "minLength",
-        "minimum",
-        "not",
-        "oneOf",
-        "pattern",
-        "properties",
-        "required",
-        "type",
-    ]
-)
+KEPT = {
+    "$ref",
+    "additionalProperties",
+    "allOf",
+    "anyOf",
+    "enum",
+    "format",
+    "items",
+    "maxItems",
+    "maxLength",
+    "maximum",
+    "minItems",
+    "minLength",
+    "minimum",
+    "not",
+    "oneOf",
+    "pattern",
+    "properties",
+    "required",
+    "type",
+}
 
 
 def strict(schema: dict) -> dict:
