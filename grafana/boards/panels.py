@@ -3,6 +3,8 @@
 Every panel takes a title, a description and a unit: without them a reader has to guess.
 """
 
+from typing import TypeVar
+
 from grafana_foundation_sdk.builders import bargauge, common, heatmap, piechart, stat, statetimeline, timeseries
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import common as m
@@ -24,7 +26,7 @@ COUNT = "short"
 FULL, HALF, THIRD, QUARTER, SIXTH = 24, 12, 8, 6, 4
 HEIGHT = 8
 
-Builder = timeseries.Panel | stat.Panel | heatmap.Panel | bargauge.Panel | piechart.Panel | statetimeline.Panel
+P = TypeVar("P", timeseries.Panel, stat.Panel, heatmap.Panel, bargauge.Panel, piechart.Panel, statetimeline.Panel)
 
 
 def lines(
@@ -167,14 +169,14 @@ def states(
 
 
 def _finish(
-    panel: Builder,
+    panel: P,
     title: str,
     description: str,
     unit: str,
     queries: tuple[AnyQuery, ...],
     span: int,
     height: int = HEIGHT,
-):
+) -> P:
     panel.title(title).description(description).unit(unit).span(span).height(height)
     panel.datasource(queries[0].datasource)
     for index, query in enumerate(queries):
