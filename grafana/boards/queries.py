@@ -41,10 +41,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Hash:
-    """A hash of counts in Redis: a table with the highest first, at most `most` of them.
-
-    Without `most`, a series for each field, which a panel can colour by its name.
-    """
+    """A hash of counts in Redis: of each field its number; with `most`, a table of so many, the highest first."""
 
     key: str
     most: int | None = None
@@ -56,21 +53,13 @@ class Hash:
 
     @property
     def transformations(self) -> tuple[DataTransformerConfig, ...]:
-        """The plugin gives two columns of text, `Field` and `Value`, in no order."""
-        numbers = DataTransformerConfig(
-            id_val="convertFieldType",
-            options={"conversions": [{"targetField": "Value", "destinationType": "number"}], "fields": {}},
-        )
+        """The plugin gives one row with a column for each field, in no order."""
         if self.most is None:
-            mappings = [
-                {"fieldName": "Field", "handlerKey": "field.name"},
-                {"fieldName": "Value", "handlerKey": "field.value"},
-            ]
-            return (numbers, DataTransformerConfig(id_val="rowsToFields", options={"mappings": mappings}))
-        sort = {"sort": [{"field": "Value", "desc": True}], "fields": {}}
+            return ()
         return (
-            numbers,
-            DataTransformerConfig(id_val="sortBy", options=sort),
+            # One row a column: its name, and its highest value, which is its only one.
+            DataTransformerConfig(id_val="reduce", options={"reducers": ["max"], "mode": "seriesToRows"}),
+            DataTransformerConfig(id_val="sortBy", options={"sort": [{"field": "Max", "desc": True}], "fields": {}}),
             DataTransformerConfig(id_val="limit", options={"limitField": self.most}),
         )
 

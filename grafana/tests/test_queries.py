@@ -71,8 +71,8 @@ def test_every_query_of_redis_gives_counts(stack: Stack) -> None:
     def counts(panel: Panel, command: str, key: str) -> list[int]:
         if command == "get":
             return [int(client.get(key) or 0)]
-        # The plugin's columns, which the panel sorts and cuts.
-        limits = [change["options"] for change in panel.body["transformations"] if change["id"] == "limit"]
+        # The plugin's columns, which the panel turns, sorts and cuts.
+        limits = [change["options"] for change in panel.body.get("transformations", []) if change["id"] == "limit"]
         most = limits[0]["limitField"] if limits else None
         return sorted(map(int, client.hgetall(key).values()), reverse=True)[:most]
 
