@@ -3,8 +3,10 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use anyhow::{Context, anyhow, bail};
 use clap::{Parser, Subcommand};
 use mongodb::options::ConnectionString;
+use redis::Client;
 use reqwest::Url;
 use service::listener::ListenerArgs;
 use service::{CommonArgs, Effective, redact};
@@ -15,12 +17,7 @@ use crate::create_user::CreateUserArgs;
 ///
 /// Only MongoDB is needed. It starts and answers without any of them and says on the page what is missing.
 #[derive(Debug, Parser)]
-#[command(
-    name = "viewer",
-    version,
-    subcommand_negates_reqs = true,
-    args_conflicts_with_subcommands = true
-)]
+#[command(name = "viewer", version, subcommand_negates_reqs = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -48,16 +45,16 @@ pub(crate) struct ServeArgs {
     port: Option<u16>,
 
     /// MongoDB, which holds the log; use a user that can only read (`viewer create-user`)
-    #[arg(long, env = "MONGODB_URI", hide_env_values = true, value_parser = parse_mongodb_uri)]
-    pub mongodb_uri: String,
+    #[arg(long, env = "MONGODB_URI", hide_env_values = true, required = true)]
+    mongodb_uri: Option<String>,
 
     /// Redis, which holds the tallies; without it the page says that there are none
-    #[arg(long, env = "REDIS_URL", hide_env_values = true, value_parser = parse_redis_url)]
-    pub redis_url: Option<String>,
+    #[arg(long, env = "REDIS_URL", hide_env_values = true)]
+    redis_url: Option<String>,
 
     /// Prometheus, which compares the routes; without it the page says so
-    #[arg(long, env = "PROMETHEUS_URL", hide_env_values = true, value_parser = parse_prometheus_url)]
-    pub prometheus_url: Option<Url>,
+    #[arg(long, env = "PROMETHEUS_URL", hide_env_values = true)]
+    prometheus_url: Option<String>,
 
     /// How often Prometheus scrapes the services, in s: a rate needs some scrapes
     #[arg(long, env = "SCRAPE_INTERVAL_S", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=300))]
@@ -101,15 +98,52 @@ impl ServeArgs {
         }
     }
 
+    // Addresses may hold passwords. So they are not parsed with the other options, which would repeat one that is wrong.
+
+    /// MongoDB's address.
+    pub(crate) fn mongodb_uri(&self) -> anyhow::Result<&str> {
+        let uri = self.mongodb_uri.as_deref().unwrap_or_default();
+        if ConnectionString::parse(uri).is_err() {
+            bail!("--mongodb-uri is wrong: expected mongodb://… or mongodb+srv://…");
+        }
+        Ok(uri)
+    }
+
+    /// Redis' address.
+    pub(crate) fn redis(&self) -> anyhow::Result<Option<Client>> {
+        let client = self.redis_url.as_deref().map(Client::open).transpose();
+        client.map_err(|_| anyhow!("--redis-url is wrong: expected redis://…"))
+    }
+
+    /// Prometheus' address, to which paths can be joined.
+    pub(crate) fn prometheus_url(&self) -> anyhow::Result<Option<Url>> {
+        let Some(text) = &self.prometheus_url else {
+            return Ok(None);
+        };
+        let mut url = Url::parse(text).context("--prometheus-url is wrong")?;
+        if url.scheme() != "http" {
+            bail!(
+                "--prometheus-url is wrong: expected http://…; one that speaks TLS needs a proxy before it"
+            );
+        }
+        // Without the slash the path's last part would be replaced.
+        if !url.path().ends_with('/') {
+            url.set_path(&format!("{}/", url.path()));
+        }
+        Ok(Some(url))
+    }
+
     /// The configuration in force, without passwords.
     pub(crate) fn effective(&self, common: &CommonArgs) -> Effective {
         let or_none = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
-        let prometheus = self.prometheus_url.as_ref().map(|url| redact(url.as_str()));
         let results = self.results_dir.as_ref().map(|path| path.display().to_string());
         Effective::of_process(common, &self.listener)
-            .with("mongodb_uri", redact(&self.mongodb_uri))
+            .with("mongodb_uri", or_none(self.mongodb_uri.as_deref().map(redact)))
             .with("redis_url", or_none(self.redis_url.as_deref().map(redact)))
-            .with("prometheus_url", or_none(prometheus))
+            .with(
+                "prometheus_url",
+                or_none(self.prometheus_url.as_deref().map(redact)),
+            )
             .with("scrape_interval_s", self.scrape_interval_s)
             .with("results_dir", or_none(results))
             .with("web_dir", self.web_dir.display())
@@ -118,34 +152,6 @@ impl ServeArgs {
             .with("max_streams", self.max_streams)
             .with("max_streams_per_client", self.max_streams_per_client)
     }
-}
-
-// The parsers' errors do not repeat the value, which may hold a password.
-
-fn parse_mongodb_uri(text: &str) -> Result<String, String> {
-    match ConnectionString::parse(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err("expected mongodb://… or mongodb+srv://…".to_owned()),
-    }
-}
-
-fn parse_redis_url(text: &str) -> Result<String, String> {
-    match redis::Client::open(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err("expected redis://…".to_owned()),
-    }
-}
-
-fn parse_prometheus_url(text: &str) -> Result<Url, String> {
-    let mut url = Url::parse(text).map_err(|error| error.to_string())?;
-    if url.scheme() != "http" {
-        return Err("expected http://…; put a proxy before a Prometheus that speaks TLS".to_owned());
-    }
-    // Paths are joined to it: without the slash its last part would be replaced.
-    if !url.path().ends_with('/') {
-        url.set_path(&format!("{}/", url.path()));
-    }
-    Ok(url)
 }
 
 #[cfg(test)]
@@ -177,17 +183,35 @@ mod tests {
         .unwrap();
         let shown = format!("{:?}", cli.serve.effective(&cli.common));
         assert!(shown.contains("me:***@") && !shown.contains("s3cret"), "{shown}");
-        assert_eq!(cli.serve.prometheus_url.unwrap().path(), "/prom/");
+        let prometheus = cli.serve.prometheus_url().unwrap().unwrap();
+        assert_eq!(prometheus.path(), "/prom/");
+
+        let wrong = "s3cret.example";
+        let cli = Cli::try_parse_from([
+            "viewer",
+            "--mongodb-uri",
+            wrong,
+            "--redis-url",
+            wrong,
+            "--prometheus-url",
+            wrong,
+        ])
+        .unwrap();
+        let errors = [
+            cli.serve.mongodb_uri().map(|_| ()).unwrap_err(),
+            cli.serve.redis().map(|_| ()).unwrap_err(),
+            cli.serve.prometheus_url().map(|_| ()).unwrap_err(),
+        ];
+        for error in errors {
+            let text = format!("{error:#}");
+            assert!(text.contains("is wrong") && !text.contains("s3cret"), "{text}");
+        }
     }
 
     #[test]
-    fn wrong_addresses_are_refused() {
-        for arguments in [
-            ["--redis-url", "http://127.0.0.1"],
-            ["--prometheus-url", "https://p"],
-            ["--prometheus-url", "p"],
-        ] {
-            assert!(parse(&arguments).is_err(), "{arguments:?}");
-        }
+    fn the_uri_is_needed_to_serve_and_not_to_make_a_user() {
+        assert!(Cli::try_parse_from(["viewer"]).is_err());
+        let cli = Cli::try_parse_from(["viewer", "create-user", "--admin-uri", URI]).unwrap();
+        assert!(cli.command.is_some());
     }
 }

@@ -25,7 +25,10 @@ impl<T: Clone> Cached<T> {
 
     /// The last answer, or a new one by `ask`. Whoever comes while it is being asked waits for that one. A failure is not
     /// kept.
-    pub(crate) async fn get(&self, ask: impl AsyncFnOnce() -> Result<T, Problem>) -> Result<T, Problem> {
+    pub(crate) async fn get<F>(&self, ask: impl FnOnce() -> F) -> Result<T, Problem>
+    where
+        F: Future<Output = Result<T, Problem>>,
+    {
         let mut last = self.last.lock().await;
         if let Some((_, value)) = last.as_ref().filter(|(since, _)| since.elapsed() < self.lifetime) {
             return Ok(value.clone());
@@ -45,8 +48,8 @@ mod tests {
     #[tokio::test]
     async fn many_clients_ask_once_and_failures_are_asked_again() {
         let (cached, asked) = (Cached::new(Duration::from_mins(1)), AtomicU32::new(0));
-        let count = async || Ok(asked.fetch_add(1, Ordering::Relaxed));
-        assert!(cached.get(async || Err(Problem::Internal)).await.is_err());
+        let count = || async { Ok(asked.fetch_add(1, Ordering::Relaxed)) };
+        assert!(cached.get(|| async { Err(Problem::Internal) }).await.is_err());
         let answers = tokio::join!(cached.get(count), cached.get(count));
         assert!(matches!(answers, (Ok(0), Ok(0))));
     }
@@ -54,7 +57,7 @@ mod tests {
     #[tokio::test]
     async fn an_old_answer_is_asked_anew() {
         let cached = Cached::new(Duration::ZERO);
-        assert!(matches!(cached.get(async || Ok(1)).await, Ok(1)));
-        assert!(matches!(cached.get(async || Ok(2)).await, Ok(2)));
+        assert!(matches!(cached.get(|| async { Ok(1) }).await, Ok(1)));
+        assert!(matches!(cached.get(|| async { Ok(2) }).await, Ok(2)));
     }
 }

@@ -10,10 +10,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use http::HeaderMap;
 use http::header::{
     CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, Response as HttpResponse};
 
 use crate::problem::Problem;
 
@@ -121,7 +121,7 @@ fn forwarded(headers: &HeaderMap, trusted_proxies: u8) -> Option<IpAddr> {
 }
 
 /// Tells the browser to be strict. An answer with a policy of its own keeps that.
-pub(crate) fn be_strict<B>(mut response: HttpResponse<B>) -> HttpResponse<B> {
+pub(crate) fn be_strict(mut response: Response) -> Response {
     let headers = response.headers_mut();
     let policy = HeaderValue::from_static(PAGE_POLICY);
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(policy);

@@ -5,10 +5,11 @@ use std::path::Path;
 use axum::Router;
 use axum::http::HeaderValue;
 use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, LAST_MODIFIED};
-use http::{Response as HttpResponse, StatusCode};
 use tower::ServiceBuilder;
 use tower::util::MapResponseLayer;
+use tower_http::services::fs::ServeFileSystemResponseBody;
 use tower_http::services::{ServeDir, ServeFile};
 
 use crate::problem::Problem;
@@ -21,6 +22,8 @@ const ASSETS: &str = "/assets";
 const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const A_WHILE: HeaderValue = HeaderValue::from_static("public, max-age=3600");
+
+type FileResponse = http::Response<ServeFileSystemResponseBody>;
 
 /// Everything of the page. The files may come later than this service.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(directory: &Path) -> Router<S> {
@@ -48,14 +51,12 @@ fn compressed_file(file: &Path) -> ServeFile {
 fn compressed_directory(directory: &Path) -> ServeDir {
     ServeDir::new(directory)
         .append_index_html_on_directories(false)
+        .redirect_to_trailing_slash(false)
         .precompressed_br()
         .precompressed_gzip()
 }
 
-fn as_document<B>(response: HttpResponse<B>) -> Response
-where
-    HttpResponse<B>: IntoResponse,
-{
+fn as_document(response: FileResponse) -> Response {
     if response.status() == StatusCode::NOT_FOUND {
         return not_built();
     }
@@ -66,10 +67,7 @@ where
 }
 
 /// How long a browser may keep a file; what is no file is a problem document like any other.
-fn cached<B>(response: HttpResponse<B>, keep: HeaderValue) -> Response
-where
-    HttpResponse<B>: IntoResponse,
-{
+fn cached(response: FileResponse, keep: HeaderValue) -> Response {
     match response.status() {
         StatusCode::NOT_FOUND => Problem::NotFound.into_response(),
         StatusCode::METHOD_NOT_ALLOWED => Problem::MethodNotAllowed.into_response(),

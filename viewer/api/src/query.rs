@@ -83,9 +83,10 @@ impl Parameters {
         for (name, _) in std::mem::take(&mut self.pairs) {
             self.refuse(&name, "is not a parameter of this address");
         }
-        match self.errors.is_empty() {
-            true => Ok(()),
-            false => Err(Problem::Parameters(self.errors)),
+        if self.errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::Parameters(self.errors))
         }
     }
 }

@@ -88,8 +88,13 @@ impl Reports {
     }
 
     /// Whether there is a folder to look into.
-    pub(crate) fn is_configured(&self) -> bool {
-        self.directory.is_some()
+    pub(crate) fn check(&self) -> Result<(), Problem> {
+        self.directory().map(|_| ())
+    }
+
+    fn directory(&self) -> Result<Arc<PathBuf>, Problem> {
+        let directory = self.directory.clone();
+        directory.ok_or(Problem::NotConfigured(Store::Reports))
     }
 
     /// Does `work` with the folder, where it may block.
@@ -97,8 +102,7 @@ impl Reports {
         &self,
         work: impl FnOnce(&Self, &Path) -> T + Send + 'static,
     ) -> Result<T, Problem> {
-        let directory = self.directory.clone();
-        let directory = directory.ok_or(Problem::NotConfigured(Store::Reports))?;
+        let directory = self.directory()?;
         let reports = self.clone();
         let work = tokio::task::spawn_blocking(move || work(&reports, &directory));
         work.await.map_err(|_| Problem::Internal)

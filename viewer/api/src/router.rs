@@ -4,8 +4,9 @@ use std::path::Path;
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
+use tower::util::MapResponseLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::compare::{Metrics, compare};
@@ -55,7 +56,7 @@ pub(crate) fn router(app: App, web_dir: &Path, requests: &Requests, limits: Limi
         .merge(pages::router(web_dir))
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
         .layer(from_fn_with_state(limits, guard::identify))
-        .layer(map_response(async |response| guard::be_strict(response)))
+        .layer(MapResponseLayer::new(guard::be_strict))
 }
 
 /// The answer to calls beyond the limit.
@@ -65,7 +66,7 @@ pub(crate) fn overflow() -> Router {
             detail: "too many calls are in progress",
             retry_after_s: 1,
         })
-        .layer(map_response(async |response| guard::be_strict(response)))
+        .layer(MapResponseLayer::new(guard::be_strict))
 }
 
 impl FromRef<App> for Stores {

@@ -23,7 +23,7 @@ pub(crate) async fn serve(args: ServeArgs, common: CommonArgs, process: Process)
     let address = args.address();
     let tcp = listener::bind(address).await?;
     let registry = &process.registry;
-    let logs = Logs::new(&args.mongodb_uri, unreadable(registry)?);
+    let logs = Logs::new(args.mongodb_uri()?, unreadable(registry)?);
     let places = Places::new(
         args.max_streams,
         args.max_streams_per_client,
@@ -38,8 +38,8 @@ pub(crate) async fn serve(args: ServeArgs, common: CommonArgs, process: Process)
         },
         stores: Stores {
             logs,
-            tallies: Tallies::new(args.redis_url.as_deref())?,
-            metrics: Metrics::new(args.prometheus_url, args.scrape_interval_s)?,
+            tallies: Tallies::new(args.redis()?),
+            metrics: Metrics::new(args.prometheus_url()?, args.scrape_interval_s)?,
             reports: Reports::new(args.results_dir),
             cached: Cached::new(status::LIFETIME),
         },

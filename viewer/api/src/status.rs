@@ -10,7 +10,7 @@ use crate::IDENTITY;
 use crate::cache::Cached;
 use crate::compare::Metrics;
 use crate::logs::Logs;
-use crate::problem::{Problem, Store};
+use crate::problem::Problem;
 use crate::query::Valid;
 use crate::reports::Reports;
 use crate::tallies::Tallies;
@@ -60,7 +60,7 @@ pub(crate) async fn status(
     State(stores): State<Stores>,
     Valid(()): Valid<()>,
 ) -> Result<Json<Status>, Problem> {
-    let asked = async || {
+    let asked = || async {
         let (logs, tallies, metrics) =
             tokio::join!(stores.logs.ping(), stores.tallies.ping(), stores.metrics.ping());
         Ok(Status {
@@ -68,10 +68,7 @@ pub(crate) async fn status(
             logs: logs.into(),
             tallies: tallies.into(),
             metrics: metrics.into(),
-            reports: match stores.reports.is_configured() {
-                true => StoreStatus::Ok,
-                false => Err(Problem::NotConfigured(Store::Reports)).into(),
-            },
+            reports: stores.reports.check().into(),
         })
     };
     stores.cached.get(asked).await.map(Json)

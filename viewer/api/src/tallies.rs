@@ -86,12 +86,12 @@ struct Route {
 
 impl Tallies {
     /// Connects when it is first asked.
-    pub(crate) fn new(url: Option<&str>) -> Result<Self, RedisError> {
-        Ok(Self {
-            client: url.map(Client::open).transpose()?,
+    pub(crate) fn new(client: Option<Client>) -> Self {
+        Self {
+            client,
             connection: Arc::default(),
             cached: Cached::new(LIFETIME),
-        })
+        }
     }
 
     /// Whether Redis answers.
@@ -102,7 +102,9 @@ impl Tallies {
     }
 
     async fn counts(&self) -> Result<Arc<Counts>, Problem> {
-        self.cached.get(async || self.read().await.map(Arc::new)).await
+        self.cached
+            .get(|| async { self.read().await.map(Arc::new) })
+            .await
     }
 
     async fn read(&self) -> Result<Counts, Problem> {
@@ -127,7 +129,7 @@ impl Tallies {
             .client
             .as_ref()
             .ok_or(Problem::NotConfigured(Store::Tallies))?;
-        let connect = async || {
+        let connect = || async {
             let config = ConnectionManagerConfig::new()
                 .set_connection_timeout(Some(PATIENCE))
                 .set_response_timeout(Some(PATIENCE))

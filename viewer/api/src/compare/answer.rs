@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::prometheus::Span;
+use super::source::Span;
 use super::to_ms;
 use crate::logs::format_time;
 

@@ -2,7 +2,7 @@
 //! routes is the `compare` program's.
 
 mod answer;
-mod prometheus;
+mod source;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use reqwest::Url;
 
 use crate::cache::Cached;
@@ -17,7 +18,7 @@ use crate::logs::ROUTES;
 use crate::problem::{Problem, Store};
 use crate::query::{FromParameters, Parameters, Valid};
 use answer::{Answer, Route, Series, Stages};
-use prometheus::{Prometheus, Samples, Span};
+use source::{Prometheus, Samples, Span};
 
 /// The selectable windows: name and seconds.
 const WINDOWS: [(&str, u64); 4] = [("1m", 60), ("5m", 300), ("15m", 900), ("1h", 3_600)];
@@ -58,13 +59,13 @@ impl FromParameters for CompareQuery {
 pub(crate) async fn compare(
     State(metrics): State<Metrics>,
     Valid(query): Valid<CompareQuery>,
-) -> Result<Json<Arc<Answer>>, Problem> {
+) -> Result<Response, Problem> {
     let window = WINDOWS.get(query.window).zip(metrics.cached.get(query.window));
     let (&(name, seconds), cached) = window.ok_or(Problem::Internal)?;
-    cached
-        .get(async || metrics.ask(name, seconds).await.map(Arc::new))
-        .await
-        .map(Json)
+    let answer = cached
+        .get(|| async { metrics.ask(name, seconds).await.map(Arc::new) })
+        .await?;
+    Ok(Json(&*answer).into_response())
 }
 
 impl Metrics {

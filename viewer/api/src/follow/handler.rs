@@ -55,7 +55,7 @@ pub(crate) async fn stream(
 }
 
 fn events(follower: Follower) -> impl Stream<Item = Result<Event, Infallible>> {
-    stream::unfold(follower, |mut follower| async {
+    stream::unfold(follower, |mut follower| async move {
         let event = follower.next().await;
         Some((Ok(event), follower))
     })

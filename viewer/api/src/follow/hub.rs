@@ -163,10 +163,7 @@ impl Shared {
 
 /// Whether a change stream that begins at a token of old cannot be had any more.
 pub(super) fn is_history_lost(error: &Error) -> bool {
-    match error.kind.as_ref() {
-        ErrorKind::Command(command) => HISTORY_LOST.contains(&command.code),
-        _ => error.code().is_some_and(|code| HISTORY_LOST.contains(&code)),
-    }
+    matches!(error.kind.as_ref(), ErrorKind::Command(command) if HISTORY_LOST.contains(&command.code))
 }
 
 /// Opens a change stream of new votes, behind `token` where there is one.
@@ -242,10 +239,12 @@ async fn follow(hub: &Hub) -> Result<Ended, Error> {
     loop {
         let first = tokio::select! {
             change = changes.next() => change,
-            _ = looks.tick() => match hub.ends() {
-                true => return Ok(Ended::NobodyListens),
-                false => continue,
-            },
+            _ = looks.tick() => {
+                if hub.ends() {
+                    return Ok(Ended::NobodyListens);
+                }
+                continue;
+            }
         };
         let mut next = first;
         let mut votes = Vec::new();

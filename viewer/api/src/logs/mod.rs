@@ -65,7 +65,8 @@ impl Logs {
     pub(crate) async fn ping(&self) -> Result<(), Problem> {
         let ping = async {
             let client = self.client().await?;
-            client.database(DATABASE).run_command(doc! { "ping": 1 }).await
+            let ping = client.database(DATABASE).run_command(doc! { "ping": 1 });
+            ping.selection_criteria(readable()).await
         };
         in_time(ping).await.map(|_| ())
     }
@@ -119,21 +120,22 @@ impl Logs {
     }
 
     async fn client(&self) -> Result<&Client, Error> {
-        let connect = async || {
+        let connect = || async {
             let mut options = ClientOptions::parse(&*self.uri).await?;
             options.app_name = Some("viewer".to_owned());
             options.connect_timeout = Some(SELECTION_TIMEOUT);
             options.server_selection_timeout = Some(SELECTION_TIMEOUT);
             options.max_pool_size = Some(CONNECTIONS);
-            // The log can also be read while a primary is being elected.
-            let primary = ReadPreference::PrimaryPreferred { options: None };
-            options
-                .selection_criteria
-                .get_or_insert(SelectionCriteria::ReadPreference(primary));
+            options.selection_criteria.get_or_insert_with(readable);
             Client::with_options(options)
         };
         self.client.get_or_try_init(connect).await
     }
+}
+
+/// Which server may answer: the log can also be read while a primary is being elected.
+fn readable() -> SelectionCriteria {
+    SelectionCriteria::ReadPreference(ReadPreference::PrimaryPreferred { options: None })
 }
 
 /// Waits for an answer, not for ever; the reason of a failure goes to the log, not to the client.
