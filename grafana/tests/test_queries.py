@@ -57,9 +57,12 @@ def test_every_panel_of_routes_has_every_route(stack: Stack) -> None:
     for panel, target in boardfiles.prom_exprs():
         if target["legendFormat"] != "{{route}}" or '!="accepted"' in target["expr"]:
             continue
-        seen = {series["metric"].get("route") for series in stack.range(_filled_in(target["expr"]))}
         expected = set(ROUTES) - ({VARIABLES["$baseline"]} if "$baseline" in target["expr"] else set())
-        assert seen == expected, panel
+
+        def complete(expr: str = target["expr"], expected: set[str] = expected) -> bool:
+            return {series["metric"].get("route") for series in stack.range(_filled_in(expr))} == expected
+
+        eventually(complete, f"{panel} has {expected}")
 
 
 def test_every_query_of_redis_gives_counts(stack: Stack) -> None:
