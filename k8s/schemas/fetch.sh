@@ -5,7 +5,7 @@
 #   fetch.sh DIRECTORY PYTHON       PYTHON has PyYAML
 set -euo pipefail
 cd "$(dirname "$0")"
-readonly kubernetes=1.34.4 gateway_api=1.4.1 keda=2.18.3 prometheus_operator=0.85.0
+readonly kubernetes=1.34.4 gateway_api=1.4.1 keda=2.18.3 prometheus_operator=0.85.0 knative=0.51.0
 readonly directory="$1" python="$2"
 export GOTOOLCHAIN=local
 work="$(mktemp -d)"
@@ -33,6 +33,10 @@ java -cp "$work/strimzi/*" io.strimzi.crdgenerator.CrdGenerator --yaml --target-
 chmod -R u+w "$crds"
 
 "$python" make.py "$(module "k8s.io/kubernetes@v$kubernetes")/api/openapi-spec/swagger.json" "$crds" "$work/tree/json"
+# Not for the API server: only the viewer's manifest for Cloud Run is held against it.
+mkdir "$work/knative"
+cp "$(module "knative.dev/serving@v$knative")/config/core/300-resources/service.yaml" "$work/knative/"
+"$python" make.py <(printf '{"definitions": {}}') "$work/knative" "$work/tree/json"
 # Last, so that what is there is whole.
 rm -rf "$directory"
 mkdir -p "$(dirname "$directory")"

@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from conftest import CACHE, Overlay, tool
+from conftest import CACHE, K8S, Overlay, tool
 
 # Written by k8s/schemas/fetch.sh.
 SCHEMAS = CACHE / "k8s-schemas" / "json"
@@ -23,6 +23,13 @@ def errors(text: str) -> list[str]:
 
 def test_every_object_fits_its_schema(overlay: Overlay) -> None:
     assert errors(overlay.text) == []
+
+
+def test_the_viewers_manifest_for_cloud_run_fits_knatives_schema() -> None:
+    text = (K8S.parent / "viewer" / "cloudrun.yaml").read_text()
+    assert errors(text) == []
+    (error,) = errors(text.replace("containerConcurrency", "concurrency"))
+    assert "concurrency" in error
 
 
 def test_what_does_not_fit_is_found() -> None:

@@ -19,11 +19,13 @@ use crate::status::{self, Stores};
 use crate::tallies::Tallies;
 
 pub(crate) async fn serve(args: ServeArgs, common: CommonArgs, process: Process) -> anyhow::Result<()> {
+    let (mongodb_uri, redis, prometheus) = (args.mongodb_uri()?, args.redis()?, args.prometheus_url()?);
+    // Not before: in an address that is wrong, nobody knows which part is the password.
     process.announce(args.effective(&common));
     let address = args.address();
     let tcp = listener::bind(address).await?;
     let registry = &process.registry;
-    let logs = Logs::new(args.mongodb_uri()?, unreadable(registry)?);
+    let logs = Logs::new(mongodb_uri, unreadable(registry)?);
     let places = Places::new(
         args.max_streams,
         args.max_streams_per_client,
@@ -38,8 +40,8 @@ pub(crate) async fn serve(args: ServeArgs, common: CommonArgs, process: Process)
         },
         stores: Stores {
             logs,
-            tallies: Tallies::new(args.redis()?),
-            metrics: Metrics::new(args.prometheus_url()?, args.scrape_interval_s)?,
+            tallies: Tallies::new(redis),
+            metrics: Metrics::new(prometheus, args.scrape_interval_s)?,
             reports: Reports::new(args.results_dir),
             cached: Cached::new(status::LIFETIME),
         },
