@@ -80,6 +80,8 @@ builder_image() {
     done
     (cd "$root" && cargo metadata --locked --offline --format-version 1 --filter-platform x86_64-unknown-linux-gnu) \
         >"$context/prebuilt/metadata.json"
+    [ -e "$root/viewer/web/dist/index.html" ] || die "the viewer's page is not built: scripts/web.sh build"
+    cp -r "$root/viewer/web/dist" "$context/prebuilt/viewer-web"
     # What is in the virtual environment is what requirements.txt pins; its own installers stay behind.
     cp -r "$cache"/venv/lib/python3.*/site-packages "$context/prebuilt/locust"
     rm -rf "$context"/prebuilt/locust/{pip,setuptools,pkg_resources,_distutils_hack}* "$context"/prebuilt/locust/distutils-precedence.pth
@@ -89,11 +91,14 @@ builder_image() {
 
 project_images() {
     local name
-    for name in ingest-rest ingest-grpc consumer viewer; do
+    for name in ingest-rest ingest-grpc consumer; do
         say "building $name"
         docker build --quiet --network none --build-arg BUILDER="$builder" --tag "localhost/dualpath/$name:0.1.0" \
             --file "$root/$name/Dockerfile" "$root" >/dev/null
     done
+    say "building viewer"
+    docker build --quiet --network none --build-arg BUILDER="$builder" --build-arg WEB_BUILDER="$builder" \
+        --tag localhost/dualpath/viewer:0.1.0 --file "$root/viewer/Dockerfile" "$root" >/dev/null
     say "building locust"
     docker build --quiet --network none --build-arg PYTHON="$base" --build-arg BUILDER="$builder" \
         --tag localhost/dualpath/locust:0.1.0 --file "$root/locust/Dockerfile" "$root" >/dev/null
