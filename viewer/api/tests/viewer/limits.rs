@@ -58,8 +58,9 @@ async fn everything_can_only_be_read() {
     let client = reqwest::Client::new();
     for path in ["/api/logs", "/api/tallies", "/"] {
         for request in [client.post(viewer.at(path)), client.delete(viewer.at(path))] {
-            let status = request.send().await.unwrap().status();
-            assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
+            assert_eq!(answer.headers()["allow"], "GET, HEAD", "{path}");
         }
     }
     let large = client
