@@ -4,7 +4,7 @@ LAB := target/release/lab
 CACHE := $${XDG_CACHE_HOME:-$$HOME/.cache}/dualpath
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up status down test lint grafana-test bench faults compare agreement
+.PHONY: help setup setup-dev demo up status down test lint grafana-test bench faults compare agreement canary cluster-test kubernetes-test
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,12 +30,13 @@ test: setup-dev lint ## Pass every check and every test, those against real serv
 	@cd locust && $(CACHE)/venv-dev/bin/python -m pytest --quiet
 	@$(CACHE)/venv-dev/bin/python -m pytest --quiet -p no:locust bench
 	@cd grafana && $(CACHE)/venv-dev/bin/python -m pytest --quiet
+	@cd k8s && $(CACHE)/venv-dev/bin/python -m pytest --quiet
 
 lint: setup-dev ## Pass the checks that need no server: formats, clippy, licences and layers, ruff, promtool
 	@cargo fmt --all --check
 	@$(CACHE)/tools/bin/cargo-deny --offline check --hide-inclusion-graph licenses bans sources
-	@$(CACHE)/venv-dev/bin/ruff check locust bench grafana
-	@$(CACHE)/venv-dev/bin/ruff format --check locust bench grafana
+	@$(CACHE)/venv-dev/bin/ruff check locust bench grafana k8s
+	@$(CACHE)/venv-dev/bin/ruff format --check locust bench grafana k8s
 	@$(CACHE)/prometheus-2.42/usr/bin/promtool check config prometheus/prometheus.yml >/dev/null
 	@$(CACHE)/prometheus-2.42/usr/bin/promtool test rules prometheus/tests/*.yml >/dev/null
 	@cargo clippy --release --locked --workspace --all-targets -- -D warnings
@@ -59,6 +60,16 @@ compare: setup ## Compare REST with gRPC by a controlled experiment of two minut
 agreement: setup-dev ## Hold the comparison's driver against h2load and ghz on the same load
 	@cargo build --release --locked --workspace
 	@python3 bench/agreement.py $(ARGS)
+
+kubernetes-test: setup-dev ## Render every Kubernetes overlay, and hold it against the schemas and the rules
+	@cd k8s && $(CACHE)/venv-dev/bin/python -m pytest --quiet
+
+canary: ## Send WEIGHT percent of the split path in a cluster to the bridge: make canary WEIGHT=30 [VIA=gateway]
+	@k8s/canary.sh "$(WEIGHT)" "$(or $(VIA),ingress)"
+
+cluster-test: setup-dev ## Show the whole system on a real Kubernetes made on this machine (about 40 minutes; needs root)
+	@cargo build --release --locked --workspace
+	@k8s/lab/test.sh $(ARGS)
 
 setup-dev: setup
 	@scripts/setup-dev.sh

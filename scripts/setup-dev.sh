@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # What `make test` and `make bench` need beyond scripts/setup.sh; done in a second or two where all is there.
 #   - by apt: curl and h2load (other people's clients)
-#   - into ${XDG_CACHE_HOME:-~/.cache}/dualpath: cargo-deny, grpcurl, ghz, and the Python tools
+#   - into ${XDG_CACHE_HOME:-~/.cache}/dualpath: cargo-deny, grpcurl, ghz, kustomize, kubeconform, the schemas of
+#     Kubernetes' kinds, and the Python tools
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/common.sh
 . scripts/common.sh
 
-readonly cargo_deny=0.20.2 grpcurl=1.9.3 ghz=0.120.0
+readonly cargo_deny=0.20.2 grpcurl=1.9.3 ghz=0.120.0 kustomize=5.8.1 kubeconform=0.8.0
 
 # TOOL VERSION COMMAND...: runs the command unless the tool is there in this version; the stamp is written last.
 install_tool() {
@@ -31,6 +32,11 @@ install_packages curl nghttp2-client
 install_tool cargo-deny "$cargo_deny" cargo_tool cargo-deny "$cargo_deny"
 install_tool grpcurl "$grpcurl" go_tool github.com/fullstorydev/grpcurl/cmd/grpcurl "$grpcurl"
 install_tool ghz "$ghz" go_tool github.com/bojand/ghz/cmd/ghz "$ghz"
+install_tool kustomize "$kustomize" go_tool sigs.k8s.io/kustomize/kustomize/v5 "$kustomize"
+install_tool kubeconform "$kubeconform" go_tool github.com/yannh/kubeconform/cmd/kubeconform "$kubeconform"
 install_python_environment venv-dev locust/requirements.txt locust/requirements-dev.txt grafana/requirements.txt
+# The script names the versions, so it is their stamp.
+install_tool k8s-schemas "$(cat k8s/schemas/* | sha256sum | cut --characters=1-12)" \
+    k8s/schemas/fetch.sh "$cache/k8s-schemas" "$cache/venv-dev/bin/python"
 # cargo-deny reads all crates, also those that only other platforms build.
 cargo fetch --locked --quiet

@@ -4,8 +4,6 @@
 set -euo pipefail
 # shellcheck source=k8s/lab/common.sh
 . "$(dirname "$0")/common.sh"
-# shellcheck source=scripts/common.sh
-. "$root/scripts/common.sh"
 
 readonly of_kubernetes=(kubectl kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy)
 # Kubernetes' own go.mod replaces them by directories, which a user of the module does not have.

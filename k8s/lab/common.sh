@@ -3,8 +3,9 @@
 
 readonly here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 readonly root="$(cd "$here/../.." && pwd)"
+# shellcheck source=scripts/common.sh
+. "$root/scripts/common.sh"
 readonly kubernetes=1.34.4 coredns=1.12.4 metrics_server=0.7.2
-readonly cache="${XDG_CACHE_HOME:-$HOME/.cache}/dualpath"
 # The programs; the directory's name carries the version.
 readonly bin="$cache/kubernetes-$kubernetes/bin"
 # State, data and logs of the running cluster. overlays/lab/volumes.yaml names it too.

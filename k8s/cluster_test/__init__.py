@@ -1,0 +1,1 @@
+"""The whole system on a running cluster, measured: `make cluster-test`."""

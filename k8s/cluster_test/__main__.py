@@ -1,0 +1,39 @@
+"""`python -m cluster_test [STAGE...]`: runs the stages on the cluster that kubectl reaches, in their order."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from cluster_test.books import Books
+from cluster_test.kube import ClusterError
+from cluster_test.report import Report, Row
+from cluster_test.stages import STAGES
+
+
+def main() -> int:
+    """Runs the stages; 0 if all that is in the report was shown."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"of {', '.join(STAGES)}; default: all")
+    parser.add_argument("--out", type=Path, default=Path("results/cluster"), help="where report and ledger go")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.stages) - STAGES.keys():
+        parser.error(f"no such stage: {', '.join(sorted(unknown))}")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    report, books = Report(arguments.out), Books(arguments.out / "ledger.jsonl")
+    for name, stage in STAGES.items():
+        if arguments.stages and name not in arguments.stages:
+            continue
+        print(f"{name}: {stage.__doc__.splitlines()[0]}", flush=True)
+        started = time.monotonic()
+        try:
+            rows = stage(books)
+        except ClusterError as error:
+            rows = [Row("the stage comes to its end", str(error).replace("\n", " ").replace("|", "/"), ok=False)]
+        report.put(name, rows)
+        print(f"  took {time.monotonic() - started:.0f} s", flush=True)
+    return 0 if report.ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

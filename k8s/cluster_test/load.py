@@ -1,0 +1,149 @@
+"""Locust in a pod: a Job that drives the Ingress, and the ledger of what it sent."""
+
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from cluster_test import kube
+
+IMAGE = "localhost/dualpath/locust:0.1.0"
+HTTP_HOST, GRPC_HOST = "votes.dualpath.example", "grpc.dualpath.example"
+
+
+@dataclass
+class Load:
+    """What was sent, and what came of it."""
+
+    entries: list[dict] = field(default_factory=list)
+
+    @property
+    def sent(self) -> int:
+        """All votes."""
+        return len(self.entries)
+
+    def answered(self, path: str) -> Counter:
+        """Votes with a receipt that were sent on a path, by the route that answered."""
+        return Counter(entry["route"] for entry in self.entries if entry["ok"] and entry["path"] == path)
+
+    def failed(self, *paths: str) -> list[dict]:
+        """Votes without a receipt, of these paths or of all."""
+        return [entry for entry in self.entries if not entry["ok"] and (not paths or entry["path"] in paths)]
+
+    def between(self, begin_s: float, end_s: float) -> "Load":
+        """What was sent between two moments of the Unix epoch."""
+        return Load([entry for entry in self.entries if begin_s <= entry["sent_at_us"] / 1e6 < end_s])
+
+
+class Running:
+    """A load that is under way."""
+
+    def __init__(self, name: str, seconds: int) -> None:
+        """Takes over a Job that was made.
+
+        Args:
+            name: of the Job.
+            seconds: how long it sends.
+        """
+        self.name, self.seconds = name, seconds
+
+    def stop(self) -> Load:
+        """Ends it now: users finish the vote in flight."""
+        interrupt = "import os, signal; os.kill(1, signal.SIGINT)"
+        kube.kubectl("exec", f"job/{self.name}", "--", "python3", "-c", interrupt)
+        return self.wait()
+
+    def wait(self) -> Load:
+        """Waits for its end, and reads the ledger from its log.
+
+        Raises:
+            ClusterError: it did not end.
+        """
+        kube.until(f"the end of {self.name}", self._is_over, self.seconds + 120)
+        log = kube.kubectl("logs", f"job/{self.name}", "--tail=-1")
+        entries = [json.loads(line) for line in log.splitlines() if line.startswith('{"vote_id"')]
+        kube.kubectl("delete", "job", self.name, "--wait=true")
+        if not entries:
+            raise kube.ClusterError(f"{self.name} sent nothing: {log[-800:]}")
+        return Load(entries)
+
+    def _is_over(self) -> bool:
+        status = kube.get("job", self.name)["status"]
+        return bool(status.get("succeeded") or status.get("failed"))
+
+
+def start(
+    users: str,
+    seconds: int,
+    *,
+    count: int = 8,
+    wait_ms: int = 0,
+    mix: str = "split=2,grpc=1",
+    gateway: bool = False,
+) -> Running:
+    """Starts a load and waits until it sends.
+
+    Args:
+        users: Locust's class.
+        seconds: how long they send.
+        count: how many users.
+        wait_ms: pause of a user after each vote.
+        mix: weights of a MixedUser's paths.
+        gateway: whether to use the host names of the Gateway's routes.
+    """
+    name = f"load-{time.time_ns() // 1_000_000 % 10**9}"
+    host = HTTP_HOST if gateway else "ingress"
+    arguments = [
+        "--headless", "--only-summary", "--loglevel=WARNING", users, f"--users={count}", f"--spawn-rate={count}",
+        f"--run-time={seconds}s", f"--host=http://{host}:8000", f"--wait-ms={wait_ms}", f"--mix={mix}",
+        "--ledger=/dev/stdout", "--votes-file=/votes/bandas_guatemala.json",
+    ]  # fmt: skip
+    if gateway:
+        arguments.append(f"--grpc-target={GRPC_HOST}:8000")
+    kube.kubectl("apply", "--filename=-", stdin=json.dumps(_job(name, arguments)))
+    kube.until(f"the start of {name}", lambda: bool(kube.get("job", name)["status"].get("ready")), 60, pause_s=0.5)
+    return Running(name, seconds)
+
+
+def _job(name: str, arguments: list[str]) -> dict:
+    votes = next(
+        item["metadata"]["name"]
+        for item in kube.get("configmaps")["items"]
+        if item["metadata"]["name"].startswith("locust-votes-")
+    )
+    address = kube.cluster_ip("ingress")
+    pod = {
+        "restartPolicy": "Never",
+        "serviceAccountName": "locust",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "hostAliases": [{"ip": address, "hostnames": [HTTP_HOST, GRPC_HOST]}],
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 65532,
+            "runAsGroup": 65532,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [
+            {
+                "name": "locust",
+                "image": IMAGE,
+                "args": arguments,
+                "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}},
+                "securityContext": {
+                    "allowPrivilegeEscalation": False,
+                    "readOnlyRootFilesystem": True,
+                    "capabilities": {"drop": ["ALL"]},
+                },
+                "volumeMounts": [{"name": "votes", "mountPath": "/votes"}, {"name": "tmp", "mountPath": "/tmp"}],
+            }
+        ],
+        "volumes": [{"name": "votes", "configMap": {"name": votes}}, {"name": "tmp", "emptyDir": {}}],
+    }
+    labels = {"app.kubernetes.io/name": "locust-worker", "app.kubernetes.io/component": "load"}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name},
+        "spec": {"backoffLimit": 0, "template": {"metadata": {"labels": labels}, "spec": pod}},
+    }

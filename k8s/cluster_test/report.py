@@ -1,0 +1,51 @@
+"""What was measured: rows for people, and the same as JSON."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing that was to be shown.
+
+    Attributes:
+        claim: what was to be shown.
+        measured: what was seen, in figures.
+        ok: whether that is enough.
+    """
+
+    claim: str
+    measured: str
+    ok: bool
+
+
+class Report:
+    """The rows of each stage; a stage that runs again replaces its own."""
+
+    def __init__(self, directory: Path) -> None:
+        """Goes on where the directory's report ends."""
+        self._file = directory / "report.json"
+        self._stages: dict[str, list[dict]] = json.loads(self._file.read_text()) if self._file.exists() else {}
+
+    def put(self, stage: str, rows: list[Row]) -> None:
+        """Enters a stage, prints it, and writes the files."""
+        self._stages[stage] = [asdict(row) for row in rows]
+        for row in rows:
+            print(f"  {'ok  ' if row.ok else 'FAIL'} {row.claim}: {row.measured}", flush=True)
+        self._file.write_text(json.dumps(self._stages, indent=1, ensure_ascii=False))
+        self._file.with_suffix(".md").write_text(self.table())
+
+    def table(self) -> str:
+        """All rows as a table in Markdown."""
+        lines = ["| stage | shown | measured | |", "|---|---|---|---|"]
+        for stage, rows in self._stages.items():
+            for row in rows:
+                verdict = "yes" if row["ok"] else "**no**"
+                lines.append(f"| {stage} | {row['claim']} | {row['measured']} | {verdict} |")
+        return "\n".join(lines) + "\n"
+
+    @property
+    def ok(self) -> bool:
+        """Whether every row is."""
+        return all(row["ok"] for rows in self._stages.values() for row in rows)

@@ -1,0 +1,102 @@
+"""Each path of the contract leads to its route, through the Ingress."""
+
+import http.client
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from cluster_test import kube
+from cluster_test.books import Books
+from cluster_test.load import Load
+from cluster_test.report import Row
+from cluster_test.stages.common import balance
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dualpath"
+VOTE = {"name": "Alux Nahual", "album": "Centroamérica", "year": "1984", "rank": "9.5"}
+FORCED = 200
+PORT = 8000
+
+
+def post(address: str, path: str, body: object, headers: dict[str, str]) -> tuple[int, dict, str | None]:
+    """Status, answer and route."""
+    connection = http.client.HTTPConnection(address, PORT, timeout=10)
+    try:
+        connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json", **headers})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read() or b"{}"), answer.headers.get("x-ingest-route")
+    finally:
+        connection.close()
+
+
+def entry(answer: dict, route: str | None) -> dict:
+    """A line of the ledger."""
+    return {"vote_id": answer.get("vote_id"), "route": route, "ok": "vote_id" in answer, "path": "direct"}
+
+
+def routes(books: Books) -> list[Row]:
+    """Header forcing, prefixes, batches and native gRPC."""
+    address, load, rows = kube.cluster_ip("ingress"), Load(), []
+    for value, wanted in (("always", "bridge"), ("never", "rest")):
+        seen = []
+        for _ in range(FORCED):
+            _, answer, route = post(address, "/v1/votes", VOTE, {"x-canary": value})
+            load.entries.append(entry(answer, route))
+            seen.append(route)
+        measured = f"{seen.count(wanted)} of {FORCED} answered by {wanted}"
+        rows.append(Row(f"`x-canary: {value}` forces {wanted}", measured, seen.count(wanted) == FORCED))
+
+    answers = {}
+    for prefix, wanted in (("/rest", "rest"), ("/rust", "rest"), ("/wasm", "rest"), ("/grpc", "bridge")):
+        for path in ("/v1/votes", "/insert", "/send_data", "/", ""):
+            status, answer, route = post(address, prefix + path, VOTE, {})
+            load.entries.append(entry(answer, route))
+            answers[prefix + path] = status == 202 and route == wanted
+    wrong = [path for path, right in answers.items() if not right]
+    rows.append(
+        Row(
+            "prefixes lead to their route and are stripped",
+            f"{len(answers)} paths, wrong: {wrong or 'none'}",
+            not wrong,
+        )
+    )
+
+    status, answer, route = post(address, "/v1/votes:batch", [VOTE] * 10, {})
+    load.entries += [entry(result, route) for result in answer.get("results", [])]
+    rows.append(
+        Row("/v1/votes:batch", f"{answer.get('accepted')} of 10 accepted by {route}", answer.get("accepted") == 10)
+    )
+    rows += _grpc(address, load)
+    books.add(load)
+    rows.append(balance(books))
+    return rows
+
+
+def _grpc(address: str, load: Load) -> list[Row]:
+    """By reflection, as a person would try it."""
+
+    def call(method: str, data: dict | None = None) -> dict:
+        command = [
+            str(CACHE / "tools/bin/grpcurl"),
+            "-plaintext",
+            "-d",
+            json.dumps(data or {}),
+            f"{address}:{PORT}",
+            method,
+        ]
+        run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+        return json.loads(run.stdout) if run.returncode == 0 else {"error": run.stderr.strip()[-300:]}
+
+    cast = call("votes.v1.VoteService/CastVote", VOTE)
+    load.entries.append(
+        {"vote_id": cast.get("voteId"), "route": cast.get("route"), "ok": "voteId" in cast, "path": "direct"}
+    )
+    course = call("confproto.getInfo/returnInfo", VOTE)
+    load.entries.append({"vote_id": None, "route": "grpc", "ok": False, "path": "direct"})
+    health = call("grpc.health.v1.Health/Check")
+    right = cast.get("route") == "grpc" and "info" in course and health.get("status") == "SERVING"
+    measured = f"route {cast.get('route')}, health {health.get('status')}, course's reply {course.get('info')!r}"
+    errors = "; ".join(answer["error"] for answer in (cast, course, health) if "error" in answer)
+    return [
+        Row("native gRPC, reflection, health and the course's own service on the same port", errors or measured, right)
+    ]
