@@ -93,8 +93,8 @@ project_images() {
     local name
     for name in ingest-rest ingest-grpc consumer; do
         say "building $name"
-        docker build --quiet --network none --build-arg BUILDER="$builder" --tag "localhost/dualpath/$name:0.1.0" \
-            --file "$root/$name/Dockerfile" "$root" >/dev/null
+        docker build --quiet --network none --build-arg BUILDER="$builder" \
+            --tag "localhost/dualpath/$name:0.1.0" --file "$root/$name/Dockerfile" "$root" >/dev/null
     done
     say "building viewer"
     docker build --quiet --network none --build-arg BUILDER="$builder" --build-arg WEB_BUILDER="$builder" \
