@@ -122,3 +122,10 @@ def test_provisioning_gives_what_the_boards_ask_for() -> None:
     assert set(types.values()) == {variables.PROMETHEUS_TYPE, variables.REDIS_TYPE}
     (provider,) = yaml.safe_load((GRAFANA / "provisioning/dashboards/dualpath.yml").read_text())["providers"]
     assert provider["options"]["path"] in (GRAFANA / "README.md").read_text()
+
+
+def test_a_cluster_gets_every_board() -> None:
+    maps = yaml.safe_load((GRAFANA / "kustomization.yaml").read_text())["configMapGenerator"]
+    files = {file for config_map in maps for file in config_map["files"]}
+    assert files >= {str(path.relative_to(GRAFANA)) for path in FILES}
+    assert all((GRAFANA / file).exists() for file in files)
