@@ -42,7 +42,7 @@ write_network() {
 JSON
 }
 
-# restrict_oom_score_adj: where a process may not lower its score, every sandbox would fail ("can't get final child's PID
+# enable_unprivileged_ports: CoreDNS listens on port 53, and not as root. restrict_oom_score_adj: where a process may not lower its score, every sandbox would fail ("can't get final child's PID
 # from pipe: EOF").
 write_containerd_config() {
     local node="$1"
@@ -55,6 +55,7 @@ state = "$run/$node/containerd/state"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "localhost/pause:1"
   restrict_oom_score_adj = true
+  enable_unprivileged_ports = true
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
     conf_dir = "$run/$node/cni"
@@ -84,6 +85,8 @@ clusterDomain: cluster.local
 resolvConf: $run/resolv.conf
 evictionHard: {memory.available: 100Mi}
 imageGCHighThresholdPercent: 100
+# A load writes its ledger there.
+containerLogMaxSize: 500Mi
 YAML
     # Names outside the cluster are nobody's business here.
     echo 'nameserver 127.0.0.1' >"$run/resolv.conf"

@@ -15,6 +15,8 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dual
 
 def deploy(books: Books) -> list[Row]:
     """The lab overlay from nothing to ready."""
+    if kube.NAMESPACE in kube.kubectl("get", "namespaces", "--output=name"):
+        raise kube.ClusterError("it is deployed already: name the other stages, or begin with a new cluster")
     # Large ones do not fit into the annotation of a client-side apply.
     kube.kubectl("apply", "--server-side", f"--filename={CACHE}/k8s-schemas/crds")
     kube.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
