@@ -76,7 +76,7 @@ builder_image() {
     mkdir -p "$context/prebuilt"
     for program in ingest-rest ingest-grpc consumer viewer; do
         [ -x "$root/target/release/$program" ] || die "$program is not built: cargo build --release --workspace"
-        cp "$root/target/release/$program" "$context/prebuilt/"
+        strip --strip-debug -o "$context/prebuilt/$program" "$root/target/release/$program"
     done
     (cd "$root" && cargo metadata --locked --offline --format-version 1 --filter-platform x86_64-unknown-linux-gnu) \
         >"$context/prebuilt/metadata.json"
