@@ -16,6 +16,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"of {', '.join(STAGES)}; default: all")
     parser.add_argument("--out", type=Path, default=Path("results/cluster"), help="where report and ledger go")
+    parser.add_argument("--publish", type=Path, metavar="PAGE", help="a page to put the table into, docs/kubernetes.md")
     arguments = parser.parse_args()
     if unknown := set(arguments.stages) - STAGES.keys():
         parser.error(f"no such stage: {', '.join(sorted(unknown))}")
@@ -32,6 +33,8 @@ def main() -> int:
             rows = [Row("the stage comes to its end", str(error).replace("\n", " ").replace("|", "/"), ok=False)]
         report.put(name, rows)
         print(f"  took {time.monotonic() - started:.0f} s", flush=True)
+    if arguments.publish:
+        report.publish(arguments.publish)
     return 0 if report.ok else 1
 
 

@@ -1,8 +1,14 @@
 """What was measured: rows for people, and the same as JSON."""
 
+import datetime
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from cluster_test import kube
+
+BEGIN, END = "<!-- cluster-test -->", "<!-- /cluster-test -->"
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,16 @@ class Report:
                 verdict = "yes" if row["ok"] else "**no**"
                 lines.append(f"| {stage} | {row['claim']} | {row['measured']} | {verdict} |")
         return "\n".join(lines) + "\n"
+
+    def publish(self, page: Path) -> None:
+        """Puts the table between the marks of a page."""
+        version = json.loads(kube.kubectl("version", "--output=json"))["serverVersion"]["gitVersion"]
+        nodes, cores = len(kube.get("nodes")["items"]), os.cpu_count()
+        today = datetime.datetime.now(tz=datetime.UTC).date()
+        head = f"Kubernetes {version}, {nodes} nodes on one machine of {cores} cores, {today}."
+        before, rest = page.read_text().split(f"{BEGIN}\n")
+        _, after = rest.split(END)
+        page.write_text(f"{before}{BEGIN}\n{head}\n\n{self.table()}{END}{after}")
 
     @property
     def ok(self) -> bool:

@@ -1,8 +1,9 @@
 # Shared by the scripts of the lab cluster; to be sourced.
 # shellcheck shell=bash disable=SC2034
 
-readonly here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-readonly root="$(cd "$here/../.." && pwd)"
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+root="$(cd "$here/../.." && pwd)"
+readonly here root
 # shellcheck source=scripts/common.sh
 . "$root/scripts/common.sh"
 readonly kubernetes=1.34.4 coredns=1.12.4 metrics_server=0.7.2

@@ -1,5 +1,5 @@
 # A node of the lab cluster: a container runtime, a pod network and a kubelet; to be sourced by cluster.sh.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # common.sh sets $run and $nodes
 
 # The number of a node: lab2 is 2.
 number() { echo "${1#lab}"; }
@@ -94,8 +94,7 @@ YAML
 
 # A kubelet does not make its root itself.
 make_cgroups() {
-    local hierarchy
-    for hierarchy in $(awk '$3 ~ /^cgroup2?$/ { print $2 }' /proc/mounts); do mkdir -p "$hierarchy/dualpath-$1"; done
+    awk '$3 ~ /^cgroup2?$/ { print $2 }' /proc/mounts | while read -r hierarchy; do mkdir -p "$hierarchy/dualpath-$1"; done
     # A new group may use no core and no memory bank until it is told which.
     local cpuset=/sys/fs/cgroup/cpuset
     [ -f "$cpuset/cpuset.cpus" ] || return 0
