@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::report::model::{BlockReport, Pair};
 use crate::stats::bootstrap::{Interval, mean_interval};
 use crate::stats::quantile::mean;
-use crate::stats::verdict::{Verdict, judge};
+use crate::stats::verdict::{Verdict, blocks_for, judge};
 
 /// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -94,7 +94,7 @@ pub struct Comparison {
     pub verdict: Verdict,
 }
 
-/// A control whose interval is wider than half the value to either side finds no difference on any machine.
+/// Share of the value: a control whose interval reaches further to either side finds no difference on any machine.
 const BLIND_SHARE: f64 = 0.5;
 
 /// How to judge.
@@ -157,15 +157,26 @@ impl Comparison {
         matches!(self.verdict, Verdict::ABetter | Verdict::BBetter)
     }
 
-    /// Whether a control with this outcome vouches for the ground: no difference beyond the margin, and an interval in
-    /// which one would have shown.
-    pub fn vouches(&self) -> bool {
-        !self.differs() && !self.is_blind()
-    }
-
-    /// Whether a difference as large as [`BLIND_SHARE`] could hide in the interval.
+    /// Whether a control with this outcome sees nothing: a difference of [`BLIND_SHARE`] could hide in the interval.
     pub fn is_blind(&self) -> bool {
         self.difference.half_width() > self.a.abs() * BLIND_SHARE
+    }
+
+    /// What remains of the word after a look at the control: where that is blind, nothing is known.
+    #[must_use]
+    pub fn vouched_by(mut self, control: &[Self]) -> Self {
+        let mut blind = control.iter().filter(|twin| twin.is_blind());
+        if let Some(twin) = blind.find(|twin| twin.measure == self.measure) {
+            let sight = blocks_for(twin.difference, twin.a.abs() * BLIND_SHARE, twin.rounds);
+            let blocks_needed = match self.verdict {
+                Verdict::NotEnoughData { blocks_needed } => {
+                    sight.zip(blocks_needed).map(|(one, other)| one.max(other))
+                }
+                _ => sight,
+            };
+            self.verdict = Verdict::NotEnoughData { blocks_needed };
+        }
+        self
     }
 
     /// The name of the arm of `pair` that is worse, where one is.
@@ -216,7 +227,7 @@ impl Interval {
 mod tests {
     use super::*;
 
-    fn control(differences: [f64; 6]) -> Comparison {
+    fn compared(differences: [f64; 6]) -> Comparison {
         let block = |value| BlockReport {
             round: 0,
             position: 0,
@@ -238,18 +249,28 @@ mod tests {
     }
 
     #[test]
-    fn a_control_vouches_if_it_sees_no_difference_and_could_have() {
-        let steady = control([-0.01, 0.02, 0.0, -0.02, 0.01, 0.0]);
-        assert!(steady.vouches(), "{steady:?}");
-        let different = control([0.5, 0.6, 0.5, 0.6, 0.5, 0.6]);
-        assert!(different.differs() && !different.vouches(), "{different:?}");
-        let unsure = control([-0.3, 0.3, -0.2, 0.2, 0.1, -0.1]);
-        assert!(matches!(unsure.verdict, Verdict::NotEnoughData { .. }));
-        assert!(unsure.vouches(), "{unsure:?}");
-        let blind = control([-3.0, 3.0, -2.0, 2.0, 3.0, -3.0]);
+    fn a_control_that_sees_nothing_takes_the_word_back() {
+        let faster = compared([-0.5, -0.6, -0.5, -0.6, -0.5, -0.6]);
+        assert_eq!(faster.verdict, Verdict::BBetter);
+        let unsure = compared([-0.3, 0.3, -0.2, 0.2, 0.1, -0.1]);
+        assert!(matches!(unsure.verdict, Verdict::NotEnoughData { .. }) && !unsure.is_blind());
+        assert_eq!(faster.clone().vouched_by(&[unsure]).verdict, Verdict::BBetter);
+
+        let blind = compared([-3.0, 3.0, -2.0, 2.0, 3.0, -3.0]);
+        assert!(!blind.differs() && blind.is_blind(), "{blind:?}");
+        let Verdict::NotEnoughData { blocks_needed } = faster.clone().vouched_by(&[blind.clone()]).verdict
+        else {
+            panic!("a word without a control");
+        };
+        // The interval reaches about 2 to either side, and should reach 1.
         assert!(
-            !blind.differs() && blind.is_blind() && !blind.vouches(),
-            "{blind:?}"
+            blocks_needed.is_some_and(|blocks| (12..=48).contains(&blocks)),
+            "{blocks_needed:?}"
         );
+        let of_another = Comparison {
+            measure: Measure::Cpu,
+            ..blind
+        };
+        assert_eq!(faster.vouched_by(&[of_another]).verdict, Verdict::BBetter);
     }
 }

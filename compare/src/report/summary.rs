@@ -28,10 +28,11 @@ pub fn point(point: &Point, rules: Rules) -> PointReport {
         .unwrap_or_default();
     let others = arms.iter().skip(1).filter(|arm| !arm.is_control);
     let pairs = others.filter_map(|other| {
+        let measures = against_first(other).into_iter();
         Some(Pair {
             a: first?.arm.name.clone(),
             b: other.arm.name.clone(),
-            measures: against_first(other),
+            measures: measures.map(|measure| measure.vouched_by(&control)).collect(),
         })
     });
     PointReport {
@@ -44,9 +45,9 @@ pub fn point(point: &Point, rules: Rules) -> PointReport {
     }
 }
 
-/// Whether each measure of the control found no difference beyond the margin, and could have found one.
+/// Whether each measure of the control found no difference beyond the margin.
 fn holds(control: &[Comparison]) -> bool {
-    !control.is_empty() && control.iter().all(Comparison::vouches)
+    !control.is_empty() && !control.iter().any(Comparison::differs)
 }
 
 fn arm(data: &ArmData) -> ArmReport {

@@ -145,31 +145,33 @@ fn failures(arm: &ArmReport) -> Option<String> {
     (!reasons.is_empty()).then(|| format!("{}: failed: {}", arm.label(), reasons.join(", ")))
 }
 
-/// Whether the first arm equals itself, in a sentence.
+/// Whether the first arm equals itself, and where that cannot be told.
 pub fn control(point: &PointReport) -> String {
     let name = point.arms.first().map_or("the first arm", |arm| &arm.arm.name);
-    if point.control_holds {
-        return format!("Control: {name} against itself shows no difference beyond the margin.");
+    if point.control.is_empty() {
+        return format!("Control: {name} acknowledged too little to be held against itself.");
     }
-    let list = |fails: fn(&Comparison) -> bool| {
-        let failing = point.control.iter().filter(|comparison| fails(comparison));
-        let failing = failing.map(|comparison| {
+    let list = |is_listed: fn(&Comparison) -> bool| {
+        let listed = point.control.iter().filter(|comparison| is_listed(comparison));
+        let listed = listed.map(|comparison| {
             format!(
                 "{} {}",
                 comparison.measure.name(),
                 interval(&comparison.difference)
             )
         });
-        failing.collect::<Vec<_>>().join(", ")
+        listed.collect::<Vec<_>>().join(", ")
     };
-    let (differing, blind) = (list(Comparison::differs), list(Comparison::is_blind));
-    match (differing.is_empty(), blind.is_empty()) {
-        (false, _) => format!("Control: {name} differs from itself: {differing}."),
-        (true, false) => {
-            format!("Control: {name} against itself is too uncertain to show anything: {blind}.")
-        }
-        (true, true) => format!("Control: {name} acknowledged too little to be held against itself."),
+    let differing = list(Comparison::differs);
+    if !differing.is_empty() {
+        return format!("Control: {name} differs from itself: {differing}.");
     }
+    let mut said = format!("Control: {name} against itself shows no difference beyond the margin.");
+    let blind = list(Comparison::is_blind);
+    if !blind.is_empty() {
+        said += &format!(" Too uncertain to vouch for any other: {blind}.");
+    }
+    said
 }
 
 fn stages(point: &PointReport) -> Vec<Vec<String>> {

@@ -42,11 +42,16 @@ pub fn judge(difference: Interval, margin: f64, blocks: usize) -> Verdict {
 /// Beyond that the answer is "never" for all practical ends.
 const MOST_BLOCKS: f64 = 1e6;
 
-/// An interval shrinks with the root of the number of blocks: as many as bring its half width below the distance from
-/// the estimate to the nearer edge.
+/// As many as bring the half width below the distance from the estimate to the nearer edge: an interval shrinks with the
+/// root of the number of blocks.
 fn blocks_needed(difference: Interval, margin: f64, blocks: usize) -> Option<usize> {
     let distance = (difference.estimate.abs() - margin).abs();
-    let factor = (difference.half_width() / distance).powi(2);
+    blocks_for(difference, distance, blocks)
+}
+
+/// Blocks after which the half width of `difference`, seen in `blocks` blocks, would be `half_width`.
+pub fn blocks_for(difference: Interval, half_width: f64, blocks: usize) -> Option<usize> {
+    let factor = (difference.half_width() / half_width).powi(2);
     let needed = (blocks as f64 * factor).ceil();
     needed
         .is_finite()
