@@ -4,7 +4,7 @@ LAB := target/release/lab
 CACHE := $${XDG_CACHE_HOME:-$$HOME/.cache}/dualpath
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up status down test lint grafana-test bench faults compare agreement canary cluster-test kubernetes-test
+.PHONY: help setup setup-dev demo up status down test lint grafana-test web-test bench faults compare agreement canary cluster-test kubernetes-test
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,15 +31,22 @@ test: setup-dev lint ## Pass every check and every test, those against real serv
 	@$(CACHE)/venv-dev/bin/python -m pytest --quiet -p no:locust bench
 	@cd grafana && $(CACHE)/venv-dev/bin/python -m pytest --quiet
 	@cd k8s && $(CACHE)/venv-dev/bin/python -m pytest --quiet
+	@scripts/web.sh run test
 
-lint: setup-dev ## Pass the checks that need no server: formats, clippy, licences and layers, ruff, promtool
+lint: setup-dev ## Pass the checks that need no server: formats, clippy, licences and layers, ruff, promtool, ESLint
 	@cargo fmt --all --check
 	@$(CACHE)/tools/bin/cargo-deny --offline check --hide-inclusion-graph licenses bans sources
 	@$(CACHE)/venv-dev/bin/ruff check locust bench grafana k8s
 	@$(CACHE)/venv-dev/bin/ruff format --check locust bench grafana k8s
 	@$(CACHE)/prometheus-2.42/usr/bin/promtool check config prometheus/prometheus.yml >/dev/null
 	@$(CACHE)/prometheus-2.42/usr/bin/promtool test rules prometheus/tests/*.yml >/dev/null
+	@scripts/web.sh run lint
+	@scripts/web.sh run types
 	@cargo clippy --release --locked --workspace --all-targets -- -D warnings
+
+web-test: setup-dev ## Test the viewer's page: its parts, its size, and in a browser against a running stack
+	@cargo build --release --locked --workspace
+	@scripts/web.sh run test -- $(ARGS)
 
 grafana-test: setup-dev ## Ask each query of Grafana's boards of running servers, and hold the boards against its schema
 	@cargo build --release --locked --workspace

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What `make test` and `make bench` need beyond scripts/setup.sh; done in a second or two where all is there.
-#   - by apt: curl and h2load (other people's clients)
+#   - by apt: curl and h2load (other people's clients); a browser, and a font for it
 #   - into ${XDG_CACHE_HOME:-~/.cache}/dualpath: cargo-deny, grpcurl, ghz, kustomize, kubeconform, the schemas of
 #     Kubernetes' kinds, and the Python tools
 set -euo pipefail
@@ -28,7 +28,7 @@ go_tool() {
     GOBIN="$cache/tools/bin" CGO_ENABLED=0 go install -ldflags '-s -w' "$1@v$2"
 }
 
-install_packages curl nghttp2-client
+install_packages curl nghttp2-client chromium fonts-dejavu-core
 install_tool cargo-deny "$cargo_deny" cargo_tool cargo-deny "$cargo_deny"
 install_tool grpcurl "$grpcurl" go_tool github.com/fullstorydev/grpcurl/cmd/grpcurl "$grpcurl"
 install_tool ghz "$ghz" go_tool github.com/bojand/ghz/cmd/ghz "$ghz"

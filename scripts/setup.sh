@@ -2,6 +2,7 @@
 # Installs what is missing on Debian 12 and builds the programs; done in a second or two where all is there.
 #   - by apt: Java and Maven (Kafka), Python (Locust), libcurl (MongoDB), a C++ toolchain (librdkafka)
 #   - into ${XDG_CACHE_HOME:-~/.cache}/dualpath: Locust in a virtual environment, and the servers (`lab fetch`)
+#   - by npm: what the viewer's page is built with (scripts/web.sh, also where Node comes from)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,4 +32,5 @@ install_packages "${packages[@]}"
 update_lists
 install_python_environment venv locust/requirements.txt
 build_programs
+scripts/web.sh build
 target/release/lab fetch

@@ -21,6 +21,12 @@ export default defineConfig({
     }),
     precompressed(),
   ],
+  define: {
+    // Components are written by one style only, and the page is not debugged where it is served.
+    __VUE_OPTIONS_API__: false,
+    __VUE_PROD_DEVTOOLS__: false,
+    __INTLIFY_PROD_DEVTOOLS__: false,
+  },
   build: {
     target: 'baseline-widely-available',
     // The policy of the page allows files of its own only: no data: address, no script in the page.

@@ -7,10 +7,10 @@ import { brotliCompressSync } from 'node:zlib'
 const dist = fileURLToPath(new URL('../dist/', import.meta.url))
 
 /**
- * KiB. The first paint of the logs should take one round trip's worth of data on a slow phone (100 KiB are half a
- * second at 1.6 Mbit/s, so half of that); the plots may come later and cost as much as the page itself.
+ * KiB. At the 1.6 Mbit/s of a slow phone the first takes less than 0.4 s; most of it is Vue, its router and its messages,
+ * so that growth is the page's own. What comes later, the plots above all, may cost half as much.
  */
-const BUDGET = { 'first paint': 52, 'everything else': 52 }
+const BUDGET = { 'first paint': 75, 'everything else': 38 }
 
 const html = await readFile(join(dist, 'index.html'), 'utf8')
 const first = new Set([

@@ -1,17 +1,19 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-
 import { describe, expect, it } from 'vitest'
 
 import { preferred } from '../src/i18n'
+import english from '../src/i18n/en.json?raw'
+import spanish from '../src/i18n/es.json?raw'
 
 type Messages = { [key: string]: string | Messages }
 
-const source = join(import.meta.dirname, '../src')
-const read = (language: string) =>
-  flat(JSON.parse(readFileSync(join(source, 'i18n', `${language}.json`), 'utf8')) as Messages)
-const en = read('en')
-const es = read('es')
+const sources = import.meta.glob<string>('../src/**/*.{ts,vue}', {
+  query: '?raw',
+  import: 'default',
+  eager: true,
+})
+const read = (text: string) => flat(JSON.parse(text) as Messages)
+const en = read(english)
+const es = read(spanish)
 
 function flat(messages: Messages, path = ''): Map<string, string> {
   return new Map(
@@ -35,10 +37,7 @@ describe('the languages', () => {
   })
 
   it('have every message that the sources name, and no other', () => {
-    const code = readdirSync(source, { recursive: true, encoding: 'utf8' })
-      .filter((name) => /\.(?:vue|ts)$/.test(name))
-      .map((name) => readFileSync(join(source, name), 'utf8'))
-      .join('\n')
+    const code = Object.values(sources).join('\n')
     // t('key'), t(`key.${choice}`), keypath="key"
     const named = [...code.matchAll(/(?:\bt\(\s*['`]|keypath=")([\w.]+?)(\.\$\{|['"`])/g)]
     const whole = new Set(named.filter((match) => match[2] !== '.${').map((match) => match[1]))

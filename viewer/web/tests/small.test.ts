@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { nextTick, ref } from 'vue'
 
-import { plotData } from '../src/compare/plot'
+import { lone, plotData } from '../src/compare/plot'
 import { stored } from '../src/settings/stored'
 import { ANNOUNCE_EVERY_MS, useAnnouncer } from '../src/shared/useAnnouncer'
 import { useRate } from '../src/tallies/useRate'
@@ -66,6 +66,12 @@ it('a plot breaks a line where a route has no value', () => {
     [null, null],
     [null, 3],
   ])
+})
+
+it('a value without neighbours is found, for no line leads to it', () => {
+  expect(lone([1, null, 2, 3, null, 4])).toEqual([0, 5])
+  expect(lone([null, 7, null])).toEqual([1])
+  expect(lone([])).toEqual([])
 })
 
 describe('a stored choice', () => {

@@ -30,6 +30,14 @@ export function seriesTimes(series: Comparison['series']): string[] {
   return [...new Set(series.flatMap((one) => one.points.map((point) => point.t)))].sort()
 }
 
+/** Places of values between two that are missing: no line leads to them, so they get a dot. */
+export function lone(values: ArrayLike<number | null | undefined> = []): number[] {
+  const has = (index: number) => (values[index] ?? null) !== null
+  return Array.from(values, (_, index) => index).filter(
+    (index) => has(index) && !has(index - 1) && !has(index + 1),
+  )
+}
+
 /** How the plot looks. `write` puts down a value, `clock` a time in seconds since 1970. */
 export function plotOptions(
   size: { width: number; height: number },
@@ -56,7 +64,12 @@ export function plotOptions(
         stroke: ink.routes[route],
         width: 2,
         dash: DASHES[route],
-        points: { show: false },
+        points: {
+          show: false,
+          size: 6,
+          fill: ink.routes[route],
+          filter: (self: uPlot, index: number) => lone(self.data[index]),
+        },
       })),
     ],
     axes: [

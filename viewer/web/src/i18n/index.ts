@@ -8,10 +8,12 @@ import es from './es.json'
 export const LANGUAGES = ['en', 'es'] as const
 export type Language = (typeof LANGUAGES)[number]
 
+const primary = (tag: string) => tag.toLowerCase().split('-')[0]
+
 /** The first of the reader's languages that the page has. */
 export function preferred(languages: readonly string[]): Language {
   for (const tag of languages) {
-    const language = LANGUAGES.find((known) => tag.toLowerCase().split('-')[0] === known)
+    const language = LANGUAGES.find((known) => known === primary(tag))
     if (language !== undefined) return language
   }
   return 'en'
@@ -40,8 +42,5 @@ export function applyLanguage(root: HTMLElement): void {
 
 /** How numbers and times are written: as in the reader's own country where it speaks the chosen language. */
 export const formatLocale = computed(
-  () =>
-    navigator.languages.find(
-      (tag) => preferred([tag]) === language.value && tag.startsWith(language.value),
-    ) ?? language.value,
+  () => navigator.languages.find((tag) => primary(tag) === language.value) ?? language.value,
 )
