@@ -12,7 +12,7 @@ export interface Ink {
 /** Dashes beside the colours: lines are told apart in print and with any colour vision. */
 const DASHES: Record<Route, number[]> = { rest: [], grpc: [8, 4], bridge: [2, 3] }
 
-const FONT = '12px system-ui, sans-serif'
+const FONT = '11px system-ui, sans-serif'
 
 /** One series a route, over the times of all; where a route has no value the line is broken. */
 export function plotData(series: Comparison['series'], measure: Measure): uPlot.AlignedData {
@@ -38,12 +38,13 @@ export function lone(values: ArrayLike<number | null | undefined> = []): number[
   )
 }
 
-/** How the plot looks. `write` puts down a value, `clock` a time in seconds since 1970. */
+/** How the plot looks. `write` puts down a value, `clock` a time in seconds since 1970,
+ * with or without its seconds. */
 export function plotOptions(
   size: { width: number; height: number },
   ink: Ink,
   write: (value: number | null) => string,
-  clock: (seconds: number) => string,
+  clock: (seconds: number, fine: boolean) => string,
 ): uPlot.Options {
   const axis = {
     stroke: ink.text,
@@ -73,7 +74,11 @@ export function plotOptions(
       })),
     ],
     axes: [
-      { ...axis, space: 70, values: (_, times) => times.map(clock) },
+      {
+        ...axis,
+        space: 52,
+        values: (_, times, __, ___, step) => times.map((time) => clock(time, step < 60)),
+      },
       { ...axis, size: 56, values: (_, values) => values.map(write) },
     ],
   }

@@ -25,9 +25,9 @@ export function useFormat() {
         maximumFractionDigits: 1,
       }),
 
-    /** The time of day of an RFC 3339 time or of ms since 1970. */
-    clock: (time: string | number) =>
-      new Date(time).toLocaleTimeString(formatLocale.value, { timeStyle: 'medium' }),
+    /** The time of day of an RFC 3339 time or of ms since 1970, to the second or to the minute. */
+    clock: (time: string | number, toSecond = true) =>
+      new Date(time).toLocaleTimeString(formatLocale.value, { timeStyle: toSecond ? 'medium' : 'short' }),
 
     /** Date and time, short. */
     moment: (time: string) =>
