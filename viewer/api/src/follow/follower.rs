@@ -177,7 +177,7 @@ impl Follower {
     }
 
     fn away(&mut self, reason: &Arc<str>) {
-        let data = serde_json::json!({ "reason": reason });
+        let data = serde_json::json!({ "reason": **reason });
         self.events
             .push_back(Event::default().event("away").data(data.to_string()));
     }

@@ -2,7 +2,8 @@
 
 use std::convert::Infallible;
 
-use axum::extract::{Extension, State};
+use axum::Extension;
+use axum::extract::State;
 use axum::response::sse::{Event, Sse};
 use axum::response::{AppendHeaders, IntoResponse};
 use futures::{Stream, StreamExt, stream};

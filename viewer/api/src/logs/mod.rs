@@ -65,7 +65,8 @@ impl Logs {
     pub(crate) async fn ping(&self) -> Result<(), Problem> {
         let ping = async {
             let client = self.client().await?;
-            let ping = client.database(DATABASE).run_command(doc! { "ping": 1 });
+            let database = client.database(DATABASE);
+            let ping = database.run_command(doc! { "ping": 1 });
             ping.selection_criteria(readable()).await
         };
         in_time(ping).await.map(|_| ())

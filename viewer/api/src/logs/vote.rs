@@ -45,7 +45,7 @@ pub(crate) fn format_time(time: OffsetDateTime) -> String {
 fn rfc3339<S: Serializer>(time: &DateTime, serializer: S) -> Result<S::Ok, S::Error> {
     let nanoseconds = i128::from(time.timestamp_millis()) * 1_000_000;
     // BSON knows times that the calendar does not; no vote has one.
-    let time = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).map_err(Error::custom)?;
+    let time = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).map_err(S::Error::custom)?;
     serializer.serialize_str(&format_time(time))
 }
 
