@@ -38,8 +38,10 @@ export function lone(values: ArrayLike<number | null | undefined> = []): number[
   )
 }
 
-/** How the plot looks. `write` puts down a value, `clock` a time in seconds since 1970,
- * with or without its seconds. */
+/**
+ * How the plot looks. `write` puts down a value, `clock` a time in seconds since 1970, to the second (`fine`) or to the
+ * minute.
+ */
 export function plotOptions(
   size: { width: number; height: number },
   ink: Ink,
