@@ -31,7 +31,7 @@ install_web_packages() {
     stamp="$(sha256sum <"$web/package-lock.json") $(node --version)"
     if [ "$(cat "$web/node_modules/.installed" 2>/dev/null)" = "$stamp" ]; then return; fi
     say "installing the packages of $web"
-    (cd "$web" && npm ci --silent)
+    (cd "$web" && npm ci --silent --prefer-offline --cache "$cache/npm")
     printf '%s\n' "$stamp" >"$web/node_modules/.installed"
 }
 
