@@ -18,18 +18,19 @@ module() {
 }
 
 crds="$work/tree/crds"
-mkdir -p "$crds"
+mkdir -p "$crds" "$work/made"
 cp "$(module "sigs.k8s.io/gateway-api@v$gateway_api")"/config/crd/standard/gateway.networking.k8s.io_*.yaml "$crds/"
 cp "$(module "github.com/kedacore/keda/v2@v$keda")/config/crd/bases/keda.sh_scaledobjects.yaml" "$crds/"
 cp "$(module "github.com/prometheus-operator/prometheus-operator@v$prometheus_operator")/example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml" "$crds/"
 
 mvn --quiet --batch-mode --file pom.xml org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
     -DincludeScope=runtime -DoutputDirectory="$work/strimzi"
-java -cp "$work/strimzi/*" io.strimzi.crdgenerator.CrdGenerator --yaml --target-kube 1.25+ --crd-api-version v1 \
-    --api-versions v1beta2 --storage-version v1beta2 \
-    "io.strimzi.api.kafka.model.kafka.Kafka=$crds/kafka.strimzi.io_kafkas.yaml" \
-    "io.strimzi.api.kafka.model.nodepool.KafkaNodePool=$crds/kafka.strimzi.io_kafkanodepools.yaml" \
-    "io.strimzi.api.kafka.model.topic.KafkaTopic=$crds/kafka.strimzi.io_kafkatopics.yaml"
+# Strimzi publishes its classes, but neither its CRDs nor its own generator in a registry.
+java -cp "$work/strimzi/*" io.fabric8.crd.generator.cli.CRDGeneratorCLI --output-dir "$work/made" \
+    --classpath "$(echo "$work"/strimzi/api-*.jar)" io.strimzi.api.kafka.model.kafka.Kafka \
+    io.strimzi.api.kafka.model.nodepool.KafkaNodePool io.strimzi.api.kafka.model.topic.KafkaTopic >/dev/null
+"$python" loosen.py "$work"/made/*.yml
+for file in "$work"/made/*.yml; do cp "$file" "$crds/$(basename "$file" .yml).yaml"; done
 chmod -R u+w "$crds"
 
 "$python" make.py "$(module "k8s.io/kubernetes@v$kubernetes")/api/openapi-spec/swagger.json" "$crds" "$work/tree/json"
