@@ -1,7 +1,7 @@
 """Mends CRDs that Fabric8's generator made: `loosen.py FILE...`.
 
-Where a Java class says `Map<String, Object>`, any value is meant; the generator says that each must be an object. And of
-a class with subclasses it knows no field but `type`, which tells them apart.
+Where a Java class says `Map<String, Object>`, any value is meant; the generator says that each must be an object. And
+of a class with subclasses it knows no field but `type`, which tells them apart.
 """
 
 import sys
