@@ -39,6 +39,7 @@ lint: setup-dev ## Pass the checks that need no server: formats, clippy, licence
 	@$(CACHE)/venv-dev/bin/ruff check locust bench grafana k8s
 	@$(CACHE)/venv-dev/bin/ruff format --check locust bench grafana k8s
 	@$(CACHE)/prometheus-2.42/usr/bin/promtool check config prometheus/prometheus.yml >/dev/null
+	@$(CACHE)/prometheus-2.42/usr/bin/promtool check config k8s/base/prometheus/prometheus.yml >/dev/null
 	@$(CACHE)/prometheus-2.42/usr/bin/promtool test rules prometheus/tests/*.yml >/dev/null
 	@scripts/web.sh run lint
 	@scripts/web.sh run types
