@@ -25,7 +25,6 @@ down: ## Stop the stack and remove its data
 	@$(LAB) down
 
 test: setup-dev lint ## Pass every check and every test, those against real servers included
-	@cargo build --release --locked --workspace
 	@cargo test --release --locked --workspace
 	@cd locust && $(CACHE)/venv-dev/bin/python -m pytest --quiet
 	@$(CACHE)/venv-dev/bin/python -m pytest --quiet -p no:locust bench
@@ -46,27 +45,21 @@ lint: setup-dev ## Pass the checks that need no server: formats, clippy, licence
 	@cargo clippy --release --locked --workspace --all-targets -- -D warnings
 
 web-test: setup-dev ## Test the viewer's page: its parts, its size, and in a browser against a running stack
-	@cargo build --release --locked --workspace
 	@scripts/web.sh run test -- $(ARGS)
 
 grafana-test: setup-dev ## Ask each query of Grafana's boards of running servers, and hold the boards against its schema
-	@cargo build --release --locked --workspace
 	@cd grafana && $(CACHE)/venv-dev/bin/python -m pytest --quiet
 
 bench: setup-dev ## Compare throughput and CPU per vote with the naive service and with the floor
-	@cargo build --release --locked --workspace
 	@python3 bench/bench.py $(ARGS)
 
 faults: setup ## Kill, stop and starve everything under load, and read the books after each fault (about 40 minutes)
-	@cargo build --release --locked --workspace
 	@target/release/faults $(ARGS)
 
 compare: setup ## Compare REST with gRPC by a controlled experiment of two minutes; ARGS names another plan
-	@cargo build --release --locked --workspace
 	@target/release/compare run $(ARGS)
 
 agreement: setup-dev ## Hold the comparison's driver against h2load and ghz on the same load
-	@cargo build --release --locked --workspace
 	@python3 bench/agreement.py $(ARGS)
 
 kubernetes-test: setup-dev ## Render every Kubernetes overlay, and hold it against the schemas and the rules
@@ -76,8 +69,8 @@ canary: ## Send WEIGHT percent of the split path in a cluster to the bridge: mak
 	@k8s/canary.sh "$(WEIGHT)" "$(or $(VIA),ingress)"
 
 cluster-test: setup-dev ## Show the whole system on a real Kubernetes made on this machine (about 40 minutes; needs root)
-	@cargo build --release --locked --workspace
 	@k8s/lab/test.sh $(ARGS)
 
-setup-dev: setup
+setup-dev:
+	@scripts/setup.sh --all-targets
 	@scripts/setup-dev.sh

@@ -46,7 +46,20 @@ pub async fn check(plan: &Plan, endpoints: &Endpoints) -> Result<Vec<Finding>> {
     let counts = Counts::ask(&endpoints.prometheus, services.len()).await?;
     findings.push(counts.replicas(&services));
     findings.push(counts.partitions());
+    findings.push(reuse(plan));
     Ok(findings)
+}
+
+/// Arms of one route may differ in this on purpose; a route that dials for each vote is no opponent of one that does not.
+fn reuse(plan: &Plan) -> Finding {
+    let first = plan.arms.first();
+    let rivals = plan
+        .arms
+        .iter()
+        .filter(|arm| first.is_some_and(|first| first.route != arm.route));
+    let arms = first.into_iter().chain(rivals);
+    let values = arms.map(|arm| (arm.name.clone(), plan.connections(arm).reuse.to_string()));
+    equal("reuse of connections", values.collect())
 }
 
 async fn configuration(admin: &str) -> Result<Configuration> {
@@ -105,7 +118,7 @@ fn equal(subject: &str, values: BTreeMap<String, String>) -> Finding {
         String::new()
     } else {
         format!(
-            "{subject} is {}: give all services the same and start again.",
+            "{subject} is {}: give all the same and start again.",
             each.collect::<Vec<_>>().join(", ")
         )
     };
@@ -268,6 +281,36 @@ mod tests {
         assert!(
             sentences[1].contains("kafka.acks is all for bridge, 1 for grpc"),
             "{sentences:?}"
+        );
+    }
+
+    #[test]
+    fn a_route_that_dials_for_each_vote_is_no_opponent_of_one_that_does_not() {
+        let plan = |rest_again: bool, grpc: bool| {
+            let arm = |name: &str, route: &str, rest: &str| {
+                format!("[[arms]]\nname = \"{name}\"\nroute = \"{route}\"\n{rest}\n")
+            };
+            let http = "version = \"http1\"\nencoding = \"json\"\nreuse = ";
+            let grpc = format!("version = \"h2c\"\nencoding = \"grpc\"\nreuse = {grpc}");
+            let arms = [
+                arm("rest", "rest", &format!("{http}true")),
+                arm("rest again", "rest", &format!("{http}{rest_again}")),
+                arm("grpc", "grpc", &grpc),
+            ];
+            let head = "name = \"p\"\npurpose = \"P.\"\n[design]\nwarm_up_s = 0\nrounds = 5\nblock_s = 1\n\
+                        [load]\nrate = 10\n";
+            Plan::parse(&format!("{head}{}", arms.concat())).unwrap()
+        };
+        assert!(reuse(&plan(true, true)).fair);
+        assert!(reuse(&plan(false, true)).fair);
+        let finding = reuse(&plan(true, false));
+        assert!(!finding.fair);
+        assert!(
+            finding
+                .sentence
+                .starts_with("reuse of connections is false for grpc, true for rest"),
+            "{}",
+            finding.sentence
         );
     }
 

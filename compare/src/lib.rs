@@ -22,6 +22,7 @@ pub mod run;
 pub mod single_load;
 pub mod stats;
 pub mod sweep;
+pub mod thresholds;
 pub mod trial;
 pub mod usage;
 pub mod votes;

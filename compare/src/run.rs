@@ -12,12 +12,12 @@ use proto::votes::Vote;
 
 use crate::changes::changes;
 use crate::driver::itself;
-use crate::judge::{Margin, Rules};
 use crate::own_stack::{Running, with_stack};
 use crate::plan::Plan;
 use crate::refusals::refusals;
 use crate::report::model::{Driver, FORMAT, Finding, PointReport, Report};
 use crate::report::{self, summary, text};
+use crate::thresholds::Thresholds;
 use crate::{fairness, machine, plans, trial, votes};
 
 /// Options of `compare run`.
@@ -35,17 +35,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "DIR")]
     results: Option<PathBuf>,
 
-    /// Share of intervals that hold the true value
-    #[arg(long, default_value_t = 0.95, value_parser = parse_share)]
-    confidence: f64,
-
-    /// A difference matters from this share of the first arm's value on
-    #[arg(long, default_value_t = 0.05, value_parser = parse_share)]
-    margin: f64,
-
-    /// And, for latencies, from so many milliseconds on
-    #[arg(long, default_value_t = 0.1, value_name = "MS")]
-    margin_floor_ms: f64,
+    #[command(flatten)]
+    thresholds: Thresholds,
 
     /// Fail (exit code 4) if this arm is worse than the one it is compared with, on any measure; may be repeated
     #[arg(long, value_name = "ARM")]
@@ -151,15 +142,7 @@ async fn measure(
     let started = Instant::now();
     let trial = trial::run(&plan, stack, votes, &results.join("ledger.jsonl")).await?;
 
-    let margin = Margin {
-        share: args.margin,
-        floor_ms: args.margin_floor_ms,
-    };
-    let rules = Rules {
-        margin,
-        confidence: args.confidence,
-        seed: plan.design.seed,
-    };
+    let rules = args.thresholds.rules(plan.design.seed);
     let points: Vec<PointReport> = trial
         .points
         .iter()
@@ -172,8 +155,8 @@ async fn measure(
         took_s: started.elapsed().as_secs_f64(),
         machine: machine::describe(),
         driver,
-        confidence: args.confidence,
-        margin,
+        confidence: rules.confidence,
+        margin: rules.margin,
         fairness,
         refusals: Vec::new(),
         changes: changes(&points),
@@ -190,11 +173,4 @@ async fn measure(
 fn parse_service_arg(text: &str) -> Result<(String, String), String> {
     let (service, arg) = text.split_once('=').ok_or("must be SERVICE=ARG")?;
     Ok((service.to_owned(), arg.to_owned()))
-}
-
-fn parse_share(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
-        _ => Err("must lie between 0 and 1".to_owned()),
-    }
 }

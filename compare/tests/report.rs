@@ -19,6 +19,7 @@ use compare::plan::Plan;
 use compare::refusals::refusals;
 use compare::report::model::{Driver, FORMAT, Finding, Report};
 use compare::report::{self, answers, diff, html, schema, summary, text};
+use compare::stats::verdict::Verdict;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -206,6 +207,30 @@ fn a_run_is_read_as_it_was_written() {
         .unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(said.trim_end(), text::summary(&report));
+}
+
+#[test]
+fn a_run_is_judged_again_by_other_thresholds() {
+    let (report, points) = invented(PLAN, &[[4.0, 3.0]], 1);
+    let folder = tempfile::tempdir().unwrap();
+    report::write(&report, &points, folder.path()).unwrap();
+    let again = |options: &[&str]| {
+        let json = folder.path().join("again.json");
+        let status = Command::new(env!("CARGO_BIN_EXE_compare"))
+            .args(["report", "--json"])
+            .arg(&json)
+            .arg(folder.path())
+            .args(options)
+            .output()
+            .unwrap();
+        assert!(status.status.success(), "{status:?}");
+        report::read(&json).unwrap()
+    };
+    let as_data = |report: &Report| serde_json::to_value(report).unwrap();
+    assert_eq!(as_data(&again(&["--judge"])), as_data(&report));
+    let median = |report: &Report| report.points[0].comparisons[0].measures[0].verdict;
+    assert_eq!(median(&report), Verdict::BBetter);
+    assert_eq!(median(&again(&["--margin", "0.9"])), Verdict::Equivalent);
 }
 
 #[test]

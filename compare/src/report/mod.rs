@@ -30,9 +30,14 @@ const SAMPLES: &str = "samples.csv.gz";
 
 /// Writes the report, its page and the samples that it rests on into the folder of the run.
 pub fn write(report: &Report, points: &[Point], folder: &Path) -> Result<()> {
-    put(&folder.join(DATA), &serde_json::to_string_pretty(report)?)?;
+    write_data(report, &folder.join(DATA))?;
     export::write(points, &folder.join(SAMPLES))?;
     write_page(report, &folder.join(PAGE))
+}
+
+/// Writes the data by itself.
+pub fn write_data(report: &Report, path: &Path) -> Result<()> {
+    put(path, &serde_json::to_string_pretty(report)?)
 }
 
 /// Writes the page by itself.

@@ -3,20 +3,26 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::model::{ArmReport, BlockReport, Cost, CountedReport, Pair, PointReport, Stages};
+use super::model::{ArmReport, BlockReport, Cost, CountedReport, Pair, PointReport, Report, Stages};
+use crate::changes::changes;
 use crate::data::{ArmData, Block, Counted, Point, ServerTiming, Usage};
 use crate::driver::load::{Outcome, Sample};
 use crate::effects::effects;
 use crate::judge::{Comparison, Rules, compare_all};
 use crate::plan::Arm;
+use crate::refusals::refusals;
 use crate::stats::quantile::{ascending_ms, mean, nearest_rank};
 
 const MIB: f64 = 1024.0 * 1024.0;
 const MILLION: f64 = 1e6;
 
-/// Judges the arms of a point: the first against its control and against each other one.
+/// Sums up the arms of a point, and judges them.
 pub fn point(point: &Point, rules: Rules) -> PointReport {
-    let arms: Vec<ArmReport> = point.arms.iter().map(arm).collect();
+    judged(point.value.clone(), point.arms.iter().map(arm).collect(), rules)
+}
+
+/// Judges the arms of a point: the first against its control and against each other one.
+fn judged(value: Option<String>, arms: Vec<ArmReport>, rules: Rules) -> PointReport {
     let first = arms.first();
     let against_first = |other: &ArmReport| -> Vec<Comparison> {
         first.map_or_else(Vec::new, |first| compare_all(&first.blocks, &other.blocks, rules))
@@ -36,13 +42,24 @@ pub fn point(point: &Point, rules: Rules) -> PointReport {
         })
     });
     PointReport {
-        value: point.value.clone(),
+        value,
         control_holds: holds(&control),
         comparisons: pairs.collect(),
         effects: effects(&arms, rules),
         control,
         arms,
     }
+}
+
+/// Judges a run once more by other rules: its blocks are in the report.
+pub fn judge_again(report: &mut Report, rules: Rules) {
+    (report.margin, report.confidence) = (rules.margin, rules.confidence);
+    let points = std::mem::take(&mut report.points).into_iter();
+    report.points = points
+        .map(|point| judged(point.value, point.arms, rules))
+        .collect();
+    report.changes = changes(&report.points);
+    report.refusals = refusals(report);
 }
 
 /// Whether each measure of the control found no difference beyond the margin.
