@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -35,10 +36,15 @@ func check(path string) error {
 	if err != nil {
 		return err
 	}
-	var board dashboard.Dashboard
-	// It returns its list of faults also where that is empty, and then it is not nil.
+	// The strict reader returns its list of faults also where that is empty, and then it is not nil. For the same reason
+	// it keeps no panel: what follows looks at the board as the other reader has it.
 	var faults cog.BuildErrors
-	if err := board.UnmarshalJSONStrict(raw); err != nil && (!errors.As(err, &faults) || len(faults) > 0) {
+	err = new(dashboard.Dashboard).UnmarshalJSONStrict(raw)
+	if err != nil && (!errors.As(err, &faults) || len(faults) > 0) {
+		return err
+	}
+	var board dashboard.Dashboard
+	if err := json.Unmarshal(raw, &board); err != nil {
 		return err
 	}
 	for _, panel := range board.Panels {
