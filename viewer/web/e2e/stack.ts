@@ -2,7 +2,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createWriteStream, existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -64,7 +64,11 @@ export default async function start(): Promise<() => Promise<void>> {
     once(createInterface({ input: stack.stdout }), 'line'),
     ended(stack).then(() => [undefined]),
   ])) as [string | undefined]
-  if (line === undefined) throw new Error(`the stack did not start: see ${directory}`)
+  if (line === undefined) {
+    const log = await readFile(join(directory, 'lab.log'), 'utf8')
+    await rm(directory, { recursive: true, force: true })
+    throw new Error(`the stack did not start:\n${log}`)
+  }
   const found = JSON.parse(line) as Endpoints
   process.env[HANDED] = JSON.stringify({ endpoints: found, directory } satisfies Handed)
   try {
