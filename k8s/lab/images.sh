@@ -31,9 +31,15 @@ start_docker() {
     wait_for "Docker (see $archives/dockerd.log)" 30 docker info
 }
 
-# NAME DIRECTORY: an image from a directory with a Dockerfile.
+# IMAGE OPTION... CONTEXT: an image; what Docker says is shown if it fails. No stage needs a network.
 build() {
-    docker build --quiet --network none --tag "$1" "$2" >/dev/null || die "building $1 failed"
+    local image="$1"
+    shift
+    say "building $image"
+    docker build --network none --tag "$image" "$@" >"$work/build.log" 2>&1 || {
+        cat "$work/build.log" >&2
+        die "building $image failed"
+    }
 }
 
 # FILE IMAGE...: an archive, whole or not there.
@@ -92,27 +98,20 @@ builder_image() {
 project_images() {
     local name
     for name in ingest-rest ingest-grpc consumer; do
-        say "building $name"
-        docker build --quiet --network none --build-arg BUILDER="$builder" \
-            --tag "localhost/dualpath/$name:0.1.0" --file "$root/$name/Dockerfile" "$root" >/dev/null
+        build "localhost/dualpath/$name:0.1.0" --build-arg BUILDER="$builder" --file "$root/$name/Dockerfile" "$root"
     done
-    say "building viewer"
-    docker build --quiet --network none --build-arg BUILDER="$builder" --build-arg WEB_BUILDER="$builder" \
-        --tag localhost/dualpath/viewer:0.1.0 --file "$root/viewer/Dockerfile" "$root" >/dev/null
-    say "building locust"
-    docker build --quiet --network none --build-arg PYTHON="$base" --build-arg BUILDER="$builder" \
-        --tag localhost/dualpath/locust:0.1.0 --file "$root/locust/Dockerfile" "$root" >/dev/null
+    build localhost/dualpath/viewer:0.1.0 --build-arg BUILDER="$builder" --build-arg WEB_BUILDER="$builder" \
+        --file "$root/viewer/Dockerfile" "$root"
+    build localhost/dualpath/locust:0.1.0 --build-arg BUILDER="$builder" --build-arg PYTHON="$base" \
+        --file "$root/locust/Dockerfile" "$root"
 }
 
-# NAME:TAG FROM LINE...: a server's image from a directory that `lab fetch` has filled.
+# NAME:TAG DIRECTORY LINE...: a server's image from a directory that `lab fetch` has filled.
 server_image() {
     local image="$1" directory="$2"
     shift 2
-    say "building $image"
-    {
-        printf 'FROM %s\n' "$base"
-        printf '%s\n' "$@"
-    } | docker build --quiet --network none --tag "localhost/dualpath/$image" --file - "$directory" >/dev/null
+    printf '%s\n' "FROM $base" "$@" >"$work/Dockerfile"
+    build "localhost/dualpath/$image" --file "$work/Dockerfile" "$directory"
 }
 
 server_images() {
