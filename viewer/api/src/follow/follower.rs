@@ -26,7 +26,7 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// Which votes a follower wants.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     pub route: Option<&'static str>,
     pub band: Option<String>,
 }
