@@ -152,11 +152,10 @@ async fn a_user_that_can_only_read_is_enough() {
     ];
     for outcome in &refused {
         let error = outcome.as_ref().unwrap_err();
-        let code = match error.kind.as_ref() {
-            ErrorKind::Command(command) => Some(command.code),
-            _ => error.code(),
+        let ErrorKind::Command(command) = error.kind.as_ref() else {
+            panic!("{error}");
         };
-        assert_eq!(code, Some(UNAUTHORIZED), "{error}");
+        assert_eq!(command.code, UNAUTHORIZED, "{error}");
     }
 
     // A wrong password is a store that is away, and the reason stays in the log.
