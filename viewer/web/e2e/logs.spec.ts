@@ -12,7 +12,7 @@ test('the last twenty votes are shown, a line each: date - time - vote', async (
   await page.goto('/')
   await expect(voteLines(page)).toHaveCount(20)
   await expect(voteLines(page).last()).toHaveText(
-    /^\d{4}-\d\d-\d\d - \d\d:\d\d:\d\d\.\d{3} - (rest|grpc|bridge) .+ · .+ · \d{4} · rank [\d.]+$/,
+    /^\d{4}-\d\d-\d\d - \d\d:\d\d:\d\d\.\d{3} - +(rest|grpc|bridge) +.+ · .+ · \d{4} · rank [\d.]+$/,
   )
   const times = await voteLines(page)
     .locator('time')
@@ -50,7 +50,7 @@ test('filters let through what they say, and stay in the address', async ({ page
   await page.getByRole('group', { name: 'Route' }).getByText('grpc').click()
   await expect(page).toHaveURL(/route=grpc/)
   await expect(voteLines(page).first()).toContainText('grpc')
-  await expect(voteLines(page).filter({ hasText: /- (rest|bridge) / })).toHaveCount(0)
+  await expect(voteLines(page).filter({ hasText: /- +(rest|bridge) / })).toHaveCount(0)
 
   await page.getByRole('combobox', { name: 'Band' }).fill(name)
   await page.keyboard.press('Enter')
