@@ -1,9 +1,14 @@
 import { onScopeDispose, ref, shallowRef } from 'vue'
 
-import { ApiError, fetchVotes, type Parameters } from '../api/client'
+import { ApiError, fetchVotes, type FailureKind, type Parameters } from '../api/client'
 import type { Vote, VoteBurst } from '../api/types'
 import { PAGE_SIZE } from './filters'
 import { burstLines, countVotes, merge, MOST_LINES, resume, voteLines, type Line } from './lines'
+
+/** After a failure that may pass. */
+export const ASK_AGAIN_MS = 5_000
+
+const LASTING: readonly FailureKind[] = ['invalid', 'not_configured']
 
 /** The lines that the page shows, and how they change. */
 export function useVotes() {
@@ -15,6 +20,7 @@ export function useVotes() {
   /** When the lines last changed by an answer or an event, in ms since 1970. */
   const updatedAt = ref<number>()
   let turn = new AbortController()
+  let timer: ReturnType<typeof setTimeout> | undefined
   /** What the stream brought while an answer was awaited: the answer may be older. */
   let meanwhile: Line[] = []
 
@@ -23,7 +29,7 @@ export function useVotes() {
     limit: number,
     take: (page: PageOfLines) => void,
   ): Promise<void> {
-    turn.abort()
+    stop()
     const mine = (turn = new AbortController())
     loading.value = true
     meanwhile = []
@@ -36,8 +42,24 @@ export function useVotes() {
     } catch (failure) {
       if (mine.signal.aborted) return
       error.value = failure instanceof ApiError ? failure : new ApiError('other', String(failure))
+      askAgain(error.value, () => void ask(parameters, limit, take))
     }
     loading.value = false
+  }
+
+  /** Not while nobody looks. */
+  function askAgain(failure: ApiError, question: () => void): void {
+    if (LASTING.includes(failure.kind)) return
+    const pause = Math.max(ASK_AGAIN_MS, (failure.retryAfter ?? 0) * 1000)
+    timer = setTimeout(() => {
+      if (document.hidden) askAgain(failure, question)
+      else question()
+    }, pause)
+  }
+
+  function stop(): void {
+    turn.abort()
+    clearTimeout(timer)
   }
 
   /** Shows a page in place of what is there. */
@@ -68,9 +90,7 @@ export function useVotes() {
     return countVotes(more) + burst.skipped
   }
 
-  onScopeDispose(() => {
-    turn.abort()
-  })
+  onScopeDispose(stop)
 
   return { lines, next, loading, error, updatedAt, load, catchUp, newestCursor, receive }
 }
