@@ -1,12 +1,20 @@
 //! Places in MongoDB's change log.
 
 use std::borrow::Cow;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use mongodb::bson::doc;
 use mongodb::change_stream::event::ResumeToken;
 
 /// Longest token, in hex digits: several times what MongoDB makes for this collection.
 const MAX_DIGITS: usize = 1_024;
+
+/// The first digits of a token: their type, a time.
+const TIME_TYPE: &str = "82";
+/// The digits behind them: seconds since 1970.
+const SECONDS_DIGITS: usize = 8;
+/// How far MongoDB's clock may be ahead of this one.
+const MAX_SKEW_S: u64 = 3_600;
 
 /// A place in the change log of one replica set.
 ///
@@ -40,6 +48,18 @@ impl Token {
         &self.0
     }
 
+    /// Whether no change can have this place yet. Who waits for changes behind it would wait in vain.
+    pub(super) fn is_in_the_future(&self) -> bool {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.seconds()
+            .is_none_or(|seconds| seconds > now.as_secs() + MAX_SKEW_S)
+    }
+
+    fn seconds(&self) -> Option<u64> {
+        let digits = self.0.strip_prefix(TIME_TYPE)?.get(..SECONDS_DIGITS)?;
+        u64::from_str_radix(digits, 16).ok()
+    }
+
     /// The form that MongoDB takes.
     pub(super) fn to_resume(&self) -> Result<ResumeToken, mongodb::bson::error::Error> {
         mongodb::bson::deserialize_from_document(doc! { "_data": &self.0 })
@@ -63,6 +83,14 @@ mod tests {
     fn later_tokens_are_greater() {
         let later = Token::parse("8265F1A2B3000000022B0229296E04").unwrap();
         assert!(Token::parse(TEXT).unwrap() < later);
+    }
+
+    #[test]
+    fn a_token_of_the_future_is_known_as_such() {
+        assert!(!Token::parse(TEXT).unwrap().is_in_the_future());
+        for text in ["82FFFFFFFF000000012B0229296E04", "82FF"] {
+            assert!(Token::parse(text).unwrap().is_in_the_future(), "{text}");
+        }
     }
 
     #[test]

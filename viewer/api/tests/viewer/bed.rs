@@ -43,6 +43,10 @@ impl Bed {
         let mongodb = mongodb::Client::with_uri_str(&endpoints.mongodb).await.unwrap();
         let log: mongodb::Collection<Document> = mongodb.database("votes").collection("logs");
         log.delete_many(doc! {}).await.unwrap();
+        // As the consumer makes it when it starts; a test may have dropped the log since.
+        let newest_first = doc! { "received_at": -1, "_id": -1 };
+        let index = mongodb::IndexModel::builder().keys(newest_first).build();
+        log.create_index(index).await.unwrap();
         Self { stack, log, redis }
     }
 

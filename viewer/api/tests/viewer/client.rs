@@ -105,6 +105,11 @@ impl Events {
 
     /// The next event; comments are passed over. None at the end.
     pub(crate) async fn next(&mut self) -> Option<Event> {
+        let next = tokio::time::timeout(PATIENCE, self.read());
+        next.await.expect("no event in time")
+    }
+
+    async fn read(&mut self) -> Option<Event> {
         loop {
             if let Some((text, rest)) = self.unread.split_once("\n\n") {
                 let event = parse(text);
@@ -114,9 +119,8 @@ impl Events {
                 }
                 continue;
             }
-            let chunk = tokio::time::timeout(PATIENCE, self.response.chunk());
             // What the service cuts off ends like what it ends.
-            let chunk = chunk.await.expect("no event in time").unwrap_or_default()?;
+            let chunk = self.response.chunk().await.unwrap_or_default()?;
             self.unread.push_str(std::str::from_utf8(&chunk).unwrap());
         }
     }
