@@ -30,10 +30,10 @@ test('the comparison shows each route’s figures, curves and stages, and that t
   picture,
 }) => {
   // Rates need votes over some scrapes.
-  const votes = await someVotes(120)
-  for (let round = 0; round < 3; round += 1) {
+  const votes = await someVotes(60)
+  for (let round = 0; round < 12; round += 1) {
     await castMany(endpoints().ingress, votes)
-    await page.waitForTimeout(1_000)
+    await page.waitForTimeout(500)
   }
   await page.goto('/compare?window=1m')
   await expect(page.getByText('These figures are no verdict.')).toBeVisible()
