@@ -5,7 +5,7 @@
 #   fetch.sh DIRECTORY PYTHON       PYTHON has PyYAML
 set -euo pipefail
 cd "$(dirname "$0")"
-readonly kubernetes=1.34.4 gateway_api=1.4.1 keda=2.18.3 prometheus_operator=0.85.0 knative=0.51.0
+readonly kubernetes=1.34.4 gateway_api=1.5.1 keda=2.18.3 prometheus_operator=0.85.0 knative=0.51.0
 readonly directory="$1" python="$2"
 export GOTOOLCHAIN=local
 work="$(mktemp -d)"

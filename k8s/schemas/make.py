@@ -116,7 +116,9 @@ def main(swagger: str, crds: str, out: str) -> None:
     schemas = list(built_in(json.loads(Path(swagger).read_text())))
     for file in sorted(Path(crds).glob("*.yaml")):
         for crd in yaml.load_all(file.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-            schemas += custom(crd)
+            # Beside its CRDs the Gateway API has a policy for their upgrades.
+            if crd["kind"] == "CustomResourceDefinition":
+                schemas += custom(crd)
     for group, version, kind, schema in schemas:
         # kubeconform takes `v1` for the group of the core.
         folder = Path(out) / (group or version)
