@@ -22,6 +22,7 @@ test('followed votes come by themselves, by every route, and are announced', asy
   await expect(voteLines(page).last()).toBeInViewport()
   const lines = page.getByRole('region', { name: /vote lines/i })
   await page.setViewportSize({ width: 1280, height: 500 })
+  await expect.poll(() => lines.evaluate((element) => element.scrollTop)).toBeGreaterThan(0)
   await lines.evaluate((element) => {
     element.scrollTop = 0
   })
