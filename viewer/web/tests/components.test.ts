@@ -88,6 +88,21 @@ describe('the logs', () => {
     vi.useRealTimers()
   })
 
+  it('keep what is typed while suggestions arrive, and filter by it at Enter', async () => {
+    const { page, router } = await open('/')
+    const field = page.get<HTMLInputElement>('input[type=search]')
+    asked.mockImplementation(() => Promise.resolve(json(['Alux Nahual'])))
+    await field.trigger('focus')
+    await field.setValue('Alux')
+    await flushPromises()
+    expect(page.findAll('option[value="Alux Nahual"]')).toHaveLength(1)
+    expect(field.element.value).toBe('Alux')
+    asked.mockImplementation(() => Promise.resolve(json({ votes: [], next: null })))
+    await field.trigger('keydown', { key: 'Enter' })
+    await flushPromises()
+    expect(router.currentRoute.value.query).toEqual({ band: 'Alux' })
+  })
+
   it('say how to cast a vote where there is none', async () => {
     asked.mockImplementation(() => Promise.resolve(json({ votes: [], next: null })))
     const { page } = await open('/')
