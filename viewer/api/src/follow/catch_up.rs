@@ -2,16 +2,38 @@
 
 use std::time::Duration;
 
+use mongodb::change_stream::ChangeStream;
 use mongodb::error::Error;
 
-use super::hub::{Logged, is_history_lost, open, read};
+use super::hub::{Change, Logged, is_history_lost, open, read};
 use super::token::Token;
 use crate::logs::Logs;
 
 /// How long the server waits for more: there is more, up to where the shared change stream is.
 const WAIT: Duration = Duration::from_millis(100);
-/// How long catching up may take: who has missed more than that reads the log anew.
-const LIMIT: Duration = Duration::from_secs(20);
+/// How long it may take to answer.
+const PATIENCE: Duration = Duration::from_secs(6);
+/// Votes that are read at most: who has missed more reads the log anew.
+const MOST_VOTES: u32 = 100_000;
+
+/// Reads what a follower has missed, up to a place where the shared change stream was.
+#[derive(Debug)]
+pub(super) struct CatchUp {
+    changes: ChangeStream<Change>,
+    to: Token,
+    votes: u32,
+}
+
+/// What one step has brought.
+#[derive(Debug)]
+pub(super) struct Step {
+    /// A vote, if there was one.
+    pub logged: Option<Logged>,
+    /// All up to here is read.
+    pub reached: Option<Token>,
+    /// Nothing is left to be read.
+    pub is_done: bool,
+}
 
 /// Why a follower could not catch up.
 #[derive(Debug)]
@@ -22,25 +44,47 @@ pub(super) enum Failure {
     Away,
 }
 
-/// Hands every vote behind `from` and up to `to` to `take`, oldest first; perhaps some behind that. Returns the place that
-/// was reached.
-pub(super) async fn catch_up(
-    logs: &Logs,
-    from: &Token,
-    to: &Token,
-    take: impl FnMut(Logged),
-) -> Result<Token, Failure> {
-    if from >= to {
-        // Catching up goes a little beyond where the shared change stream is; nothing goes beyond now.
-        return if from.is_in_the_future() {
-            Err(Failure::Lost)
-        } else {
-            Ok(from.clone())
-        };
+impl CatchUp {
+    /// Begins behind `from`. None if that is not before `to`.
+    pub(super) async fn begin(logs: &Logs, from: &Token, to: Token) -> Result<Option<Self>, Failure> {
+        if *from >= to {
+            // Catching up goes a little beyond where the shared change stream is; nothing goes beyond now.
+            return if from.is_in_the_future() {
+                Err(Failure::Lost)
+            } else {
+                Ok(None)
+            };
+        }
+        let changes = in_time(open(logs, Some(from), WAIT)).await?;
+        Ok(Some(Self {
+            changes,
+            to,
+            votes: 0,
+        }))
     }
-    match tokio::time::timeout(LIMIT, read_up_to(logs, from, to, take)).await {
-        Ok(Ok(Some(reached))) => Ok(reached),
-        Ok(Ok(None)) | Err(_) => Err(Failure::Lost),
+
+    /// Reads a vote, or finds none. Where nothing at all is written, MongoDB says only after some seconds that it has
+    /// looked far enough.
+    pub(super) async fn step(&mut self, logs: &Logs) -> Result<Step, Failure> {
+        let change = in_time(self.changes.next_if_any()).await?;
+        // The log was dropped since.
+        if !self.changes.is_alive() || self.votes > MOST_VOTES {
+            return Err(Failure::Lost);
+        }
+        let logged = change.and_then(|change| read(logs, &change));
+        self.votes += u32::from(logged.is_some());
+        let reached = self.changes.resume_token().as_ref().and_then(Token::of);
+        Ok(Step {
+            logged,
+            is_done: reached.as_ref().is_some_and(|reached| *reached >= self.to),
+            reached,
+        })
+    }
+}
+
+async fn in_time<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+    match tokio::time::timeout(PATIENCE, work).await {
+        Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) if is_history_lost(&error) => {
             tracing::debug!(%error, "a follower's place in the change log is lost");
             Err(Failure::Lost)
@@ -49,30 +93,6 @@ pub(super) async fn catch_up(
             tracing::warn!(%error, "a follower cannot catch up");
             Err(Failure::Away)
         }
+        Err(_) => Err(Failure::Away),
     }
-}
-
-/// None where the change stream ended: the collection was dropped.
-async fn read_up_to(
-    logs: &Logs,
-    from: &Token,
-    to: &Token,
-    mut take: impl FnMut(Logged),
-) -> Result<Option<Token>, Error> {
-    let mut changes = open(logs, Some(from), WAIT).await?;
-    while changes.is_alive() {
-        if let Some(logged) = changes
-            .next_if_any()
-            .await?
-            .and_then(|change| read(logs, &change))
-        {
-            take(logged);
-        }
-        // Where there was no vote, MongoDB says how far it has looked.
-        let reached = changes.resume_token().as_ref().and_then(Token::of);
-        if let Some(reached) = reached.filter(|reached| reached >= to) {
-            return Ok(Some(reached));
-        }
-    }
-    Ok(None)
 }

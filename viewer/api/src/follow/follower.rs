@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
-use super::catch_up::{Failure, catch_up};
+use super::catch_up::{CatchUp, Failure};
 use super::hub::{Hub, Link, Logged, News, Subscription};
 use super::places::Place;
 use super::token::Token;
@@ -41,6 +41,7 @@ pub(super) struct Follower {
     seen: Option<Token>,
     /// Whether there are votes behind `seen` that will not come as news.
     is_behind: bool,
+    catching_up: Option<CatchUp>,
     pending: Pending,
     events: VecDeque<Event>,
     /// When the next event with votes may go.
@@ -101,6 +102,7 @@ impl Follower {
             hub,
             wanted,
             is_behind: token.is_some(),
+            catching_up: None,
             seen: token,
             pending: Pending::default(),
             events: VecDeque::new(),
@@ -126,6 +128,9 @@ impl Follower {
             if let Some(event) = self.events.pop_front() {
                 break event;
             }
+            if self.last_event.elapsed() >= SILENCE {
+                break self.sign_of_life();
+            }
             if self.is_behind && self.is_open() {
                 self.catch_up().await;
                 continue;
@@ -133,7 +138,7 @@ impl Follower {
             tokio::select! {
                 news = self.subscription.news.recv() => self.hear(news),
                 () = tokio::time::sleep_until(self.next_votes), if !self.pending.is_empty() => self.flush(),
-                () = tokio::time::sleep_until(self.last_event + SILENCE) => break self.sign_of_life(),
+                () = tokio::time::sleep_until(self.last_event + SILENCE) => {}
             }
         };
         self.last_event = Instant::now();
@@ -150,6 +155,8 @@ impl Follower {
                 self.subscription.link = Link::Open;
                 self.open(position);
             }
+            // What it has missed comes first, and these with it.
+            Ok(News::Votes(_)) if self.is_behind => {}
             Ok(News::Votes(votes)) => {
                 for logged in votes.iter() {
                     self.see(logged.clone());
@@ -185,6 +192,7 @@ impl Follower {
     fn reset(&mut self) {
         self.pending = Pending::default();
         self.is_behind = false;
+        self.catching_up = None;
         self.seen = None;
         self.events.push_back(Event::default().event("reset").data("{}"));
     }
@@ -198,33 +206,45 @@ impl Follower {
     }
 
     async fn catch_up(&mut self) {
-        let to = self.hub.position();
-        let Some((from, to)) = self.seen.clone().zip(to) else {
-            return self.reset();
-        };
-        let mut last = from.clone();
-        let mut pending = std::mem::take(&mut self.pending);
-        let wanted = self.wanted.clone();
-        let take = |logged: Logged| {
-            if wanted.matches(&logged.vote) {
-                pending.push(logged.vote);
-            }
-            last = logged.token;
-        };
-        let reached = catch_up(self.hub.logs(), &from, &to, take).await;
-        self.pending = pending;
-        match reached {
-            Ok(reached) => {
-                self.seen = Some(reached);
-                self.is_behind = false;
-            }
+        match self.read_missed().await {
+            Ok(()) => {}
             Err(Failure::Lost) => self.reset(),
-            Err(Failure::Away) => {
-                // What was read is known by its last place; it goes on from there.
-                self.seen = Some(last);
-                tokio::time::sleep(RETRY).await;
-            }
+            // Either the others hear of it too, or it is over soon.
+            Err(Failure::Away) => tokio::select! {
+                news = self.subscription.news.recv() => self.hear(news),
+                () = tokio::time::sleep(RETRY) => {}
+            },
         }
+    }
+
+    /// A step of catching up. After a failure, the next one begins anew behind what was read.
+    async fn read_missed(&mut self) -> Result<(), Failure> {
+        let logs = self.hub.logs().clone();
+        let mut catching_up = match self.catching_up.take() {
+            Some(catching_up) => catching_up,
+            None => {
+                let places = self.seen.clone().zip(self.hub.position());
+                let (from, to) = places.ok_or(Failure::Lost)?;
+                // Some of it comes in one event then, and not the first vote by itself.
+                self.next_votes = Instant::now() + PACE;
+                let Some(catching_up) = CatchUp::begin(&logs, &from, to).await? else {
+                    self.is_behind = false;
+                    return Ok(());
+                };
+                catching_up
+            }
+        };
+        let step = catching_up.step(&logs).await?;
+        if let Some(logged) = step.logged {
+            self.see(logged);
+        }
+        self.seen = step.reached.or(self.seen.take());
+        self.is_behind = !step.is_done;
+        self.catching_up = self.is_behind.then_some(catching_up);
+        if Instant::now() >= self.next_votes {
+            self.flush();
+        }
+        Ok(())
     }
 
     fn see(&mut self, logged: Logged) {

@@ -135,6 +135,10 @@ impl Hub {
 
     fn tell(&self, news: News) {
         let mut state = self.shared.state();
+        // Said once, not at each attempt.
+        if matches!((&news, &state.link), (News::Away(_), Link::Away(_))) {
+            return;
+        }
         match &news {
             News::Open(_) => state.link = Link::Open,
             News::Away(reason) => state.link = Link::Away(Arc::clone(reason)),
