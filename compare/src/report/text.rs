@@ -166,12 +166,12 @@ pub fn control(point: &PointReport) -> String {
     if !differing.is_empty() {
         return format!("Control: {name} differs from itself: {differing}.");
     }
-    let mut said = format!("Control: {name} against itself shows no difference beyond the margin.");
+    let holds = format!("Control: {name} against itself shows no difference beyond the margin.");
     let blind = list(Comparison::is_blind);
-    if !blind.is_empty() {
-        said += &format!(" Too uncertain to vouch for any other: {blind}.");
+    if blind.is_empty() {
+        return holds;
     }
-    said
+    format!("{holds} Too uncertain to vouch for any other: {blind}.")
 }
 
 fn stages(point: &PointReport) -> Vec<Vec<String>> {
