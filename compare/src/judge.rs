@@ -258,7 +258,8 @@ mod tests {
 
         let blind = compared([-3.0, 3.0, -2.0, 2.0, 3.0, -3.0]);
         assert!(!blind.differs() && blind.is_blind(), "{blind:?}");
-        let Verdict::NotEnoughData { blocks_needed } = faster.clone().vouched_by(&[blind.clone()]).verdict
+        let Verdict::NotEnoughData { blocks_needed } =
+            faster.clone().vouched_by(std::slice::from_ref(&blind)).verdict
         else {
             panic!("a word without a control");
         };

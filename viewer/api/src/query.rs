@@ -61,7 +61,7 @@ impl Parameters {
     /// Takes a whole number within bounds, or the default.
     pub(crate) fn take_number<N>(&mut self, name: &str, lowest: N, highest: N, default: N) -> N
     where
-        N: FromStr + PartialOrd + std::fmt::Display,
+        N: Copy + FromStr + PartialOrd + std::fmt::Display,
     {
         let number = self.take(name, |text| match text.parse::<N>() {
             Ok(number) if lowest <= number && number <= highest => Ok(number),

@@ -23,6 +23,7 @@ pub(crate) struct Answer {
 
 /// A route over the whole window.
 #[derive(Debug, Serialize)]
+#[allow(clippy::struct_field_names, reason = "the API's name")]
 pub(crate) struct Route {
     pub route: &'static str,
     pub p50_ms: Option<f64>,

@@ -220,19 +220,18 @@ impl Follower {
     /// A step of catching up. After a failure, the next one begins anew behind what was read.
     async fn read_missed(&mut self) -> Result<(), Failure> {
         let logs = self.hub.logs().clone();
-        let mut catching_up = match self.catching_up.take() {
-            Some(catching_up) => catching_up,
-            None => {
-                let places = self.seen.clone().zip(self.hub.position());
-                let (from, to) = places.ok_or(Failure::Lost)?;
-                // Some of it comes in one event then, and not the first vote by itself.
-                self.next_votes = Instant::now() + PACE;
-                let Some(catching_up) = CatchUp::begin(&logs, &from, to).await? else {
-                    self.is_behind = false;
-                    return Ok(());
-                };
-                catching_up
-            }
+        let mut catching_up = if let Some(catching_up) = self.catching_up.take() {
+            catching_up
+        } else {
+            let places = self.seen.clone().zip(self.hub.position());
+            let (from, to) = places.ok_or(Failure::Lost)?;
+            // Some of it comes in one event then, and not the first vote by itself.
+            self.next_votes = Instant::now() + PACE;
+            let Some(catching_up) = CatchUp::begin(&logs, &from, to).await? else {
+                self.is_behind = false;
+                return Ok(());
+            };
+            catching_up
         };
         let step = catching_up.step(&logs).await?;
         if let Some(logged) = step.logged {

@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 
 /// A vote of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::struct_field_names, reason = "the API's name")]
 pub(crate) struct Vote {
     /// The vote's id.
     #[serde(rename(deserialize = "_id"))]
@@ -42,6 +43,7 @@ pub(crate) fn format_time(time: OffsetDateTime) -> String {
     )
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn rfc3339<S: Serializer>(time: &DateTime, serializer: S) -> Result<S::Ok, S::Error> {
     let nanoseconds = i128::from(time.timestamp_millis()) * 1_000_000;
     // BSON knows times that the calendar does not; no vote has one.

@@ -143,10 +143,7 @@ async fn a_user_that_can_only_read_is_enough() {
     let reader = mongodb::Client::with_uri_str(&uri).await.unwrap();
     let votes = reader.database("votes").collection::<Document>("logs");
     let refused = [
-        votes
-            .insert_one(&vote("Alux Nahual", "rest", 1))
-            .await
-            .map(|_| ()),
+        votes.insert_one(vote("Alux Nahual", "rest", 1)).await.map(|_| ()),
         votes.delete_many(doc! {}).await.map(|_| ()),
         votes.drop().await,
     ];

@@ -113,7 +113,7 @@ impl Events {
         loop {
             if let Some((text, rest)) = self.unread.split_once("\n\n") {
                 let event = parse(text);
-                self.unread = rest.to_owned();
+                self.unread = String::from(rest);
                 if !event.name.is_empty() {
                     return Some(event);
                 }
