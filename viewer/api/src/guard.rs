@@ -34,7 +34,7 @@ pub(crate) struct Peer(pub Option<IpAddr>);
 impl Peer {
     /// None where the client has left already.
     pub(crate) fn of(address: std::io::Result<SocketAddr>) -> Self {
-        Self(address.ok().as_ref().map(SocketAddr::ip))
+        Self(address.ok().map(|address| address.ip()))
     }
 }
 
