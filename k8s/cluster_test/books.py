@@ -56,7 +56,7 @@ def _pod(arguments: list[str]) -> dict:
     """The consumer's own pod, with other arguments and an open standard input."""
     spec = kube.get("deployment", "consumer")["spec"]["template"]["spec"]
     container = spec["containers"][0]
-    kept = {"name", "image", "envFrom", "resources", "securityContext"}
+    kept = {"name", "image", "env", "envFrom", "resources", "securityContext"}
     once = {key: value for key, value in container.items() if key in kept}
     once |= {"args": arguments, "stdin": True, "stdinOnce": True}
     return {
