@@ -7,11 +7,14 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use lab::process::{Identity, Signal};
 use lab::project;
 use tempfile::NamedTempFile;
 
 /// How long a process may take until it is ready.
 const START_LIMIT: Duration = Duration::from_mins(1);
+/// How long it may take to end.
+const END_LIMIT: Duration = Duration::from_mins(1);
 
 /// Which process, and so which protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +127,20 @@ impl Edge {
         // It may have ended by itself; either way it is gone.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+
+    /// Asks it to end (SIGTERM), and waits until it has.
+    pub async fn end(mut self) -> Result<()> {
+        let identity = Identity::of(i32::try_from(self.child.id())?).context("it has ended")?;
+        identity.signal(Signal::TERM)?;
+        let started = Instant::now();
+        while self.is_alive() {
+            if started.elapsed() > END_LIMIT {
+                bail!("{:?} does not end:\n{}", self.kind, self.log());
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
     }
 
     /// The sum of a metric's samples whose line contains all of `labels`, such as `outcome="cancelled"`.

@@ -11,18 +11,18 @@ use proto::votes::Receipt;
 use service::Check;
 use tonic::client::Grpc;
 use tonic::transport::{Channel, Uri};
-use tonic::{Code, Request};
+use tonic::{Code, Request, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::frame::FrameCodec;
-use crate::status;
+use crate::{retry, status};
 
 const FORWARD: &str = "/votes.v1.BridgeService/Forward";
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
-/// One slow answer on a busy machine is no outage.
+/// One slow answer on a busy machine is no outage, nor is one replica that drains.
 const FAILURES_UNTIL_DOWN: u32 = 2;
 /// Calls between the handlers and the connection; admission is the limit, this must not be a lower one.
 const CALLS_WAITING: usize = 4096;
@@ -58,12 +58,9 @@ impl HopSink {
     pub(crate) async fn watch(self: Arc<Self>, check: Check) {
         let mut failures_in_a_row = 0_u32;
         loop {
-            let probed = self.probe().await;
-            let answered = probed.is_ok();
-            let state =
-                probed.and_then(|serving| serving.then_some(()).ok_or("ingest-grpc is not ready".to_owned()));
-            failures_in_a_row = if answered { 0 } else { failures_in_a_row + 1 };
-            if answered || failures_in_a_row >= FAILURES_UNTIL_DOWN {
+            let state = self.probe().await;
+            failures_in_a_row = if state.is_ok() { 0 } else { failures_in_a_row + 1 };
+            if state.is_ok() || failures_in_a_row >= FAILURES_UNTIL_DOWN {
                 self.availability.set(&state);
                 check.report(state);
             }
@@ -71,8 +68,19 @@ impl HopSink {
         }
     }
 
-    /// Whether the upstream says that it serves; an error where it says nothing.
-    async fn probe(&self) -> Result<bool, String> {
+    async fn forward(&self, vote: Bytes, deadline: Instant) -> Result<Bytes, Status> {
+        let mut grpc = Grpc::new(self.channel.clone());
+        grpc.ready()
+            .await
+            .map_err(|error| Status::from_error(error.into()))?;
+        let mut request = Request::new(vote);
+        request.set_timeout(deadline.saturating_duration_since(Instant::now()));
+        let path = PathAndQuery::from_static(FORWARD);
+        Ok(grpc.unary(request, path, FrameCodec).await?.into_inner())
+    }
+
+    /// Whether the upstream serves, or why not.
+    async fn probe(&self) -> Result<(), String> {
         let request = HealthCheckRequest {
             service: "votes.v1.BridgeService".to_owned(),
         };
@@ -80,9 +88,10 @@ impl HopSink {
         let answer = tokio::time::timeout(PROBE_TIMEOUT, client.check(request)).await;
         let answer = answer.map_err(|_| "ingest-grpc does not answer".to_owned())?;
         match answer {
-            Ok(answer) => Ok(answer.into_inner().status() == ServingStatus::Serving),
+            Ok(answer) if answer.get_ref().status() == ServingStatus::Serving => Ok(()),
+            Ok(_) => Err("ingest-grpc is not ready".to_owned()),
             // It serves, and has more to do than it takes: votes are answered, if only by a refusal.
-            Err(status) if status.code() == Code::ResourceExhausted => Ok(true),
+            Err(status) if status.code() == Code::ResourceExhausted => Ok(()),
             Err(status) => Err(format!("ingest-grpc: {}", status.message())),
         }
     }
@@ -90,18 +99,15 @@ impl HopSink {
 
 impl Sink for HopSink {
     async fn publish(&self, record: Record) -> Result<Position, SinkError> {
-        let mut request = Request::new(Bytes::from(record.payload));
-        request.set_timeout(record.deadline.saturating_duration_since(Instant::now()));
-        let mut grpc = Grpc::new(self.channel.clone());
-        grpc.ready()
-            .await
-            .map_err(|error| SinkError::Unavailable(format!("ingest-grpc: {error}")))?;
-        let answer = grpc
-            .unary(request, PathAndQuery::from_static(FORWARD), FrameCodec)
-            .await;
-        let message: Bytes = answer
-            .map_err(|status| status::to_sink_error(&status))?
-            .into_inner();
+        let vote = Bytes::from(record.payload);
+        let mut again = 0;
+        let answer = loop {
+            match self.forward(vote.clone(), record.deadline).await {
+                Err(status) if again < retry::MOST && retry::was_not_begun(&status) => again += 1,
+                answer => break answer,
+            }
+        };
+        let message = answer.map_err(|status| status::to_sink_error(&status))?;
         let receipt = Receipt::decode(message)
             .map_err(|error| SinkError::Internal(format!("ingest-grpc sent no receipt: {error}")))?;
         Ok(Position {

@@ -4,6 +4,7 @@ mod bridge;
 mod frame;
 mod hop;
 mod methods;
+mod retry;
 mod serve;
 mod standard;
 mod status;

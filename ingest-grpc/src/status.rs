@@ -8,6 +8,8 @@ use tonic::metadata::MetadataValue;
 use tonic::{Code, Status, TimeoutExpired};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use crate::retry;
+
 /// The field to name where a refusal is about the message as a whole.
 const WHOLE_MESSAGE: &str = "body";
 
@@ -39,7 +41,7 @@ pub(crate) fn from_refusal(refusal: &Refusal) -> Status {
 /// What the bridge makes of its upstream's answer.
 pub(crate) fn to_sink_error(status: &Status) -> SinkError {
     match status.code() {
-        _ if causes(status).any(<dyn Error>::is::<TimeoutExpired>) => SinkError::Deadline,
+        _ if retry::causes(status).any(<dyn Error>::is::<TimeoutExpired>) => SinkError::Deadline,
         // With a source it is no answer at all: the connection broke, whatever code tonic gives that.
         _ if status.source().is_some() => {
             SinkError::Unavailable(format!("ingest-grpc: {}", status.message()))
@@ -49,10 +51,6 @@ pub(crate) fn to_sink_error(status: &Status) -> SinkError {
         Code::Unavailable | Code::Unknown => SinkError::Unavailable(status.message().to_owned()),
         code => SinkError::Internal(format!("ingest-grpc answered {code:?}: {}", status.message())),
     }
-}
-
-fn causes(status: &Status) -> impl Iterator<Item = &(dyn Error + 'static)> {
-    std::iter::successors(status.source(), |&cause| cause.source())
 }
 
 #[cfg(test)]

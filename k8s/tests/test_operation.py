@@ -117,6 +117,15 @@ def test_never_more_consumers_than_partitions(overlay: Overlay) -> None:
     assert "replicas" not in deployment, "each `kubectl apply` would reset it"
 
 
+def test_mongodb_knows_itself_by_the_name_in_its_own_hosts_file(overlay: Overlay) -> None:
+    if not (found := [found for found in overlay.of("StatefulSet") if found["metadata"]["name"] == "mongodb"]):
+        return
+    namespace = found[0]["metadata"]["namespace"]
+    own_name = f"mongodb-0.mongodb.{namespace}.svc.cluster.local:27017"
+    (container,) = pod_of(overlay.named("Job", "prepare-stores"))["containers"]
+    assert f"--mongodb-members={own_name}" in container["args"]
+
+
 def test_whatever_is_referred_to_is_there(overlay: Overlay) -> None:
     present = {(found["kind"], found["metadata"]["name"]) for found in overlay.of("ConfigMap", "Secret")} | {
         ("Secret", name) for name in FROM_OUTSIDE.get(overlay.name, ())

@@ -4,10 +4,10 @@ import re
 import time
 import urllib.request
 
-from cluster_test import kube, load
+from cluster_test import kube
 from cluster_test.books import Books
 from cluster_test.report import Row
-from cluster_test.stages.common import balance, failures
+from cluster_test.stages.common import balance, failures, under_load
 
 FEWEST, MOST = 2, 5
 UP_WITHIN_S, DOWN_WITHIN_S = 150, 240
@@ -22,14 +22,14 @@ def replicas() -> int:
 def autoscaling(books: Books) -> list[Row]:
     """The consumer from 2 to 5 by CPU and back, each owning partitions and counting votes."""
     kube.until(f"{FEWEST} consumers", lambda: replicas() == FEWEST, DOWN_WITHIN_S)
-    running = load.start("MixedUser", UP_WITHIN_S + 60, count=32)
-    up = kube.until(f"{MOST} consumers", lambda: replicas() == MOST, UP_WITHIN_S)
-    # The rebalance settles.
-    time.sleep(10)
-    before = {pod["metadata"]["name"]: _state(pod) for pod in kube.pods("consumer")}
-    time.sleep(OBSERVED_S)
-    after = {pod["metadata"]["name"]: _state(pod) for pod in kube.pods("consumer")}
-    sent = books.add(running.stop())
+    with under_load(books, seconds=UP_WITHIN_S + 60, count=32, wait_ms=0) as actions:
+        up = kube.until(f"{MOST} consumers", lambda: replicas() == MOST, UP_WITHIN_S)
+        # The rebalance settles.
+        time.sleep(10)
+        before = {pod["metadata"]["name"]: _state(pod) for pod in kube.pods("consumer")}
+        time.sleep(OBSERVED_S)
+        after = {pod["metadata"]["name"]: _state(pod) for pod in kube.pods("consumer")}
+    sent = actions.sent
     down = kube.until(f"{FEWEST} consumers again", lambda: len(kube.pods("consumer")) == FEWEST, DOWN_WITHIN_S)
 
     common = sorted(before.keys() & after.keys())

@@ -1,12 +1,12 @@
 """Pods are deleted under load, with grace and without."""
 
-import time
+from functools import partial
 
-from cluster_test import kube, load
+from cluster_test import kube
 from cluster_test.books import Books
 from cluster_test.load import Load
 from cluster_test.report import Row
-from cluster_test.stages.common import Actions, balance, none_failed
+from cluster_test.stages.common import balance, none_failed, under_load
 
 SERVICES = ("ingest-rest", "ingest-grpc", "bridge", "consumer", "ingress")
 STORES = ("redis", "mongodb", "kafka")
@@ -28,24 +28,21 @@ def services(books: Books) -> list[Row]:
     """One pod of each service: with grace no vote fails; without it, what fails has no receipt."""
     rows = []
     for how, options, tolerated in (("with grace", (), none_failed), ("without grace", FORCE, lambda *_: True)):
-        running, actions = load.start("MixedUser", 600, wait_ms=10), Actions()
-        time.sleep(5)
-        for name in SERVICES:
-            actions.do(f"a pod of {name} deleted {how}", lambda name=name, options=options: delete_one(name, *options))
-        rows += actions.rows(books.add(running.stop()), tolerated)
+        with under_load(books) as actions:
+            for name in SERVICES:
+                actions.do(f"a pod of {name} deleted {how}", partial(delete_one, name, *options))
+        rows += actions.rows(tolerated)
         rows.append(balance(books))
     return rows
 
 
 def stores(books: Books) -> list[Row]:
     """The one pod of each store: what it held is kept."""
-    running, actions = load.start("MixedUser", 900, wait_ms=10), Actions()
-    time.sleep(5)
-    for how, options in (("with grace", ()), ("without grace", FORCE)):
-        for name in STORES:
-            actions.do(f"{name} deleted {how}", lambda name=name, options=options: delete_one(name, *options))
-    sent = books.add(running.stop())
-    return [*actions.rows(sent, _only_kafka_is_missed), balance(books)]
+    with under_load(books) as actions:
+        for how, options in (("with grace", ()), ("without grace", FORCE)):
+            for name in STORES:
+                actions.do(f"{name} deleted {how}", partial(delete_one, name, *options))
+    return [*actions.rows(_only_kafka_is_missed), balance(books)]
 
 
 def _only_kafka_is_missed(what: str, part: Load) -> bool:

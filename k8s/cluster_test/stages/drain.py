@@ -1,11 +1,9 @@
 """A node is drained under load."""
 
-import time
-
-from cluster_test import kube, load
+from cluster_test import kube
 from cluster_test.books import Books
 from cluster_test.report import Row
-from cluster_test.stages.common import Actions, balance, none_failed
+from cluster_test.stages.common import balance, none_failed, under_load
 
 
 def drain(books: Books) -> list[Row]:
@@ -14,20 +12,18 @@ def drain(books: Books) -> list[Row]:
     nodes = [node["metadata"]["name"] for node in kube.get("nodes")["items"]]
     node = next(name for name in nodes if name != kafka["spec"]["nodeName"])
     pods = [pod for pod in kube.get("pods")["items"] if pod["spec"].get("nodeName") == node]
-    running, actions = load.start("MixedUser", 600, wait_ms=10), Actions()
-    time.sleep(5)
-    try:
-        actions.do(f"drain of a node with {len(pods)} pods", lambda: _drain(node))
-    finally:
-        kube.kubectl("uncordon", node)
-    left = [
-        pod["metadata"]["name"]
-        for pod in kube.get("pods")["items"]
-        if pod["spec"].get("nodeName") == node
-        and pod["metadata"]["labels"].get("app.kubernetes.io/component") != "load"
-    ]
-    sent = books.add(running.stop())
-    rows = actions.rows(sent, none_failed)
+    with under_load(books) as actions:
+        try:
+            actions.do(f"drain of a node with {len(pods)} pods", lambda: _drain(node))
+            left = [
+                pod["metadata"]["name"]
+                for pod in kube.get("pods")["items"]
+                if pod["spec"].get("nodeName") == node
+                and pod["metadata"]["labels"].get("app.kubernetes.io/component") != "load"
+            ]
+        finally:
+            kube.kubectl("uncordon", node)
+    rows = actions.rows(none_failed)
     rows.append(Row("the node is empty, everything runs on the other", f"left: {left or 'none'}", not left))
     rows.append(balance(books))
     return rows
