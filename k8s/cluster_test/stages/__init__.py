@@ -4,12 +4,14 @@ from collections.abc import Callable
 
 from cluster_test.books import Books
 from cluster_test.report import Row
-from cluster_test.stages import autoscaling, deletions, deploy, drain, rollouts, routes, split
+from cluster_test.stages import autoscaling, deletions, deploy, drain, observers, rollouts, routes, security, split
 
 STAGES: dict[str, Callable[[Books], list[Row]]] = {
     "deploy": deploy.deploy,
+    "security": security.security,
     "dry-run": deploy.dry_run,
     "routes": routes.routes,
+    "observers": observers.observers,
     "canary": split.canary,
     "gateway": split.gateway,
     "autoscaling": autoscaling.autoscaling,

@@ -1,0 +1,95 @@
+"""What the running pods may do, and where their secrets are."""
+
+import base64
+import mmap
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from cluster_test import kube
+from cluster_test.books import Books
+from cluster_test.report import Row
+
+IMAGES = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dualpath/k8s-images/project.tar"
+
+
+def admission(warnings: str) -> Row:
+    """Whether the API server took every pod as it is.
+
+    Args:
+        warnings: what kubectl said on standard error when it applied them.
+    """
+    (enforced,) = (
+        item["metadata"]["labels"].get("pod-security.kubernetes.io/enforce")
+        for item in kube.get("namespaces")["items"]
+        if item["metadata"]["name"] == kube.NAMESPACE
+    )
+    pods = kube.get("pods")["items"]
+    containers = sum(len(pod["spec"]["containers"]) for pod in pods)
+    refused = [event for event in kube.get("events")["items"] if "PodSecurity" in event.get("message", "")]
+    warned = warnings.count("PodSecurity")
+    return Row(
+        "the namespace enforces the restricted Pod Security Standard",
+        f"{enforced}: {len(pods)} pods admitted with {containers} containers, {len(refused)} refused, {warned} warned",
+        enforced == "restricted" and not refused and not warned,
+    )
+
+
+def security(_: Books) -> list[Row]:
+    """Users, secrets and network policies."""
+    pods = kube.get("pods")["items"]
+    policies = kube.get("networkpolicies")["items"]
+    return [
+        Row("no container runs as root", *_users(pods)),
+        Row("no password is in a ConfigMap or an image", *_secrets()),
+        Row(
+            "network policies are accepted (this cluster does not enforce them)",
+            f"{len(policies)} policies",
+            bool(policies),
+        ),
+    ]
+
+
+def _users(pods: list[dict]) -> tuple[str, bool]:
+    """The users of the processes, as the kernel sees them."""
+    users = set()
+    for pod in pods:
+        context = pod["spec"]["securityContext"]
+        for container in pod["spec"]["containers"]:
+            users.add(container.get("securityContext", {}).get("runAsUser") or context.get("runAsUser"))
+    real = _users_of_processes()
+    return f"users of the pods: {sorted(users)}; of their processes: {sorted(real)}", 0 not in real and 0 not in users
+
+
+def _users_of_processes() -> set[int]:
+    found = set()
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            if "/kubepods/" in (status.parent / "cgroup").read_text():
+                uid = next(line for line in status.read_text().splitlines() if line.startswith("Uid:"))
+                found.add(int(uid.split()[1]))
+        except OSError:
+            continue
+    return found
+
+
+def _secrets() -> tuple[str, bool]:
+    """Looks for every password in whatever is no Secret."""
+    passwords = set(_passwords())
+    maps = kube.get("configmaps")["items"]
+    found = [f"{item['metadata']['name']}" for item in maps if any(word in str(item) for word in passwords)]
+    # The layers in such an archive are not compressed.
+    with IMAGES.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as archive:
+        found += [IMAGES.name for word in passwords if archive.find(word.encode()) >= 0]
+    measured = f"{len(passwords)} passwords, {len(maps)} ConfigMaps, {IMAGES.stat().st_size >> 20} MiB of images: "
+    return measured + (f"found in {', '.join(found)}" if found else "found nowhere"), bool(passwords) and not found
+
+
+def _passwords() -> Iterator[str]:
+    """What is secret in the Secrets: the passwords of addresses, and those of Redis' own file."""
+    for secret in kube.get("secrets")["items"]:
+        for value in secret.get("data", {}).values():
+            text = base64.b64decode(value).decode()
+            yield from re.findall(r"://[^:/@]*:([^@]+)@", text)
+            yield from re.findall(r"^requirepass (\S+)", text, re.MULTILINE)
