@@ -190,16 +190,18 @@ impl Comparison {
 }
 
 impl Default for Margin {
-    /// A twentieth, and a tenth of a millisecond: what nobody would change a protocol for.
     fn default() -> Self {
-        Self {
-            share: 0.05,
-            floor_ms: 0.1,
-        }
+        Self::DEFAULT
     }
 }
 
 impl Margin {
+    /// A twentieth, and a tenth of a millisecond: what nobody would change a protocol for.
+    pub const DEFAULT: Self = Self {
+        share: 0.05,
+        floor_ms: 0.1,
+    };
+
     fn of(self, measure: Measure, baseline: f64) -> f64 {
         let relative = baseline.abs() * self.share;
         match measure {

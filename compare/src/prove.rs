@@ -1,13 +1,13 @@
 //! The proof of the method: many runs whose answer is known beforehand. Two arms that are the same must not be told
 //! apart; an arm that is slower by a known time must be found, and by how much.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use lab::ports::free_address;
 use lab::project;
 use proto::votes::Vote;
 use tokio::process::{Child, Command};
@@ -194,7 +194,7 @@ struct Twin {
 
 impl Twin {
     async fn start(stack: Running<'_>, args: &[&str]) -> Result<Self> {
-        let [listen, admin] = [free_address()?, free_address()?];
+        let [listen, admin] = [free_address()?, free_address()?].map(|address| address.to_string());
         let process = Command::new(project::programs()?.join("ingest-rest"))
             .args(["--listen", &listen, "--admin-addr", &admin])
             .args(["--kafka-brokers", &stack.endpoints.kafka])
@@ -221,9 +221,4 @@ impl Twin {
             _process: process,
         })
     }
-}
-
-fn free_address() -> Result<String> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("looking for a free port")?;
-    Ok(listener.local_addr()?.to_string())
 }

@@ -10,11 +10,11 @@ pub struct Thresholds {
     confidence: f64,
 
     /// A difference matters from this share of the first arm's value on
-    #[arg(long, default_value_t = 0.05, value_parser = parse_share)]
+    #[arg(long, default_value_t = Margin::DEFAULT.share, value_parser = parse_share)]
     margin: f64,
 
     /// And, for latencies, from so many milliseconds on
-    #[arg(long, default_value_t = 0.1, value_name = "MS")]
+    #[arg(long, default_value_t = Margin::DEFAULT.floor_ms, value_name = "MS")]
     margin_floor_ms: f64,
 }
 

@@ -2,11 +2,12 @@
 //! gone when the test is.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use lab::ports::free_address;
 use lab::process::{Identity, Signal};
 use lab::project;
 use tempfile::NamedTempFile;
@@ -191,9 +192,4 @@ impl Drop for Edge {
             eprintln!("{:?}:\n{}", self.kind, self.log());
         }
     }
-}
-
-/// An address that nobody listens on now.
-pub fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }

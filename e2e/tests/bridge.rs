@@ -11,8 +11,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use e2e::edge::{Edge, Kind, free_address};
+use e2e::edge::{Edge, Kind};
 use e2e::wire::{Verdict, Wire, wait_for};
+use lab::ports::free_address;
 use lab::process::Signal;
 use lab::servers::Server;
 use lab::testing::TestStack;

@@ -9,9 +9,10 @@
 
 use std::process::{Command, Output};
 
-use e2e::edge::{Edge, Kind, free_address};
+use e2e::edge::{Edge, Kind};
 use e2e::records::Records;
 use e2e::wire::{Method, Wire, vote_body, wait_for};
+use lab::ports::free_address;
 use lab::project;
 use lab::servers::Server;
 use lab::testing::TestStack;

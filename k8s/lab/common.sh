@@ -6,7 +6,7 @@ root="$(cd "$here/../.." && pwd)"
 readonly here root
 # shellcheck source=scripts/common.sh
 . "$root/scripts/common.sh"
-readonly kubernetes=1.34.4 coredns=1.12.4 metrics_server=0.7.2
+readonly kubernetes=1.34.4 coredns=1.12.4 metrics_server=0.7.2 keda=2.18.3
 # The programs; the directory's name carries the version.
 readonly bin="$cache/kubernetes-$kubernetes/bin"
 # State, data and logs of the running cluster. overlays/lab/volumes.yaml names it too.

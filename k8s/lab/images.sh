@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Builds images without a registry: from what is compiled, and from the packages that `lab fetch` keeps in the cache.
 #
-#   images.sh system     pause, CoreDNS, metrics-server     -> CACHE/k8s-images/system.tar
-#   images.sh project    the project's own and its stores   -> CACHE/k8s-images/project.tar
+#   images.sh system     pause, CoreDNS, metrics-server, KEDA -> CACHE/k8s-images/system.tar
+#   images.sh project    the project's own and its stores     -> CACHE/k8s-images/project.tar
 #
 # `cluster.sh load` brings an archive into the cluster. The base of all that needs one is a Debian made by mmdebstrap.
 set -euo pipefail
 # shellcheck source=k8s/lab/common.sh
 . "$(dirname "$0")/common.sh"
 readonly archives="$cache/k8s-images"
+readonly system=(pause coredns metrics-server keda-operator keda-adapter)
 readonly base=localhost/dualpath/base:12 builder=localhost/dualpath/builder:local
 work="$(mktemp -d)"
 started_docker=
@@ -51,17 +52,20 @@ save() {
 }
 
 system_images() {
-    mkdir -p "$work"/{pause,coredns,metrics-server}
+    local name entry made=()
+    mkdir -p "$work/pause"
     printf '#include <unistd.h>\nint main(void) { for (;;) pause(); }\n' | gcc -x c -static -Os -o "$work/pause/pause" -
-    ln "$bin/coredns" "$work/coredns/" 2>/dev/null || cp "$bin/coredns" "$work/coredns/"
-    ln "$bin/metrics-server" "$work/metrics-server/" 2>/dev/null || cp "$bin/metrics-server" "$work/metrics-server/"
-    local name
-    for name in pause coredns metrics-server; do
-        printf 'FROM scratch\nCOPY %s /%s\nUSER 65532:65532\nENTRYPOINT ["/%s"]\n' "$name" "$name" "$name" \
+    for name in "${system[@]}"; do
+        mkdir -p "$work/$name"
+        [ "$name" = pause ] || ln "$bin/$name" "$work/$name/" 2>/dev/null || cp "$bin/$name" "$work/$name/"
+        # KEDA's manifests name its operator so.
+        entry="${name/#keda-operator/keda}"
+        printf 'FROM scratch\nCOPY %s /%s\nUSER 65532:65532\nENTRYPOINT ["/%s"]\n' "$name" "$entry" "$entry" \
             >"$work/$name/Dockerfile"
         build "localhost/$name:1" "$work/$name"
+        made+=("localhost/$name:1")
     done
-    save "$archives/system.tar" localhost/{pause,coredns,metrics-server}:1
+    save "$archives/system.tar" "${made[@]}"
 }
 
 # A small Debian with Java, Python and what the servers' programs load.

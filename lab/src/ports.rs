@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
@@ -137,6 +137,12 @@ impl Ports {
 /// Whether a server could listen on this port of 127.0.0.1 now.
 pub fn is_free(number: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok()
+}
+
+/// An address on 127.0.0.1 where nobody listens now, for one process beside a stack.
+pub fn free_address() -> Result<SocketAddr> {
+    let number = free_numbers().next().context("no port is free")?;
+    Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, number)))
 }
 
 /// Free ports, from a random start and below the range from which the kernel serves outgoing connections: such a

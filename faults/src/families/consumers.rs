@@ -1,11 +1,11 @@
 //! Consumers of the same group come and go: 1, 2, 5 and 1 again.
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use async_trait::async_trait;
 use fastrand::Rng;
+use lab::ports::free_address;
 use lab::process::{Identity, Launch, Signal};
 use lab::project;
 
@@ -64,7 +64,7 @@ impl Fault for ComeAndGo {
 
 impl Member {
     fn start(scene: &Scene, number: u32) -> Result<Self> {
-        let admin = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let admin = free_address()?.to_string();
         let endpoints = scene.endpoints();
         let launch = Launch::new(project::programs()?.join("consumer"))
             .args(["run", "--admin-addr", &admin])

@@ -1,6 +1,7 @@
 """Load makes consumers, and its end takes them away."""
 
 import re
+import subprocess
 import time
 import urllib.request
 
@@ -11,7 +12,9 @@ from cluster_test.stages.common import balance, failures, under_load
 
 FEWEST, MOST = 2, 5
 UP_WITHIN_S, DOWN_WITHIN_S = 150, 240
-OBSERVED_S = 20
+SETTLED_S, OBSERVED_S = 10, 20
+PARTITIONS = 6
+COUNTED = r'consumer_votes_total\{[^}]*result="applied"'
 
 
 def replicas() -> int:
@@ -19,40 +22,100 @@ def replicas() -> int:
     return sum(kube.is_ready(pod) for pod in kube.pods("consumer"))
 
 
-def autoscaling(books: Books) -> list[Row]:
+def by_cpu(books: Books) -> list[Row]:
     """The consumer from 2 to 5 by CPU and back, each owning partitions and counting votes."""
     kube.until(f"{FEWEST} consumers", lambda: replicas() == FEWEST, DOWN_WITHIN_S)
     with under_load(books, seconds=UP_WITHIN_S + 60, count=32, wait_ms=0) as actions:
         up = kube.until(f"{MOST} consumers", lambda: replicas() == MOST, UP_WITHIN_S)
-        # The rebalance settles.
-        time.sleep(10)
-        before = {pod["metadata"]["name"]: _state(pod) for pod in kube.pods("consumer")}
-        time.sleep(OBSERVED_S)
-        after = {pod["metadata"]["name"]: _state(pod) for pod in kube.pods("consumer")}
-    sent = actions.sent
+        shares = _shares()
     down = kube.until(f"{FEWEST} consumers again", lambda: len(kube.pods("consumer")) == FEWEST, DOWN_WITHIN_S)
-
-    common = sorted(before.keys() & after.keys())
-    parts = [f"{name[-5:]}: {after[name][0]} partitions, {after[name][1] - before[name][1]} votes" for name in common]
-    busy = all(after[name][0] > 0 and after[name][1] > before[name][1] for name in common)
-    owned = sum(after[name][0] for name in common)
     return [
-        Row(f"load scales the consumer {FEWEST} -> {MOST}", f"{MOST} ready after {up:.0f} s", True),
-        Row(
-            f"every consumer owns partitions and counts votes (of {OBSERVED_S} s)",
-            "; ".join(parts),
-            busy and len(common) == MOST and owned == 6,
-        ),
+        Row(f"load scales the consumer {FEWEST} -> {MOST} by CPU", f"{MOST} ready after {up:.0f} s", True),
+        shares,
         Row(f"and back to {FEWEST} after the load", f"after {down:.0f} s", True),
-        Row("no vote fails meanwhile", f"{sent.sent} votes, {failures(sent)}", not sent.failed()),
+        Row(
+            "no vote fails meanwhile", f"{actions.sent.sent} votes, {failures(actions.sent)}", not actions.sent.failed()
+        ),
         balance(books),
     ]
 
 
-def _state(pod: dict) -> tuple[int, int]:
-    """Partitions that a consumer owns, and votes that it has counted."""
+def by_lag(books: Books) -> list[Row]:
+    """The same by KEDA, by what waits in Kafka while Redis is away: CPU would ask for nobody."""
+    subprocess.run([str(kube.OVERLAYS.parent / "lab" / "keda.sh")], check=True, capture_output=True)
+    kube.kubectl("delete", "hpa", "consumer")
+    kube.kubectl("apply", "--kustomize", str(kube.OVERLAYS / "lab-lag"))
+    try:
+        return _by_lag(books)
+    finally:
+        # The overlay that the other stages expect.
+        kube.kubectl("delete", "scaledobject", "consumer")
+        kube.kubectl("apply", "--kustomize", str(kube.OVERLAYS / "lab"))
+
+
+def _by_lag(books: Books) -> list[Row]:
+    kube.kubectl("wait", "--for=condition=Ready", "scaledobject/consumer", "--timeout=90s")
+    kube.until(f"{FEWEST} consumers", lambda: replicas() == FEWEST, DOWN_WITHIN_S)
+    with under_load(books, count=16, wait_ms=0) as actions:
+        kube.kubectl("scale", "statefulset/redis", "--replicas=0")
+        try:
+            up = kube.until(f"{MOST} consumers", lambda: len(kube.pods("consumer")) == MOST, UP_WITHIN_S)
+            waiting = sum(_samples(pod, "consumer_lag_records") for pod in kube.pods("consumer") if _runs(pod))
+            used = kube.kubectl("top", "pods", "--selector=app.kubernetes.io/name=consumer", "--no-headers")
+        finally:
+            kube.kubectl("scale", "statefulset/redis", "--replicas=1")
+        ready = kube.until(f"{MOST} consumers", lambda: replicas() == MOST, UP_WITHIN_S)
+        shares = _shares()
+    down = kube.until(f"{FEWEST} consumers again", lambda: len(kube.pods("consumer")) == FEWEST, DOWN_WITHIN_S)
+    cpu = ", ".join(line.split()[1] for line in used.splitlines())
+    return [
+        Row(
+            f"lag scales the consumer {FEWEST} -> {MOST} (KEDA) while Redis is away",
+            f"after {up:.0f} s, with {waiting:.0f} records waiting and consumers that use {cpu} of CPU;"
+            f" {ready:.0f} s later Redis is back and all are ready",
+            True,
+        ),
+        shares,
+        Row(f"and back to {FEWEST} when nothing waits", f"after {down:.0f} s", True),
+        Row(
+            "no vote fails meanwhile", f"{actions.sent.sent} votes, {failures(actions.sent)}", not actions.sent.failed()
+        ),
+        balance(books),
+    ]
+
+
+def _shares() -> Row:
+    """What each consumer does, of those that are there before and after."""
+    # The rebalance settles.
+    time.sleep(SETTLED_S)
+    before = {pod["metadata"]["name"]: pod for pod in kube.pods("consumer")}
+    counted = {name: _samples(pod, COUNTED) for name, pod in before.items()}
+    time.sleep(OBSERVED_S)
+    after = {pod["metadata"]["name"]: pod for pod in kube.pods("consumer")}
+    names = sorted(before.keys() & after.keys())
+    partitions = {name: len(_found(after[name], "consumer_lag_records")) for name in names}
+    votes = {name: _samples(after[name], COUNTED) - counted[name] for name in names}
+    return Row(
+        f"every consumer owns partitions and counts votes (of {OBSERVED_S} s)",
+        "; ".join(f"{name[-5:]}: {partitions[name]} partitions, {votes[name]:.0f} votes" for name in names),
+        len(names) == MOST
+        and sum(partitions.values()) == PARTITIONS
+        and all(votes.values())
+        and all(partitions.values()),
+    )
+
+
+def _runs(pod: dict) -> bool:
+    """Whether it has begun: a pod that waits for its node has no metrics."""
+    return any("running" in status["state"] for status in pod["status"].get("containerStatuses", []))
+
+
+def _samples(pod: dict, start: str) -> float:
+    """The sum of a consumer's samples whose lines begin so."""
+    return sum(map(float, _found(pod, start)))
+
+
+def _found(pod: dict, start: str) -> list[str]:
     with urllib.request.urlopen(f"http://{pod['status']['podIP']}:9104/metrics", timeout=5) as answer:
         text = answer.read().decode()
-    partitions = len(re.findall(r"^consumer_lag_records\{", text, re.MULTILINE))
-    applied = re.findall(r'^consumer_votes_total\{[^}]*result="applied"[^}]*\} (\d+)', text, re.MULTILINE)
-    return partitions, sum(map(int, applied))
+    return re.findall(rf"^{start}.* (\S+)$", text, re.MULTILINE)

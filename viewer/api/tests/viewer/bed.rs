@@ -1,6 +1,5 @@
 //! One stack for all tests of this binary, its log empty before each, and viewers to start on it.
 
-use std::net::TcpListener;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -168,6 +167,5 @@ pub(crate) fn id(vote: &Document) -> String {
 }
 
 pub(crate) fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().to_string()
+    lab::ports::free_address().unwrap().to_string()
 }
