@@ -11,6 +11,7 @@ pub mod apply;
 pub mod args;
 pub mod batch;
 mod books;
+mod connection;
 pub mod dead_letter_limit;
 pub mod keys;
 pub mod metrics;

@@ -1,13 +1,15 @@
 //! The tallies in Redis: one atomic script a batch, fenced by the partition's next offset.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::aio::ConnectionManagerConfig;
 use redis::{RedisResult, Script};
 use uuid::Uuid;
 
 use crate::batch::LoggedVote;
+use crate::connection::Connection;
 use crate::dead_letter_limit::Level;
 use crate::keys::{ALBUM, BAND, DEAD_LETTERS, OFFSETS, ROUTE, SEEN_PREFIX, TOPIC, TOPICS, TOTAL};
 
@@ -19,7 +21,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// The tallies.
 #[derive(Clone)]
 pub struct Tally {
-    connection: ConnectionManager,
+    connection: Arc<Connection>,
     count: Script,
     adopt: Script,
     dedup_window: Duration,
@@ -75,9 +77,9 @@ impl Tally {
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             // Whoever calls retries, and reports each failure: a long silence in here would hide it.
             .set_number_of_retries(1);
-        let connection = ConnectionManager::new_lazy_with_config(redis::Client::open(url)?, config)?;
+        let connection = Connection::new(redis::Client::open(url)?, config)?;
         Ok(Self {
-            connection,
+            connection: Arc::new(connection),
             count: Script::new(include_str!("tally.lua")),
             adopt: Script::new(include_str!("adopt.lua")),
             dedup_window,
@@ -92,7 +94,8 @@ impl Tally {
         call.key(TOPICS).key(OFFSETS).key(DEAD_LETTERS);
         call.arg(topic_id.to_string())
             .arg(u64::try_from(now.as_millis()).unwrap_or_default());
-        call.invoke_async(&mut self.connection.clone()).await
+        let answer = call.invoke_async(&mut self.connection.get()).await;
+        self.connection.checked(answer)
     }
 
     /// What Redis holds about `partitions`, at one moment; there may be none, which asks whether Redis answers.
@@ -103,16 +106,17 @@ impl Tally {
             question.cmd("HMGET").arg(OFFSETS).arg(partitions);
             question.cmd("HMGET").arg(DEAD_LETTERS).arg(partitions);
         }
-        let mut connection = self.connection.clone();
+        let mut connection = self.connection.get();
         if partitions.is_empty() {
-            let (topic_id,) = question.query_async(&mut connection).await?;
+            let answer = question.query_async(&mut connection).await;
+            let (topic_id,) = self.connection.checked(answer)?;
             return Ok(Fences {
                 topic_id: parse_id(topic_id),
                 ..Fences::default()
             });
         }
-        let (topic_id, offsets, levels): (_, _, Vec<Option<u64>>) =
-            question.query_async(&mut connection).await?;
+        let answer = question.query_async(&mut connection).await;
+        let (topic_id, offsets, levels): (_, _, Vec<Option<u64>>) = self.connection.checked(answer)?;
         Ok(Fences {
             topic_id: parse_id(topic_id),
             offsets,
@@ -151,7 +155,8 @@ impl Tally {
                 .arg(album)
                 .arg(route);
         }
-        let answer: Vec<Option<i64>> = call.invoke_async(&mut self.connection.clone()).await?;
+        let answer = call.invoke_async(&mut self.connection.get()).await;
+        let answer: Vec<Option<i64>> = self.connection.checked(answer)?;
         Ok(counts.read(&answer))
     }
 }

@@ -1,7 +1,6 @@
 //! One stack for all tests of this binary, cleared before each, and consumers to start on it.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -9,6 +8,7 @@ use std::time::{Duration, Instant};
 use consumer::vote_log::VoteDocument;
 use futures::TryStreamExt;
 use kafka::RecordWriter;
+use lab::ports::free_address;
 use lab::process::{Identity, Signal};
 use lab::servers::Server;
 use lab::testing::TestStack;
@@ -87,11 +87,7 @@ impl Bed {
     /// Starts a consumer as a member of `group`.
     pub(crate) fn consumer_in(&self, group: &str, options: &[&str]) -> Consumer {
         let endpoints = self.stack.endpoints();
-        let admin = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .to_string();
+        let admin = free_address().unwrap().to_string();
         let child = Command::new(env!("CARGO_BIN_EXE_consumer"))
             .args(["run", "--admin-addr", &admin])
             .args(["--kafka-brokers", &endpoints.kafka, "--topic", &self.topic])

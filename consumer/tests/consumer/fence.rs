@@ -178,3 +178,22 @@ async fn a_script_that_redis_has_forgotten_is_sent_again() {
         .unwrap();
     assert_eq!(script.count(Some(1), 2, &votes(1, &[None])).await, done(&[]));
 }
+
+#[tokio::test]
+async fn a_password_that_redis_learns_later_is_enough() {
+    let bed = Bed::new("password").await;
+    let url = bed.stack.endpoints().redis.replace("redis://", "redis://:soon@");
+    let tally = Tally::new(&url, WINDOW).unwrap();
+    bed.redis_command(&["CONFIG", "SET", "requirepass", "another"])
+        .await;
+    for _ in 0..2 {
+        let refused = tally.fences(&[]).await.unwrap_err();
+        assert_eq!(refused.kind(), redis::ErrorKind::AuthenticationFailed);
+    }
+    bed.redis_command(&["CONFIG", "SET", "requirepass", "soon"]).await;
+    // The call that notices may still be refused.
+    let _ = tally.fences(&[]).await;
+    let answered = tally.fences(&[]).await;
+    bed.redis_command(&["CONFIG", "SET", "requirepass", ""]).await;
+    answered.unwrap();
+}

@@ -2,15 +2,14 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, RedisError};
+use redis::{Client, ErrorKind, RedisError};
 use serde::Serialize;
-use tokio::sync::OnceCell;
 
 use crate::cache::Cached;
 use crate::logs::Logs;
@@ -37,7 +36,7 @@ const RETRIES: usize = 1;
 #[derive(Clone, Debug)]
 pub(crate) struct Tallies {
     client: Option<Client>,
-    connection: Arc<OnceCell<ConnectionManager>>,
+    connection: Arc<Mutex<Option<ConnectionManager>>>,
     cached: Cached<Arc<Counts>>,
 }
 
@@ -96,9 +95,9 @@ impl Tallies {
 
     /// Whether Redis answers.
     pub(crate) async fn ping(&self) -> Result<(), Problem> {
-        let mut connection = self.connection().await?;
+        let mut connection = self.connection()?;
         let ping = redis::cmd("PING");
-        in_time(ping.query_async::<()>(&mut connection)).await
+        self.in_time(ping.query_async::<()>(&mut connection)).await
     }
 
     async fn counts(&self) -> Result<Arc<Counts>, Problem> {
@@ -109,13 +108,13 @@ impl Tallies {
 
     async fn read(&self) -> Result<Counts, Problem> {
         type Hash = HashMap<String, u64>;
-        let mut connection = self.connection().await?;
+        let mut connection = self.connection()?;
         let mut commands = redis::pipe();
         // One moment: the sums of bands and of routes agree.
         commands.atomic();
         commands.get(TOTAL).hgetall(BAND).hgetall(ALBUM).hgetall(ROUTE);
         let answer = commands.query_async::<(Option<u64>, Hash, Hash, Hash)>(&mut connection);
-        let (total, bands, albums, routes) = in_time(answer).await?;
+        let (total, bands, albums, routes) = self.in_time(answer).await?;
         Ok(Counts {
             total: total.unwrap_or_default(),
             bands: descending(bands),
@@ -124,20 +123,38 @@ impl Tallies {
         })
     }
 
-    async fn connection(&self) -> Result<ConnectionManager, Problem> {
+    fn connection(&self) -> Result<ConnectionManager, Problem> {
+        let mut kept = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(connection) = &*kept {
+            return Ok(connection.clone());
+        }
         let client = self
             .client
             .as_ref()
             .ok_or(Problem::NotConfigured(Store::Tallies))?;
-        let connect = || async {
-            let config = ConnectionManagerConfig::new()
-                .set_connection_timeout(Some(PATIENCE))
-                .set_response_timeout(Some(PATIENCE))
-                .set_number_of_retries(RETRIES);
-            ConnectionManager::new_lazy_with_config(client.clone(), config)
+        let config = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE))
+            .set_number_of_retries(RETRIES);
+        let connection = ConnectionManager::new_lazy_with_config(client.clone(), config)
+            .map_err(|error| problem(&error))?;
+        *kept = Some(connection.clone());
+        Ok(connection)
+    }
+
+    async fn in_time<T>(&self, answer: impl Future<Output = Result<T, RedisError>>) -> Result<T, Problem> {
+        // Beyond the driver's own limits, which hold for one attempt each.
+        let Ok(answer) = tokio::time::timeout(PATIENCE * 3, answer).await else {
+            return Err(Problem::Unavailable(Store::Tallies));
         };
-        let connection = self.connection.get_or_try_init(connect).await;
-        connection.cloned().map_err(|error| problem(&error))
+        answer.map_err(|error| {
+            // The manager mends what breaks, but would keep a connection that was refused, and Redis may learn the password
+            // later than its clients.
+            if error.kind() == ErrorKind::AuthenticationFailed {
+                *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            }
+            problem(&error)
+        })
     }
 }
 
@@ -189,14 +206,6 @@ fn descending(counts: HashMap<String, u64>) -> Vec<(String, u64)> {
     let mut counts: Vec<_> = counts.into_iter().collect();
     counts.sort_by(|(one, ones), (other, others)| (Reverse(ones), one).cmp(&(Reverse(others), other)));
     counts
-}
-
-async fn in_time<T>(answer: impl Future<Output = Result<T, RedisError>>) -> Result<T, Problem> {
-    // Beyond the driver's own limits, which hold for one attempt each.
-    match tokio::time::timeout(PATIENCE * 3, answer).await {
-        Ok(answer) => answer.map_err(|error| problem(&error)),
-        Err(_) => Err(Problem::Unavailable(Store::Tallies)),
-    }
 }
 
 fn problem(error: &RedisError) -> Problem {
