@@ -47,6 +47,7 @@ pub(crate) fn run(bed: &Bed, command: &str, options: &[&str]) -> Done {
 }
 
 /// The parsed answer of `consumer reconcile --json`, and its exit code.
+#[derive(Debug)]
 pub(crate) struct Reconciled {
     pub(crate) code: i32,
     pub(crate) json: Value,
