@@ -68,7 +68,7 @@ kubernetes-test: setup-dev ## Render every Kubernetes overlay, and hold it again
 canary: ## Send WEIGHT percent of the split path in a cluster to the bridge: make canary WEIGHT=30 [VIA=gateway]
 	@k8s/canary.sh "$(WEIGHT)" "$(or $(VIA),ingress)"
 
-cluster-test: setup-dev ## Show the whole system on a real Kubernetes made on this machine (about 40 minutes; needs root)
+cluster-test: setup-dev ## Show the whole system on a real Kubernetes made on this machine (about 25 minutes, 20 more the first time; needs root)
 	@k8s/lab/test.sh $(ARGS)
 
 setup-dev:

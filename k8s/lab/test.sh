@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # `make cluster-test`: the lab cluster from nothing, the project's images in it, every stage of k8s/cluster_test, and the
-# cluster gone again. About 40 minutes, and 10 more the first time.
+# cluster gone again. About 25 minutes, and 20 more the first time.
 #
 #   test.sh [--keep] [STAGE...]     --keep leaves the cluster running; one that runs already is used, and left running
 set -euo pipefail
