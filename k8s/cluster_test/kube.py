@@ -1,12 +1,15 @@
 """kubectl, as far as the stages need it."""
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 NAMESPACE = "dualpath"
+# What the set-up scripts and k8s/lab have made.
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dualpath"
 OVERLAYS = Path(__file__).parents[1] / "overlays"
 
 

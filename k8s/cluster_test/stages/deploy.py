@@ -1,9 +1,7 @@
 """Everything is applied at once, and becomes ready by itself."""
 
-import os
 import subprocess
 import time
-from pathlib import Path
 
 from cluster_test import kube
 from cluster_test.books import Books
@@ -11,7 +9,6 @@ from cluster_test.report import Row
 from cluster_test.stages.security import admission
 
 READY_WITHIN_S = 180
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dualpath"
 
 
 def deploy(books: Books) -> list[Row]:
@@ -19,7 +16,7 @@ def deploy(books: Books) -> list[Row]:
     if kube.NAMESPACE in kube.kubectl("get", "namespaces", "--output=name"):
         raise kube.ClusterError("it is deployed already: name the other stages, or begin with a new cluster")
     # Large ones do not fit into the annotation of a client-side apply.
-    kube.kubectl("apply", "--server-side", f"--filename={CACHE}/k8s-schemas/crds")
+    kube.kubectl("apply", "--server-side", f"--filename={kube.CACHE}/k8s-schemas/crds")
     kube.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
     books.begin()
     started = time.monotonic()

@@ -2,9 +2,7 @@
 
 import http.client
 import json
-import os
 import subprocess
-from pathlib import Path
 
 from cluster_test import kube
 from cluster_test.books import Books
@@ -12,7 +10,6 @@ from cluster_test.load import Load
 from cluster_test.report import Row
 from cluster_test.stages.common import balance
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dualpath"
 VOTE = {"name": "Alux Nahual", "album": "Centroamérica", "year": "1984", "rank": "9.5"}
 FORCED = 200
 PORT = 8000
@@ -77,7 +74,7 @@ def _grpc(address: str, load: Load) -> list[Row]:
 
     def call(method: str, data: dict | None = None) -> dict:
         command = [
-            str(CACHE / "tools/bin/grpcurl"),
+            str(kube.CACHE / "tools/bin/grpcurl"),
             "-plaintext",
             "-d",
             json.dumps(data or {}),

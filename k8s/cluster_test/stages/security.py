@@ -2,7 +2,6 @@
 
 import base64
 import mmap
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from cluster_test import kube
 from cluster_test.books import Books
 from cluster_test.report import Row
 
-IMAGES = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dualpath/k8s-images/project.tar"
+IMAGES = kube.CACHE / "k8s-images" / "project.tar"
 
 
 def admission(warnings: str) -> Row:
