@@ -11,12 +11,12 @@ use lab::state::Settings;
 use serde::Serialize;
 
 use crate::judge::{Comparison, Measure, Rules};
-use crate::own_stack::with_stack;
 use crate::plan::Plan;
 use crate::report::summary;
 use crate::report::text::sentence;
 use crate::stats::verdict::Verdict;
 use crate::{fairness, trial, votes};
+use ephemeral_stack::with_stack;
 
 /// Options of `compare confounds`.
 #[derive(Clone, Debug, clap::Args)]
@@ -58,13 +58,13 @@ const FAULTS: [Fault; 8] = [
     Fault {
         name: "answer-before-work",
         teaches: "REST answers before Kafka has the vote; gRPC waits for it.",
-        of_the_services: |settings| extra(settings, "rest", &["--confound", "answer-before-work"]),
+        of_the_services: |settings| extra(settings, "rest", &["--inject-fault", "answer-before-work"]),
         of_the_plan: |_| {},
     },
     Fault {
         name: "producer-per-request",
         teaches: "REST makes a Kafka producer for each vote; gRPC keeps one.",
-        of_the_services: |settings| extra(settings, "rest", &["--confound", "producer-per-request"]),
+        of_the_services: |settings| extra(settings, "rest", &["--inject-fault", "producer-per-request"]),
         of_the_plan: |_| {},
     },
     Fault {
@@ -86,7 +86,7 @@ const FAULTS: [Fault; 8] = [
     Fault {
         name: "nagle",
         teaches: "REST's sockets keep Nagle's algorithm; gRPC's do not.",
-        of_the_services: |settings| extra(settings, "rest", &["--confound", "nagle"]),
+        of_the_services: |settings| extra(settings, "rest", &["--inject-fault", "nagle"]),
         of_the_plan: |_| {},
     },
     Fault {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use lab::endpoints::Endpoints;
+use lab::servers::Server;
 use proto::votes::Vote;
 
 use crate::counted::Consumer;
@@ -13,10 +14,10 @@ use crate::data::{ArmData, Block, Point, WireBytes};
 use crate::driver::load::{self, Sample};
 use crate::driver::schedule::send_times;
 use crate::driver::target::{Spec, Target};
-use crate::own_stack::Running;
 use crate::plan::{Arm, Plan, Route, Via};
 use crate::usage::Processes;
 use crate::votes;
+use ephemeral_stack::Running;
 
 /// Between two blocks: what the last one left behind (answers, batches of the consumer) is done.
 pub const PAUSE: Duration = Duration::from_millis(300);
@@ -38,7 +39,8 @@ pub async fn run(plan: &Plan, stack: Running<'_>, votes: &[Vote]) -> Result<Sent
         warm_up: Vec::new(),
     };
     for (value, at_value) in plan.points()? {
-        stack.set_kafka(&at_value.kafka).await?;
+        let options = at_value.kafka.options();
+        stack.add_options(&[Server::Rest, Server::Grpc], &options).await?;
         let run = PointRun {
             plan: &at_value,
             stack,

@@ -12,7 +12,6 @@ pub mod experiment;
 pub mod fairness;
 pub mod judge;
 pub mod machine;
-pub mod own_stack;
 pub mod plan;
 pub mod plans;
 pub mod prove;

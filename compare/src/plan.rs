@@ -114,8 +114,8 @@ impl Kafka {
         let acks = match self.acks {
             None => &[][..],
             Some(Acks::All) => &["--acks", "all"],
-            Some(Acks::Leader) => &["--acks", "1", "--confound", "acks"],
-            Some(Acks::None) => &["--acks", "0", "--confound", "acks"],
+            Some(Acks::Leader) => &["--acks", "1", "--inject-fault", "acks"],
+            Some(Acks::None) => &["--acks", "0", "--inject-fault", "acks"],
         };
         let linger = self
             .linger_ms

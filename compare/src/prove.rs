@@ -13,11 +13,11 @@ use proto::votes::Vote;
 use tokio::process::{Child, Command};
 
 use crate::judge::{Comparison, Measure, Rules};
-use crate::own_stack::{Running, with_stack};
 use crate::plan::Plan;
 use crate::report::summary;
 use crate::stats::verdict::Verdict;
 use crate::{experiment, votes};
+use ephemeral_stack::{Running, with_stack};
 
 /// Options of `compare prove`.
 #[derive(Clone, Debug, clap::Args)]
@@ -62,7 +62,7 @@ pub async fn run(args: &ProveArgs) -> Result<ExitCode> {
             let same = Twin::start(stack, &[]).await?;
             let equal = proof("two that are the same", 0.0, &plan, &same, stack, &votes, args).await?;
             drop(same);
-            let slower = Twin::start(stack, &["--confound", "delay-1ms"]).await?;
+            let slower = Twin::start(stack, &["--inject-fault", "delay-1ms"]).await?;
             let delayed = proof(
                 "one slower by 1 ms",
                 DELAY_MS,

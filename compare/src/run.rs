@@ -12,13 +12,13 @@ use proto::votes::Vote;
 
 use crate::changes::changes;
 use crate::driver::itself;
-use crate::own_stack::{Running, with_stack};
 use crate::plan::Plan;
 use crate::refusals::refusals;
 use crate::report::model::{Driver, FORMAT, Finding, PointReport, Report};
 use crate::report::{self, summary, text};
 use crate::thresholds::Thresholds;
 use crate::{fairness, machine, plans, trial, votes};
+use ephemeral_stack::{Running, with_stack};
 
 /// Options of `compare run`.
 #[derive(Clone, Debug, clap::Args)]

@@ -7,9 +7,9 @@ use anyhow::Result;
 use proto::votes::Vote;
 
 use crate::data::Point;
-use crate::own_stack::Running;
 use crate::plan::Plan;
 use crate::{books, experiment};
+use ephemeral_stack::Running;
 
 /// What a trial has seen.
 #[derive(Debug)]

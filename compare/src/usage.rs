@@ -9,7 +9,7 @@ use nix::time::ClockId;
 use nix::unistd::Pid;
 
 use crate::data::Usage;
-use crate::own_stack::Running;
+use ephemeral_stack::Running;
 
 /// The processes whose CPU time is part of a vote's cost.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use service::{Effective, redact};
+use service::{EffectiveConfig, redact};
 
 use crate::pipeline::BatchLimits;
 use crate::store_args::StoreArgs;
@@ -63,8 +63,8 @@ impl RunArgs {
     }
 
     /// The configuration in force, without passwords.
-    pub fn effective(&self) -> Effective {
-        Effective::default()
+    pub fn effective(&self) -> EffectiveConfig {
+        EffectiveConfig::default()
             .with("kafka_brokers", &self.stores.kafka.brokers)
             .with("topic", &self.stores.kafka.topic)
             .with("dead_letter_topic", &self.stores.kafka.dead_letter_topic)

@@ -4,7 +4,7 @@ use kafka::Record;
 use kafka::dead_letter::is_replayed;
 use kafka::source::Delivery;
 use uuid::Uuid;
-use vote::{Event, EventError};
+use vote::{EventError, VoteEvent};
 
 use crate::dead_letter_limit::{Flood, Level};
 
@@ -31,7 +31,7 @@ pub struct LoggedVote {
     /// The offset within the batch's partition.
     pub offset: i64,
     /// The vote.
-    pub event: Event,
+    pub event: VoteEvent,
 }
 
 /// A batch after decoding.
@@ -54,7 +54,7 @@ impl Decoded {
             ..Self::default()
         };
         for Delivery { record, .. } in &batch.records {
-            match Event::decode(&record.payload) {
+            match VoteEvent::decode(&record.payload) {
                 Ok(event) => decoded.read(record, event),
                 Err(error) => decoded.bury(record, error, limit)?,
             }
@@ -62,7 +62,7 @@ impl Decoded {
         Ok(decoded)
     }
 
-    fn read(&mut self, record: &Record, mut event: Event) {
+    fn read(&mut self, record: &Record, mut event: VoteEvent) {
         // Sent again by an operator: as with a client that sends again, a copy may be counted already.
         event.client_id |= is_replayed(record);
         self.level = self.level.after_readable();

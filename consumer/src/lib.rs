@@ -4,16 +4,13 @@
 //! then [`vote_log`], then [`tally`]. The tally's script moves the partition's fence with the counts: the fence, not the
 //! committed offset, says where to go on.
 //!
-//! Beside that, commands for operators: [`reconcile`] compares the stores (`books`), [`rebuild`] corrects the tallies,
+//! Beside that, commands for operators: [`reconcile`] compares the stores (`reconciliation`), [`rebuild`] corrects the tallies,
 //! [`replay`] sends dead letters again, [`prepare`] makes the topics and the replica set.
 
 pub mod apply;
 pub mod args;
 pub mod batch;
-mod books;
-mod connection;
 pub mod dead_letter_limit;
-pub mod keys;
 pub mod metrics;
 mod named;
 mod observe;
@@ -23,6 +20,7 @@ pub mod prepare;
 mod progress;
 pub mod rebuild;
 pub mod reconcile;
+mod reconciliation;
 pub mod replay;
 mod revocation;
 mod run;

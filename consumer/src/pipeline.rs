@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kafka::source::{Answer, Event, Source, SourceHandle};
+use kafka::source::{Answer, Source, SourceEvent, SourceHandle};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -143,19 +143,19 @@ impl Pipeline {
         }
     }
 
-    fn on_event(&mut self, event: Event) -> Option<Ended> {
+    fn on_event(&mut self, event: SourceEvent) -> Option<Ended> {
         match event {
-            Event::Record(delivery) => {
+            SourceEvent::Record(delivery) => {
                 let partition = self.partitions.get_mut(&delivery.record.partition)?;
                 partition.push(delivery);
                 if partition.pending() == self.limits.max_records {
                     self.start_batches(self.limits.max_records);
                 }
             }
-            Event::Assigned { partitions, start } => self.find_starts(partitions, start),
-            Event::Revoked { partitions, done } => self.revoke(&partitions, done),
-            Event::Sought { partition, offset } => self.partitions.get_mut(&partition)?.sought(offset),
-            Event::Failed(reason) => return Some(Ended::SourceFailed(reason)),
+            SourceEvent::Assigned { partitions, start } => self.find_starts(partitions, start),
+            SourceEvent::Revoked { partitions, done } => self.revoke(&partitions, done),
+            SourceEvent::Sought { partition, offset } => self.partitions.get_mut(&partition)?.sought(offset),
+            SourceEvent::Failed(reason) => return Some(Ended::SourceFailed(reason)),
         }
         None
     }

@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::books::catch_up::Topic;
-use crate::books::kafka;
-use crate::books::mongodb::Mongodb;
-use crate::books::redis::{Redis, Snapshot};
-use crate::books::tallies::Tallies;
+use crate::reconciliation::catch_up::Topic;
+use crate::reconciliation::kafka;
+use crate::reconciliation::mongodb::Mongodb;
+use crate::reconciliation::redis::{Redis, Snapshot};
+use crate::reconciliation::tallies::Tallies;
 use crate::store_args::StoreArgs;
 
 /// Redis that goes back this often while it is being corrected has another problem.

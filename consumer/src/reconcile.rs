@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::books::catch_up::Topic;
-use crate::books::compare::{Books, Compared, Rules, compare};
-use crate::books::kafka;
-use crate::books::ledger::Ledger;
-use crate::books::mongodb::Mongodb;
-use crate::books::redis::Redis;
-use crate::books::report::Verdict;
+use crate::reconciliation::catch_up::Topic;
+use crate::reconciliation::compare::{Books, Compared, Rules, compare};
+use crate::reconciliation::kafka;
+use crate::reconciliation::ledger::Ledger;
+use crate::reconciliation::mongodb::Mongodb;
+use crate::reconciliation::redis::Redis;
+use crate::reconciliation::report::Verdict;
 use crate::store_args::StoreArgs;
 
 /// Options of `consumer reconcile`.

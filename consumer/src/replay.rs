@@ -9,10 +9,10 @@ use kafka::{Record, RecordWriter};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use uuid::Uuid;
-use vote::Event;
+use vote::VoteEvent;
 
-use crate::books::mongodb::Mongodb;
 use crate::progress::Progress;
+use crate::reconciliation::mongodb::Mongodb;
 use crate::store_args::{KafkaArgs, MongodbArgs};
 
 /// Letters that are looked up and sent at a time.
@@ -145,7 +145,7 @@ impl Replay {
 
     /// The vote of a letter and the way back, or why there is none.
     fn read(&self, letter: &Record) -> Result<(Uuid, Origin), String> {
-        let event = Event::decode(&letter.payload).map_err(|error| error.to_string())?;
+        let event = VoteEvent::decode(&letter.payload).map_err(|error| error.to_string())?;
         let origin = Origin::of(letter).ok_or("it does not say where it came from")?;
         if origin.topic != self.args.kafka.topic {
             let topic = origin.topic;

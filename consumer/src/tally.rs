@@ -9,9 +9,9 @@ use redis::{RedisResult, Script};
 use uuid::Uuid;
 
 use crate::batch::LoggedVote;
-use crate::connection::Connection;
 use crate::dead_letter_limit::Level;
-use crate::keys::{ALBUM, BAND, DEAD_LETTERS, OFFSETS, ROUTE, SEEN_PREFIX, TOPIC, TOPICS, TOTAL};
+use tallies::ReconnectingConnection;
+use tallies::keys::{ALBUM, BAND, DEAD_LETTERS, OFFSETS, ROUTE, SEEN_PREFIX, TOPIC, TOPICS, TOTAL};
 
 /// A script blocks Redis for about a millisecond; an answer that takes longer than this is lost, or Redis is in trouble.
 /// Either way the next attempt is safe.
@@ -21,7 +21,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// The tallies.
 #[derive(Clone)]
 pub struct Tally {
-    connection: Arc<Connection>,
+    connection: Arc<ReconnectingConnection>,
     count: Script,
     adopt: Script,
     dedup_window: Duration,
@@ -77,7 +77,7 @@ impl Tally {
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             // Whoever calls retries, and reports each failure: a long silence in here would hide it.
             .set_number_of_retries(1);
-        let connection = Connection::new(redis::Client::open(url)?, config)?;
+        let connection = ReconnectingConnection::new(redis::Client::open(url)?, config)?;
         Ok(Self {
             connection: Arc::new(connection),
             count: Script::new(include_str!("tally.lua")),

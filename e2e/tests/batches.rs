@@ -10,9 +10,9 @@
 use std::collections::HashSet;
 
 use e2e::records::Records;
+use ephemeral_stack::EphemeralStack;
 use futures::{StreamExt, stream};
 use lab::servers::Server;
-use lab::testing::TestStack;
 use prost::Message;
 use proto::confproto::RequestId;
 use proto::confproto::get_info_client::GetInfoClient;
@@ -27,7 +27,7 @@ const SERVERS: [Server; 4] = [Server::Kafka, Server::Grpc, Server::Rest, Server:
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn batches_and_streams_answer_every_vote_in_order() {
-    let stack = TestStack::start_only(&SERVERS).unwrap();
+    let stack = EphemeralStack::start_only(&SERVERS).unwrap();
     let endpoints = stack.endpoints();
     let mut receipts = HashSet::new();
     for base in [&endpoints.rest, &endpoints.bridge] {

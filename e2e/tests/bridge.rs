@@ -13,10 +13,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use e2e::edge::{Edge, Kind};
 use e2e::wire::{Verdict, Wire, wait_for};
+use ephemeral_stack::EphemeralStack;
 use lab::ports::free_address;
 use lab::process::Signal;
 use lab::servers::Server;
-use lab::testing::TestStack;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -58,7 +58,7 @@ async fn without_its_upstream_it_is_unavailable_and_it_recovers_by_itself() {
 
 #[tokio::test]
 async fn the_verdict_of_its_upstream_comes_before_its_own() {
-    let stack = TestStack::start_only(&[Server::Kafka]).unwrap();
+    let stack = EphemeralStack::start_only(&[Server::Kafka]).unwrap();
     // Long enough to see that Kafka is down, before the first vote's time is over.
     let options = [
         "--deadline-ms",
@@ -95,7 +95,7 @@ async fn the_verdict_of_its_upstream_comes_before_its_own() {
     );
     let outcome = grpc
         .metric(
-            "ingest_hop_request_duration_seconds_count",
+            "ingest_forward_request_duration_seconds_count",
             &["outcome=\"unavailable\""],
         )
         .await;

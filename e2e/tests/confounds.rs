@@ -12,10 +12,10 @@ use std::process::{Command, Output};
 use e2e::edge::{Edge, Kind};
 use e2e::records::Records;
 use e2e::wire::{Method, Wire, vote_body, wait_for};
+use ephemeral_stack::EphemeralStack;
 use lab::ports::free_address;
 use lab::project;
 use lab::servers::Server;
-use lab::testing::TestStack;
 
 const NAMES: [&str; 5] = [
     "answer-before-work",
@@ -39,7 +39,7 @@ fn run(program: &[&str], options: &[&str]) -> Output {
 #[test]
 fn an_unknown_name_is_refused_with_those_that_there_are() {
     for program in PROGRAMS {
-        let output = run(program, &["--confound", "gremlins"]);
+        let output = run(program, &["--inject-fault", "gremlins"]);
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{said}");
         for name in NAMES {
@@ -52,10 +52,10 @@ fn an_unknown_name_is_refused_with_those_that_there_are() {
 fn an_answer_that_does_not_mean_durable_has_to_be_named() {
     for program in PROGRAMS {
         for acks in ["1", "0"] {
-            let output = run(program, &["--acks", acks, "--confound", "nagle"]);
+            let output = run(program, &["--acks", acks, "--inject-fault", "nagle"]);
             let said = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(1), "{said}");
-            assert!(said.contains("--confound acks"), "{said}");
+            assert!(said.contains("--inject-fault acks"), "{said}");
         }
     }
 }
@@ -67,7 +67,7 @@ async fn every_fault_has_a_configuration_hash_and_a_warning_of_its_own() {
         assert!(!plain.log().contains("FAULTS"), "{}", plain.log());
         let mut hashes = vec![config_hash(&plain)];
         for name in NAMES {
-            let edge = Edge::start_without_kafka(kind, &["--confound", name])
+            let edge = Edge::start_without_kafka(kind, &["--inject-fault", name])
                 .await
                 .unwrap();
             let log = edge.log();
@@ -86,7 +86,7 @@ async fn every_fault_has_a_configuration_hash_and_a_warning_of_its_own() {
 #[tokio::test]
 async fn the_delay_lies_in_front_of_publishing() {
     for kind in Kind::EDGES {
-        let edge = Edge::start_without_kafka(kind, &["--confound", "delay-1ms"])
+        let edge = Edge::start_without_kafka(kind, &["--inject-fault", "delay-1ms"])
             .await
             .unwrap();
         let mut wire = Wire::connect(kind, edge.address()).await.unwrap();
@@ -104,7 +104,7 @@ async fn answers_before_the_work_need_no_kafka() {
     for kind in Kind::EDGES {
         let options = ["--kafka-brokers", &nobody];
         let honest = Edge::spawn(kind, &options, free_address().unwrap()).unwrap();
-        let confounded = [&options[..], &["--confound", "answer-before-work"]].concat();
+        let confounded = [&options[..], &["--inject-fault", "answer-before-work"]].concat();
         let hasty = Edge::spawn(kind, &confounded, free_address().unwrap()).unwrap();
         for (edge, expected) in [(&hasty, true), (&honest, false)] {
             wait_for(async || Wire::connect(kind, edge.address()).await.is_ok()).await;
@@ -119,12 +119,12 @@ async fn answers_before_the_work_need_no_kafka() {
 #[tokio::test]
 async fn what_costs_a_producer_or_an_acknowledgement_still_gets_into_kafka() {
     const VOTES: usize = 3;
-    let stack = TestStack::start_only(&[Server::Kafka]).unwrap();
+    let stack = EphemeralStack::start_only(&[Server::Kafka]).unwrap();
     let brokers = stack.endpoints().kafka.clone();
     let faults: [&[&str]; 4] = [
-        &["--confound", "producer-per-request"],
-        &["--confound", "acks", "--acks", "1"],
-        &["--confound", "acks", "--acks", "0"],
+        &["--inject-fault", "producer-per-request"],
+        &["--inject-fault", "acks", "--acks", "1"],
+        &["--inject-fault", "acks", "--acks", "0"],
         &["--linger-ms", "5"],
     ];
     for kind in Kind::EDGES {

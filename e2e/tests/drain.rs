@@ -13,9 +13,9 @@ use std::time::Duration;
 use e2e::doors::{Answer, Door, Doors};
 use e2e::load::Load;
 use e2e::records::Records;
+use ephemeral_stack::EphemeralStack;
 use lab::process::Signal;
 use lab::servers::Server;
-use lab::testing::TestStack;
 
 const SERVERS: [Server; 4] = [Server::Kafka, Server::Grpc, Server::Rest, Server::Bridge];
 /// What a drain may take here: nothing in these tests takes longer than the deadline of a vote.
@@ -23,7 +23,7 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drain_loses_no_acknowledged_vote() {
-    let stack = TestStack::start_only(&SERVERS).unwrap();
+    let stack = EphemeralStack::start_only(&SERVERS).unwrap();
     let mut acknowledged = HashSet::new();
     for (server, door) in [
         (Server::Rest, Door::RestJson),

@@ -10,8 +10,8 @@
 
 use e2e::doors::{Answer, Doors};
 use e2e::records::Records;
+use ephemeral_stack::EphemeralStack;
 use lab::servers::Server;
-use lab::testing::TestStack;
 use proto::votes::{Receipt, Vote};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -48,7 +48,7 @@ fn receipt(answer: &Value) -> Receipt {
 
 #[tokio::test]
 async fn an_id_is_one_vote_however_it_is_given() {
-    let stack = TestStack::start_only(&SERVERS).unwrap();
+    let stack = EphemeralStack::start_only(&SERVERS).unwrap();
     let endpoints = stack.endpoints();
     let doors = Doors::open(endpoints).await.unwrap();
     let id = Uuid::new_v4().to_string();

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use e2e::doors::{Answer, Door, Doors};
 use e2e::load::{Load, Sent};
 use e2e::records::Records;
+use ephemeral_stack::EphemeralStack;
 use lab::servers::Server;
-use lab::testing::TestStack;
 
 const SERVERS: [Server; 4] = [Server::Kafka, Server::Grpc, Server::Rest, Server::Bridge];
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -28,7 +28,7 @@ async fn routes_refuse_without_kafka_and_recover_with_it() {
     let mut options = vec!["--deadline-ms", "3000", "--only"];
     let names = SERVERS.map(Server::name).join(",");
     options.push(&names);
-    let stack = TestStack::start_with(&options).unwrap();
+    let stack = EphemeralStack::start_with(&options).unwrap();
     let doors = Doors::open(stack.endpoints()).await.unwrap();
 
     let load = Load::start(&doors, &Door::ALL, 4);

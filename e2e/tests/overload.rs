@@ -13,18 +13,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use e2e::edge::{Edge, Kind};
 use e2e::wire::{Method, Wire, grpc_frame, wait_for};
+use ephemeral_stack::EphemeralStack;
 use futures::future::join_all;
 use h2::Reason;
 use lab::process::Signal;
 use lab::servers::Server;
-use lab::testing::TestStack;
 
 const MAX_IN_FLIGHT: usize = 64;
 const TOO_MANY: usize = 36;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn votes_beyond_the_limit_are_refused_while_kafka_stalls_and_the_others_get_receipts() {
-    let stack = TestStack::start_only(&[Server::Kafka]).unwrap();
+    let stack = EphemeralStack::start_only(&[Server::Kafka]).unwrap();
     for kind in Kind::EDGES {
         let limit = MAX_IN_FLIGHT.to_string();
         let kafka = stack.endpoints().kafka.as_str();
@@ -105,7 +105,12 @@ async fn bytes_beyond_the_limit_are_refused_and_small_votes_still_pass() {
     const LIMIT: usize = 1024 * 1024;
     const MOST: usize = LIMIT / 4 * 3 - 10_000;
     for kind in Kind::EDGES {
-        let options = ["--max-held-bytes", &LIMIT.to_string(), "--deadline-ms", "60000"];
+        let options = [
+            "--max-buffered-bytes",
+            &LIMIT.to_string(),
+            "--deadline-ms",
+            "60000",
+        ];
         let edge = Edge::start_without_kafka(kind, &options).await.unwrap();
         let mut wire = Wire::connect(kind, edge.address()).await.unwrap();
         let mut big = wire.begin(Method::Batch).await.unwrap();

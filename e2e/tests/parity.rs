@@ -10,8 +10,8 @@
 use e2e::cases::{self, Case, Expected};
 use e2e::doors::{Answer, Door, Doors};
 use e2e::records::Records;
+use ephemeral_stack::EphemeralStack;
 use lab::servers::Server;
-use lab::testing::TestStack;
 use proto::votes::{Receipt, Route, VoteEvent};
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ const INVALID_ARGUMENT: i32 = 3;
 
 #[tokio::test]
 async fn every_door_gives_the_same_verdict_and_the_same_record() {
-    let stack = TestStack::start_only(&SERVERS).unwrap();
+    let stack = EphemeralStack::start_only(&SERVERS).unwrap();
     let doors = Doors::open(stack.endpoints()).await.unwrap();
     let cases = cases::all();
     assert!(cases.len() >= 40, "only {} cases", cases.len());

@@ -13,7 +13,7 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use e2e::records::Records;
-use lab::testing::TestStack;
+use ephemeral_stack::EphemeralStack;
 use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -21,7 +21,7 @@ const VOTE: &str = r#"{"name":"Bohemia Suburbana","album":"Sombras","year":"1997
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn votes_take_the_whole_road_and_other_peoples_clients_work() {
-    let stack = TestStack::start().unwrap();
+    let stack = EphemeralStack::start().unwrap();
     let endpoints = stack.endpoints().clone();
     let mut cast = Cast::default();
 

@@ -9,11 +9,11 @@ use clap::Args;
 use consumer::batch::LoggedVote;
 use consumer::dead_letter_limit::Level;
 use consumer::tally::{Count, Counted, Tally};
+use ephemeral_stack::EphemeralStack;
 use lab::progress::Progress;
 use lab::servers::Server;
-use lab::testing::TestStack;
 use uuid::Uuid;
-use vote::{Draft, Event, Route, Valid};
+use vote::{Draft, Route, Valid, VoteEvent};
 
 use crate::document;
 use crate::report::{Table, thousands};
@@ -33,7 +33,7 @@ pub struct DedupArgs {
 
 /// Counts so many votes under ids of their clients and compares Redis' memory before and after.
 pub async fn run(options: &DedupArgs, write: Option<&Path>) -> Result<ExitCode> {
-    let stack = tokio::task::spawn_blocking(|| TestStack::start_only(&[Server::Redis]))
+    let stack = tokio::task::spawn_blocking(|| EphemeralStack::start_only(&[Server::Redis]))
         .await
         .context("starting Redis")??;
     let measured = measure(options.ids, &stack.endpoints().redis).await;
@@ -128,7 +128,7 @@ impl Counter {
     }
 
     fn logged(&self, offset: i64, client_id: bool) -> LoggedVote {
-        let event = Event {
+        let event = VoteEvent {
             vote_id: Uuid::new_v4(),
             client_id,
             vote: self.vote.clone(),

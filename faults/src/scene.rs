@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use ephemeral_stack::EphemeralStack;
 use lab::endpoints::Endpoints;
 use lab::process::{Identity, Signal};
 use lab::servers::Server;
-use lab::testing::TestStack;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::ClientOptions;
 use redis::AsyncConnectionConfig;
@@ -35,7 +35,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 /// A running stack, its ledger, and clients for its stores.
 #[derive(Debug)]
 pub struct Scene {
-    stack: TestStack,
+    stack: EphemeralStack,
     ledger: Arc<Ledger>,
     redis: redis::Client,
     mongodb: mongodb::Client,
@@ -52,7 +52,8 @@ impl Scene {
             .chain(options.iter().copied())
             .map(str::to_owned)
             .collect();
-        let start = move || TestStack::start_with(&options.iter().map(String::as_str).collect::<Vec<_>>());
+        let start =
+            move || EphemeralStack::start_with(&options.iter().map(String::as_str).collect::<Vec<_>>());
         let stack = tokio::task::spawn_blocking(start)
             .await
             .context("starting a stack")??;
@@ -71,7 +72,7 @@ impl Scene {
     }
 
     /// The servers.
-    pub fn stack(&self) -> &TestStack {
+    pub fn stack(&self) -> &EphemeralStack {
         &self.stack
     }
 
@@ -119,13 +120,13 @@ impl Scene {
 
     /// Votes that Redis has counted.
     pub async fn counted(&self) -> Result<u64> {
-        let total: Option<u64> = self.redis(&["GET", consumer::keys::TOTAL]).await?;
+        let total: Option<u64> = self.redis(&["GET", tallies::keys::TOTAL]).await?;
         Ok(total.unwrap_or_default())
     }
 
     /// Whether Redis has counted a vote whose id its client chose.
     pub async fn is_counted(&self, id: Uuid) -> Result<bool> {
-        let key = format!("{}{id}", consumer::keys::SEEN_PREFIX);
+        let key = format!("{}{id}", tallies::keys::SEEN_PREFIX);
         self.redis(&["EXISTS", &key]).await
     }
 

@@ -180,7 +180,7 @@ def _stages() -> Row:
 
 
 def _hop() -> Row:
-    stage = "ingest_hop_stage_duration_seconds"
+    stage = "ingest_forward_stage_duration_seconds"
     return (
         "The bridge's second half, inside ingest-grpc",
         [
@@ -188,8 +188,8 @@ def _hop() -> Row:
                 "Forwarded vote, median and 99 %",
                 "What of the bridge's publish stage happens inside ingest-grpc; the rest of it is the call itself.",
                 SECONDS,
-                Query(_quantile(0.5, 'outcome="accepted"', by="", metric="ingest_hop_request"), "median"),
-                Query(_quantile(0.99, 'outcome="accepted"', by="", metric="ingest_hop_request"), "99 %"),
+                Query(_quantile(0.5, 'outcome="accepted"', by="", metric="ingest_forward_request"), "median"),
+                Query(_quantile(0.99, 'outcome="accepted"', by="", metric="ingest_forward_request"), "99 %"),
             ),
             lines(
                 "Stages of a forwarded vote, mean",
@@ -206,7 +206,7 @@ def _hop() -> Row:
                 "Forwarded votes in flight",
                 "Votes of the bridge that ingest-grpc has taken and not answered.",
                 COUNT,
-                Query("sum(ingest_hop_inflight_requests)", "forwarded"),
+                Query("sum(ingest_forward_inflight_requests)", "forwarded"),
             ),
         ],
     )

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ingest::{CallMetrics, Ingest, IngestArgs, register_config_info};
 use service::listener::{self, ListenerArgs};
-use service::{CommonArgs, Effective, Process, metrics};
+use service::{CommonArgs, EffectiveConfig, Process, metrics};
 use tonic::transport::Uri;
 use vote::Route;
 
@@ -29,7 +29,7 @@ pub(crate) struct BridgeArgs {
 
 /// Runs until the process is told to stop.
 pub(crate) async fn start(args: BridgeArgs, common: CommonArgs, process: Process) -> anyhow::Result<()> {
-    let effective = Effective::of_process(&common, &args.listener).with_all("", args.ingest.settings());
+    let effective = EffectiveConfig::of_process(&common, &args.listener).with_all("", args.ingest.settings());
     register_config_info(&process.registry, Route::Bridge, VERSION, &effective.hash())?;
     process.announce(effective);
 

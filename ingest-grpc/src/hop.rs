@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use ingest::{Availability, Position, Record, Sink, SinkError};
+use ingest::{Availability, EncodedVote, Position, Sink, SinkError};
 use prost::Message;
 use proto::votes::Receipt;
 use service::Check;
@@ -98,7 +98,7 @@ impl HopSink {
 }
 
 impl Sink for HopSink {
-    async fn publish(&self, record: Record) -> Result<Position, SinkError> {
+    async fn publish(&self, record: EncodedVote) -> Result<Position, SinkError> {
         let vote = Bytes::from(record.payload);
         let mut again = 0;
         let answer = loop {

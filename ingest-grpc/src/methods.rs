@@ -15,7 +15,7 @@ use proto::votes;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
-use vote::{Draft, Event, Route};
+use vote::{Draft, Route, VoteEvent};
 
 use crate::frame;
 
@@ -92,7 +92,7 @@ pub(crate) async fn forward<S: Sink>(State(server): State<Arc<Server<S>>>, reque
     let mut reservation = server.hop.reservation();
     let result = async {
         let message = read_vote(&call, &mut reservation, request).await?;
-        let event = call.stage(Stage::Decode, || Event::decode(&message));
+        let event = call.stage(Stage::Decode, || VoteEvent::decode(&message));
         drop(message);
         let event = event.map_err(|error| Refusal::Malformed(error.to_string()))?;
         if event.route != Route::Bridge {

@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue};
 use ingest::{CallMetrics, Confound, ConfoundArgs, Ingest, IngestArgs, Refusal, Sink, register_config_info};
 use kafka::{KafkaArgs, KafkaSink, VoteSink};
 use service::listener::{self, ListenerArgs};
-use service::{CommonArgs, Effective, Process, metrics};
+use service::{CommonArgs, EffectiveConfig, Process, metrics};
 use tokio::sync::Semaphore;
 use tower_http::set_header::SetResponseHeaderLayer;
 use vote::Route;
@@ -47,7 +47,7 @@ pub(crate) async fn start(args: ServeArgs, common: CommonArgs, process: Process)
         .listener
         .clone()
         .with_nagle(args.confounds.has(Confound::Nagle));
-    let effective = Effective::of_process(&common, &listener)
+    let effective = EffectiveConfig::of_process(&common, &listener)
         .with_all("", args.ingest.settings())
         .with_all(
             "kafka.",

@@ -8,7 +8,7 @@ use clap::Parser;
 use ingest::{CallMetrics, Confound, ConfoundArgs, Ingest, IngestArgs, register_config_info};
 use kafka::{KafkaArgs, KafkaSink, VoteSink};
 use service::listener::{self, ListenerArgs};
-use service::{CommonArgs, Effective, Identity, Process, metrics};
+use service::{CommonArgs, EffectiveConfig, Identity, Process, metrics};
 use vote::Route;
 
 const IDENTITY: Identity = Identity {
@@ -50,7 +50,7 @@ async fn start(cli: Cli, process: Process) -> anyhow::Result<()> {
         .listener
         .clone()
         .with_nagle(cli.confounds.has(Confound::Nagle));
-    let effective = Effective::of_process(&cli.common, &listener)
+    let effective = EffectiveConfig::of_process(&cli.common, &listener)
         .with_all("", cli.ingest.settings())
         .with_all(
             "kafka.",

@@ -1,6 +1,6 @@
 //! The one-machine stack: fetches, starts, watches and stops real servers; the demo and its report.
 //!
-//! [`stack::Stack`] is what the commands use. Tests want [`testing::TestStack`]: real servers on free ports that are
+//! [`stack::Stack`] is what the commands use. Tests want `ephemeral_stack::EphemeralStack`: real servers on free ports that are
 //! gone when the test is.
 
 pub mod cli;
@@ -20,4 +20,3 @@ pub mod stack;
 pub mod state;
 pub mod status;
 pub mod taken;
-pub mod testing;

@@ -12,7 +12,7 @@ use crate::ports::{Port, Ports};
 use crate::process::{self, Identity, Launch, Signal};
 use crate::progress::Progress;
 use crate::servers::{Place, Server, write_routes, write_weight};
-use crate::state::{Record, Settings, State, StateDir};
+use crate::state::{ServerProcess, Settings, State, StateDir};
 use crate::status::Status;
 use crate::taken::check_ports;
 
@@ -250,7 +250,7 @@ impl Stack {
                 .map(|port| (*port, state.settings.ports.get(*port)))
                 .collect();
             state.processes.retain(|record| record.name != name);
-            state.processes.push(Record {
+            state.processes.push(ServerProcess {
                 name: name.to_owned(),
                 identity,
                 command: launch.command(),
@@ -328,15 +328,16 @@ impl Stack {
     async fn end_processes(&self) -> Result<usize> {
         let state = self.dir.load()?.unwrap_or_default();
         let mut ended = 0;
-        let is_server = |record: &Record| Server::all().iter().any(|server| server.name() == record.name);
-        let drivers: Vec<&Record> = state
+        let is_server =
+            |record: &ServerProcess| Server::all().iter().any(|server| server.name() == record.name);
+        let drivers: Vec<&ServerProcess> = state
             .processes
             .iter()
             .filter(|record| !is_server(record))
             .collect();
         ended += self.end_together(&drivers).await?;
         for row in Server::ROWS.iter().rev() {
-            let records: Vec<&Record> = row
+            let records: Vec<&ServerProcess> = row
                 .iter()
                 .filter_map(|server| state.process(server.name()))
                 .collect();
@@ -350,7 +351,7 @@ impl Stack {
         Ok(ended)
     }
 
-    async fn end_together(&self, records: &[&Record]) -> Result<usize> {
+    async fn end_together(&self, records: &[&ServerProcess]) -> Result<usize> {
         let alive = records.iter().filter(|record| record.identity.is_alive());
         let ended = try_join_all(alive.map(|record| async {
             let step = self.progress.step(&record.name);

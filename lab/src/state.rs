@@ -34,7 +34,7 @@ pub struct Settings {
 
 /// A process that was started.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Record {
+pub struct ServerProcess {
     /// The server's name, or that of the load driver.
     pub name: String,
     /// Who it is.
@@ -58,12 +58,12 @@ pub struct State {
     /// What was asked for.
     pub settings: Settings,
     /// What was started, in start order.
-    pub processes: Vec<Record>,
+    pub processes: Vec<ServerProcess>,
 }
 
 impl State {
     /// The record of a process that was started and not stopped since.
-    pub fn process(&self, name: &str) -> Option<&Record> {
+    pub fn process(&self, name: &str) -> Option<&ServerProcess> {
         self.processes.iter().find(|record| record.name == name)
     }
 }

@@ -4,22 +4,22 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use ephemeral_stack::EphemeralStack;
 use lab::ports::Port;
 use lab::servers::Server;
-use lab::testing::TestStack;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Traefik, and a stand-in behind each HTTP backend.
 struct Ingress {
-    stack: TestStack,
+    stack: EphemeralStack,
     client: reqwest::Client,
 }
 
 impl Ingress {
     async fn start(options: &[&str]) -> Result<Self> {
         let options = [&["--only", "ingress"], options].concat();
-        let stack = TestStack::start_with(&options)?;
+        let stack = EphemeralStack::start_with(&options)?;
         let ports = stack.stack().settings()?.ports;
         for (name, port) in [("rest", Port::Rest), ("bridge", Port::Bridge)] {
             stand_in(name, &ports.address(port)).await?;

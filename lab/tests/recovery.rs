@@ -5,11 +5,11 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use anyhow::Result;
+use ephemeral_stack::EphemeralStack;
 use lab::ports::{Port, is_free};
 use lab::process::{Identity, Signal};
 use lab::project;
 use lab::servers::Server;
-use lab::testing::TestStack;
 use tempfile::TempDir;
 
 const SMALL: [Server; 3] = [Server::Redis, Server::Mongodb, Server::Prometheus];
@@ -23,13 +23,13 @@ fn lab(directory: &TempDir, arguments: &[&str]) -> Result<Output> {
         .output()?)
 }
 
-fn identities(stack: &TestStack) -> Result<Vec<Identity>> {
+fn identities(stack: &EphemeralStack) -> Result<Vec<Identity>> {
     SMALL.iter().map(|server| stack.identity(*server)).collect()
 }
 
 #[tokio::test]
 async fn a_killed_supervisor_leaves_servers_that_the_next_command_ends() -> Result<()> {
-    let stack = TestStack::start_only(&SMALL)?;
+    let stack = EphemeralStack::start_only(&SMALL)?;
     let servers = identities(&stack)?;
     let ports = stack.stack().settings()?.ports;
     let supervisor = Identity::of(stack.supervisor().id().cast_signed()).unwrap();
@@ -54,7 +54,7 @@ async fn a_killed_supervisor_leaves_servers_that_the_next_command_ends() -> Resu
 
 #[tokio::test]
 async fn everything_stops_when_standard_input_closes() -> Result<()> {
-    let stack = TestStack::start_only(&SMALL)?;
+    let stack = EphemeralStack::start_only(&SMALL)?;
     let servers = identities(&stack)?;
     drop(stack);
     assert!(servers.iter().all(|server| !server.is_alive()));
@@ -63,7 +63,7 @@ async fn everything_stops_when_standard_input_closes() -> Result<()> {
 
 #[tokio::test]
 async fn a_process_without_a_record_is_found_too() -> Result<()> {
-    let stack = TestStack::start_only(&[Server::Redis])?;
+    let stack = EphemeralStack::start_only(&[Server::Redis])?;
     let redis = stack.identity(Server::Redis)?;
     // As if lab had been killed between starting the server and writing that down.
     stack.stack().dir().update(|state| {
@@ -77,7 +77,7 @@ async fn a_process_without_a_record_is_found_too() -> Result<()> {
 
 #[tokio::test]
 async fn a_server_stopped_and_started_again_is_a_new_process_on_the_same_port() -> Result<()> {
-    let stack = TestStack::start_only(&[Server::Redis])?;
+    let stack = EphemeralStack::start_only(&[Server::Redis])?;
     let before = stack.identity(Server::Redis)?;
     stack.stop(Server::Redis).await?;
     assert!(!before.is_alive());
@@ -150,7 +150,7 @@ const COUNT: &str = "for _, key in ipairs({'a', 'b', 'c'}) do redis.call('INCR',
 
 #[tokio::test]
 async fn half_a_transaction_in_redis_file_is_executed_by_no_later_start() -> Result<()> {
-    let stack = TestStack::start_only(&[Server::Redis])?;
+    let stack = EphemeralStack::start_only(&[Server::Redis])?;
     let client = redis::Client::open(stack.endpoints().redis.as_str())?;
     let count = async || -> Result<()> {
         let mut connection = client.get_multiplexed_async_connection().await?;

@@ -6,12 +6,12 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use consumer::vote_log::VoteDocument;
+use ephemeral_stack::EphemeralStack;
 use futures::TryStreamExt;
 use kafka::RecordWriter;
 use lab::ports::free_address;
 use lab::process::{Identity, Signal};
 use lab::servers::Server;
-use lab::testing::TestStack;
 use mongodb::bson::doc;
 use redis::AsyncCommands;
 use tokio::sync::{Mutex, MutexGuard};
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The stack, with empty stores and a topic of its own.
 pub(crate) struct Bed {
-    pub(crate) stack: MutexGuard<'static, TestStack>,
+    pub(crate) stack: MutexGuard<'static, EphemeralStack>,
     pub(crate) topic: String,
     pub(crate) writer: RecordWriter,
     pub(crate) redis: redis::aio::ConnectionManager,
@@ -39,10 +39,10 @@ pub(crate) struct Consumer {
 
 impl Bed {
     pub(crate) async fn new(topic: &str) -> Self {
-        static STACK: OnceLock<Mutex<TestStack>> = OnceLock::new();
+        static STACK: OnceLock<Mutex<EphemeralStack>> = OnceLock::new();
         let start = || {
             let servers = [Server::Kafka, Server::Redis, Server::Mongodb];
-            Mutex::new(TestStack::start_only(&servers).unwrap())
+            Mutex::new(EphemeralStack::start_only(&servers).unwrap())
         };
         let stack = tokio::task::spawn_blocking(move || STACK.get_or_init(start))
             .await
@@ -169,7 +169,7 @@ impl Bed {
     }
 
     /// Both stores hold exactly `events`.
-    pub(crate) async fn holds_exactly(&self, events: &[vote::Event]) {
+    pub(crate) async fn holds_exactly(&self, events: &[vote::VoteEvent]) {
         let expected = expected(events);
         assert_eq!(self.tallies().await, expected);
         let logged = self.logged().await;

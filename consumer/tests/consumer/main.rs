@@ -7,13 +7,13 @@
 )]
 
 mod bed;
-mod books;
 mod dead_letters;
 mod exact;
 mod faults;
 mod fence;
 mod prepare;
 mod rebuild;
+mod reconciliation;
 mod replay;
 mod tools;
 mod topic;

@@ -6,7 +6,7 @@ use kafka::RecordWriter;
 use redis::AsyncCommands;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
-use vote::Event;
+use vote::VoteEvent;
 
 use crate::bed::Bed;
 use crate::tools::{reconcile, run};
@@ -19,7 +19,7 @@ const COUNTERS: [&str; 4] = ["{votes}:total", "{votes}:band", "{votes}:album", "
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Votes until told to stop.
-async fn load(writer: RecordWriter, seed: u64, stop: CancellationToken) -> Vec<Event> {
+async fn load(writer: RecordWriter, seed: u64, stop: CancellationToken) -> Vec<VoteEvent> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut sent = Vec::new();
     while !stop.is_cancelled() {

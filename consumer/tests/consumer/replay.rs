@@ -3,7 +3,7 @@
 use kafka::Record;
 use kafka::dead_letter::DeadLetters;
 use redis::AsyncCommands;
-use vote::Event;
+use vote::VoteEvent;
 
 use crate::bed::Bed;
 use crate::tools::{reconcile, run};
@@ -12,7 +12,7 @@ use crate::votes::{event, expected, mixed, raw_record, record, send};
 const LETTERS: usize = 40;
 
 /// Buries poison, and puts letters beside it that say the same origin and can be read: as if the consumer could now.
-async fn bury(bed: &Bed) -> Vec<Event> {
+async fn bury(bed: &Bed) -> Vec<VoteEvent> {
     let letters = DeadLetters::new(&bed.stack.endpoints().kafka, &bed.dead_letter_topic()).unwrap();
     let mut random = fastrand::Rng::with_seed(50);
     let mut events = Vec::new();

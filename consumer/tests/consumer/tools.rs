@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use vote::Event;
+use vote::VoteEvent;
 
 use crate::bed::Bed;
 
@@ -102,7 +102,7 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     /// A receipt for each of `events`.
-    pub(crate) fn of(events: &[Event]) -> Self {
+    pub(crate) fn of(events: &[VoteEvent]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("ledger.jsonl");
         let ledger = Self {

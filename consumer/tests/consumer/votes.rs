@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use kafka::{Record, RecordWriter};
 use uuid::Uuid;
-use vote::{Album, Event, Name, Rank, Route, Vote, Year};
+use vote::{Album, Name, Rank, Route, Vote, VoteEvent, Year};
 
 const BANDS: [(&str, &str); 5] = [
     ("Bohemia Suburbana", "Sombras en el Jardín"),
@@ -25,13 +25,13 @@ pub(crate) struct Tallies {
 }
 
 /// A vote that nobody has sent yet. `client_id`: the id, if the client chose it.
-pub(crate) fn event(random: &mut fastrand::Rng, client_id: Option<Uuid>) -> Event {
+pub(crate) fn event(random: &mut fastrand::Rng, client_id: Option<Uuid>) -> VoteEvent {
     let (name, album) = BANDS[random.usize(..BANDS.len())];
     let micros = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap()
         .as_micros();
-    Event {
+    VoteEvent {
         vote_id: client_id.unwrap_or_else(|| Uuid::from_u128(random.u128(..))),
         client_id: client_id.is_some(),
         vote: Vote {
@@ -46,7 +46,7 @@ pub(crate) fn event(random: &mut fastrand::Rng, client_id: Option<Uuid>) -> Even
 }
 
 /// Votes of which a third have ids that clients chose, and a third of those come twice, perhaps by another route.
-pub(crate) fn mixed(random: &mut fastrand::Rng, count: usize) -> Vec<Event> {
+pub(crate) fn mixed(random: &mut fastrand::Rng, count: usize) -> Vec<VoteEvent> {
     let mut events = Vec::with_capacity(count);
     while events.len() < count {
         let client_id = (random.u8(..3) == 0).then(|| Uuid::from_u128(random.u128(..)));
@@ -59,7 +59,7 @@ pub(crate) fn mixed(random: &mut fastrand::Rng, count: usize) -> Vec<Event> {
 }
 
 /// The tallies after `events`, each id counted as it first came.
-pub(crate) fn expected<'a>(events: impl IntoIterator<Item = &'a Event>) -> Tallies {
+pub(crate) fn expected<'a>(events: impl IntoIterator<Item = &'a VoteEvent>) -> Tallies {
     let mut seen = HashSet::new();
     let mut tallies = Tallies::default();
     for event in events {
@@ -75,7 +75,7 @@ pub(crate) fn expected<'a>(events: impl IntoIterator<Item = &'a Event>) -> Talli
     tallies
 }
 
-pub(crate) fn record(event: &Event) -> Record {
+pub(crate) fn record(event: &VoteEvent) -> Record {
     raw_record(event.vote_id.to_string().as_bytes(), &event.clone().encode())
 }
 
@@ -91,7 +91,7 @@ pub(crate) fn raw_record(key: &[u8], payload: &[u8]) -> Record {
 }
 
 /// Writes `events`; those of one id in their order.
-pub(crate) async fn send(writer: &RecordWriter, events: &[Event]) {
+pub(crate) async fn send(writer: &RecordWriter, events: &[VoteEvent]) {
     let acknowledgements = events
         .iter()
         .map(|event| async { writer.write(&record(event)).await.map(drop) });

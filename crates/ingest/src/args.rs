@@ -18,8 +18,8 @@ pub struct IngestArgs {
 
     /// Bytes of request bodies that the process holds at a time; one more is refused at once as above. The default is a
     /// full --max-in-flight of votes of the largest size. The last quarter is for requests of at most 1 KiB
-    #[arg(long, env = "MAX_HELD_BYTES", default_value_t = 64 * 1024 * 1024, value_parser = clap::value_parser!(u64).range(crate::MAX_BATCH_BYTES as u64..=1 << 36))]
-    pub max_held_bytes: u64,
+    #[arg(long, env = "MAX_BUFFERED_BYTES", default_value_t = 64 * 1024 * 1024, value_parser = clap::value_parser!(u64).range(crate::MAX_BATCH_BYTES as u64..=1 << 36))]
+    pub max_buffered_bytes: u64,
 }
 
 impl IngestArgs {
@@ -31,7 +31,7 @@ impl IngestArgs {
     /// The process's account of held bytes: one for all its routes.
     pub fn held_bytes(&self) -> Arc<HeldBytes> {
         Arc::new(HeldBytes::new(
-            usize::try_from(self.max_held_bytes).unwrap_or(usize::MAX),
+            usize::try_from(self.max_buffered_bytes).unwrap_or(usize::MAX),
         ))
     }
 
@@ -49,7 +49,7 @@ impl IngestArgs {
         [
             ("deadline_ms", self.deadline_ms.to_string()),
             ("max_in_flight", self.max_in_flight.to_string()),
-            ("max_held_bytes", self.max_held_bytes.to_string()),
+            ("max_buffered_bytes", self.max_buffered_bytes.to_string()),
             ("max_vote_bytes", crate::MAX_VOTE_BYTES.to_string()),
             ("max_batch_bytes", crate::MAX_BATCH_BYTES.to_string()),
             ("max_batch_votes", crate::MAX_BATCH_VOTES.to_string()),

@@ -28,7 +28,7 @@ pub enum Confound {
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct ConfoundArgs {
     /// Run with a fault, to show what it does to a comparison; may be repeated. Never for votes that count
-    #[arg(long = "confound", value_name = "NAME", value_enum)]
+    #[arg(long = "inject-fault", value_name = "NAME", value_enum)]
     pub confounds: Vec<Confound>,
 }
 

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use tokio::time::timeout_at;
 use uuid::Uuid;
-use vote::{Draft, Event, Route, Valid};
+use vote::{Draft, Route, Valid, VoteEvent};
 
 use crate::{
-    Admission, Call, CallMetrics, HeldBytes, MAX_BATCH_VOTES, Position, Receipt, Record, Refusal,
+    Admission, Call, CallMetrics, EncodedVote, HeldBytes, MAX_BATCH_VOTES, Position, Receipt, Refusal,
     Reservation, Sink, SinkError, Stage,
 };
 
@@ -113,7 +113,7 @@ impl<S: Sink> Ingest<S> {
     }
 
     /// Passes an event on that another process has accepted, under that one's route, id and time stamp.
-    pub async fn forward(&self, call: &Call, event: Event) -> Result<Receipt, Refusal> {
+    pub async fn forward(&self, call: &Call, event: VoteEvent) -> Result<Receipt, Refusal> {
         let _permit = self.limits.admission.admit(1)?;
         self.publish(call, event).await
     }
@@ -130,7 +130,7 @@ impl<S: Sink> Ingest<S> {
         let Valid { vote, client_id } = call
             .stage(Stage::Validate, || draft.validate())
             .map_err(Refusal::Invalid)?;
-        let event = Event {
+        let event = VoteEvent {
             vote_id: client_id.unwrap_or_else(Uuid::now_v7),
             client_id: client_id.is_some(),
             vote,
@@ -140,12 +140,12 @@ impl<S: Sink> Ingest<S> {
         self.publish(call, event).await
     }
 
-    async fn publish(&self, call: &Call, event: Event) -> Result<Receipt, Refusal> {
+    async fn publish(&self, call: &Call, event: VoteEvent) -> Result<Receipt, Refusal> {
         // Known to be down: an answer now is worth more than one after the deadline.
         self.sink.available()?;
         let (vote_id, client_id, route) = (event.vote_id, event.client_id, event.route);
         let payload = call.stage(Stage::Encode, || event.encode());
-        let record = Record {
+        let record = EncodedVote {
             vote_id,
             client_id,
             payload,

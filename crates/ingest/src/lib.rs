@@ -27,7 +27,7 @@ pub use ingest::{Ingest, Limits};
 pub use messages::{batch_response, vote_result};
 pub use metrics::{CallMetrics, Outcome, Stage, register_config_info};
 pub use refusal::{Facts, Refusal};
-pub use sink::{NullSink, Position, Receipt, Record, Sink, SinkError};
+pub use sink::{EncodedVote, NullSink, Position, Receipt, Sink, SinkError};
 
 /// Largest request that carries one vote, in bytes.
 pub const MAX_VOTE_BYTES: usize = 16 * 1024;

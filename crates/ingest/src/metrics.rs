@@ -99,10 +99,10 @@ impl CallMetrics {
         Self::register(registry, buckets, "ingest", route)
     }
 
-    /// The inner half of the bridge as `ingest-grpc` sees it, under `ingest_hop_*`: with the names of a route it would
+    /// The inner half of the bridge as `ingest-grpc` sees it, under `ingest_forward_*`: with the names of a route it would
     /// count every bridged vote twice.
     pub fn for_hop(registry: &Registry, buckets: &[f64]) -> prometheus::Result<Self> {
-        Self::register(registry, buckets, "ingest_hop", Route::Bridge)
+        Self::register(registry, buckets, "ingest_forward", Route::Bridge)
     }
 
     fn register(

@@ -10,7 +10,7 @@ use vote::Route;
 
 /// An accepted vote, ready to be made durable.
 #[derive(Clone, Debug)]
-pub struct Record {
+pub struct EncodedVote {
     /// The vote's identity; the record's key is its text.
     pub vote_id: Uuid,
     /// Whether the client chose the id: such a record may come again and must then lie in the same partition.
@@ -62,7 +62,7 @@ pub enum SinkError {
 /// Makes records durable.
 pub trait Sink: Send + Sync + 'static {
     /// Returns when the record is durable, and only then.
-    fn publish(&self, record: Record) -> impl Future<Output = Result<Position, SinkError>> + Send;
+    fn publish(&self, record: EncodedVote) -> impl Future<Output = Result<Position, SinkError>> + Send;
 
     /// Whether publishing has a chance now; the error is the reason why not. Called for every vote: must be cheap.
     fn available(&self) -> Result<(), SinkError>;
@@ -75,7 +75,7 @@ pub struct NullSink {
 }
 
 impl Sink for NullSink {
-    async fn publish(&self, _: Record) -> Result<Position, SinkError> {
+    async fn publish(&self, _: EncodedVote) -> Result<Position, SinkError> {
         Ok(Position {
             partition: 0,
             offset: self.next_offset.fetch_add(1, Ordering::Relaxed),

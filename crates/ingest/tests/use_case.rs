@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use ingest::{
-    Admission, Availability, CallMetrics, HeldBytes, Ingest, Limits, MAX_BATCH_VOTES, Position, Record,
+    Admission, Availability, CallMetrics, EncodedVote, HeldBytes, Ingest, Limits, MAX_BATCH_VOTES, Position,
     Refusal, Sink, SinkError,
 };
 use prometheus::Registry;
@@ -28,7 +28,7 @@ struct HeldSink {
 }
 
 impl Sink for HeldSink {
-    async fn publish(&self, _: Record) -> Result<Position, SinkError> {
+    async fn publish(&self, _: EncodedVote) -> Result<Position, SinkError> {
         self.handed_over.fetch_add(1, Ordering::Relaxed);
         self.release.notified().await;
         Ok(Position {

@@ -33,7 +33,7 @@ pub struct KafkaArgs {
 /// What of the producer can be chosen, so that experiments can vary it.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ProducerArgs {
-    /// Who must have a vote before it is acknowledged; less than `all` needs --confound acks
+    /// Who must have a vote before it is acknowledged; less than `all` needs --inject-fault acks
     #[arg(long, env = "ACKS", value_enum, default_value_t = Acks::All)]
     pub acks: Acks,
 
@@ -71,7 +71,7 @@ impl ProducerArgs {
             return Ok(());
         }
         Err(KafkaError::Refused(format!(
-            "--acks {} acknowledges votes that can be lost: it is a fault to teach with, and needs --confound acks",
+            "--acks {} acknowledges votes that can be lost: it is a fault to teach with, and needs --inject-fault acks",
             self.acks
         )))
     }

@@ -109,7 +109,7 @@ mod tests {
     use std::sync::mpsc;
     use std::time::Instant;
 
-    use ingest::{Record, Sink, SinkError};
+    use ingest::{EncodedVote, Sink, SinkError};
     use rdkafka::mocking::MockCluster;
     use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
     use uuid::Uuid;
@@ -144,7 +144,7 @@ mod tests {
         .unwrap();
         assert_eq!(reported.recv_timeout(DEADLINE), Ok(Ok(())));
 
-        let record = Record {
+        let record = EncodedVote {
             vote_id: Uuid::nil(),
             client_id: true,
             payload: b"an event".to_vec(),

@@ -1,7 +1,7 @@
 //! A fault to teach with: a producer for each record. Connecting, asking for metadata and getting a producer's id then
 //! belong to every vote.
 
-use ingest::{Position, Record, Sink, SinkError};
+use ingest::{EncodedVote, Position, Sink, SinkError};
 use rdkafka::ClientConfig;
 use rdkafka::producer::FutureProducer;
 use tokio::runtime::Handle;
@@ -25,7 +25,7 @@ impl ProducerPerRecord {
 }
 
 impl Sink for ProducerPerRecord {
-    async fn publish(&self, record: Record) -> Result<Position, SinkError> {
+    async fn publish(&self, record: EncodedVote) -> Result<Position, SinkError> {
         let (config, topic) = (self.config.clone(), self.sink.topic().to_owned());
         let partition = self.sink.partition(&record);
         let (answer, answered) = oneshot::channel();
@@ -79,7 +79,7 @@ mod tests {
         let sink = KafkaSink::new(&args, DEADLINE, report, |reason| panic!("{reason}")).unwrap();
         let sink = ProducerPerRecord::new(sink, settings::ingest_client(&args, DEADLINE));
         assert_eq!(reported.recv_timeout(DEADLINE), Ok(Ok(())));
-        let record = Record {
+        let record = EncodedVote {
             vote_id: Uuid::nil(),
             client_id: true,
             payload: b"an event".to_vec(),

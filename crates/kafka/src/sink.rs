@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ingest::{Position, Record, Sink, SinkError};
+use ingest::{EncodedVote, Position, Sink, SinkError};
 use rdkafka::error::KafkaError as ClientError;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use rdkafka::types::RDKafkaErrorCode;
@@ -56,7 +56,7 @@ impl KafkaSink {
     /// An id that the client chose can come again, and its copies must meet in one partition. An id made here comes
     /// once, so any partition will do, and one at a time is best: a batch per linger instead of one per partition, a
     /// sixth of the requests for the broker. The id's own milliseconds turn the wheel, so that no clock is read.
-    pub(crate) fn partition(&self, record: &Record) -> Option<i32> {
+    pub(crate) fn partition(&self, record: &EncodedVote) -> Option<i32> {
         let partitions = self.health.partitions();
         if record.client_id || partitions == 0 {
             return None;
@@ -67,7 +67,7 @@ impl KafkaSink {
 }
 
 impl Sink for KafkaSink {
-    async fn publish(&self, record: Record) -> Result<Position, SinkError> {
+    async fn publish(&self, record: EncodedVote) -> Result<Position, SinkError> {
         send(&self.producer, &self.topic, self.partition(&record), &record).await
     }
 
@@ -81,7 +81,7 @@ pub(crate) async fn send(
     producer: &FutureProducer,
     topic: &str,
     partition: Option<i32>,
-    record: &Record,
+    record: &EncodedVote,
 ) -> Result<Position, SinkError> {
     let mut key_buffer = [0_u8; uuid::fmt::Hyphenated::LENGTH];
     let key: &str = record.vote_id.as_hyphenated().encode_lower(&mut key_buffer);

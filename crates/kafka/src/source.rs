@@ -42,7 +42,7 @@ pub struct SourceConfig {
 
 /// What happens on the consuming thread, in order.
 #[derive(Debug)]
-pub enum Event {
+pub enum SourceEvent {
     /// Partitions came. Their records follow once `start` was answered, from the offset that it was answered with.
     Assigned {
         /// The partitions.
@@ -117,7 +117,7 @@ enum Command {
 
 /// A member of the consumer group.
 pub struct Source {
-    events: UnboundedReceiver<Event>,
+    events: UnboundedReceiver<SourceEvent>,
     commands: Sender<Command>,
     thread: JoinHandle<()>,
     handle: SourceHandle,
@@ -176,12 +176,12 @@ impl Source {
     }
 
     /// The next event. Cancel-safe.
-    pub async fn next(&mut self) -> Event {
-        let ended = || Event::Failed("the consuming thread has ended".to_owned());
+    pub async fn next(&mut self) -> SourceEvent {
+        let ended = || SourceEvent::Failed("the consuming thread has ended".to_owned());
         self.events.recv().await.unwrap_or_else(ended)
     }
 
-    /// Reads `partition` from `offset` on; [`Event::Sought`] says from where in the stream of events.
+    /// Reads `partition` from `offset` on; [`SourceEvent::Sought`] says from where in the stream of events.
     pub fn seek(&self, partition: i32, offset: i64) {
         // An ended thread has said so in its last event.
         let _ = self.commands.send(Command::Seek { partition, offset });

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ingest::{Confound, ConfoundArgs, Confounded, NullSink, Position, Record, Sink, SinkError};
+use ingest::{Confound, ConfoundArgs, Confounded, EncodedVote, NullSink, Position, Sink, SinkError};
 
 use crate::producer_per_record::ProducerPerRecord;
 use crate::{KafkaArgs, KafkaError, KafkaSink, SinkKind, settings};
@@ -79,7 +79,7 @@ impl VoteSink {
 }
 
 impl Sink for VoteSink {
-    async fn publish(&self, record: Record) -> Result<Position, SinkError> {
+    async fn publish(&self, record: EncodedVote) -> Result<Position, SinkError> {
         match &self.0 {
             Path::Plain(destination) => destination.publish(record).await,
             Path::Confounded(confounded) => confounded.publish(record).await,
@@ -95,7 +95,7 @@ impl Sink for VoteSink {
 }
 
 impl Sink for Destination {
-    async fn publish(&self, record: Record) -> Result<Position, SinkError> {
+    async fn publish(&self, record: EncodedVote) -> Result<Position, SinkError> {
         match self {
             Self::Kafka(sink) => sink.publish(record).await,
             Self::ProducerPerRecord(sink) => sink.publish(record).await,

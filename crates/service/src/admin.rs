@@ -11,7 +11,7 @@ use axum::routing::get;
 use prometheus::{Encoder, Registry, TextEncoder};
 use serde::Serialize;
 
-use crate::effective::Announced;
+use crate::effective_config::Announced;
 use crate::{Readiness, environment};
 
 #[derive(Clone)]

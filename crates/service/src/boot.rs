@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use crate::effective::{Announced, Effective};
+use crate::effective_config::{Announced, EffectiveConfig};
 use crate::{CommonArgs, LogFormat, Readiness, admin, checks, metrics};
 
 /// Who a process is.
@@ -46,7 +46,7 @@ pub struct Process {
 
 impl Process {
     /// Says which configuration is in force: in the log, and at `/config` of the admin port.
-    pub fn announce(&self, effective: Effective) {
+    pub fn announce(&self, effective: EffectiveConfig) {
         effective.log();
         self.configuration.get_or_init(|| effective);
     }

@@ -5,7 +5,7 @@ mod admin;
 mod args;
 mod boot;
 mod checks;
-mod effective;
+mod effective_config;
 mod environment;
 pub mod listener;
 pub mod metrics;
@@ -14,7 +14,7 @@ mod redact;
 
 pub use args::{CommonArgs, LogFormat};
 pub use boot::{Identity, Process, run};
-pub use effective::Effective;
+pub use effective_config::EffectiveConfig;
 pub use readiness::{Check, Readiness};
 pub use redact::redact;
 

@@ -7,7 +7,7 @@ use crate::{Draft, FieldError, Route, Valid, Vote};
 
 /// A vote that a route has accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct VoteEvent {
     /// The vote's identity; the key of its Kafka record.
     pub vote_id: Uuid,
     /// Whether the client chose the id: only then can it come twice.
@@ -54,7 +54,7 @@ impl From<Vec<FieldError>> for EventError {
     }
 }
 
-impl Event {
+impl VoteEvent {
     /// The bytes of `votes.v1.VoteEvent`.
     pub fn encode(self) -> Vec<u8> {
         proto::votes::VoteEvent {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use prost::Message;
 use serde_json::json;
 use uuid::Uuid;
-use vote::{Draft, Event, Route, Valid, drafts_from_json_array, drafts_from_ndjson};
+use vote::{Draft, Route, Valid, VoteEvent, drafts_from_json_array, drafts_from_ndjson};
 
 /// Text that is often close to valid: what a fuzzer of pure noise would hardly ever reach.
 fn field() -> impl Strategy<Value = String> {
@@ -42,7 +42,7 @@ proptest! {
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         let _ = Draft::from_json(&bytes).map(Draft::validate);
         let _ = Draft::from_protobuf(&bytes).map(Draft::validate);
-        let _ = Event::decode(&bytes);
+        let _ = VoteEvent::decode(&bytes);
         let _ = drafts_from_json_array(&bytes, 3);
         let _ = Draft::batch_from_protobuf(&bytes, 3);
         prop_assert!(drafts_from_ndjson(&bytes, 3).len() <= 4);
@@ -90,8 +90,8 @@ proptest! {
         let rank = f64::from(hundredths) / 100.0;
         let document = json!({"name": name, "album": "Sombras", "year": year, "rank": rank});
         let Valid { vote, .. } = Draft::from_json(&serde_json::to_vec(&document).unwrap()).unwrap().validate().unwrap();
-        let event = Event { vote_id: Uuid::now_v7(), client_id: false, vote, route: Route::Bridge, received_at_us };
-        prop_assert_eq!(Event::decode(&event.clone().encode()).unwrap(), event);
+        let event = VoteEvent { vote_id: Uuid::now_v7(), client_id: false, vote, route: Route::Bridge, received_at_us };
+        prop_assert_eq!(VoteEvent::decode(&event.clone().encode()).unwrap(), event);
     }
 }
 

@@ -9,7 +9,7 @@ use mongodb::options::ConnectionString;
 use redis::Client;
 use reqwest::Url;
 use service::listener::ListenerArgs;
-use service::{CommonArgs, Effective, redact};
+use service::{CommonArgs, EffectiveConfig, redact};
 
 use crate::create_user::CreateUserArgs;
 
@@ -134,10 +134,10 @@ impl ServeArgs {
     }
 
     /// The configuration in force, without passwords.
-    pub(crate) fn effective(&self, common: &CommonArgs) -> Effective {
+    pub(crate) fn effective(&self, common: &CommonArgs) -> EffectiveConfig {
         let or_none = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
         let results = self.results_dir.as_ref().map(|path| path.display().to_string());
-        Effective::of_process(common, &self.listener)
+        EffectiveConfig::of_process(common, &self.listener)
             .with("mongodb_uri", or_none(self.mongodb_uri.as_deref().map(redact)))
             .with("redis_url", or_none(self.redis_url.as_deref().map(redact)))
             .with(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Confound, ConfoundArgs, delay};
-use crate::{Position, Record, Sink, SinkError};
+use crate::{EncodedVote, Position, Sink, SinkError};
 
 const DELAY: Duration = Duration::from_millis(1);
 /// Where a record lies that is acknowledged before anybody knows.
@@ -43,7 +43,7 @@ impl<S> Confounded<S> {
 }
 
 impl<S: Sink> Sink for Confounded<S> {
-    async fn publish(&self, record: Record) -> Result<Position, SinkError> {
+    async fn publish(&self, record: EncodedVote) -> Result<Position, SinkError> {
         if self.delays {
             let waited = delay::wait(Instant::now(), DELAY).await;
             waited.map_err(|error| SinkError::Internal(format!("the delay failed: {error}")))?;

@@ -12,7 +12,7 @@ use rdkafka::types::RDKafkaRespErr;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::config::MAX_POLL_INTERVAL_MS;
-use super::{Answer, Event, offset_list};
+use super::{Answer, SourceEvent, offset_list};
 
 /// Heartbeats go on while the thread waits, but not beyond the poll interval: give up well before the group does.
 const START_PATIENCE: Duration = Duration::from_millis(MAX_POLL_INTERVAL_MS / 2);
@@ -22,7 +22,7 @@ const REVOKE_PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct GroupContext {
     pub(super) topic: String,
-    pub(super) events: UnboundedSender<Event>,
+    pub(super) events: UnboundedSender<SourceEvent>,
 }
 
 impl GroupContext {
@@ -33,7 +33,7 @@ impl GroupContext {
             drop(sender);
         } else {
             let start = Answer(sender);
-            let _ = self.events.send(Event::Assigned { partitions, start });
+            let _ = self.events.send(SourceEvent::Assigned { partitions, start });
         }
         let (start, outcome) = match offsets.recv_timeout(START_PATIENCE) {
             Ok(offsets) => (offset_list(&self.topic, &offsets), Ok(())),
@@ -55,7 +55,10 @@ impl GroupContext {
         let partitions = partitions_of(list);
         let (sender, applied) = sync_channel(1);
         let done = Answer(sender);
-        let is_heard = self.events.send(Event::Revoked { partitions, done }).is_ok();
+        let is_heard = self
+            .events
+            .send(SourceEvent::Revoked { partitions, done })
+            .is_ok();
         if is_heard
             && let Ok(applied) = applied.recv_timeout(REVOKE_PATIENCE)
             && !applied.is_empty()
@@ -77,7 +80,9 @@ impl ConsumerContext for GroupContext {
             _ => self.revoke(consumer, list),
         };
         if let Err(reason) = outcome {
-            let _ = self.events.send(Event::Failed(format!("rebalance: {reason}")));
+            let _ = self
+                .events
+                .send(SourceEvent::Failed(format!("rebalance: {reason}")));
         }
     }
 

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Command, Delivery, Event, GroupConsumer, offset_list};
+use super::{Command, Delivery, GroupConsumer, SourceEvent, offset_list};
 use crate::Record;
 
 /// How long a command may wait while there are no records.
@@ -23,7 +23,7 @@ const SEEK_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Reader {
     pub(super) consumer: Arc<GroupConsumer>,
     pub(super) topic: String,
-    pub(super) events: UnboundedSender<Event>,
+    pub(super) events: UnboundedSender<SourceEvent>,
     pub(super) commands: Receiver<Command>,
     pub(super) permits: Arc<Semaphore>,
     pub(super) max_outstanding: usize,
@@ -51,7 +51,7 @@ impl From<KafkaError> for Ended {
 impl Reader {
     pub(super) fn run(self) {
         if let Err(Ended(Some(reason))) = self.read() {
-            let _ = self.events.send(Event::Failed(reason));
+            let _ = self.events.send(SourceEvent::Failed(reason));
         }
     }
 
@@ -117,7 +117,7 @@ impl Reader {
             None => Ok(Polled::Nothing),
             Some(Ok(message)) => {
                 let record = Record::from_message(&message);
-                let _ = self.events.send(Event::Record(Delivery {
+                let _ = self.events.send(SourceEvent::Record(Delivery {
                     record,
                     _permit: permit,
                 }));
@@ -160,7 +160,7 @@ impl Reader {
         let position = Offset::Offset(offset);
         self.consumer
             .seek(&self.topic, partition, position, SEEK_TIMEOUT)?;
-        let _ = self.events.send(Event::Sought { partition, offset });
+        let _ = self.events.send(SourceEvent::Sought { partition, offset });
         Ok(())
     }
 

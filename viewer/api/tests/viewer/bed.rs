@@ -4,8 +4,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use ephemeral_stack::EphemeralStack;
 use lab::process::{Identity, Signal};
-use lab::testing::TestStack;
 use mongodb::bson::{DateTime, Document, doc};
 use redis::AsyncCommands;
 use tempfile::TempDir;
@@ -17,7 +17,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The stack, with an empty log and no tallies.
 pub(crate) struct Bed {
-    pub(crate) stack: MutexGuard<'static, TestStack>,
+    pub(crate) stack: MutexGuard<'static, EphemeralStack>,
     pub(crate) log: mongodb::Collection<Document>,
     pub(crate) redis: redis::aio::ConnectionManager,
 }
@@ -32,9 +32,10 @@ pub(crate) struct Viewer {
 
 impl Bed {
     pub(crate) async fn new() -> Self {
-        static STACK: OnceLock<Mutex<TestStack>> = OnceLock::new();
-        let stack =
-            tokio::task::spawn_blocking(|| STACK.get_or_init(|| Mutex::new(TestStack::start().unwrap())));
+        static STACK: OnceLock<Mutex<EphemeralStack>> = OnceLock::new();
+        let stack = tokio::task::spawn_blocking(|| {
+            STACK.get_or_init(|| Mutex::new(EphemeralStack::start().unwrap()))
+        });
         let stack = stack.await.unwrap().lock().await;
         let endpoints = stack.endpoints();
         let client = redis::Client::open(endpoints.redis.as_str()).unwrap();

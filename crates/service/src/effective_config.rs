@@ -10,15 +10,15 @@ use crate::listener::{self, ListenerArgs};
 use crate::{ALLOCATOR_NAME, CommonArgs};
 
 /// The configuration of a process, once it has said what it is.
-pub(crate) type Announced = Arc<OnceLock<Effective>>;
+pub(crate) type Announced = Arc<OnceLock<EffectiveConfig>>;
 
 /// Settings in force, by name. Never put a secret in: redact URLs first.
 #[derive(Clone, Debug, Default)]
-pub struct Effective {
+pub struct EffectiveConfig {
     settings: BTreeMap<String, String>,
 }
 
-impl Effective {
+impl EffectiveConfig {
     /// What every process that serves clients has: runtime, allocator, listener.
     pub fn of_process(common: &CommonArgs, listener: &ListenerArgs) -> Self {
         Self::default()
@@ -88,8 +88,8 @@ mod tests {
 
     #[test]
     fn equal_settings_have_one_hash_in_any_order() {
-        let one = Effective::default().with("a", 1).with("b", "x");
-        let other = Effective::default().with("b", "x").with("a", 1);
+        let one = EffectiveConfig::default().with("a", 1).with("b", "x");
+        let other = EffectiveConfig::default().with("b", "x").with("a", 1);
         assert_eq!(one.hash(), other.hash());
         assert_ne!(one.hash(), other.with("a", 2).hash());
         assert_eq!(one.hash().len(), 12);

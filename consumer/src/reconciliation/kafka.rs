@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use kafka::dead_letter::{Origin, is_replayed};
 use kafka::{Extent, Record};
 use uuid::Uuid;
-use vote::{Event, Route};
+use vote::{Route, VoteEvent};
 
 use super::ballot::{Albums, Ballot};
 use super::by_route::ByRoute;
@@ -95,7 +95,7 @@ impl KafkaBook {
     }
 
     fn add(&mut self, record: &Record, fence: i64, is_letter: bool) {
-        let Ok(event) = Event::decode(&record.payload) else {
+        let Ok(event) = VoteEvent::decode(&record.payload) else {
             self.unreadable += 1;
             return;
         };
@@ -190,7 +190,7 @@ mod tests {
     const FENCE: i64 = 100;
 
     fn record(id: u128, route: Route, client_id: bool, place: (i32, i64)) -> Record {
-        let event = Event {
+        let event = VoteEvent {
             vote_id: Uuid::from_u128(id),
             client_id,
             vote: Vote {

@@ -4,14 +4,14 @@ use lab::servers::Server;
 use mongodb::bson::doc;
 use redis::AsyncCommands;
 use uuid::Uuid;
-use vote::Event;
+use vote::VoteEvent;
 
 use crate::bed::Bed;
 use crate::tools::{Ledger, Reconciled, reconcile, run};
 use crate::votes::{event, expected, mixed, raw_record, send};
 
 /// Votes in a bed, counted, with a consumer that goes on.
-async fn counted(bed: &Bed, seed: u64) -> Vec<Event> {
+async fn counted(bed: &Bed, seed: u64) -> Vec<VoteEvent> {
     let events = mixed(&mut fastrand::Rng::with_seed(seed), 2_000);
     send(&bed.writer, &events).await;
     bed.writer.write(&raw_record(b"poison", b"\xff")).await.unwrap();

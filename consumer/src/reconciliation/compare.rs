@@ -160,7 +160,7 @@ impl Comparison<'_> {
         }
         for ((key, corrections), (_, counts)) in correction.hashes().into_iter().zip(held.hashes()) {
             for (field, correction) in corrections {
-                let route = if key == crate::keys::ROUTE {
+                let route = if key == tallies::keys::ROUTE {
                     field.parse().ok()
                 } else {
                     None

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use crate::endpoints::Endpoints;
-use crate::process::{Identity, Signal};
-use crate::progress::Progress;
-use crate::project;
-use crate::servers::Server;
-use crate::stack::Stack;
+use lab::endpoints::Endpoints;
+use lab::process::{Identity, Signal};
+use lab::progress::Progress;
+use lab::project;
+use lab::servers::Server;
+use lab::stack::Stack;
 
 /// How long `lab` may take to stop everything before it is killed and the rest stopped by others.
 const STOP_LIMIT: Duration = Duration::from_mins(1);
@@ -21,7 +21,7 @@ const STOP_LIMIT: Duration = Duration::from_mins(1);
 /// A running stack, owned by a `lab up --until-stdin-closes` of its own: it stops when this is dropped, and also when
 /// the test's process dies. After a panic its logs are kept and their place is printed.
 #[derive(Debug)]
-pub struct TestStack {
+pub struct EphemeralStack {
     endpoints: Endpoints,
     stack: Stack,
     supervisor: Child,
@@ -29,7 +29,7 @@ pub struct TestStack {
     keeps_logs: bool,
 }
 
-impl TestStack {
+impl EphemeralStack {
     /// Starts every server. Blocks until all are ready.
     pub fn start() -> Result<Self> {
         Self::start_with(&[])
@@ -157,7 +157,7 @@ impl TestStack {
     }
 }
 
-impl Drop for TestStack {
+impl Drop for EphemeralStack {
     fn drop(&mut self) {
         self.wait_for_supervisor();
         self.stop_leftovers();

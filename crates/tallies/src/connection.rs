@@ -7,15 +7,15 @@ use redis::{Client, ErrorKind, RedisResult};
 
 /// redis-rs' manager, which mends a connection that broke, but keeps for good one that was refused because Redis does not
 /// know the password. It may know it soon: a new password reaches Redis and its clients at different moments.
-pub(crate) struct Connection {
+pub struct ReconnectingConnection {
     client: Client,
     config: ConnectionManagerConfig,
     manager: Mutex<ConnectionManager>,
 }
 
-impl Connection {
+impl ReconnectingConnection {
     /// Connects lazily: Redis need not be there yet.
-    pub(crate) fn new(client: Client, config: ConnectionManagerConfig) -> RedisResult<Self> {
+    pub fn new(client: Client, config: ConnectionManagerConfig) -> RedisResult<Self> {
         let manager = ConnectionManager::new_lazy_with_config(client.clone(), config.clone())?;
         Ok(Self {
             client,
@@ -25,7 +25,7 @@ impl Connection {
     }
 
     /// For one call, whose answer must go through [`Self::checked`].
-    pub(crate) fn get(&self) -> ConnectionManager {
+    pub fn get(&self) -> ConnectionManager {
         self.manager
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -33,7 +33,7 @@ impl Connection {
     }
 
     /// Passes an answer on; after a refusal the next call signs in again.
-    pub(crate) fn checked<T>(&self, answer: RedisResult<T>) -> RedisResult<T> {
+    pub fn checked<T>(&self, answer: RedisResult<T>) -> RedisResult<T> {
         if let Err(error) = &answer
             && error.kind() == ErrorKind::AuthenticationFailed
         {

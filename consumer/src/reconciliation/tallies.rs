@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::keys;
+use tallies::keys;
 
 /// Votes by field of a hash.
 pub(crate) type Counts = BTreeMap<String, i64>;

@@ -1,4 +1,4 @@
-//! A stack that exists for a piece of work: on free ports, in a directory of its own, gone afterwards.
+//! Runs one piece of work against a stack of real servers, in this process, and stops the stack afterwards.
 
 use anyhow::{Result, bail};
 use clap::Parser;
@@ -10,8 +10,6 @@ use lab::servers::Server;
 use lab::signals::unless_interrupted;
 use lab::stack::{Claim, Stack};
 use lab::state::Settings;
-
-use crate::plan::Kafka;
 
 #[derive(Parser)]
 struct NoOptions {
@@ -37,13 +35,12 @@ impl Running<'_> {
         self.stack.identity(server).map(|identity| identity.pid)
     }
 
-    /// Gives the services that write to Kafka these settings besides those that they were started with. A service that
-    /// has others now is started again.
-    pub async fn set_kafka(&self, kafka: &Kafka) -> Result<()> {
+    /// Adds `options` to the command lines of `servers`, and restarts each server whose command line changes.
+    pub async fn add_options(&self, servers: &[Server], options: &[String]) -> Result<()> {
         let mut extra_args = self.settings.extra_args.clone();
-        for server in [Server::Rest, Server::Grpc] {
+        for server in servers {
             let of_server = extra_args.entry(server.name().to_owned()).or_default();
-            of_server.extend(kafka.options());
+            of_server.extend_from_slice(options);
         }
         self.stack.set_extra_args(extra_args).await
     }

@@ -10,7 +10,7 @@ use kafka::Extent;
 use uuid::Uuid;
 
 use super::tallies::{Counts, Tallies};
-use crate::keys::{ALBUM, BAND, CORRECTIONS, OFFSETS, ROUTE, TOPIC, TOPICS, TOTAL};
+use tallies::keys::{ALBUM, BAND, CORRECTIONS, OFFSETS, ROUTE, TOPIC, TOPICS, TOTAL};
 
 /// Hashes of ten thousands of fields take a while.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
