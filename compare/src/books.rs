@@ -5,8 +5,8 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use lab::consumer_reconcile;
 use lab::endpoints::Endpoints;
-use lab::reconcile;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -50,7 +50,7 @@ pub fn write_ledger(path: &Path, points: &[Point], warm_up: &[(Route, Vec<Sample
 
 /// Whether the stores hold exactly what was acknowledged. `Err` holds the differences in words.
 pub async fn reconcile(endpoints: &Endpoints, ledger: &Path) -> Result<Result<(), String>> {
-    let output = reconcile::command(endpoints, ledger)?
+    let output = consumer_reconcile::command(endpoints, ledger)?
         .arg("--tolerate-failed")
         .output()
         .await

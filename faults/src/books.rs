@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
-use lab::reconcile;
+use lab::consumer_reconcile;
 use serde::Deserialize;
 
 use crate::scene::Scene;
@@ -44,7 +44,7 @@ impl Books {
     /// Asks the real tool. Errors if it cannot tell.
     pub async fn of(scene: &Scene) -> Result<Self> {
         scene.ledger().flush()?;
-        let output = reconcile::command(scene.endpoints(), scene.ledger().path())?
+        let output = consumer_reconcile::command(scene.endpoints(), scene.ledger().path())?
             .args(["--json", "--tolerate-failed"])
             .output()
             .await

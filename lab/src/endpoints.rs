@@ -1,24 +1,23 @@
-//! Where the servers of a stack answer.
+//! The addresses at which clients reach the servers of a stack.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ports::{Port, Ports};
-use crate::servers::mongodb_uri;
 
 /// Addresses for clients. URLs have no trailing slash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoints {
     /// `http://…`: the Ingress, HTTP/1.1 and h2c.
     pub ingress: String,
-    /// `http://…`: `ingest-rest` itself.
+    /// `http://…`: `ingest-rest`, without the Ingress.
     pub rest: String,
-    /// `http://…`: `ingest-grpc` itself, h2c.
+    /// `http://…`: `ingest-grpc serve`, without the Ingress, h2c.
     pub grpc: String,
-    /// `http://…`: the bridge itself.
+    /// `http://…`: the bridge, without the Ingress.
     pub bridge: String,
     /// `http://…`: admin port of `ingest-rest`.
     pub rest_admin: String,
-    /// `http://…`: admin port of `ingest-grpc`.
+    /// `http://…`: admin port of `ingest-grpc serve`.
     pub grpc_admin: String,
     /// `http://…`: admin port of the bridge.
     pub bridge_admin: String,
@@ -30,7 +29,7 @@ pub struct Endpoints {
     pub kafka: String,
     /// `redis://…`.
     pub redis: String,
-    /// `mongodb://…` with the replica set's name.
+    /// `mongodb://…` with the name of the replica set.
     pub mongodb: String,
     /// `http://…`: Prometheus and its API.
     pub prometheus: String,
@@ -54,11 +53,21 @@ impl Endpoints {
             consumer_admin: ports.url(Port::ConsumerAdmin),
             ingress_admin: ports.url(Port::IngressAdmin),
             kafka: ports.address(Port::Kafka),
-            redis: format!("redis://{}", ports.address(Port::Redis)),
+            redis: redis_url(ports),
             mongodb: mongodb_uri(ports),
             prometheus: ports.url(Port::Prometheus),
             viewer: ports.url(Port::Viewer),
             viewer_admin: ports.url(Port::ViewerAdmin),
         }
     }
+}
+
+/// The URI with which MongoDB drivers find the primary of the replica set.
+pub(crate) fn mongodb_uri(ports: &Ports) -> String {
+    format!("mongodb://{}/?replicaSet=rs0", ports.address(Port::Mongodb))
+}
+
+/// The URL of Redis.
+pub(crate) fn redis_url(ports: &Ports) -> String {
+    format!("redis://{}", ports.address(Port::Redis))
 }

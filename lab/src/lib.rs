@@ -1,22 +1,23 @@
-//! The one-machine stack: fetches, starts, watches and stops real servers; the demo and its report.
+//! The one-machine stack: downloads, starts, monitors and stops real servers; runs the demo and writes its report.
 //!
-//! [`stack::Stack`] is what the commands use. Tests want `ephemeral_stack::EphemeralStack`: real servers on free ports that are
-//! gone when the test is.
+//! The commands use [`stack::Stack`]. Tests use `ephemeral_stack::EphemeralStack`, which starts real servers on free ports
+//! and stops them at the end of the test.
 
 pub mod cli;
+pub mod consumer_reconcile;
 pub mod demo;
 pub mod endpoints;
 pub mod fetch;
+pub mod launch;
 pub mod options;
 pub mod plot;
+pub mod port_conflicts;
 pub mod ports;
 pub mod process;
 pub mod progress;
 pub mod project;
-pub mod reconcile;
 pub mod servers;
 pub mod signals;
 pub mod stack;
 pub mod state;
 pub mod status;
-pub mod taken;

@@ -1,4 +1,4 @@
-//! The one-machine stack on the command line; `lab --help` says what it does.
+//! The `lab` program: the one-machine stack on the command line. See `lab --help`.
 
 use std::process::ExitCode;
 
@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         }
     };
     let outcome = runtime.block_on(lab::cli::run(arguments));
-    // A thread may still wait for standard input; the program must not wait for it.
+    // A blocked read of standard input must not delay the exit.
     runtime.shutdown_background();
     outcome.unwrap_or_else(|error| {
         eprintln!("lab: {error:#}");

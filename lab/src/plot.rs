@@ -1,6 +1,6 @@
-//! Plots as SVG, for the reports of the demo, the fault suite and the comparison.
+//! SVG plots for the reports of the demo, the fault suite and the comparison.
 //!
-//! Lines, text and ticks are black and the ground is left out, so that a page's style sheet can turn them:
+//! Axes, text and ticks are black on a transparent background, so that the style sheet of a page can change their colours:
 //! `svg text { fill: … } svg [stroke="#000000"] { stroke: … }`.
 
 use std::ops::Range;
@@ -12,24 +12,24 @@ pub use plotters::style::{RGBColor, WHITE};
 
 const WIDTH: u32 = 860;
 const FONT: (&str, u32) = ("sans-serif", 14);
-/// Width of a character of that font, about, in pixels.
+/// Approximate width of a character of [`FONT`], in pixels.
 const CHARACTER: usize = 7;
 
-/// Two axes and what lies between them.
+/// A plot with two axes and any number of layers.
 #[derive(Clone, Debug)]
 pub struct Plot {
-    /// What it shows, for those who do not see it.
+    /// What the plot shows; the accessible name for screen readers.
     pub title: String,
-    /// To the right.
+    /// The horizontal axis.
     pub x: Axis,
-    /// Upwards.
+    /// The vertical axis.
     pub y: Axis,
-    /// In pixels; the width is that of a page.
+    /// Height in pixels; the width is fixed.
     pub height: u32,
-    /// From the one below to the one on top.
+    /// The layers, from bottom to top.
     pub layers: Vec<Layer>,
-    /// A ground of this colour, for a file that is shown without a style sheet.
-    pub ground: Option<RGBColor>,
+    /// The background colour; `None` is transparent. Set it for a file that is shown without a style sheet.
+    pub background: Option<RGBColor>,
 }
 
 /// An axis.
@@ -37,50 +37,50 @@ pub struct Plot {
 pub struct Axis {
     /// Quantity and unit.
     pub title: String,
-    /// What it reaches over.
+    /// The first and the last value.
     pub range: Range<f64>,
-    /// How it gets there.
+    /// The mapping from values to positions.
     pub scale: Scale,
-    /// The text at a tick.
+    /// Formats the label of a tick.
     pub label: fn(f64) -> String,
 }
 
-/// How values are placed along an axis.
+/// The mapping from values to positions on an axis.
 #[derive(Clone, Debug)]
 pub enum Scale {
-    /// Evenly.
+    /// Linear.
     Linear,
-    /// By their logarithm; the range must be positive.
+    /// Logarithmic; the range must be positive.
     Log,
-    /// Names at 0, 1, 2 and so on.
+    /// Categories at the values 0, 1, 2 and so on.
     Names(Vec<String>),
 }
 
-/// Something drawn.
+/// One data series or shape of a plot.
 #[derive(Clone, Debug)]
 pub struct Layer {
-    /// Its name in the plot's legend; None leaves it out.
+    /// The name in the legend; `None` omits the layer from the legend.
     pub name: Option<String>,
-    /// Its colour.
+    /// The colour.
     pub color: RGBColor,
-    /// Its form.
-    pub mark: Mark,
+    /// What is drawn.
+    pub shape: Shape,
 }
 
-/// The form of something drawn, in the values of both axes.
+/// What a layer draws. Coordinates are `(x, y)` values of the axes.
 #[derive(Clone, Debug)]
-pub enum Mark {
-    /// From point to point.
+pub enum Shape {
+    /// A line through these points.
     Line(Vec<(f64, f64)>),
-    /// Each by itself.
+    /// A dot at each of these points.
     Dots(Vec<(f64, f64)>),
-    /// A rectangle between two corners.
+    /// A filled rectangle between two opposite corners.
     Bar((f64, f64), (f64, f64)),
-    /// The same, pale, for what lies behind.
+    /// A pale rectangle between two opposite corners, as background of other layers.
     Band((f64, f64), (f64, f64)),
 }
 
-/// Okabe and Ito's palette: told apart with any colour vision, on white and on black.
+/// The palette of Okabe and Ito: distinguishable with every kind of colour vision, on white and on black.
 const PALETTE: [RGBColor; 6] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -89,16 +89,16 @@ const PALETTE: [RGBColor; 6] = [
     RGBColor(230, 159, 0),
     RGBColor(86, 180, 233),
 ];
-/// For what is not among the compared.
+/// The colour for everything that is not compared.
 pub const GREY: RGBColor = RGBColor(128, 128, 128);
 
-/// The colour of the `index`th thing of a plot; after six they come again.
+/// The colour of the series `index` (from 0). The six colours repeat.
 pub fn color(index: usize) -> RGBColor {
     PALETTE.get(index % PALETTE.len()).copied().unwrap_or(GREY)
 }
 
 impl Axis {
-    /// From `range`'s start to its end, evenly.
+    /// A linear axis.
     pub fn linear(title: &str, range: Range<f64>) -> Self {
         Self {
             title: title.to_owned(),
@@ -108,7 +108,7 @@ impl Axis {
         }
     }
 
-    /// The same by logarithm.
+    /// A logarithmic axis.
     pub fn log(title: &str, range: Range<f64>) -> Self {
         Self {
             scale: Scale::Log,
@@ -116,7 +116,7 @@ impl Axis {
         }
     }
 
-    /// Names at 0, 1, 2 and so on.
+    /// An axis of categories at the values 0, 1, 2 and so on.
     pub fn names(title: &str, names: &[String]) -> Self {
         Self {
             scale: Scale::Names(names.to_vec()),
@@ -124,7 +124,8 @@ impl Axis {
         }
     }
 
-    /// Shares of 0 up to all but one of `votes`, the nearer to 1 the wider: values are 1 / (1 - share).
+    /// An axis of shares that magnifies those near 100 %: the value of a share is 1 / (1 - share). It ends at all votes but
+    /// one of `votes`.
     pub fn tail(title: &str, votes: usize) -> Self {
         Self {
             label: |x| format!("{} %", short(100.0 * (1.0 - 1.0 / x))),
@@ -139,8 +140,8 @@ impl Axis {
         }
     }
 
-    /// Room for labels beside a vertical axis, in pixels.
-    fn room(&self) -> u32 {
+    /// The width of the labels of a vertical axis, in pixels.
+    fn label_width(&self) -> u32 {
         let longest = match &self.scale {
             Scale::Names(names) => names.iter().map(|name| name.chars().count()).max().unwrap_or(0),
             Scale::Linear | Scale::Log => 0,
@@ -154,20 +155,20 @@ impl Ranged for Axis {
     type ValueType = f64;
 
     fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
-        let place = |value: f64| match self.scale {
+        let transform = |value: f64| match self.scale {
             Scale::Log => value.max(f64::MIN_POSITIVE).ln(),
             Scale::Linear | Scale::Names(_) => value,
         };
-        let (start, end) = (place(self.range.start), place(self.range.end));
-        let share = (place(*value) - start) / (end - start);
+        let (start, end) = (transform(self.range.start), transform(self.range.end));
+        let share = (transform(*value) - start) / (end - start);
         limit.0 + (share * f64::from(limit.1 - limit.0)).round() as i32
     }
 
     fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
-        let most = hint.max_num_points().max(1);
+        let max_ticks = hint.max_num_points().max(1);
         match &self.scale {
-            Scale::Linear => even_ticks(&self.range, most),
-            Scale::Log => log_ticks(&self.range, most),
+            Scale::Linear => linear_ticks(&self.range, max_ticks),
+            Scale::Log => log_ticks(&self.range, max_ticks),
             Scale::Names(names) => (0..names.len()).map(|index| index as f64).collect(),
         }
     }
@@ -177,14 +178,14 @@ impl Ranged for Axis {
     }
 }
 
-/// At most `most` multiples of 1, 2 or 5 times a power of ten.
-fn even_ticks(range: &Range<f64>, most: usize) -> Vec<f64> {
-    let narrowest = (range.end - range.start) / most as f64;
-    let power = 10_f64.powf(narrowest.log10().floor());
+/// Returns at most `max_ticks` ticks. Their distance is 1, 2 or 5 times a power of ten.
+fn linear_ticks(range: &Range<f64>, max_ticks: usize) -> Vec<f64> {
+    let min_step = (range.end - range.start) / max_ticks as f64;
+    let power = 10_f64.powf(min_step.log10().floor());
     let step = [1.0, 2.0, 5.0].map(|digit| digit * power);
     let step = step
         .into_iter()
-        .find(|step| *step >= narrowest)
+        .find(|step| *step >= min_step)
         .unwrap_or(10.0 * power);
     let (first, last) = (
         (range.start / step).ceil() as i64,
@@ -193,8 +194,8 @@ fn even_ticks(range: &Range<f64>, most: usize) -> Vec<f64> {
     (first..=last).map(|index| index as f64 * step).collect()
 }
 
-/// Powers of ten, and with few of them twice and five times each as well.
-fn log_ticks(range: &Range<f64>, most: usize) -> Vec<f64> {
+/// Returns the powers of ten, and also 2 and 5 times each if the ticks remain few.
+fn log_ticks(range: &Range<f64>, max_ticks: usize) -> Vec<f64> {
     let (first, last) = (
         range.start.log10().floor() as i32,
         range.end.log10().ceil() as i32,
@@ -207,20 +208,20 @@ fn log_ticks(range: &Range<f64>, most: usize) -> Vec<f64> {
             .collect()
     };
     let fine = within(&[1.0, 2.0, 5.0]);
-    if fine.len() <= most.min(6) {
+    if fine.len() <= max_ticks.min(6) {
         fine
     } else {
         within(&[1.0])
     }
 }
 
-/// At most four decimals, and no zeros at the end.
+/// Formats a number with at most four decimals and without trailing zeros.
 pub fn short(value: f64) -> String {
     ((value * 10_000.0).round() / 10_000.0).to_string()
 }
 
 impl Plot {
-    /// Draws it.
+    /// Draws the plot as an SVG element.
     pub fn svg(&self) -> Result<String> {
         let mut svg = String::new();
         self.draw(&mut svg)
@@ -239,13 +240,13 @@ impl Plot {
 
     fn draw(&self, svg: &mut String) -> Result<(), Box<dyn std::error::Error>> {
         let area = SVGBackend::with_string(svg, (WIDTH, self.height)).into_drawing_area();
-        if let Some(ground) = &self.ground {
-            area.fill(ground)?;
+        if let Some(background) = &self.background {
+            area.fill(background)?;
         }
         let mut chart = ChartBuilder::on(&area)
             .margin(12)
             .x_label_area_size(44)
-            .y_label_area_size(self.y.room())
+            .y_label_area_size(self.y.label_width())
             .build_cartesian_2d(self.x.clone(), self.y.clone())?;
         chart
             .configure_mesh()
@@ -259,15 +260,15 @@ impl Plot {
             .draw()?;
         for layer in &self.layers {
             let color = layer.color;
-            let drawn = match &layer.mark {
-                Mark::Line(points) => {
+            let drawn = match &layer.shape {
+                Shape::Line(points) => {
                     chart.draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(2)))?
                 }
-                Mark::Dots(points) => {
+                Shape::Dots(points) => {
                     chart.draw_series(points.iter().map(|&point| Circle::new(point, 4, color.filled())))?
                 }
-                Mark::Bar(from, to) => chart.draw_series([Rectangle::new([*from, *to], color.filled())])?,
-                Mark::Band(from, to) => {
+                Shape::Bar(from, to) => chart.draw_series([Rectangle::new([*from, *to], color.filled())])?,
+                Shape::Band(from, to) => {
                     chart.draw_series([Rectangle::new([*from, *to], color.mix(0.2).filled())])?
                 }
             };
@@ -293,9 +294,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ticks_are_round_and_within() {
-        assert_eq!(even_ticks(&(0.0..4.0), 5), [0.0, 1.0, 2.0, 3.0, 4.0]);
-        assert_eq!(even_ticks(&(-7.0..13.0), 4), [-5.0, 0.0, 5.0, 10.0]);
+    fn ticks_are_round_and_within_the_range() {
+        assert_eq!(linear_ticks(&(0.0..4.0), 5), [0.0, 1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(linear_ticks(&(-7.0..13.0), 4), [-5.0, 0.0, 5.0, 10.0]);
         assert_eq!(log_ticks(&(0.9..12.0), 10), [1.0, 2.0, 5.0, 10.0]);
         assert_eq!(
             log_ticks(&(0.9..12_000.0), 10),
@@ -305,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn each_scale_places_its_ends() {
+    fn every_scale_maps_the_ends_of_its_range_to_the_ends_of_the_axis() {
         let axes = [
             Axis::linear("", -1.0..3.0),
             Axis::log("", 0.1..100.0),
@@ -323,11 +324,11 @@ mod tests {
     }
 
     #[test]
-    fn a_plot_has_a_title_and_names_what_it_shows() {
-        let layer = |name: &str, mark| Layer {
+    fn svg_contains_the_title_the_tick_labels_and_the_legend() {
+        let layer = |name: &str, shape| Layer {
             name: Some(name.to_owned()),
             color: color(0),
-            mark,
+            shape,
         };
         let plot = Plot {
             title: "a \"title\" <b>".to_owned(),
@@ -335,11 +336,11 @@ mod tests {
             y: Axis::names("", &["first".to_owned()]),
             height: 200,
             layers: vec![
-                layer("a line", Mark::Line(vec![(1.0, 0.0), (100.0, 0.0)])),
-                layer("nothing", Mark::Dots(vec![])),
-                layer("a bar", Mark::Bar((1.0, -0.4), (10.0, 0.4))),
+                layer("a line", Shape::Line(vec![(1.0, 0.0), (100.0, 0.0)])),
+                layer("nothing", Shape::Dots(vec![])),
+                layer("a bar", Shape::Bar((1.0, -0.4), (10.0, 0.4))),
             ],
-            ground: None,
+            background: None,
         };
         let svg = plot.svg().unwrap();
         for part in [

@@ -1,4 +1,4 @@
-//! The stack's ports: their names and defaults, and how a command changes them.
+//! The ports of the stack: names, default numbers and overrides.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// A port of the stack; all are on 127.0.0.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)] // each is named for its server
+#[allow(missing_docs)] // Each port has the name of its server.
 pub enum Port {
     Ingress,
     IngressAdmin,
@@ -33,7 +33,7 @@ pub enum Port {
 }
 
 impl Port {
-    /// The number it has unless a command says otherwise.
+    /// The default number.
     pub const fn default_number(self) -> u16 {
         match self {
             Self::Ingress => 8000,
@@ -55,7 +55,7 @@ impl Port {
         }
     }
 
-    /// The name that commands, templates and files use, such as `rest-admin`.
+    /// The name in commands, templates and files, such as `rest-admin`.
     pub fn name(self) -> String {
         self.to_possible_value()
             .map(|value| value.get_name().to_owned())
@@ -69,7 +69,7 @@ impl fmt::Display for Port {
     }
 }
 
-/// `NAME=NUMBER`, as `--port` takes it.
+/// The value of the option `--port`: `NAME=NUMBER`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PortOverride(pub Port, pub u16);
 
@@ -82,7 +82,7 @@ impl FromStr for PortOverride {
             .ok_or("expected NAME=NUMBER, such as kafka=19092")?;
         let port = Port::from_str(name, false).map_err(|_| {
             let known: Vec<String> = Port::value_variants().iter().map(|port| port.name()).collect();
-            format!("unknown port {name:?}; known are {}", known.join(", "))
+            format!("unknown port {name:?}; the ports are {}", known.join(", "))
         })?;
         match number.parse() {
             Ok(0) | Err(_) => Err(format!("{number:?} is not a port number (1 to 65535)")),
@@ -91,24 +91,29 @@ impl FromStr for PortOverride {
     }
 }
 
-/// Which number each port has.
+/// The number of each port.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Ports(BTreeMap<Port, u16>);
 
 impl Ports {
-    /// The defaults, or free ports, with `overrides` on top. Errors where two ports have the same number.
+    /// Assigns the numbers: first `overrides`, then free numbers if `free` is set, otherwise the defaults. Two ports with
+    /// the same number are an error.
     pub fn choose(overrides: &[PortOverride], free: bool) -> Result<Self> {
         let mut numbers: BTreeMap<Port, u16> = BTreeMap::new();
         let mut candidates = free_numbers();
         for port in Port::value_variants() {
             let number = match overrides.iter().rfind(|entry| entry.0 == *port) {
                 Some(entry) => entry.1,
-                None if free => candidates.next().context("no free port found")?,
+                None if free => candidates.next().context(
+                    "no port from 10000 to 29999 is free: stop other processes, or set numbers with --port",
+                )?,
                 None => port.default_number(),
             };
-            if let Some((other, _)) = numbers.iter().find(|(_, taken)| **taken == number) {
-                bail!("ports {other} and {port} are both {number}; give one another number with --port");
+            if let Some((other, _)) = numbers.iter().find(|(_, assigned)| **assigned == number) {
+                bail!(
+                    "the ports {other} and {port} both have the number {number}: change one of them with --port"
+                );
             }
             numbers.insert(*port, number);
         }
@@ -134,19 +139,21 @@ impl Ports {
     }
 }
 
-/// Whether a server could listen on this port of 127.0.0.1 now.
+/// Whether a server can listen on this port of 127.0.0.1 now.
 pub fn is_free(number: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok()
 }
 
-/// An address on 127.0.0.1 where nobody listens now, for one process beside a stack.
+/// A free address on 127.0.0.1, for a process that is not part of a stack.
 pub fn free_address() -> Result<SocketAddr> {
-    let number = free_numbers().next().context("no port is free")?;
+    let number = free_numbers()
+        .next()
+        .context("no port from 10000 to 29999 is free: stop other processes")?;
     Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, number)))
 }
 
-/// Free ports, from a random start and below the range from which the kernel serves outgoing connections: such a
-/// connection could otherwise take one between this choice and the server's start.
+/// Free port numbers, from a random start. They are below the kernel's range for outgoing connections: such a connection
+/// could otherwise use the port before the server starts.
 fn free_numbers() -> impl Iterator<Item = u16> {
     const LOWEST: u16 = 10_000;
     const COUNT: u16 = 20_000;
@@ -161,13 +168,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn override_names_a_port_and_a_number() {
+    fn override_has_a_port_name_and_a_number() {
         assert_eq!("kafka=19092".parse(), Ok(PortOverride(Port::Kafka, 19092)));
         assert_eq!("rest-admin=1".parse(), Ok(PortOverride(Port::RestAdmin, 1)));
     }
 
     #[test]
-    fn wrong_overrides_say_what_is_wrong() {
+    fn error_of_an_invalid_override_names_the_cause() {
         for (text, part) in [
             ("kafka", "NAME=NUMBER"),
             ("kafak=1", "kafka-controller"),
@@ -181,14 +188,14 @@ mod tests {
     }
 
     #[test]
-    fn defaults_do_not_collide_and_overrides_win() {
+    fn defaults_are_distinct_and_overrides_replace_them() {
         let ports = Ports::choose(&[PortOverride(Port::Kafka, 19092)], false).unwrap();
         assert_eq!(ports.get(Port::Kafka), 19092);
         assert_eq!(ports.get(Port::Ingress), 8000);
     }
 
     #[test]
-    fn the_same_number_twice_is_an_error_that_names_both() {
+    fn error_of_a_duplicate_number_names_both_ports() {
         let error = Ports::choose(&[PortOverride(Port::Kafka, 6379)], false)
             .unwrap_err()
             .to_string();

@@ -1,72 +1,74 @@
-//! One operating-system process: who it is, whether it still runs, and how it ends.
+//! Operating-system processes: how one is started, identified, signalled and stopped.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use procfs::process::{Process, all_processes};
 use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
 pub use rustix::process::Signal;
 
-/// Every process of a stack carries this variable; its value is the stack's state directory.
-const MARKER: &str = "DUALPATH_LAB_STATE";
+/// The environment variable of every process of a stack; its value is the stack's state directory.
+const STATE_DIR_VARIABLE: &str = "DUALPATH_LAB_STATE";
 
-/// A process for good: a pid alone may since have been given to another.
+/// Identifies a process uniquely. The pid alone does not: the kernel may reuse it after the process has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// The process id.
     pub pid: i32,
-    /// When it started, in clock ticks since boot (`/proc/<pid>/stat`, field 22).
+    /// The start time in clock ticks since boot (`/proc/<pid>/stat`, field 22).
     pub start_time: u64,
 }
 
 impl Identity {
-    /// The process that has this pid now, unless it has ended.
+    /// The process that has this pid now; `None` if there is none or it has ended.
     pub fn of(pid: i32) -> Option<Self> {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The command name is in parentheses and may itself hold spaces and parentheses.
-        let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_whitespace();
-        let is_zombie = matches!(fields.next()?, "Z" | "X");
-        let threads: u32 = fields.nth(16)?.parse().ok()?;
-        let start_time = fields.nth(1)?.parse().ok()?;
-        // While other threads of a killed process still end, its ports are taken and its files open.
-        let ended = is_zombie && threads <= 1;
-        (!ended).then_some(Self { pid, start_time })
+        let stat = Process::new(pid).and_then(|process| process.stat()).ok()?;
+        let is_zombie = matches!(stat.state, 'Z' | 'X');
+        // A killed process keeps its ports and files until its last thread has ended.
+        let ended = is_zombie && stat.num_threads <= 1;
+        (!ended).then_some(Self {
+            pid,
+            start_time: stat.starttime,
+        })
     }
 
-    /// This very process.
-    pub fn own() -> Result<Self> {
+    /// The current process.
+    pub fn current() -> Result<Self> {
         Self::of(std::process::id().cast_signed()).context("/proc does not show this process")
     }
 
-    /// Whether it still runs; a zombie does not.
+    /// Whether the process is still running; a zombie is not.
     pub fn is_alive(self) -> bool {
         Self::of(self.pid) == Some(self)
     }
 
-    /// Sends a signal; nothing happens where the process has ended.
+    /// Sends a signal. Does nothing if the process has ended.
     pub fn signal(self, signal: Signal) -> Result<()> {
         let Some(pid) = Pid::from_raw(self.pid) else {
             return Ok(());
         };
-        // The descriptor holds the process: between the check and the signal the pid cannot pass to another.
+        // The descriptor refers to one process, so a reused pid cannot receive the signal.
         let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else {
             return Ok(());
         };
         if self.is_alive() {
-            pidfd_send_signal(&handle, signal).with_context(|| format!("signalling process {}", self.pid))?;
+            pidfd_send_signal(&handle, signal)
+                .with_context(|| format!("sending a signal to process {}", self.pid))?;
         }
         Ok(())
     }
 
-    /// Sends `signal`, waits up to `grace` for the end, then kills. Returns whether it ended by itself.
-    pub async fn stop(self, signal: Signal, grace: Duration) -> Result<bool> {
+    /// Sends `signal`, and SIGKILL if the process has not ended within `timeout`. Returns false if SIGKILL was necessary.
+    pub async fn stop(self, signal: Signal, timeout: Duration) -> Result<bool> {
         self.signal(signal)?;
-        if self.wait(grace).await {
+        if self.wait(timeout).await {
             return Ok(true);
         }
         self.signal(Signal::KILL)?;
@@ -74,11 +76,11 @@ impl Identity {
         Ok(false)
     }
 
-    /// Waits for the end, at most `limit`; returns whether it came.
-    pub async fn wait(self, limit: Duration) -> bool {
+    /// Waits up to `timeout` until the process ends. Returns whether it has ended.
+    pub async fn wait(self, timeout: Duration) -> bool {
         let started = Instant::now();
         while self.is_alive() {
-            if started.elapsed() >= limit {
+            if started.elapsed() >= timeout {
                 return false;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -87,19 +89,19 @@ impl Identity {
     }
 }
 
-/// What to run.
+/// The program, arguments and environment of a process.
 #[derive(Clone, Debug)]
-pub struct Launch {
-    /// The program's path, or its name on `PATH`.
+pub struct ProcessSpec {
+    /// The path of the program, or its name on `PATH`.
     pub program: PathBuf,
-    /// Its arguments.
+    /// The arguments.
     pub args: Vec<String>,
-    /// Variables added to the environment.
+    /// Variables that are added to the inherited environment.
     pub env: BTreeMap<String, String>,
 }
 
-impl Launch {
-    /// A program without arguments yet.
+impl ProcessSpec {
+    /// A program without arguments and variables.
     pub fn new(program: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),
@@ -115,7 +117,7 @@ impl Launch {
         self
     }
 
-    /// Adds a variable.
+    /// Adds an environment variable.
     #[must_use]
     pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
         self.env.insert(name.to_owned(), value.into());
@@ -129,20 +131,20 @@ impl Launch {
             .collect()
     }
 
-    /// Starts it in a session of its own, so that neither Ctrl-C nor a closed terminal reaches it, with both output
-    /// streams appended to `log`.
+    /// Starts the process in a new session, so that it receives no signal from Ctrl-C or a closed terminal. Appends its
+    /// standard output and standard error to `log`.
     pub fn spawn(&self, state_dir: &Path, log: &Path) -> Result<Identity> {
         let output = File::options()
             .create(true)
             .append(true)
             .open(log)
             .with_context(|| format!("opening {}", log.display()))?;
-        // setsid(1) replaces itself by the program: the pid stays.
+        // setsid(1) replaces its process image with the program, so the pid stays the same.
         let child = Command::new("setsid")
             .arg(&self.program)
             .args(&self.args)
             .envs(&self.env)
-            .env(MARKER, state_dir)
+            .env(STATE_DIR_VARIABLE, state_dir)
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
@@ -150,7 +152,7 @@ impl Launch {
             .with_context(|| format!("starting {}", self.program.display()))?;
         Identity::of(child.id().cast_signed()).with_context(|| {
             format!(
-                "{} ended at once; its log is {}",
+                "{} ended immediately after its start: read its log {}",
                 self.program.display(),
                 log.display()
             )
@@ -158,21 +160,21 @@ impl Launch {
     }
 }
 
-/// Processes that were started for this state directory and still run, whether or not a record of them was written.
-pub fn marked(state_dir: &Path) -> Vec<Identity> {
-    let marker = format!("{MARKER}={}", state_dir.display());
-    let Ok(entries) = std::fs::read_dir("/proc") else {
+/// The running processes that were started for this state directory, including those that `state.json` does not list.
+pub fn find_by_state_dir(state_dir: &Path) -> Vec<Identity> {
+    let has_state_dir = |process: &Process| {
+        process.environ().is_ok_and(|variables| {
+            variables
+                .get(OsStr::new(STATE_DIR_VARIABLE))
+                .is_some_and(|value| value == state_dir.as_os_str())
+        })
+    };
+    let Ok(processes) = all_processes() else {
         return Vec::new();
     };
-    entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
-        .filter(|pid| {
-            std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environ| {
-                environ
-                    .split(|byte| *byte == 0)
-                    .any(|entry| entry == marker.as_bytes())
-            })
-        })
-        .filter_map(Identity::of)
+    processes
+        .flatten()
+        .filter(has_state_dir)
+        .filter_map(|process| Identity::of(process.pid()))
         .collect()
 }

@@ -1,18 +1,17 @@
-//! What is under way: spinners on a terminal, plain lines elsewhere. All on standard error; results go to standard
-//! output.
+//! Progress messages on standard error: spinners on a terminal, plain lines otherwise. Results go to standard output.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-/// Where steps are shown.
+/// Shows the progress of steps.
 #[derive(Clone, Debug)]
 pub struct Progress {
     terminal: Option<MultiProgress>,
 }
 
-/// One step; dropped without [`Step::done`] it vanishes, and an error tells the rest.
+/// One step. If it is dropped without [`Step::done`], its spinner disappears and nothing is printed.
 #[derive(Debug)]
 pub struct Step {
     progress: Progress,
@@ -22,14 +21,14 @@ pub struct Step {
 }
 
 impl Progress {
-    /// Looks whether standard error is a terminal.
+    /// Shows spinners if standard error is a terminal.
     pub fn new() -> Self {
         Self {
             terminal: std::io::stderr().is_terminal().then(MultiProgress::new),
         }
     }
 
-    /// Begins a step.
+    /// Starts a step.
     pub fn step(&self, title: &str) -> Step {
         let spinner = self.terminal.as_ref().map(|terminal| {
             let spinner = terminal.add(ProgressBar::new_spinner());
@@ -48,11 +47,11 @@ impl Progress {
         }
     }
 
-    /// One line.
+    /// Prints one line.
     pub fn note(&self, line: &str) {
         match &self.terminal {
             Some(terminal) => {
-                // A terminal that cannot be written to has nobody to tell.
+                // The terminal is the only place for messages, so an error cannot be reported.
                 let _ = terminal.println(format!("  {line}"));
             }
             None => eprintln!("  {line}"),
@@ -67,19 +66,19 @@ impl Default for Progress {
 }
 
 impl Step {
-    /// Changes what a spinner says; silent elsewhere.
+    /// Changes the text of the spinner. Prints nothing without a terminal.
     pub fn update(&self, detail: &str) {
         if let Some(spinner) = &self.spinner {
             spinner.set_message(format!("{} {detail}", self.title));
         }
     }
 
-    /// Whether updates are seen at once; elsewhere a caller may want to write a line now and then.
-    pub fn is_live(&self) -> bool {
+    /// Whether updates are visible. If not, the caller can print a line from time to time with [`Progress::note`].
+    pub fn shows_updates(&self) -> bool {
         self.spinner.is_some()
     }
 
-    /// Ends the step with a line that says how long it took.
+    /// Ends the step and prints a line with its title, `outcome` and duration.
     pub fn done(self, outcome: &str) {
         if let Some(spinner) = &self.spinner {
             spinner.finish_and_clear();

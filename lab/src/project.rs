@@ -1,10 +1,10 @@
-//! Where the project and its programs lie.
+//! Finds the root of the project and the directory of its programs.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// The checkout around the current directory, else the one around this program.
+/// The root of the checkout that contains the current directory, or otherwise of the one that contains this program.
 pub fn root() -> Result<PathBuf> {
     let current = std::env::current_dir().ok();
     let program = std::env::current_exe().ok();
@@ -12,14 +12,16 @@ pub fn root() -> Result<PathBuf> {
         .into_iter()
         .flatten()
         .find_map(|start| start.ancestors().find(|path| is_root(path)).map(Path::to_owned))
-        .context("neither the current directory nor this program lies in a checkout of dualpath")
+        .context("neither the current directory nor this program is in a checkout of dualpath: run the command in one")
 }
 
-/// The directory of the built programs: that of this one, or the one above where this is a test of it.
+/// The directory of the built programs: that of this program, or its parent if this program is a test in `deps/`.
 pub fn programs() -> Result<PathBuf> {
-    let program = std::env::current_exe().context("finding this program")?;
+    let program = std::env::current_exe().context("finding the path of this program")?;
     let mut directories = program.ancestors().skip(1);
-    let directory = directories.next().context("this program lies in no directory")?;
+    let directory = directories
+        .next()
+        .context("the path of this program has no directory")?;
     let is_tests = directory.file_name().is_some_and(|name| name == "deps");
     Ok(if is_tests {
         directories.next().unwrap_or(directory)

@@ -1,9 +1,9 @@
-//! The signals that ask this program to end.
+//! Interrupts work when a signal asks this program to end.
 
 use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Does `work` unless Ctrl-C, SIGTERM or SIGHUP comes first; then it is dropped where it stands, and this errors.
+/// Runs `work` to its end. If Ctrl-C, SIGTERM or SIGHUP arrives first, drops `work` and returns an error.
 pub async fn unless_interrupted<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for Ctrl-C")?;
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;

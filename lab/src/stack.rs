@@ -1,29 +1,33 @@
-//! The stack as a whole: up in order, down in reverse, and recovered after a crash.
+//! The stack as a whole: starts the servers in order, stops them in reverse, and recovers after a crash.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use backon::{ConstantBuilder, Retryable};
 use futures::future::{join_all, try_join_all};
 
 use crate::fetch::Cache;
-use crate::ports::{Port, Ports};
-use crate::process::{self, Identity, Launch, Signal};
+use crate::launch::{self, LaunchContext, write_routes, write_weight};
+use crate::port_conflicts::check_ports;
+use crate::ports::Port;
+use crate::process::{self, Identity, ProcessSpec, Signal};
 use crate::progress::Progress;
-use crate::servers::{Place, Server, write_routes, write_weight};
+use crate::servers::Server;
 use crate::state::{ServerProcess, Settings, State, StateDir};
 use crate::status::Status;
-use crate::taken::check_ports;
 
-/// How long a server may take until it is ready.
-const START_LIMIT: Duration = Duration::from_mins(1);
-/// How long a process may take to end by itself: above the services' own drain timeout of 10 s.
-const STOP_GRACE: Duration = Duration::from_secs(15);
-/// How long another `lab` may take to stop its stack.
-const OWNER_GRACE: Duration = Duration::from_mins(1);
+/// The time until a started server must be ready.
+const START_TIMEOUT: Duration = Duration::from_mins(1);
+/// The pause between two readiness checks.
+const READINESS_INTERVAL: Duration = Duration::from_millis(100);
+/// The time until a process must end by itself: longer than the drain timeout of the services, which is 10 s.
+const STOP_TIMEOUT: Duration = Duration::from_secs(15);
+/// The time that another `lab` has to stop its stack.
+const OWNER_STOP_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A stack that lives in a state directory.
+/// A stack in a state directory.
 #[derive(Clone, Debug)]
 pub struct Stack {
     cache: Cache,
@@ -32,17 +36,17 @@ pub struct Stack {
     progress: Progress,
 }
 
-/// What [`Stack::claim`] found.
+/// The result of [`Stack::acquire`].
 #[derive(Debug, PartialEq, Eq)]
-pub enum Claim {
-    /// The stack is this process's to start.
-    Ours,
-    /// It runs already, detached and with all its servers.
-    Running,
+pub enum AcquireOutcome {
+    /// This process is now the owner and may start the stack.
+    Acquired,
+    /// The stack is already running, detached and with all its servers.
+    AlreadyRunning,
 }
 
 impl Stack {
-    /// The stack of this state directory, running or not. The project's programs are looked for in `programs`.
+    /// Opens the stack of this state directory, running or not. `programs` is the directory of the project's programs.
     pub fn open(state_dir: &Path, programs: &Path, progress: Progress) -> Result<Self> {
         let (cache, dir) = (Cache::open()?, StateDir::open(state_dir)?);
         Ok(Self {
@@ -53,73 +57,74 @@ impl Stack {
         })
     }
 
-    /// Its state directory.
+    /// The state directory.
     pub fn dir(&self) -> &StateDir {
         &self.dir
     }
 
-    /// The programs it runs.
+    /// The cache of the servers' programs.
     pub fn cache(&self) -> &Cache {
         &self.cache
     }
 
-    /// Where it shows what it does.
+    /// Shows the progress of the stack's commands.
     pub fn progress(&self) -> &Progress {
         &self.progress
     }
 
-    /// Makes this process the owner, which alone may start the stack; removes what a crashed owner has left. Errors
-    /// where another `lab` is at work on the same state directory.
-    pub async fn claim(&self) -> Result<Claim> {
-        let own = Identity::own()?;
-        let running = self.dir.update(|state| {
+    /// Makes this process the owner of the stack: only the owner may start it. Stops and removes the remains of an owner
+    /// that crashed. It is an error if another running `lab` owns the stack.
+    pub async fn acquire(&self) -> Result<AcquireOutcome> {
+        let current = Identity::current()?;
+        let is_running = self.dir.update(|state| {
             if let Some(owner) = state.owner.filter(|owner| owner.is_alive()) {
                 bail!(
-                    "another lab (pid {}) holds this stack; end it, or run `lab down`",
-                    owner.pid
+                    "another lab process (pid {}) owns the stack in {}: end that process, or run `lab down`",
+                    owner.pid,
+                    self.dir.path().display()
                 );
             }
             if state.owner.is_none() && is_complete(state) {
                 return Ok(true);
             }
-            state.owner = Some(own);
+            state.owner = Some(current);
             Ok(false)
         })?;
-        if running {
-            return Ok(Claim::Running);
+        if is_running {
+            return Ok(AcquireOutcome::AlreadyRunning);
         }
-        if self.end_processes().await? > 0 {
-            self.progress.note("removed what an earlier run had left");
+        if self.stop_processes().await? > 0 {
+            self.progress.note("stopped the processes of an earlier run");
         }
         self.dir.clear()?;
         self.dir.clear_logs()?;
         self.dir.update(|state| {
-            state.owner = Some(own);
+            state.owner = Some(current);
             Ok(())
         })?;
-        Ok(Claim::Ours)
+        Ok(AcquireOutcome::Acquired)
     }
 
-    /// Starts the servers of a claimed stack, row by row, and returns when all are ready.
+    /// Starts the servers of an acquired stack, one start stage after the other. Returns when all are ready.
     pub async fn start(&self, settings: &Settings) -> Result<()> {
-        check_names(settings)?;
+        settings.validate()?;
         check_ports(settings, &settings.servers)?;
         self.cache.fetch(&settings.servers, &self.progress).await?;
         self.dir.update(|state| {
             state.settings = settings.clone();
             Ok(())
         })?;
-        for row in Server::ROWS {
-            let row = row
+        for stage in Server::START_STAGES {
+            let servers = stage
                 .iter()
                 .copied()
                 .filter(|server| settings.servers.contains(server));
-            try_join_all(row.map(|server| self.launch(server, settings))).await?;
+            try_join_all(servers.map(|server| self.launch(server, settings))).await?;
         }
         Ok(())
     }
 
-    /// Gives up ownership: the stack goes on when this process ends.
+    /// Gives up ownership: the stack continues to run when this process ends.
     pub fn detach(&self) -> Result<()> {
         self.dir.update(|state| {
             state.owner = None;
@@ -127,69 +132,72 @@ impl Stack {
         })
     }
 
-    /// Stops everything in reverse order and removes its data; the logs stay.
+    /// Stops all processes in reverse start order and removes their data; keeps the logs. Another `lab` that owns the
+    /// stack receives SIGTERM first.
     pub async fn stop(&self) -> Result<()> {
         let owner = self.dir.load()?.and_then(|state| state.owner);
-        if let Some(owner) = owner.filter(|owner| Identity::own().is_ok_and(|own| own != *owner)) {
+        let is_other = |owner: &Identity| Identity::current().is_ok_and(|current| current != *owner);
+        if let Some(owner) = owner.filter(is_other) {
             owner.signal(Signal::TERM)?;
-            owner.wait(OWNER_GRACE).await;
+            owner.wait(OWNER_STOP_TIMEOUT).await;
         }
-        self.end_processes().await?;
+        self.stop_processes().await?;
         self.dir.clear()
     }
 
-    /// Starts one server of the running stack again.
+    /// Starts a stopped server of the running stack and waits until it is ready.
     pub async fn start_server(&self, server: Server) -> Result<()> {
-        let state = self.running()?;
-        if state
-            .process(server.name())
-            .is_some_and(|record| record.identity.is_alive())
-        {
-            bail!("{server} runs already");
+        let state = self.load_running()?;
+        if is_alive(&state, server) {
+            bail!("{server} is already running: stop it first with `lab stop {server}`");
         }
         check_ports(&state.settings, &[server])?;
         self.launch(server, &state.settings).await
     }
 
-    /// Sends `signal` to one server and waits for its end; its data stays. Errors where it had to be killed.
+    /// Sends `signal` to one server and waits until it ends; keeps its data. It is an error if the server had to be
+    /// killed.
     pub async fn stop_server(&self, server: Server, signal: Signal) -> Result<()> {
-        let ended = self.identity(server)?.stop(signal, STOP_GRACE).await?;
+        let ended_by_itself = self.identity(server)?.stop(signal, STOP_TIMEOUT).await?;
         self.dir.update(|state| {
-            state.processes.retain(|record| record.name != server.name());
+            state.processes.retain(|process| process.name != server.name());
             Ok(())
         })?;
-        if !ended {
+        if !ended_by_itself {
             bail!(
-                "{server} did not end within {} s and was killed",
-                STOP_GRACE.as_secs()
+                "{server} did not end within {} s after the signal and was killed: read its log {}",
+                STOP_TIMEOUT.as_secs(),
+                self.dir.log(server.name()).display()
             );
         }
         Ok(())
     }
 
-    /// Gives servers of the running stack other arguments besides their own: those for which they differ are started
-    /// again. Returns when every server is ready.
+    /// Replaces the additional arguments of the servers, and restarts each server whose arguments change. Returns when
+    /// every server is ready.
     pub async fn set_extra_args(&self, extra_args: BTreeMap<String, Vec<String>>) -> Result<()> {
         let mut settings = self.settings()?;
-        let of = |args: &BTreeMap<String, Vec<String>>, server: &Server| {
+        let args_of = |args: &BTreeMap<String, Vec<String>>, server: &Server| {
             args.get(server.name()).cloned().unwrap_or_default()
         };
-        let servers = settings.servers.iter();
-        let differ = servers.filter(|server| of(&settings.extra_args, server) != of(&extra_args, server));
-        let differ: Vec<Server> = differ.copied().collect();
+        let has_changed =
+            |server: &&Server| args_of(&settings.extra_args, server) != args_of(&extra_args, server);
+        let changed: Vec<Server> = settings.servers.iter().filter(has_changed).copied().collect();
         settings.extra_args = extra_args;
-        check_names(&settings)?;
+        settings.validate()?;
         self.dir.update(|state| {
             state.settings = settings.clone();
             Ok(())
         })?;
-        for server in &differ {
+        for server in &changed {
             self.stop_server(*server, Signal::TERM).await?;
             self.start_server(*server).await?;
         }
-        // Whoever speaks to one of them has noticed.
-        let others = settings.servers.iter().filter(|_| !differ.is_empty());
-        for server in others {
+        if changed.is_empty() {
+            return Ok(());
+        }
+        // The clients of a restarted server may have become unready in the meantime.
+        for server in &settings.servers {
             let identity = self.identity(*server)?;
             self.wait_ready(*server, identity, &settings).await?;
         }
@@ -198,63 +206,59 @@ impl Stack {
 
     /// The process of a running server.
     pub fn identity(&self, server: Server) -> Result<Identity> {
-        let state = self.running()?;
-        let record = state
+        let state = self.load_running()?;
+        let process = state
             .process(server.name())
-            .filter(|record| record.identity.is_alive());
-        record
-            .map(|record| record.identity)
-            .with_context(|| format!("{server} does not run"))
+            .filter(|process| process.identity.is_alive());
+        process
+            .map(|process| process.identity)
+            .with_context(|| format!("{server} is not running: start it with `lab start {server}`"))
     }
 
-    /// Changes the split of a running stack; the Ingress takes it over within a second or two.
+    /// Changes the split of a running stack. The Ingress applies it within about two seconds.
     pub fn set_weight(&self, weight: u8) -> Result<()> {
-        self.running()?;
+        self.load_running()?;
         let settings = self.dir.update(|state| {
             state.settings.weight = weight;
             Ok(state.settings.clone())
         })?;
         write_routes(&self.dir, &settings)?;
         write_weight(&self.dir, &settings)?;
-        // Where Prometheus does not run, it reads the weight when it starts.
+        // A stopped Prometheus reads the weight when it starts.
         match self.identity(Server::Prometheus) {
             Ok(prometheus) => prometheus.signal(Signal::HUP),
             Err(_) => Ok(()),
         }
     }
 
-    /// Every server of the stack, asked now.
+    /// Checks every server of the stack now.
     pub async fn status(&self) -> Result<Vec<Status>> {
-        let state = self.running()?;
-        let asked = state
-            .settings
-            .servers
-            .iter()
-            .map(|server| Status::of(*server, &state));
-        Ok(join_all(asked).await)
+        let state = self.load_running()?;
+        let servers = state.settings.servers.iter();
+        Ok(join_all(servers.map(|server| Status::of(*server, &state))).await)
     }
 
     /// The settings of the running stack.
     pub fn settings(&self) -> Result<Settings> {
-        Ok(self.running()?.settings)
+        Ok(self.load_running()?.settings)
     }
 
-    /// Starts a process, records it, and leaves it running.
-    pub fn spawn(&self, name: &str, launch: &Launch, ports: &[Port]) -> Result<Identity> {
+    /// Starts a process, adds it to the state, and leaves it running.
+    pub fn spawn(&self, name: &str, spec: &ProcessSpec, ports: &[Port]) -> Result<Identity> {
         let log = self.dir.log(name);
-        // Under the lock: whoever stops the stack sees the process, or is done before it starts.
+        // The lock covers the start and the entry, so that a concurrent `lab down` stops this process.
         self.dir.update(|state| {
-            let identity = launch.spawn(self.dir.path(), &log)?;
+            let identity = spec.spawn(self.dir.path(), &log)?;
             let numbers = ports
                 .iter()
                 .map(|port| (*port, state.settings.ports.get(*port)))
                 .collect();
-            state.processes.retain(|record| record.name != name);
+            state.processes.retain(|process| process.name != name);
             state.processes.push(ServerProcess {
                 name: name.to_owned(),
                 identity,
-                command: launch.command(),
-                env: launch.env.clone(),
+                command: spec.command(),
+                env: spec.env.clone(),
                 log: log.clone(),
                 ports: numbers,
             });
@@ -275,133 +279,111 @@ impl Stack {
 
     async fn launch(&self, server: Server, settings: &Settings) -> Result<()> {
         let step = self.progress.step(server.name());
-        let place = Place {
+        let context = LaunchContext {
             cache: &self.cache,
             dir: &self.dir,
             settings,
             programs: &self.programs,
         };
-        let launch = server
-            .prepare(&place)
+        let spec = launch::prepare(server, &context)
             .await
             .with_context(|| format!("preparing {server}"))?;
-        let identity = self.spawn(server.name(), &launch, server.ports())?;
+        let identity = self.spawn(server.name(), &spec, server.ports())?;
         self.wait_ready(server, identity, settings).await?;
-        step.done(&format!("ready on {}", list_ports(server, &settings.ports)));
+        step.done(&format!("ready on {}", server.list_ports(&settings.ports)));
         Ok(())
     }
 
     async fn wait_ready(&self, server: Server, identity: Identity, settings: &Settings) -> Result<()> {
-        let attempts = async {
-            loop {
-                let attempt = async {
-                    server.initialise(settings).await?;
-                    server.ready(&settings.ports).await
-                };
-                match tokio::time::timeout(START_LIMIT, attempt).await {
-                    Ok(Ok(())) => return,
-                    Ok(Err(_)) | Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-                }
-            }
+        let attempt = async || {
+            tokio::time::timeout(START_TIMEOUT, async {
+                launch::initialise(server, settings).await?;
+                launch::check_ready(server, &settings.ports).await
+            })
+            .await?
         };
+        let interval = ConstantBuilder::new()
+            .with_delay(READINESS_INTERVAL)
+            .without_max_times();
         let ended = tokio::select! {
-            () = attempts => return Ok(()),
-            ended = identity.wait(START_LIMIT) => ended,
+            ready = attempt.retry(interval) => return ready,
+            ended = identity.wait(START_TIMEOUT) => ended,
         };
         let reason = if ended {
-            "ended during its start".to_owned()
+            "ended before it was ready".to_owned()
         } else {
-            let problem = server
-                .ready(&settings.ports)
+            let problem = launch::check_ready(server, &settings.ports)
                 .await
                 .err()
-                .unwrap_or_else(|| anyhow!("ready too late"));
-            format!("is not ready after {} s: {problem:#}", START_LIMIT.as_secs())
+                .unwrap_or_else(|| anyhow!("it became ready only after the timeout"));
+            format!("is not ready after {} s: {problem:#}", START_TIMEOUT.as_secs())
         };
         bail!(
-            "{server} {reason}; its log ends:\n{}",
+            "{server} {reason}; the last lines of its log:\n{}",
             self.log_tail(server.name())
         );
     }
 
-    /// Ends every process of the stack, recorded or not, in reverse order; returns how many ran.
-    async fn end_processes(&self) -> Result<usize> {
+    /// Stops every process of the stack in reverse start order, also those that the state does not contain. Returns how
+    /// many were running.
+    async fn stop_processes(&self) -> Result<usize> {
         let state = self.dir.load()?.unwrap_or_default();
-        let mut ended = 0;
         let is_server =
-            |record: &ServerProcess| Server::all().iter().any(|server| server.name() == record.name);
-        let drivers: Vec<&ServerProcess> = state
+            |process: &ServerProcess| Server::all().iter().any(|server| server.name() == process.name);
+        let load_generators: Vec<&ServerProcess> = state
             .processes
             .iter()
-            .filter(|record| !is_server(record))
+            .filter(|process| !is_server(process))
             .collect();
-        ended += self.end_together(&drivers).await?;
-        for row in Server::ROWS.iter().rev() {
-            let records: Vec<&ServerProcess> = row
+        let mut stopped = self.stop_together(&load_generators).await?;
+        for stage in Server::START_STAGES.iter().rev() {
+            let processes: Vec<&ServerProcess> = stage
                 .iter()
                 .filter_map(|server| state.process(server.name()))
                 .collect();
-            ended += self.end_together(&records).await?;
+            stopped += self.stop_together(&processes).await?;
         }
-        // A lab that was killed between start and record.
-        for stray in process::marked(self.dir.path()) {
-            stray.stop(Signal::TERM, STOP_GRACE).await?;
-            ended += 1;
+        // The state lacks a process if lab was killed between its start and the entry.
+        for process in process::find_by_state_dir(self.dir.path()) {
+            process.stop(Signal::TERM, STOP_TIMEOUT).await?;
+            stopped += 1;
         }
-        Ok(ended)
+        Ok(stopped)
     }
 
-    async fn end_together(&self, records: &[&ServerProcess]) -> Result<usize> {
-        let alive = records.iter().filter(|record| record.identity.is_alive());
-        let ended = try_join_all(alive.map(|record| async {
-            let step = self.progress.step(&record.name);
-            let by_itself = record.identity.stop(Signal::TERM, STOP_GRACE).await?;
-            step.done(if by_itself {
+    async fn stop_together(&self, processes: &[&ServerProcess]) -> Result<usize> {
+        let alive = processes.iter().filter(|process| process.identity.is_alive());
+        let stopped = try_join_all(alive.map(|process| async {
+            let step = self.progress.step(&process.name);
+            let ended_by_itself = process.identity.stop(Signal::TERM, STOP_TIMEOUT).await?;
+            step.done(if ended_by_itself {
                 "stopped"
             } else {
-                "did not end, killed"
+                "did not stop on SIGTERM, killed"
             });
             anyhow::Ok(())
         }))
         .await?;
-        Ok(ended.len())
+        Ok(stopped.len())
     }
 
-    fn running(&self) -> Result<State> {
+    fn load_running(&self) -> Result<State> {
         self.dir.load()?.with_context(|| {
             format!(
-                "no stack runs in {}; start one with `lab up`",
+                "no stack is running in {}: start one with `lab up`",
                 self.dir.path().display()
             )
         })
     }
 }
 
-/// Arguments for a server that does not exist would be passed to nobody, and nobody would notice.
-fn check_names(settings: &Settings) -> Result<()> {
-    for name in settings.extra_args.keys() {
-        if !Server::all().iter().any(|server| server.name() == name) {
-            bail!("there are arguments for `{name}`, and no server of that name");
-        }
-    }
-    Ok(())
+fn is_alive(state: &State, server: Server) -> bool {
+    state
+        .process(server.name())
+        .is_some_and(|process| process.identity.is_alive())
 }
 
 fn is_complete(state: &State) -> bool {
-    let runs = |server: &Server| {
-        state
-            .process(server.name())
-            .is_some_and(|record| record.identity.is_alive())
-    };
-    !state.settings.servers.is_empty() && state.settings.servers.iter().all(runs)
-}
-
-/// The ports of a server as text, the client's first.
-pub fn list_ports(server: Server, ports: &Ports) -> String {
-    let numbers: Vec<String> = server
-        .ports()
-        .iter()
-        .map(|port| ports.get(*port).to_string())
-        .collect();
-    numbers.join(", ")
+    let servers = &state.settings.servers;
+    !servers.is_empty() && servers.iter().all(|server| is_alive(state, *server))
 }

@@ -1,50 +1,71 @@
-//! What a stack has running, on disk: whoever comes next can see it and end it, also after a crash.
+//! The state of a stack on disk. With it, a later command can show and stop the stack, even after a crash.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::ports::{Port, Ports};
 use crate::process::Identity;
 use crate::servers::Server;
 
-/// What a stack was asked to be.
+/// The configuration of a stack.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Settings {
-    /// The servers that belong to it, in start order.
+    /// The servers of the stack, in start order.
     pub servers: Vec<Server>,
     /// Their ports.
     pub ports: Ports,
     /// Percent of the split path that goes to `bridge`, 0 to 100.
     pub weight: u8,
-    /// Passed to the ingest services where given: milliseconds a vote may take.
+    /// The deadline of a vote in milliseconds; `None` leaves the default of the ingest services.
     pub deadline_ms: Option<u64>,
-    /// Passed to the ingest services where given: votes in flight before they refuse.
+    /// The limit of votes in flight for each route; `None` leaves the default of the ingest services.
     pub max_in_flight: Option<u32>,
-    /// Passed to servers besides their own command lines, by server name: what experiments vary. No option of `lab`.
+    /// Additional arguments for the command lines of servers, by server name. Only experiments set them; `lab` has no
+    /// option for them.
     #[serde(default)]
     pub extra_args: BTreeMap<String, Vec<String>>,
-    /// Partitions of the topic `votes` where it is made, if not the usual number. No option of `lab`.
+    /// The number of partitions when the topic `votes` is created; `None` means the default. Only experiments set it;
+    /// `lab` has no option for it.
     #[serde(default)]
     pub partitions: Option<u16>,
 }
 
-/// A process that was started.
+impl Settings {
+    /// Checks that `extra_args` contains only names of servers: arguments for any other name would have no effect.
+    pub fn validate(&self) -> Result<()> {
+        for name in self.extra_args.keys() {
+            if !Server::all().iter().any(|server| server.name() == name) {
+                bail!(
+                    "cannot add arguments to the server `{name}`: there is no server with this name; the servers are {}",
+                    Server::all()
+                        .iter()
+                        .map(|server| server.name())
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A process that was started for the stack.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ServerProcess {
-    /// The server's name, or that of the load driver.
+    /// The name of the server or of the load generator.
     pub name: String,
-    /// Who it is.
+    /// Its pid and start time.
     #[serde(flatten)]
     pub identity: Identity,
     /// Program and arguments.
     pub command: Vec<String>,
-    /// Variables added to its environment.
+    /// Variables that were added to its environment.
     pub env: BTreeMap<String, String>,
-    /// Its log.
+    /// Its log file.
     pub log: PathBuf,
     /// The ports it listens on.
     pub ports: BTreeMap<Port, u16>,
@@ -53,18 +74,18 @@ pub struct ServerProcess {
 /// The content of `state.json`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct State {
-    /// The `lab` that holds the stack in the foreground or is still starting it; `None` once it runs detached.
+    /// The `lab` process that starts the stack or runs it in the foreground; `None` if the stack runs detached.
     pub owner: Option<Identity>,
-    /// What was asked for.
+    /// The configuration of the stack.
     pub settings: Settings,
-    /// What was started, in start order.
+    /// The started processes, in start order.
     pub processes: Vec<ServerProcess>,
 }
 
 impl State {
-    /// The record of a process that was started and not stopped since.
+    /// The process with this name, if it was started and not stopped since. It may have ended by itself.
     pub fn process(&self, name: &str) -> Option<&ServerProcess> {
-        self.processes.iter().find(|record| record.name == name)
+        self.processes.iter().find(|process| process.name == name)
     }
 }
 
@@ -75,47 +96,47 @@ pub struct StateDir {
 }
 
 impl StateDir {
-    /// Creates the directory where it is missing.
+    /// Opens the directory; creates it if it is missing.
     pub fn open(path: &Path) -> Result<Self> {
         std::fs::create_dir_all(path.join("logs")).with_context(|| format!("creating {}", path.display()))?;
         let path = path
             .canonicalize()
-            .with_context(|| format!("finding {}", path.display()))?;
+            .with_context(|| format!("resolving {}", path.display()))?;
         Ok(Self { path })
     }
 
-    /// Its absolute path.
+    /// The absolute path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The log of a process.
+    /// The log file of a process.
     pub fn log(&self, name: &str) -> PathBuf {
         self.path.join("logs").join(format!("{name}.log"))
     }
 
-    /// Where all logs lie.
+    /// The directory of all logs.
     pub fn logs(&self) -> PathBuf {
         self.path.join("logs")
     }
 
-    /// The data directory of a server, created where missing.
+    /// The data directory of a server; created if it is missing.
     pub fn data(&self, server: Server) -> Result<PathBuf> {
         create(self.path.join("data").join(server.name()))
     }
 
-    /// The directory of a server's rendered configuration, created where missing.
+    /// The directory of a server's rendered configuration; created if it is missing.
     pub fn config(&self, server: Server) -> Result<PathBuf> {
         create(self.path.join("config").join(server.name()))
     }
 
-    /// The state, or `None` where nothing was started.
+    /// Reads the state; `None` if nothing was started.
     pub fn load(&self) -> Result<Option<State>> {
         let file = self.file();
         match std::fs::read(&file) {
             Ok(bytes) => {
                 let state = serde_json::from_slice(&bytes)
-                    .with_context(|| format!("reading {} (no state of this version?)", file.display()))?;
+                    .with_context(|| format!("reading {}: another version of lab may have written it; stop the stack with that version", file.display()))?;
                 Ok(Some(state))
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -123,7 +144,7 @@ impl StateDir {
         }
     }
 
-    /// Changes the state under the directory's lock; on disk it is either the old or the new one.
+    /// Changes the state under the directory's lock. The file is replaced atomically.
     pub fn update<T>(&self, change: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
         let lock = File::create(self.path.join("lock")).context("creating the state directory's lock")?;
         lock.lock().context("locking the state directory")?;
@@ -136,18 +157,18 @@ impl StateDir {
         Ok(outcome)
     }
 
-    /// Removes everything but the logs.
+    /// Removes the state, the data and the configuration; keeps the logs.
     pub fn clear(&self) -> Result<()> {
         for part in ["data", "config"] {
-            absent(std::fs::remove_dir_all(self.path.join(part)))
+            ignore_missing(std::fs::remove_dir_all(self.path.join(part)))
                 .with_context(|| format!("removing {part} in {}", self.path.display()))?;
         }
-        absent(std::fs::remove_file(self.file())).context("removing state.json")
+        ignore_missing(std::fs::remove_file(self.file())).context("removing state.json")
     }
 
-    /// Empties the logs of an earlier run.
+    /// Removes the logs of an earlier run.
     pub fn clear_logs(&self) -> Result<()> {
-        absent(std::fs::remove_dir_all(self.logs())).context("removing old logs")?;
+        ignore_missing(std::fs::remove_dir_all(self.logs())).context("removing old logs")?;
         create(self.logs()).map(|_| ())
     }
 
@@ -161,8 +182,8 @@ fn create(path: PathBuf) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// What is to be removed may be gone already.
-fn absent(outcome: std::io::Result<()>) -> std::io::Result<()> {
+/// Treats a missing file or directory as removed.
+fn ignore_missing(outcome: std::io::Result<()>) -> std::io::Result<()> {
     match outcome {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         other => other,

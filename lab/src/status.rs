@@ -1,39 +1,39 @@
-//! Whether a server of the stack runs and is ready.
+//! The status of one server of the stack: whether it is running and ready.
 
+use crate::launch::check_ready;
 use crate::servers::Server;
 use crate::state::State;
 
-/// One server as `status` shows it.
+/// The status of one server.
 #[derive(Debug)]
 pub struct Status {
     /// The server.
     pub server: Server,
-    /// Its process, where it runs.
+    /// The process id; `None` if the server is not running.
     pub pid: Option<i32>,
-    /// Empty where it is ready; otherwise what is wrong.
+    /// Why the server is not ready; `None` if it is ready.
     pub problem: Option<String>,
 }
 
 impl Status {
-    /// Asks the server now.
+    /// Checks the process and the readiness of the server.
     pub(crate) async fn of(server: Server, state: &State) -> Self {
-        let record = state.process(server.name());
-        let Some(record) = record.filter(|record| record.identity.is_alive()) else {
-            let problem = if record.is_some() { "ended" } else { "stopped" };
+        let process = state.process(server.name());
+        let Some(running) = process.filter(|process| process.identity.is_alive()) else {
+            let problem = if process.is_some() { "ended" } else { "stopped" };
             return Status {
                 server,
                 pid: None,
                 problem: Some(problem.to_owned()),
             };
         };
-        let problem = server
-            .ready(&state.settings.ports)
+        let problem = check_ready(server, &state.settings.ports)
             .await
             .err()
             .map(|error| format!("{error:#}"));
         Status {
             server,
-            pid: Some(record.identity.pid),
+            pid: Some(running.identity.pid),
             problem,
         }
     }

@@ -119,7 +119,7 @@ fn a_taken_port_is_named_with_its_server_and_its_holder_and_nothing_is_started()
     ] {
         assert!(error.contains(part), "{part} is missing in: {error}");
     }
-    assert!(lab::process::marked(&directory.path().canonicalize()?).is_empty());
+    assert!(lab::process::find_by_state_dir(&directory.path().canonicalize()?).is_empty());
     Ok(())
 }
 
@@ -140,7 +140,7 @@ fn up_leaves_a_detached_stack_that_status_shows_and_down_ends() -> Result<()> {
     );
 
     assert!(lab(&directory, &["down"])?.status.success());
-    assert!(lab::process::marked(&directory.path().canonicalize()?).is_empty());
+    assert!(lab::process::find_by_state_dir(&directory.path().canonicalize()?).is_empty());
     assert!(!directory.path().join("data").exists());
     Ok(())
 }

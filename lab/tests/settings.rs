@@ -10,7 +10,7 @@ use lab::ports::Ports;
 use lab::progress::Progress;
 use lab::project;
 use lab::servers::Server;
-use lab::stack::{Claim, Stack};
+use lab::stack::{AcquireOutcome, Stack};
 use lab::state::Settings;
 
 fn settings(server: &str) -> Settings {
@@ -32,7 +32,7 @@ fn stack(directory: &Path) -> Stack {
 async fn a_server_gets_its_extra_arguments_and_the_topic_its_partitions() {
     let directory = tempfile::tempdir().unwrap();
     let stack = stack(directory.path());
-    assert_eq!(stack.claim().await.unwrap(), Claim::Ours);
+    assert_eq!(stack.acquire().await.unwrap(), AcquireOutcome::Acquired);
     let settings = settings("rest");
     stack.start(&settings).await.unwrap();
 

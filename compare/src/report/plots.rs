@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use anyhow::Result;
-use lab::plot::{Axis, GREY, Layer, Mark, Plot, RGBColor, color};
+use lab::plot::{Axis, GREY, Layer, Plot, RGBColor, Shape, color};
 
 use super::model::{ArmReport, Effect, PointReport, Report, Stages};
 use crate::judge::{Comparison, Measure};
@@ -30,7 +30,7 @@ pub fn quantiles(point: &PointReport) -> Result<String> {
         if let Some(&(_, largest)) = arm.quantiles.last() {
             points.push((arm.acknowledged as f64, largest));
         }
-        Mark::Line(points)
+        Shape::Line(points)
     });
     Plot {
         title: "Latency by the share of votes answered within it".to_owned(),
@@ -38,7 +38,7 @@ pub fn quantiles(point: &PointReport) -> Result<String> {
         y: Axis::log("latency, ms", latencies(point)),
         height: CURVES,
         layers,
-        ground: None,
+        background: None,
     }
     .svg()
 }
@@ -46,7 +46,7 @@ pub fn quantiles(point: &PointReport) -> Result<String> {
 /// The share of votes answered within a latency.
 pub fn distribution(point: &PointReport) -> Result<String> {
     let layers = arms(point, |arm| {
-        Mark::Line(
+        Shape::Line(
             arm.quantiles
                 .iter()
                 .map(|&(share, latency)| (latency, share * 100.0))
@@ -59,7 +59,7 @@ pub fn distribution(point: &PointReport) -> Result<String> {
         y: Axis::linear("% of votes", 0.0..100.0),
         height: CURVES,
         layers,
-        ground: None,
+        background: None,
     }
     .svg()
 }
@@ -80,8 +80,8 @@ pub fn over_time(point: &PointReport) -> Result<String> {
         x: Axis::linear("seconds since the start of the run", first - 1.0..last + 1.0),
         y: Axis::linear("median latency, ms", 0.0..highest * 1.15),
         height: CURVES,
-        layers: arms(point, |arm| Mark::Dots(median(arm))),
-        ground: None,
+        layers: arms(point, |arm| Shape::Dots(median(arm))),
+        background: None,
     }
     .svg()
 }
@@ -104,7 +104,7 @@ pub fn stages(point: &PointReport) -> Result<Option<String>> {
             let to = from + time.max(0.0);
             layers.push(layer(
                 stage_color(part),
-                Mark::Bar((from, row as f64 - 0.32), (to, row as f64 + 0.32)),
+                Shape::Bar((from, row as f64 - 0.32), (to, row as f64 + 0.32)),
             ));
             from = to;
         }
@@ -117,7 +117,7 @@ pub fn stages(point: &PointReport) -> Result<Option<String>> {
         y: Axis::names("", &names),
         height: rows(names.len()),
         layers,
-        ground: None,
+        background: None,
     };
     plot.svg().map(Some)
 }
@@ -150,7 +150,10 @@ pub fn differences(title: &str, comparisons: &[Comparison]) -> Result<String> {
             comparison.difference.high,
         ]
         .map(|value| percent(value, comparison));
-        layers.push(layer(GREY, Mark::Band((-margin, row - 0.4), (margin, row + 0.4))));
+        layers.push(layer(
+            GREY,
+            Shape::Band((-margin, row - 0.4), (margin, row + 0.4)),
+        ));
         layers.extend(whisker(verdict, row, [low, estimate, high]));
     }
     let names: Vec<String> = shown
@@ -228,12 +231,12 @@ pub fn sweep(report: &Report, measure: Measure) -> Result<Option<String>> {
     let mut layers: Vec<Layer> = changes
         .filter_map(|change| {
             let (from, to) = (place(&change.from)?, place(&change.to)?);
-            Some(layer(GREY, Mark::Band((from, range.start), (to, range.end))))
+            Some(layer(GREY, Shape::Band((from, range.start), (to, range.end))))
         })
         .collect();
     for ((index, arm), points) in first.arms.iter().enumerate().zip(drawn) {
-        layers.push(layer(arm_color(index, arm), Mark::Line(points.clone())));
-        layers.push(layer(arm_color(index, arm), Mark::Dots(points)));
+        layers.push(layer(arm_color(index, arm), Shape::Line(points.clone())));
+        layers.push(layer(arm_color(index, arm), Shape::Dots(points)));
     }
     let unit = measure.unit();
     let plot = Plot {
@@ -242,7 +245,7 @@ pub fn sweep(report: &Report, measure: Measure) -> Result<Option<String>> {
         y: Axis::log(&format!("{}, {unit}", measure.name()), range),
         height: CURVES,
         layers,
-        ground: None,
+        background: None,
     };
     plot.svg().map(Some)
 }
@@ -256,7 +259,7 @@ fn forest(
 ) -> Result<String> {
     let (low, high) = ends(edges.into_iter().chain([0.0]));
     let room = ((high - low) * 0.06).max(0.01);
-    let zero = Mark::Line(vec![(0.0, -0.5), (0.0, names.len() as f64 - 0.5)]);
+    let zero = Shape::Line(vec![(0.0, -0.5), (0.0, names.len() as f64 - 0.5)]);
     layers.insert(0, layer(GREY, zero));
     Plot {
         title: title.to_owned(),
@@ -264,20 +267,20 @@ fn forest(
         y: Axis::names("", names),
         height: rows(names.len()),
         layers,
-        ground: None,
+        background: None,
     }
     .svg()
 }
 
 fn whisker(color: RGBColor, row: f64, [low, estimate, high]: [f64; 3]) -> [Layer; 2] {
     [
-        layer(color, Mark::Line(vec![(low, row), (high, row)])),
-        layer(color, Mark::Dots(vec![(estimate, row)])),
+        layer(color, Shape::Line(vec![(low, row), (high, row)])),
+        layer(color, Shape::Dots(vec![(estimate, row)])),
     ]
 }
 
 /// A layer for each arm that has acknowledged votes; names are in the page's legend.
-fn arms(point: &PointReport, mark: impl Fn(&ArmReport) -> Mark) -> Vec<Layer> {
+fn arms(point: &PointReport, shape: impl Fn(&ArmReport) -> Shape) -> Vec<Layer> {
     let arms = point
         .arms
         .iter()
@@ -285,17 +288,17 @@ fn arms(point: &PointReport, mark: impl Fn(&ArmReport) -> Mark) -> Vec<Layer> {
         .filter(|(_, arm)| arm.acknowledged > 0);
     // The control beneath the others, for it says less.
     let mut layers: Vec<(bool, Layer)> = arms
-        .map(|(index, arm)| (!arm.is_control, layer(arm_color(index, arm), mark(arm))))
+        .map(|(index, arm)| (!arm.is_control, layer(arm_color(index, arm), shape(arm))))
         .collect();
     layers.sort_by_key(|(is_compared, _)| *is_compared);
     layers.into_iter().map(|(_, layer)| layer).collect()
 }
 
-fn layer(color: RGBColor, mark: Mark) -> Layer {
+fn layer(color: RGBColor, shape: Shape) -> Layer {
     Layer {
         name: None,
         color,
-        mark,
+        shape,
     }
 }
 

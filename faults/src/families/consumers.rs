@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use async_trait::async_trait;
 use fastrand::Rng;
 use lab::ports::free_address;
-use lab::process::{Identity, Launch, Signal};
+use lab::process::{Identity, ProcessSpec, Signal};
 use lab::project;
 
 use super::{Fault, a_while};
@@ -66,7 +66,7 @@ impl Member {
     fn start(scene: &Scene, number: u32) -> Result<Self> {
         let admin = free_address()?.to_string();
         let endpoints = scene.endpoints();
-        let launch = Launch::new(project::programs()?.join("consumer"))
+        let spec = ProcessSpec::new(project::programs()?.join("consumer"))
             .args(["run", "--admin-addr", &admin])
             .args(["--kafka-brokers", &endpoints.kafka])
             .args(["--redis-url", &endpoints.redis])
@@ -74,7 +74,7 @@ impl Member {
         let identity = scene
             .stack()
             .stack()
-            .spawn(&format!("consumer-{number}"), &launch, &[])?;
+            .spawn(&format!("consumer-{number}"), &spec, &[])?;
         Ok(Self {
             identity,
             admin: format!("http://{admin}"),

@@ -1,7 +1,7 @@
 //! Memory over time as SVG.
 
 use anyhow::Result;
-use lab::plot::{Axis, Layer, Mark, Plot, WHITE, color};
+use lab::plot::{Axis, Layer, Plot, Shape, WHITE, color};
 
 use super::memory::{Memory, SERVERS};
 
@@ -23,7 +23,7 @@ pub(super) fn svg(memory: &Memory) -> Result<String> {
         Layer {
             name: Some(server.name().to_owned()),
             color: color(index),
-            mark: Mark::Line(points.collect()),
+            shape: Shape::Line(points.collect()),
         }
     });
     Plot {
@@ -33,7 +33,7 @@ pub(super) fn svg(memory: &Memory) -> Result<String> {
         y: Axis::linear("resident memory, MiB", 0.0..highest * 1.6),
         height: 320,
         layers: layers.collect(),
-        ground: Some(WHITE),
+        background: Some(WHITE),
     }
     .svg()
 }

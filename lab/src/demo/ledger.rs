@@ -1,4 +1,4 @@
-//! What the load driver says it did: one line for each vote that it sent.
+//! The ledger of the load generator: one line for each vote that it sent.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -8,17 +8,17 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use vote::Route;
 
-/// One vote as its sender saw it.
+/// One vote and its outcome, as the load generator recorded them.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Entry {
-    /// The route that answered; none where nobody did.
-    #[serde(deserialize_with = "route")]
+    /// The route that answered; `None` if there was no answer.
+    #[serde(deserialize_with = "deserialize_route")]
     pub route: Option<Route>,
-    /// The path it was sent on: `split`, `grpc` or `rest`.
+    /// The path on which the vote was sent: `split`, `grpc` or `rest`.
     pub path: String,
-    /// From sending to the whole answer, microseconds.
+    /// The time from the start of the request to the end of the answer, in microseconds.
     pub latency_us: u64,
-    /// Whether it was acknowledged.
+    /// Whether the vote was acknowledged.
     pub ok: bool,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Reads JSON lines; a line that cannot be read is an error, for it may be a vote.
+    /// Reads JSON lines. An invalid line is an error, because it may be a vote.
     pub(super) fn read(path: &Path) -> Result<Self> {
         let file = File::open(path).with_context(|| format!("opening the ledger {}", path.display()))?;
         let parse = |(index, line): (usize, std::io::Result<String>)| {
@@ -43,12 +43,12 @@ impl Ledger {
         Ok(Self { entries })
     }
 
-    /// How many votes were acknowledged.
+    /// The number of acknowledged votes.
     pub(super) fn acknowledged(&self) -> usize {
         self.entries.iter().filter(|entry| entry.ok).count()
     }
 
-    /// Latencies of the votes that a route acknowledged: milliseconds, ascending.
+    /// The latencies of the votes that `route` acknowledged, in milliseconds, ascending.
     pub(super) fn latencies_ms(&self, route: Route) -> Vec<f64> {
         let acknowledged = self
             .entries
@@ -62,7 +62,7 @@ impl Ledger {
     }
 }
 
-fn route<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Route>, D::Error> {
+fn deserialize_route<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Route>, D::Error> {
     let name: Option<String> = Deserialize::deserialize(deserializer)?;
     name.map(|name| name.parse().map_err(serde::de::Error::custom))
         .transpose()
@@ -89,13 +89,13 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_line_is_an_error_with_its_number() {
+    fn error_of_an_invalid_line_contains_its_number() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("ledger.jsonl");
-        let good = r#"{"vote_id":null,"route":null,"path":"split","sent_at_us":1,"latency_us":5,"ok":false,"status":"x"}"#;
-        std::fs::write(&path, format!("{good}\n{{\"vote_id\"")).unwrap();
+        let valid = r#"{"vote_id":null,"route":null,"path":"split","sent_at_us":1,"latency_us":5,"ok":false,"status":"x"}"#;
+        std::fs::write(&path, format!("{valid}\n{{\"vote_id\"")).unwrap();
         assert!(Ledger::read(&path).unwrap_err().to_string().ends_with("line 2"));
-        std::fs::write(&path, format!("{good}\n")).unwrap();
+        std::fs::write(&path, format!("{valid}\n")).unwrap();
         assert_eq!(Ledger::read(&path).unwrap().entries.len(), 1);
     }
 }

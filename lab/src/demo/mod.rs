@@ -1,56 +1,40 @@
-//! The demo: votes through all three routes, what each store then holds, and a report of both.
+//! The demo: sends votes through all three routes, reconciles them with every store, and writes a report.
 
-mod books;
+mod latency_plot;
 mod ledger;
-mod plot;
+mod options;
+mod reconciliation;
 mod report;
 mod traffic;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
 use mongodb::bson::DateTime;
 
 use crate::options::StackOptions;
 use crate::project;
 use crate::signals::unless_interrupted;
-use crate::stack::{Claim, Stack};
+use crate::stack::{AcquireOutcome, Stack};
 use crate::state::Settings;
 use ledger::Ledger;
+use reconciliation::ReconcileOutput;
 use report::{Report, Run};
 use traffic::{Locust, Traffic};
 
-/// Options of the traffic.
-#[derive(Clone, Debug, Args)]
-pub struct DemoOptions {
-    /// How long votes are sent, such as 60s or 5m
-    #[arg(long, default_value = "60s", value_name = "TIME", value_parser = parse_duration)]
-    run_time: Duration,
+pub use options::DemoOptions;
 
-    /// Concurrent users; each sends its next vote when the answer to the last has come (closed loop)
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    users: u32,
-
-    /// Seed of the draw between the split path and native gRPC: the same seed gives the same draws
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-
-    /// Votes to send, over and over: a JSON array, JSON lines or CSV [default: locust/votes/bandas_guatemala.json]
-    #[arg(long, value_name = "FILE")]
-    votes_file: Option<PathBuf>,
-}
-
-/// Runs the demo and stops the stack, whatever happens; success only if the books balance.
+/// Runs the demo and stops the stack, also after an error. Returns success only if the counts reconcile.
 pub async fn run(stack: &Stack, options: &StackOptions, run: &DemoOptions) -> Result<ExitCode> {
     let settings = options.settings()?;
     let root = project::root()?;
     let votes_file = votes_file(&root, run)?;
     let locust = Locust::find(stack, &root)?;
-    if stack.claim().await? == Claim::Running {
-        bail!("a stack runs already; `lab down` stops it, and the demo starts one of its own");
+    if stack.acquire().await? == AcquireOutcome::AlreadyRunning {
+        bail!(
+            "a stack is already running, and the demo starts a new one: stop the running stack with `lab down`"
+        );
     }
     let started_at = timestamp()?;
     let run_name = format!("demo-{}", started_at.replace(['-', ':'], ""));
@@ -69,7 +53,8 @@ pub async fn run(stack: &Stack, options: &StackOptions, run: &DemoOptions) -> Re
     let stopped = stack.stop().await;
     let logs = directory.join("logs");
     copy_logs(&stack.dir().logs(), &logs)?;
-    let report = outcome.with_context(|| format!("no report; the logs are in {}", logs.display()))?;
+    let report =
+        outcome.with_context(|| format!("the demo wrote no report; the logs are in {}", logs.display()))?;
     stopped?;
     link_latest(&root.join("results"), &report.run)?;
     report.print(&directory);
@@ -80,7 +65,7 @@ pub async fn run(stack: &Stack, options: &StackOptions, run: &DemoOptions) -> Re
     })
 }
 
-/// From the start of the stack to the written report; the stack is left as it is.
+/// Starts the stack, sends the votes, reconciles them and writes the report. Does not stop the stack.
 async fn measure(
     stack: &Stack,
     settings: &Settings,
@@ -89,26 +74,26 @@ async fn measure(
     directory: &Path,
 ) -> Result<Report> {
     stack.start(settings).await?;
-    let duration = traffic.drive(stack).await?;
+    let duration = traffic.send(stack).await?;
     let ledger = Ledger::read(traffic.ledger())?;
-    let said = books::reconcile(stack, settings, traffic.ledger()).await?;
-    let report = Report::new(run, settings.weight, &ledger, &said, duration);
+    let output = ReconcileOutput::collect(stack, settings, traffic.ledger()).await?;
+    let report = Report::new(run, settings.weight, &ledger, &output, duration);
     report.write(directory, &ledger)?;
     Ok(report)
 }
 
 fn votes_file(root: &Path, run: &DemoOptions) -> Result<PathBuf> {
-    let shipped = || root.join("locust/votes/bandas_guatemala.json");
-    let path = run.votes_file.clone().unwrap_or_else(shipped);
+    let default = || root.join("locust/votes/bandas_guatemala.json");
+    let path = run.votes_file.clone().unwrap_or_else(default);
     path.canonicalize()
-        .with_context(|| format!("votes file {}", path.display()))
+        .with_context(|| format!("opening the votes file {}", path.display()))
 }
 
-/// Now, in UTC to the second: `2026-11-24T13:17:15Z`.
+/// The current time in UTC with a resolution of one second: `2026-11-24T13:17:15Z`.
 pub fn timestamp() -> Result<String> {
     let text = DateTime::now()
         .try_to_rfc3339_string()
-        .context("the clock shows no time that can be written")?;
+        .context("the system clock shows a time that RFC 3339 cannot express: correct the clock")?;
     let seconds = text.split(['.', 'Z']).next().unwrap_or(&text);
     Ok(format!("{seconds}Z"))
 }
@@ -123,41 +108,9 @@ fn copy_logs(from: &Path, to: &Path) -> Result<()> {
 }
 
 fn link_latest(results: &Path, run: &str) -> Result<()> {
-    // A link is replaced by renaming a new one over it: there is no moment without one.
+    // The rename replaces the link atomically, so that the link always exists.
     let temporary = results.join(".latest");
     let _ = std::fs::remove_file(&temporary);
     std::os::unix::fs::symlink(run, &temporary)?;
-    std::fs::rename(&temporary, results.join("latest")).context("pointing results/latest to this run")
-}
-
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let number: u64 = number
-        .parse()
-        .map_err(|_| "expected a time such as 60s or 5m".to_owned())?;
-    let seconds = match unit {
-        "" | "s" => number,
-        "m" => number.saturating_mul(60),
-        _ => return Err(format!("unknown unit {unit:?}: s or m")),
-    };
-    if seconds == 0 {
-        Err("must be at least a second".to_owned())
-    } else {
-        Ok(Duration::from_secs(seconds))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_have_a_unit_or_are_seconds() {
-        assert_eq!(parse_duration("90"), Ok(Duration::from_secs(90)));
-        assert_eq!(parse_duration("60s"), Ok(Duration::from_mins(1)));
-        assert_eq!(parse_duration("2m"), Ok(Duration::from_mins(2)));
-        for wrong in ["", "s", "0s", "1h", "-1s", "1.5s"] {
-            assert!(parse_duration(wrong).is_err(), "{wrong}");
-        }
-    }
+    std::fs::rename(&temporary, results.join("latest")).context("linking results/latest to this run")
 }

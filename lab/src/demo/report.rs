@@ -1,4 +1,4 @@
-//! The report of a run: `report.json` for programs, `report.html` and a table for people.
+//! The report of a run: `report.json` for programs, `report.html` and a table for readers.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,17 +9,17 @@ use minijinja::{Environment, Value, context};
 use serde::Serialize;
 use vote::Route;
 
-use super::books::{Books, Reconciliation, RouteBooks};
+use super::latency_plot::latency_svg;
 use super::ledger::Ledger;
-use super::plot;
+use super::reconciliation::{ReconcileOutput, Reconciliation, RouteCounts};
 
 const PAGE: &str = include_str!("report.html");
 
-/// What identifies a run and lets it be repeated.
+/// The name and the parameters of a run, with which it can be repeated.
 #[derive(Clone, Debug)]
 pub(super) struct Run {
     pub name: String,
-    /// UTC, to the second.
+    /// UTC, with a resolution of one second.
     pub started_at: String,
     pub votes_file: String,
     pub seed: u64,
@@ -31,23 +31,23 @@ pub(super) struct Run {
 pub(super) struct Report {
     pub run: String,
     started_at: String,
-    /// From the load driver's start to its end.
+    /// From the start of the load generator to its end.
     duration_s: f64,
     votes_file: String,
     seed: u64,
     users: u32,
-    routes: BTreeMap<&'static str, RouteBooks>,
+    routes: BTreeMap<&'static str, RouteCounts>,
     totals: Totals,
     split: Split,
     pub reconciled: bool,
-    /// Why not, one sentence each.
+    /// Why the counts do not reconcile, one sentence each.
     differences: Vec<String>,
     versions: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
 struct Totals {
-    /// Unanswered votes included.
+    /// All votes, including those without an answer.
     sent: usize,
     acknowledged: usize,
     kafka: i64,
@@ -55,25 +55,25 @@ struct Totals {
     mongo: i64,
 }
 
-/// The Ingress's weighted rule: what it was told, and what it did.
+/// The weighted split of the Ingress: configured and observed.
 #[derive(Clone, Debug, Serialize)]
 struct Split {
     votes: usize,
     configured_bridge_percent: u8,
-    /// Null where no vote took the split path.
+    /// Null if no vote took the split path.
     observed_bridge_percent: Option<f64>,
 }
 
 impl Report {
-    /// Draws up the books.
+    /// Reconciles the counts and collects the content of the report.
     pub(super) fn new(
         run: Run,
         weight: u8,
         ledger: &Ledger,
-        said: &Reconciliation,
+        output: &ReconcileOutput,
         duration: Duration,
     ) -> Self {
-        let books = Books::new(ledger, said, &expected_routes(weight));
+        let reconciliation = Reconciliation::new(ledger, output, &expected_routes(weight));
         let versions = std::iter::once(format!("dualpath {}", env!("CARGO_PKG_VERSION")))
             .chain(crate::fetch::versions().into_iter().map(str::to_owned));
         Self {
@@ -83,20 +83,20 @@ impl Report {
             votes_file: run.votes_file,
             seed: run.seed,
             users: run.users,
-            totals: Totals::new(ledger, &books.routes),
+            totals: Totals::new(ledger, &reconciliation.routes),
             split: Split::new(weight, ledger),
-            routes: books.routes,
-            reconciled: books.differences.is_empty(),
-            differences: books.differences,
+            routes: reconciliation.routes,
+            reconciled: reconciliation.differences.is_empty(),
+            differences: reconciliation.differences,
             versions: versions.collect(),
         }
     }
 
-    /// Writes both files into the run's directory.
+    /// Writes `report.json` and `report.html` into the directory of the run.
     pub(super) fn write(&self, directory: &Path, ledger: &Ledger) -> Result<()> {
         std::fs::write(directory.join("report.json"), serde_json::to_vec_pretty(self)?)
             .context("writing report.json")?;
-        let latencies = plot::latency_svg(&Route::ALL.map(|route| (route, ledger.latencies_ms(route))))?;
+        let latencies = latency_svg(&Route::ALL.map(|route| (route, ledger.latencies_ms(route))))?;
         let mut environment = Environment::new();
         environment.add_filter("ms", |value: Value| text_ms(f64::try_from(value).ok()));
         environment.add_filter("percent", |value: Value| text_percent(f64::try_from(value).ok()));
@@ -108,23 +108,23 @@ impl Report {
         std::fs::write(directory.join("report.html"), page).context("writing report.html")
     }
 
-    /// Prints the table, the verdict and where the files are.
+    /// Prints the table, the result of the reconciliation and the paths of the files.
     pub(super) fn print(&self, directory: &Path) {
         println!(
             "\n{:<8} {:>9} {:>13} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
             "ROUTE", "SENT", "ACKNOWLEDGED", "KAFKA", "REDIS", "MONGODB", "P50 ms", "P95 ms", "P99 ms"
         );
-        for (route, books) in &self.routes {
+        for (route, route_counts) in &self.routes {
             println!(
                 "{route:<8} {:>9} {:>13} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
-                books.counts.sent,
-                books.counts.acknowledged,
-                books.counts.kafka,
-                books.counts.redis,
-                books.counts.mongo,
-                text_ms(books.p50_ms),
-                text_ms(books.p95_ms),
-                text_ms(books.p99_ms)
+                route_counts.counts.sent,
+                route_counts.counts.acknowledged,
+                route_counts.counts.kafka,
+                route_counts.counts.redis,
+                route_counts.counts.mongo,
+                text_ms(route_counts.p50_ms),
+                text_ms(route_counts.p95_ms),
+                text_ms(route_counts.p99_ms)
             );
         }
         let Totals {
@@ -147,7 +147,7 @@ impl Report {
         println!(
             "{}",
             if self.reconciled {
-                "reconciled: every vote is everywhere, once"
+                "reconciled: every vote is in every store exactly once"
             } else {
                 "NOT reconciled:"
             }
@@ -161,20 +161,30 @@ impl Report {
             directory.join("report.json").display()
         );
         println!(
-            "\nOpen the first in a browser. `make up` leaves the same stack running, to look at while votes come: it \
-             prints the addresses\nof the viewer and of Prometheus; grafana/README.md says how to open Grafana's boards."
+            "\nOpen report.html in a browser. To watch votes arrive, run `make up`: it starts the same stack, leaves it \
+             running\nand prints the addresses of the viewer and of Prometheus. For Grafana dashboards, see \
+             grafana/README.md."
         );
     }
 }
 
 impl Totals {
-    fn new(ledger: &Ledger, routes: &BTreeMap<&'static str, RouteBooks>) -> Self {
+    fn new(ledger: &Ledger, routes: &BTreeMap<&'static str, RouteCounts>) -> Self {
         Self {
             sent: ledger.entries.len(),
             acknowledged: ledger.acknowledged(),
-            kafka: routes.values().map(|books| books.counts.kafka).sum(),
-            redis: routes.values().map(|books| books.counts.redis).sum(),
-            mongo: routes.values().map(|books| books.counts.mongo).sum(),
+            kafka: routes
+                .values()
+                .map(|route_counts| route_counts.counts.kafka)
+                .sum(),
+            redis: routes
+                .values()
+                .map(|route_counts| route_counts.counts.redis)
+                .sum(),
+            mongo: routes
+                .values()
+                .map(|route_counts| route_counts.counts.mongo)
+                .sum(),
         }
     }
 }
@@ -197,7 +207,7 @@ impl Split {
     }
 }
 
-/// The routes that must get votes: a split of 0 or 100 percent leaves one of its two out.
+/// The routes that must receive votes. A split of 0 or 100 percent sends none to one of its two routes.
 fn expected_routes(weight: u8) -> Vec<Route> {
     let expected = |route: &Route| match route {
         Route::Grpc => true,

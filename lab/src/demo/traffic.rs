@@ -1,4 +1,4 @@
-//! The load driver: Locust, headless, on the Ingress.
+//! The load generator: Locust, headless, which sends votes to the Ingress.
 
 use std::fs::File;
 use std::io::Read;
@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use super::DemoOptions;
+use super::options::DemoOptions;
 use crate::ports::Port;
-use crate::process::Launch;
+use crate::process::ProcessSpec;
 use crate::stack::Stack;
 use crate::state::Settings;
 
-/// How long Locust may take beyond the run itself: its start, and the last answers.
-const MARGIN: Duration = Duration::from_mins(1);
-/// How often a log without a spinner gets a line.
+/// The time that Locust may take in addition to the run time: for its start and for the last answers.
+const EXTRA_TIME: Duration = Duration::from_mins(1);
+/// The interval of the progress lines if there is no spinner.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Locust and the project's locustfile.
@@ -28,23 +28,26 @@ pub(super) struct Locust {
 /// One run of Locust.
 #[derive(Debug)]
 pub(super) struct Traffic {
-    launch: Launch,
+    spec: ProcessSpec,
     run_time: Duration,
     ledger: PathBuf,
 }
 
 impl Locust {
-    /// Errors where setting up is not complete, before anything is started.
+    /// Finds the installed Locust. It is an error if the setup is not complete.
     pub(super) fn find(stack: &Stack, root: &Path) -> Result<Self> {
         let program = stack.cache().locust();
         if !program.exists() {
-            bail!("{} is missing: run scripts/setup.sh", program.display());
+            bail!(
+                "{} is missing: install Locust with scripts/setup.sh",
+                program.display()
+            );
         }
         let file = root.join("locust/locustfile.py");
         Ok(Self { program, file })
     }
 
-    /// Votes of `votes_file` to the Ingress, each noted in `ledger`.
+    /// Prepares a run that sends the votes of `votes_file` to the Ingress and records each one in `ledger`.
     pub(super) fn traffic(
         &self,
         settings: &Settings,
@@ -53,7 +56,7 @@ impl Locust {
         ledger: &Path,
     ) -> Traffic {
         let users = options.users.to_string();
-        let launch = Launch::new(&self.program)
+        let spec = ProcessSpec::new(&self.program)
             .args(["--locustfile", &self.file.display().to_string()])
             .args(["--headless", "--only-summary"])
             .args(["--users", &users, "--spawn-rate", &users])
@@ -63,7 +66,7 @@ impl Locust {
             .args(["--seed", &options.seed.to_string(), "--mix", "split=2,grpc=1"])
             .args(["--ledger", &ledger.display().to_string(), "MixedUser"]);
         Traffic {
-            launch,
+            spec,
             run_time: options.run_time,
             ledger: ledger.to_owned(),
         }
@@ -71,43 +74,47 @@ impl Locust {
 }
 
 impl Traffic {
-    /// Where every vote is noted.
+    /// The file that contains one line for each vote.
     pub(super) fn ledger(&self) -> &Path {
         &self.ledger
     }
 
-    /// Sends the votes and returns how long it took. A vote that failed is in the ledger: that is no error here.
-    pub(super) async fn drive(&self, stack: &Stack) -> Result<Duration> {
+    /// Sends the votes and returns the duration. A failed vote is not an error here: the ledger contains it.
+    pub(super) async fn send(&self, stack: &Stack) -> Result<Duration> {
         let step = stack.progress().step("traffic");
         let started = Instant::now();
-        let locust = stack.spawn("locust", &self.launch, &[])?;
+        let locust = stack.spawn("locust", &self.spec, &[])?;
         let mut votes = LineCounter::new(&self.ledger);
         let mut next_line = LINE_INTERVAL;
         while !locust.wait(Duration::from_millis(500)).await {
             let elapsed = started.elapsed();
-            if elapsed > self.run_time + MARGIN {
+            if elapsed > self.run_time + EXTRA_TIME {
                 bail!(
-                    "Locust did not end in time; its log ends:\n{}",
+                    "Locust did not end within {} s after the run time; the last lines of its log:\n{}",
+                    EXTRA_TIME.as_secs(),
                     stack.log_tail("locust")
                 );
             }
             let (now, end) = (elapsed.as_secs(), self.run_time.as_secs());
             let progress = format!("{now} s of {end} s, {} votes", votes.count());
             step.update(&progress);
-            if !step.is_live() && elapsed >= next_line {
+            if !step.shows_updates() && elapsed >= next_line {
                 stack.progress().note(&format!("{:<24} {progress}", "traffic"));
                 next_line += LINE_INTERVAL;
             }
         }
         if votes.count() == 0 {
-            bail!("Locust sent no vote; its log ends:\n{}", stack.log_tail("locust"));
+            bail!(
+                "Locust sent no vote; the last lines of its log:\n{}",
+                stack.log_tail("locust")
+            );
         }
         step.done(&format!("{} votes", votes.count()));
         Ok(started.elapsed())
     }
 }
 
-/// Counts the lines of a growing file, and reads each of them once.
+/// Counts the lines of a growing file. Reads each line only once.
 struct LineCounter<'a> {
     path: &'a Path,
     file: Option<File>,
@@ -127,14 +134,14 @@ impl<'a> LineCounter<'a> {
         if self.file.is_none() {
             self.file = File::open(self.path).ok();
         }
-        let mut grown = Vec::new();
-        // For display alone: what cannot be read now is read the next time.
+        let mut new_bytes = Vec::new();
+        // The count is only for display: after a read error, the next call reads the remainder.
         if self
             .file
             .as_mut()
-            .is_some_and(|file| file.read_to_end(&mut grown).is_ok())
+            .is_some_and(|file| file.read_to_end(&mut new_bytes).is_ok())
         {
-            self.lines += grown.split(|byte| *byte == b'\n').count() - 1;
+            self.lines += new_bytes.split(|byte| *byte == b'\n').count() - 1;
         }
         self.lines
     }

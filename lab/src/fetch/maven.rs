@@ -1,4 +1,4 @@
-//! Kafka's jars from Maven, held to a committed list of checksums.
+//! Downloads Kafka's jars with Maven and verifies them against a committed list of checksums.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,10 +7,12 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
+use super::command::run;
+
 const POM: &str = include_str!("../../servers/kafka/pom.xml");
 const SHA256SUMS: &str = include_str!("../../servers/kafka/SHA256SUMS");
 
-/// Puts every jar of the list into `tree`.
+/// Downloads all jars into `tree`.
 pub(super) async fn fetch(staging: &Path, tree: &Path) -> Result<()> {
     let pom = staging.join("pom.xml");
     std::fs::write(&pom, POM)?;
@@ -25,11 +27,11 @@ pub(super) async fn fetch(staging: &Path, tree: &Path) -> Result<()> {
         .arg("--file")
         .arg(&pom)
         .arg(format!("-DoutputDirectory={}", tree.display()));
-    super::run(&mut maven, "maven").await?;
+    run(&mut maven, "maven").await?;
     verify(tree)
 }
 
-/// The jars must be those of the list: none missing, none besides, none changed.
+/// Checks that the jars in `tree` are exactly the listed ones: none missing, none extra, none changed.
 fn verify(tree: &Path) -> Result<()> {
     let mut expected: BTreeMap<&str, &str> = SHA256SUMS
         .lines()
@@ -41,14 +43,14 @@ fn verify(tree: &Path) -> Result<()> {
         let file = entry.file_name().to_string_lossy().into_owned();
         let sum = expected
             .remove(file.as_str())
-            .with_context(|| format!("{file} is not in SHA256SUMS"))?;
+            .with_context(|| format!("Maven downloaded {file}, which is not in SHA256SUMS"))?;
         let actual = hex(&Sha256::digest(std::fs::read(entry.path())?));
         if actual != sum {
-            bail!("{file} has SHA-256 {actual}, SHA256SUMS says {sum}");
+            bail!("{file} has SHA-256 {actual}, but SHA256SUMS lists {sum}");
         }
     }
     if let Some(file) = expected.keys().next() {
-        bail!("Maven did not bring {file}");
+        bail!("Maven did not download {file}, which is in SHA256SUMS");
     }
     Ok(())
 }

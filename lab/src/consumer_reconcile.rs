@@ -1,4 +1,4 @@
-//! The project's own tool for the books: `consumer reconcile`, asked about the stores of a stack.
+//! The command line of `consumer reconcile`, which compares the votes in the stores of a stack with a ledger.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -9,7 +9,8 @@ use tokio::process::Command;
 use crate::endpoints::Endpoints;
 use crate::project;
 
-/// The command that compares the stores at `endpoints` with what senders say in `ledger`; what it says is piped.
+/// The command that compares the stores at `endpoints` with `ledger`, the file in which the senders recorded every vote.
+/// The caller reads its output.
 pub fn command(endpoints: &Endpoints, ledger: &Path) -> Result<Command> {
     let mut command = Command::new(project::programs()?.join("consumer"));
     command

@@ -1,25 +1,26 @@
-//! Real servers for a test: on free ports, in a directory of their own, gone when the test is.
+//! A stack that a `lab up` subprocess starts, owns and stops, even if the test process is killed.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use tempfile::TempDir;
-
 use lab::endpoints::Endpoints;
 use lab::process::{Identity, Signal};
-use lab::progress::Progress;
 use lab::project;
 use lab::servers::Server;
 use lab::stack::Stack;
+use tempfile::TempDir;
 
-/// How long `lab` may take to stop everything before it is killed and the rest stopped by others.
-const STOP_LIMIT: Duration = Duration::from_mins(1);
+use crate::temporary;
 
-/// A running stack, owned by a `lab up --until-stdin-closes` of its own: it stops when this is dropped, and also when
-/// the test's process dies. After a panic its logs are kept and their place is printed.
+/// The time that the supervisor has to stop the servers. Then it is killed, and `lab down` stops them.
+const STOP_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// A running stack for a test. A `lab up --until-stdin-closes` subprocess owns it and stops it when this value is dropped
+/// or the test process dies. After a panic, the logs are kept and their directory is printed.
 #[derive(Debug)]
 pub struct EphemeralStack {
     endpoints: Endpoints,
@@ -30,28 +31,27 @@ pub struct EphemeralStack {
 }
 
 impl EphemeralStack {
-    /// Starts every server. Blocks until all are ready.
+    /// Starts all servers. Blocks until they are ready.
     pub fn start() -> Result<Self> {
         Self::start_with(&[])
     }
 
-    /// Starts only these servers.
+    /// Starts only these servers. Blocks until they are ready.
     pub fn start_only(servers: &[Server]) -> Result<Self> {
         let names: Vec<&str> = servers.iter().map(|server| server.name()).collect();
         Self::start_with(&["--only", &names.join(",")])
     }
 
-    /// Starts with more options of `lab up`, such as `["--deadline-ms", "1000"]`.
+    /// Starts a stack with additional options of `lab up`, such as `["--deadline-ms", "1000"]`. Blocks until it is ready.
     pub fn start_with(options: &[&str]) -> Result<Self> {
-        let programs = project::programs()?;
-        let lab = programs.join("lab");
+        let lab = lab_program()?;
         if !lab.exists() {
             bail!(
                 "{} is missing: run `cargo build --release --workspace` first",
                 lab.display()
             );
         }
-        let directory = tempfile::Builder::new().prefix("dualpath-test-").tempdir()?;
+        let (directory, stack) = temporary::create_stack()?;
         let log = directory.path().join("lab.log");
         let mut supervisor = Command::new(lab)
             .args(["up", "--until-stdin-closes", "--free-ports"])
@@ -62,8 +62,11 @@ impl EphemeralStack {
             .stdout(Stdio::piped())
             .stderr(File::create(&log)?)
             .spawn()
-            .context("starting lab")?;
-        let stdout = supervisor.stdout.take().context("lab has no standard output")?;
+            .context("starting lab up")?;
+        let stdout = supervisor
+            .stdout
+            .take()
+            .context("the standard output of lab up is missing")?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
         if line.is_empty() {
@@ -74,30 +77,30 @@ impl EphemeralStack {
             );
         }
         Ok(Self {
-            endpoints: serde_json::from_str(&line).context("reading lab's endpoints")?,
-            stack: Stack::open(directory.path(), &programs, Progress::new())?,
+            endpoints: serde_json::from_str(&line).context("parsing the endpoints that lab up printed")?,
+            stack,
             supervisor,
             directory: Some(directory),
             keeps_logs: false,
         })
     }
 
-    /// Where the servers answer.
+    /// The addresses of the servers.
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
     }
 
-    /// The stack itself: its directory, its status, its settings.
+    /// The stack, for its directory, status and settings.
     pub fn stack(&self) -> &Stack {
         &self.stack
     }
 
-    /// The `lab` that holds the stack.
+    /// The `lab up` process that owns the stack.
     pub fn supervisor(&self) -> &Child {
         &self.supervisor
     }
 
-    /// Keeps the logs after the end and prints their place, as after a panic.
+    /// Keeps the logs at the end and prints their directory, as after a panic.
     pub fn keep_logs(&mut self) {
         self.keeps_logs = true;
     }
@@ -107,63 +110,70 @@ impl EphemeralStack {
         self.identity(server).map(|identity| identity.pid)
     }
 
-    /// The process of a running server, for questions after its end.
+    /// The process of a running server. It can be checked even after the server has ended.
     pub fn identity(&self, server: Server) -> Result<Identity> {
         self.stack.identity(server)
     }
 
-    /// Sends a signal and does not wait.
+    /// Sends a signal and returns at once.
     pub fn signal(&self, server: Server, signal: Signal) -> Result<()> {
         self.identity(server)?.signal(signal)
     }
 
-    /// Stops a server with SIGTERM and waits for its end; its data stays.
+    /// Stops a server with SIGTERM, waits until it ends and keeps its data.
     pub async fn stop(&self, server: Server) -> Result<()> {
         self.stack.stop_server(server, Signal::TERM).await
     }
 
-    /// Ends a server without warning; its data stays.
+    /// Kills a server with SIGKILL and keeps its data.
     pub async fn kill(&self, server: Server) -> Result<()> {
         self.stack.stop_server(server, Signal::KILL).await
     }
 
-    /// Starts a stopped server again and waits until it is ready.
+    /// Starts a stopped server and waits until it is ready.
     pub async fn start_server(&self, server: Server) -> Result<()> {
         self.stack.start_server(server).await
     }
 
-    /// Waits until the supervisor has ended, at most [`STOP_LIMIT`].
-    fn wait_for_supervisor(&mut self) {
+    /// Ends the supervisor: closes its standard input, waits up to [`STOP_TIMEOUT`], then kills it.
+    fn end_supervisor(&mut self) {
         drop(self.supervisor.stdin.take());
         let started = Instant::now();
-        while matches!(self.supervisor.try_wait(), Ok(None)) && started.elapsed() < STOP_LIMIT {
+        while matches!(self.supervisor.try_wait(), Ok(None)) && started.elapsed() < STOP_TIMEOUT {
             std::thread::sleep(Duration::from_millis(20));
         }
-        // It has ended, or it hangs; either way nothing more is expected of it.
+        // Both calls fail if the supervisor has already ended.
         let _ = self.supervisor.kill();
         let _ = self.supervisor.wait();
     }
 
-    /// Stops what a supervisor that was killed has left.
+    /// Stops the servers that a killed supervisor has left running.
     fn stop_leftovers(&self) {
-        let down = Command::new(project::programs().unwrap_or_default().join("lab"))
-            .args(["down", "--state-dir"])
-            .arg(self.stack.dir().path())
-            .stderr(Stdio::null())
-            .status();
+        let down = lab_program().and_then(|lab| {
+            let mut command = Command::new(lab);
+            command.args(["down", "--state-dir"]).arg(self.stack.dir().path());
+            Ok(command.stderr(Stdio::null()).status()?)
+        });
         if let Err(error) = down {
-            eprintln!("lab down failed: {error}");
+            eprintln!(
+                "cannot stop the stack in {} with lab down: {error:#}",
+                self.stack.dir().path().display()
+            );
         }
     }
 }
 
 impl Drop for EphemeralStack {
     fn drop(&mut self) {
-        self.wait_for_supervisor();
+        self.end_supervisor();
         self.stop_leftovers();
         let keeps_logs = self.keeps_logs || std::thread::panicking();
         if let Some(directory) = self.directory.take().filter(|_| keeps_logs) {
-            eprintln!("the stack's logs: {}", directory.keep().join("logs").display());
+            eprintln!("logs of the stack: {}", directory.keep().join("logs").display());
         }
     }
+}
+
+fn lab_program() -> Result<PathBuf> {
+    Ok(project::programs()?.join("lab"))
 }

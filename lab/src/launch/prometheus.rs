@@ -1,13 +1,14 @@
-//! Prometheus: its configuration and rules, the targets that this stack has, and the Ingress's weight as a metric.
+//! Prometheus: its configuration and rules, the targets of this stack, and the Ingress's weight as a metric.
 
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::{Place, Server};
+use super::context::LaunchContext;
 use crate::ports::Port;
-use crate::process::Launch;
+use crate::process::ProcessSpec;
+use crate::servers::Server;
 use crate::state::{Settings, StateDir};
 
 const CONFIG: &str = include_str!("../../../prometheus/prometheus.yml");
@@ -19,17 +20,17 @@ const RULES: [(&str, &str); 2] = [
     ("alerts.yml", include_str!("../../../prometheus/rules/alerts.yml")),
 ];
 
-pub(super) fn prepare(place: &Place<'_>) -> Result<Launch> {
-    let config = place.dir.config(Server::Prometheus)?;
+pub(super) fn prepare(context: &LaunchContext<'_>) -> Result<ProcessSpec> {
+    let config = context.dir.config(Server::Prometheus)?;
     let targets = config.join("targets");
     std::fs::create_dir_all(&targets)?;
     let file = config.join("prometheus.yml");
     std::fs::write(&file, CONFIG)?;
-    write_rules(place.dir)?;
-    write_weight(place.dir, place.settings)?;
+    write_rules(context.dir)?;
+    write_weight(context.dir, context.settings)?;
     write_targets(
         &targets.join("services.json"),
-        place.settings,
+        context.settings,
         &[
             (Server::Rest, Port::RestAdmin),
             (Server::Grpc, Port::GrpcAdmin),
@@ -40,25 +41,25 @@ pub(super) fn prepare(place: &Place<'_>) -> Result<Launch> {
     )?;
     write_targets(
         &targets.join("ingress.json"),
-        place.settings,
+        context.settings,
         &[(Server::Ingress, Port::IngressAdmin)],
     )?;
-    Ok(Launch::new(place.cache.prometheus()).args([
+    Ok(ProcessSpec::new(context.cache.prometheus()).args([
         format!("--config.file={}", file.display()),
         format!(
             "--storage.tsdb.path={}",
-            place.dir.data(Server::Prometheus)?.display()
+            context.dir.data(Server::Prometheus)?.display()
         ),
-        // Its data goes with the stack; a stack that stays up for days needs no more than the last hours.
+        // `lab down` removes the data. The limit keeps the disk usage of a stack that runs for days small.
         "--storage.tsdb.retention.time=6h".to_owned(),
         format!(
             "--web.listen-address={}",
-            place.settings.ports.address(Port::Prometheus)
+            context.settings.ports.address(Port::Prometheus)
         ),
     ]))
 }
 
-/// Only servers that the stack has: another would be reported as down.
+/// Writes only the servers that belong to the stack: Prometheus would report any other as down.
 fn write_targets(file: &Path, settings: &Settings, servers: &[(Server, Port)]) -> Result<()> {
     let running = servers
         .iter()
@@ -83,8 +84,8 @@ fn write_rules(dir: &StateDir) -> Result<()> {
     Ok(())
 }
 
-/// Writes the weight of the split as a rule whose result is that number. Traefik has no metric of it, and a rule needs no
-/// server of its own. A running Prometheus takes it over at SIGHUP.
+/// Writes the weight of the split as a recording rule with a constant value, because Traefik exports no metric of it.
+/// A running Prometheus applies the change at SIGHUP.
 pub fn write_weight(dir: &StateDir, settings: &Settings) -> Result<()> {
     let rules = dir.config(Server::Prometheus)?.join("rules");
     std::fs::create_dir_all(&rules)?;
@@ -92,7 +93,7 @@ pub fn write_weight(dir: &StateDir, settings: &Settings) -> Result<()> {
         "record": "ingress_split_weight_percent",
         "expr": format!("vector({})", settings.weight),
     }]}]});
-    // JSON is YAML.
+    // JSON is valid YAML.
     std::fs::write(rules.join("weight.yml"), serde_json::to_vec_pretty(&rule)?)
         .context("writing the weight for Prometheus")
 }

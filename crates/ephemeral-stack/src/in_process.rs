@@ -1,67 +1,59 @@
-//! Runs one piece of work against a stack of real servers, in this process, and stops the stack afterwards.
+//! A stack that the current process starts, owns and stops.
 
 use anyhow::{Result, bail};
-use clap::Parser;
 use lab::endpoints::Endpoints;
 use lab::options::StackOptions;
 use lab::progress::Progress;
-use lab::project;
 use lab::servers::Server;
 use lab::signals::unless_interrupted;
-use lab::stack::{Claim, Stack};
+use lab::stack::{AcquireOutcome, Stack};
 use lab::state::Settings;
 
-#[derive(Parser)]
-struct NoOptions {
-    #[command(flatten)]
-    stack: StackOptions,
-}
+use crate::temporary;
 
-/// A running stack, as its user sees it.
+/// A running stack, for the work in [`with_stack`].
 #[derive(Clone, Copy, Debug)]
 pub struct Running<'a> {
-    /// Where its services answer.
+    /// The addresses of the servers.
     pub endpoints: &'a Endpoints,
-    /// Where to tell how far the work is.
+    /// Shows the progress of the work.
     pub progress: &'a Progress,
     stack: &'a Stack,
-    /// How it was started.
+    /// The settings with which the stack was started.
     settings: &'a Settings,
 }
 
 impl Running<'_> {
-    /// The process id of a server.
+    /// The process id of a running server.
     pub fn pid(&self, server: Server) -> Result<i32> {
         self.stack.identity(server).map(|identity| identity.pid)
     }
 
-    /// Adds `options` to the command lines of `servers`, and restarts each server whose command line changes.
+    /// Sets the additional command-line options of `servers` to those from the start plus `options`. Restarts each
+    /// server whose command line changes.
     pub async fn add_options(&self, servers: &[Server], options: &[String]) -> Result<()> {
         let mut extra_args = self.settings.extra_args.clone();
         for server in servers {
-            let of_server = extra_args.entry(server.name().to_owned()).or_default();
-            of_server.extend_from_slice(options);
+            let server_args = extra_args.entry(server.name().to_owned()).or_default();
+            server_args.extend_from_slice(options);
         }
         self.stack.set_extra_args(extra_args).await
     }
 }
 
-/// Starts a stack, does `work` with it and stops it, whatever came of the work. `tune` changes the usual settings.
+/// Starts all servers, runs `work`, and stops the servers, also after an error or an interrupt. `tune` changes the
+/// default settings before the start.
 pub async fn with_stack<T>(
     tune: impl FnOnce(&mut Settings),
     work: impl AsyncFnOnce(Running<'_>) -> Result<T>,
 ) -> Result<T> {
-    let directory = tempfile::Builder::new().prefix("dualpath-compare-").tempdir()?;
-    let path = directory.path().join("stack");
-    let stack = Stack::open(&path, &project::programs()?, Progress::new())?;
-    if stack.claim().await? == Claim::Running {
-        bail!("a stack runs already in {}", path.display());
+    let (directory, stack) = temporary::create_stack()?;
+    if stack.acquire().await? == AcquireOutcome::AlreadyRunning {
+        bail!("a stack is already running in {}", directory.path().display());
     }
-    let mut settings = NoOptions::try_parse_from(["compare", "--free-ports"])?
-        .stack
-        .settings()?;
+    let mut settings = StackOptions::on_free_ports().settings()?;
     tune(&mut settings);
-    // Boxed: what a run holds is more than the compiler looks through at once.
+    // The box keeps the type of the future small: the compiler cannot handle it otherwise.
     let outcome = unless_interrupted(Box::pin(async {
         stack.start(&settings).await?;
         let endpoints = Endpoints::new(&settings.ports);

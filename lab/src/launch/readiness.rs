@@ -1,17 +1,18 @@
-//! Whether a server does its work, asked by the protocol that its clients use.
+//! Readiness checks, over the protocol that the clients of each server use, and the setup that must precede them.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use mongodb::bson::{Document, doc};
 
+use crate::endpoints::redis_url;
 use crate::ports::{Port, Ports};
 use crate::state::Settings;
 
-/// An answer that takes longer is none: the caller asks again.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The timeout of one check. The caller repeats a failed check.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// More partitions than there will be consumers: an idle consumer would be a fault of the topic.
+/// More partitions than consumers in any run: a consumer without a partition would be idle.
 const VOTES_PARTITIONS: u16 = 6;
 
 pub(super) async fn create_topics(settings: &Settings) -> Result<()> {
@@ -23,18 +24,18 @@ pub(super) async fn create_topics(settings: &Settings) -> Result<()> {
 }
 
 pub(super) async fn kafka(ports: &Ports) -> Result<()> {
-    let found = kafka::admin::partitions(&ports.address(Port::Kafka), "votes", PATIENCE).await?;
-    ensure!(found > 0, "topic votes does not exist");
+    let partitions = kafka::admin::partitions(&ports.address(Port::Kafka), "votes", CHECK_TIMEOUT).await?;
+    ensure!(partitions > 0, "topic votes does not exist");
     Ok(())
 }
 
 pub(super) async fn redis(ports: &Ports) -> Result<()> {
-    let client = redis::Client::open(format!("redis://{}", ports.address(Port::Redis)))?;
+    let client = redis::Client::open(redis_url(ports))?;
     let ping = async {
         let mut connection = client.get_multiplexed_async_connection().await?;
         redis::cmd("PING").query_async::<String>(&mut connection).await
     };
-    within(ping).await??;
+    within_timeout(ping).await??;
     Ok(())
 }
 
@@ -42,23 +43,23 @@ pub(super) async fn initiate_replica_set(ports: &Ports) -> Result<()> {
     const ALREADY_INITIALIZED: i32 = 23;
     let member = doc! { "_id": 0, "host": ports.address(Port::Mongodb) };
     let command = doc! { "replSetInitiate": { "_id": "rs0", "members": [member] } };
-    match within(admin(ports, command)).await? {
-        Err(error) if code(&error) == Some(ALREADY_INITIALIZED) => Ok(()),
+    match within_timeout(run_admin_command(ports, command)).await? {
+        Err(error) if error_code(&error) == Some(ALREADY_INITIALIZED) => Ok(()),
         other => other.map(|_| ()).context("initiating the replica set"),
     }
 }
 
 pub(super) async fn mongodb(ports: &Ports) -> Result<()> {
-    let hello = within(admin(ports, doc! { "hello": 1 })).await??;
+    let hello = within_timeout(run_admin_command(ports, doc! { "hello": 1 })).await??;
     ensure!(
         hello.get_bool("isWritablePrimary").unwrap_or(false),
-        "no primary yet"
+        "the replica set has no primary yet"
     );
     Ok(())
 }
 
-/// The node itself, primary or not.
-async fn admin(ports: &Ports, command: Document) -> mongodb::error::Result<Document> {
+/// Runs a command on the node directly, because a node without a replica set has no primary to select.
+async fn run_admin_command(ports: &Ports, command: Document) -> mongodb::error::Result<Document> {
     let uri = format!(
         "mongodb://{}/?directConnection=true",
         ports.address(Port::Mongodb)
@@ -70,7 +71,7 @@ async fn admin(ports: &Ports, command: Document) -> mongodb::error::Result<Docum
         .await
 }
 
-fn code(error: &mongodb::error::Error) -> Option<i32> {
+fn error_code(error: &mongodb::error::Error) -> Option<i32> {
     match error.kind.as_ref() {
         mongodb::error::ErrorKind::Command(command) => Some(command.code),
         _ => None,
@@ -78,7 +79,7 @@ fn code(error: &mongodb::error::Error) -> Option<i32> {
 }
 
 pub(super) async fn http(base: &str, path: &str) -> Result<()> {
-    let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
+    let client = reqwest::Client::builder().timeout(CHECK_TIMEOUT).build()?;
     let response = client
         .get(format!("{base}{path}"))
         .send()
@@ -94,10 +95,10 @@ pub(super) async fn http(base: &str, path: &str) -> Result<()> {
     Ok(())
 }
 
-/// Traefik answers `/ping` before it has read its routes; until then every path is unknown to it.
+/// Also requests a route: Traefik answers `/ping` before it has loaded its routes, and then answers 404 to every path.
 pub(super) async fn ingress(ports: &Ports) -> Result<()> {
     http(&ports.url(Port::IngressAdmin), "/ping").await?;
-    let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
+    let client = reqwest::Client::builder().timeout(CHECK_TIMEOUT).build()?;
     let response = client
         .get(format!("{}/rest/", ports.url(Port::Ingress)))
         .send()
@@ -109,8 +110,8 @@ pub(super) async fn ingress(ports: &Ports) -> Result<()> {
     Ok(())
 }
 
-async fn within<T>(work: impl Future<Output = T>) -> Result<T> {
-    tokio::time::timeout(PATIENCE, work)
+async fn within_timeout<T>(work: impl Future<Output = T>) -> Result<T> {
+    tokio::time::timeout(CHECK_TIMEOUT, work)
         .await
-        .context("no answer in time")
+        .with_context(|| format!("no answer within {} s", CHECK_TIMEOUT.as_secs()))
 }

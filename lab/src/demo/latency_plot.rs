@@ -1,15 +1,15 @@
-//! The latency plot: quantiles of each route, both axes logarithmic.
+//! The latency plot: the quantiles of each route on logarithmic axes.
 
 use anyhow::Result;
 use vote::Route;
 
 use super::ledger::quantile;
-use crate::plot::{Axis, Layer, Mark, Plot, color};
+use crate::plot::{Axis, Layer, Plot, Shape, color};
 
-/// Points of a curve: enough for a line that looks smooth.
+/// The number of points of a curve, sufficient for a smooth line.
 const POINTS: u32 = 200;
 
-/// Draws `latencies` (milliseconds, ascending) of each route; nothing if there are none.
+/// Draws the latencies of each route, in milliseconds and ascending. Returns an empty string if there are none.
 pub(super) fn latency_svg(latencies: &[(Route, Vec<f64>)]) -> Result<String> {
     let all = || latencies.iter().flat_map(|(_, values)| values.iter().copied());
     let lowest = all().fold(f64::INFINITY, f64::min);
@@ -17,21 +17,24 @@ pub(super) fn latency_svg(latencies: &[(Route, Vec<f64>)]) -> Result<String> {
     if highest <= 0.0 {
         return Ok(String::new());
     }
-    let most = latencies.iter().map(|(_, values)| values.len()).max();
-    let drawn = latencies.iter().filter(|(_, values)| !values.is_empty());
-    let layers = drawn.map(|(route, values)| Layer {
+    let most_votes = latencies.iter().map(|(_, values)| values.len()).max();
+    let non_empty = latencies.iter().filter(|(_, values)| !values.is_empty());
+    let layers = non_empty.map(|(route, values)| Layer {
         name: Some(route.as_str().to_owned()),
         color: color(*route as usize),
-        mark: Mark::Line(curve(values)),
+        shape: Shape::Line(curve(values)),
     });
     Plot {
-        title: "Latency of each route by the share of votes answered within it".to_owned(),
-        // The last point of n values is at n.
-        x: Axis::tail("share of votes answered within", most.unwrap_or(1)),
+        title: "Latency quantiles of each route".to_owned(),
+        // The curve of n values ends at x = n, the share 1 - 1/n.
+        x: Axis::tail(
+            "share of votes with at most this latency",
+            most_votes.unwrap_or(1),
+        ),
         y: Axis::log("latency, ms", lowest * 0.8..highest * 1.25),
         height: 420,
         layers: layers.collect(),
-        ground: None,
+        background: None,
     }
     .svg()
 }
@@ -63,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn no_votes_and_one_vote_can_be_drawn() {
+    fn plot_of_no_votes_is_empty_and_of_one_vote_is_valid() {
         assert_eq!(latency_svg(&[(Route::Rest, vec![])]).unwrap(), "");
         assert!(latency_svg(&[(Route::Rest, vec![1.0])]).is_ok());
     }

@@ -1,0 +1,19 @@
+//! What the preparation of every server needs.
+
+use std::path::Path;
+
+use crate::fetch::Cache;
+use crate::state::{Settings, StateDir};
+
+/// The programs, directories and settings that a server is configured and started with.
+#[derive(Clone, Copy, Debug)]
+pub struct LaunchContext<'a> {
+    /// The fetched programs.
+    pub cache: &'a Cache,
+    /// Data, configuration and logs.
+    pub dir: &'a StateDir,
+    /// Ports and tuning.
+    pub settings: &'a Settings,
+    /// The directory of the project's own programs.
+    pub programs: &'a Path,
+}
