@@ -31,7 +31,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("quantile", &[]),
     ("ephemeral-stack", &["lab"]),
     ("compare", &["ephemeral-stack", "lab", "proto"]),
-    ("lab", &["kafka", "vote"]),
+    ("lab", &["kafka", "quantile", "vote"]),
     ("naive", &["proto"]),
     ("e2e", &["kafka", "lab", "proto"]),
     (

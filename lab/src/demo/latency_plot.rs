@@ -1,9 +1,9 @@
 //! The latency plot: the quantiles of each route on logarithmic axes.
 
 use anyhow::Result;
+use quantile::nearest_rank;
 use vote::Route;
 
-use super::ledger::quantile;
 use crate::plot::{Axis, Layer, Plot, Shape, color};
 
 /// The number of points of a curve, sufficient for a smooth line.
@@ -44,7 +44,7 @@ fn curve(ascending: &[f64]) -> Vec<(f64, f64)> {
     let position = |step: u32| end.powf(f64::from(step) / f64::from(POINTS));
     (0..=POINTS)
         .map(position)
-        .filter_map(|x| Some((x, quantile(ascending, 1.0 - 1.0 / x)?)))
+        .filter_map(|x| Some((x, nearest_rank(ascending, 1.0 - 1.0 / x)?)))
         .collect()
 }
 

@@ -68,25 +68,9 @@ fn deserialize_route<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Resul
         .transpose()
 }
 
-/// The value that a share `quantile` of `ascending` does not exceed (nearest rank); `None` of nothing.
-pub(super) fn quantile(ascending: &[f64], quantile: f64) -> Option<f64> {
-    let rank = (quantile * ascending.len() as f64).ceil() as usize;
-    ascending.get(rank.max(1) - 1).copied()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quantiles_are_values_that_occurred() {
-        let values: Vec<f64> = (1..=100).map(f64::from).collect();
-        assert_eq!(quantile(&values, 0.5), Some(50.0));
-        assert_eq!(quantile(&values, 0.99), Some(99.0));
-        assert_eq!(quantile(&values, 1.0), Some(100.0));
-        assert_eq!(quantile(&[7.0], 0.5), Some(7.0));
-        assert_eq!(quantile(&[], 0.5), None);
-    }
 
     #[test]
     fn error_of_an_invalid_line_contains_its_number() {

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use quantile::nearest_rank;
 use serde::{Deserialize, Serialize};
 use vote::Route;
 
-use super::ledger::{Ledger, quantile};
+use super::ledger::Ledger;
 use crate::consumer_reconcile;
 use crate::endpoints::Endpoints;
 use crate::stack::Stack;
@@ -103,9 +104,9 @@ impl Reconciliation {
             let latencies = ledger.latencies_ms(route);
             let route_counts = RouteCounts {
                 counts,
-                p50_ms: quantile(&latencies, 0.50),
-                p95_ms: quantile(&latencies, 0.95),
-                p99_ms: quantile(&latencies, 0.99),
+                p50_ms: nearest_rank(&latencies, 0.50),
+                p95_ms: nearest_rank(&latencies, 0.95),
+                p99_ms: nearest_rank(&latencies, 0.99),
             };
             routes.insert(route.as_str(), route_counts);
         }
