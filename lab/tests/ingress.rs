@@ -1,4 +1,4 @@
-//! The Ingress's routes on the real Traefik, in front of stand-ins that answer with their own name.
+//! Tests the routes of the Ingress on a real Traefik with stub backends that answer with their own name.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use lab::servers::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Traefik, and a stand-in behind each HTTP backend.
+/// Traefik with a stub server for each HTTP backend.
 struct Ingress {
     stack: EphemeralStack,
     client: reqwest::Client,
@@ -22,7 +22,7 @@ impl Ingress {
         let stack = EphemeralStack::start_with(&options)?;
         let ports = stack.stack().settings()?.ports;
         for (name, port) in [("rest", Port::Rest), ("bridge", Port::Bridge)] {
-            stand_in(name, &ports.address(port)).await?;
+            start_stub(name, &ports.address(port)).await?;
         }
         Ok(Self {
             stack,
@@ -30,7 +30,7 @@ impl Ingress {
         })
     }
 
-    /// Which backend answered, and which path it saw.
+    /// Sends a request and returns the status and the body, which names the backend and the path that it received.
     async fn post(&self, path: &str, canary: Option<&str>) -> Result<(u16, String)> {
         let mut request = self
             .client
@@ -42,7 +42,7 @@ impl Ingress {
         Ok((response.status().as_u16(), response.text().await?))
     }
 
-    /// How many of `count` votes each backend got.
+    /// Sends `count` votes and returns the number that each backend received.
     async fn split(&self, count: usize) -> Result<BTreeMap<String, usize>> {
         let mut answers = BTreeMap::new();
         for _ in 0..count {
@@ -52,8 +52,8 @@ impl Ingress {
     }
 }
 
-/// Answers every HTTP/1.1 request with `name path`, until the test ends.
-async fn stand_in(name: &'static str, address: &str) -> Result<()> {
+/// Starts a server that answers every HTTP/1.1 request with `name path` until the test ends.
+async fn start_stub(name: &'static str, address: &str) -> Result<()> {
     let listener = TcpListener::bind(address).await?;
     tokio::spawn(async move {
         while let Ok((connection, _)) = listener.accept().await {
@@ -80,7 +80,7 @@ async fn answer(name: &str, mut connection: TcpStream) -> std::io::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_path_reaches_its_backend() -> Result<()> {
+async fn each_path_is_routed_to_its_backend() -> Result<()> {
     let ingress = Ingress::start(&[]).await?;
     let cases = [
         ("/v1/votes", Some("always"), "bridge /v1/votes"),
@@ -93,7 +93,7 @@ async fn every_path_reaches_its_backend() -> Result<()> {
         ("/wasm/", None, "rest /"),
         ("/grpc/insert", None, "bridge /insert"),
         ("/grpc", None, "bridge /"),
-        // A direct path is not split, whatever its header says.
+        // The header has no effect on a direct path.
         ("/rest/v1/votes", Some("always"), "rest /v1/votes"),
     ];
     for (path, canary, expected) in cases {
@@ -110,7 +110,7 @@ async fn every_path_reaches_its_backend() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn grpc_paths_reach_the_grpc_backend() -> Result<()> {
+async fn grpc_paths_are_routed_to_the_grpc_backend() -> Result<()> {
     let ingress = Ingress::start(&[]).await?;
     let services = [
         "votes.v1.VoteService",
@@ -119,7 +119,7 @@ async fn grpc_paths_reach_the_grpc_backend() -> Result<()> {
         "grpc.reflection.v1.ServerReflection",
     ];
     for service in services {
-        // Nobody listens there: a 502 shows that the route exists and leads to neither of the others.
+        // The gRPC backend has no stub: a 502 shows that the route exists and leads to no other backend.
         assert_eq!(
             ingress.post(&format!("/{service}/Call"), None).await?.0,
             502,
@@ -130,7 +130,7 @@ async fn grpc_paths_reach_the_grpc_backend() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_split_has_the_weight_it_was_given_and_changes_while_running() -> Result<()> {
+async fn split_follows_the_configured_weight_and_changes_without_a_restart() -> Result<()> {
     let ingress = Ingress::start(&["--weight", "30"]).await?;
     let answers = ingress.split(200).await?;
     assert_eq!(answers.get("bridge /v1/votes"), Some(&60), "{answers:?}");
@@ -141,7 +141,7 @@ async fn the_split_has_the_weight_it_was_given_and_changes_while_running() -> Re
         while ingress.split(20).await? != BTreeMap::from([(only.to_owned(), 20)]) {
             assert!(
                 started.elapsed() < Duration::from_secs(10),
-                "weight {weight} was not taken over"
+                "weight {weight} was not applied within 10 s"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! Nothing is left behind: not by a supervisor that is killed, not by a test that dies, not by a start that fails.
+//! No process or file remains after a killed supervisor, a killed test or a failed start.
 
 use std::net::TcpListener;
 use std::process::{Command, Output};
@@ -28,7 +28,7 @@ fn identities(stack: &EphemeralStack) -> Result<Vec<Identity>> {
 }
 
 #[tokio::test]
-async fn a_killed_supervisor_leaves_servers_that_the_next_command_ends() -> Result<()> {
+async fn next_command_stops_the_servers_of_a_killed_supervisor() -> Result<()> {
     let stack = EphemeralStack::start_only(&SMALL)?;
     let servers = identities(&stack)?;
     let ports = stack.stack().settings()?.ports;
@@ -37,23 +37,23 @@ async fn a_killed_supervisor_leaves_servers_that_the_next_command_ends() -> Resu
     assert!(supervisor.wait(Duration::from_secs(5)).await);
     assert!(
         servers.iter().all(|server| server.is_alive()),
-        "servers outlive their supervisor"
+        "the servers must survive their supervisor"
     );
 
     stack.stack().stop().await?;
     assert!(
         servers.iter().all(|server| !server.is_alive()),
-        "a server runs on"
+        "a server is still running"
     );
     for port in [Port::Redis, Port::Mongodb, Port::Prometheus] {
-        assert!(is_free(ports.get(port)), "port {port} is still taken");
+        assert!(is_free(ports.get(port)), "port {port} is still in use");
     }
     assert!(stack.stack().dir().load()?.is_none());
     Ok(())
 }
 
 #[tokio::test]
-async fn everything_stops_when_standard_input_closes() -> Result<()> {
+async fn all_servers_stop_when_standard_input_closes() -> Result<()> {
     let stack = EphemeralStack::start_only(&SMALL)?;
     let servers = identities(&stack)?;
     drop(stack);
@@ -62,10 +62,10 @@ async fn everything_stops_when_standard_input_closes() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_process_without_a_record_is_found_too() -> Result<()> {
+async fn process_that_is_missing_in_the_state_is_stopped() -> Result<()> {
     let stack = EphemeralStack::start_only(&[Server::Redis])?;
     let redis = stack.identity(Server::Redis)?;
-    // As if lab had been killed between starting the server and writing that down.
+    // Simulates a lab that was killed between the start of the server and the entry in the state.
     stack.stack().dir().update(|state| {
         state.processes.clear();
         Ok(())
@@ -76,7 +76,7 @@ async fn a_process_without_a_record_is_found_too() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_server_stopped_and_started_again_is_a_new_process_on_the_same_port() -> Result<()> {
+async fn restarted_server_is_a_new_process_on_the_same_port() -> Result<()> {
     let stack = EphemeralStack::start_only(&[Server::Redis])?;
     let before = stack.identity(Server::Redis)?;
     stack.stop(Server::Redis).await?;
@@ -100,7 +100,7 @@ async fn a_server_stopped_and_started_again_is_a_new_process_on_the_same_port() 
 }
 
 #[test]
-fn a_taken_port_is_named_with_its_server_and_its_holder_and_nothing_is_started() -> Result<()> {
+fn error_of_a_port_conflict_names_port_server_and_process_and_nothing_is_started() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let number = listener.local_addr()?.port();
     let directory = tempfile::tempdir()?;
@@ -124,7 +124,7 @@ fn a_taken_port_is_named_with_its_server_and_its_holder_and_nothing_is_started()
 }
 
 #[test]
-fn up_leaves_a_detached_stack_that_status_shows_and_down_ends() -> Result<()> {
+fn detached_stack_of_up_is_shown_by_status_and_stopped_by_down() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let up = lab(&directory, &["up", "--only", "redis", "--free-ports"])?;
     assert!(up.status.success(), "{}", String::from_utf8_lossy(&up.stderr));
@@ -136,7 +136,7 @@ fn up_leaves_a_detached_stack_that_status_shows_and_down_ends() -> Result<()> {
     assert!(lab(&directory, &["stop", "redis"])?.status.success());
     assert!(
         !lab(&directory, &["status"])?.status.success(),
-        "a stopped server is no success"
+        "status must fail if a server is stopped"
     );
 
     assert!(lab(&directory, &["down"])?.status.success());
@@ -145,11 +145,11 @@ fn up_leaves_a_detached_stack_that_status_shows_and_down_ends() -> Result<()> {
     Ok(())
 }
 
-/// Adds one to three counters at once, as a batch of votes does.
+/// Increments three counters in one transaction, like the script for a batch of votes.
 const COUNT: &str = "for _, key in ipairs({'a', 'b', 'c'}) do redis.call('INCR', key) end";
 
 #[tokio::test]
-async fn half_a_transaction_in_redis_file_is_executed_by_no_later_start() -> Result<()> {
+async fn incomplete_transaction_in_the_redis_file_is_never_executed() -> Result<()> {
     let stack = EphemeralStack::start_only(&[Server::Redis])?;
     let client = redis::Client::open(stack.endpoints().redis.as_str())?;
     let count = async || -> Result<()> {
@@ -174,15 +174,22 @@ async fn half_a_transaction_in_redis_file_is_executed_by_no_later_start() -> Res
         .data(Server::Redis)?
         .join("appendonlydir/appendonly.aof.1.incr.aof");
     count().await?;
-    let whole = std::fs::metadata(&file)?.len();
+    let one_transaction = std::fs::metadata(&file)?.len();
     count().await?;
     stack.kill(Server::Redis).await?;
-    // In the middle of the second transaction: some of its commands are in the file, the end of it is not.
-    let torn = u64::midpoint(whole, std::fs::metadata(&file)?.len());
-    std::fs::File::options().write(true).open(&file)?.set_len(torn)?;
+    // Truncates the file in the middle of the second transaction.
+    let truncated = u64::midpoint(one_transaction, std::fs::metadata(&file)?.len());
+    std::fs::File::options()
+        .write(true)
+        .open(&file)?
+        .set_len(truncated)?;
 
     stack.start_server(Server::Redis).await?;
-    assert_eq!(counters().await?, [1; 3], "what was torn never happened");
+    assert_eq!(
+        counters().await?,
+        [1; 3],
+        "the truncated transaction must not be executed"
+    );
     count().await?;
     stack.kill(Server::Redis).await?;
     stack.start_server(Server::Redis).await?;

@@ -1,6 +1,6 @@
-//! What only experiments set: arguments for one server, and the topic's partitions.
+//! Tests the settings that only experiments use: additional arguments for a server, and the number of partitions.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::path::Path;
 use std::time::Duration;
@@ -29,7 +29,7 @@ fn stack(directory: &Path) -> Stack {
 }
 
 #[tokio::test]
-async fn a_server_gets_its_extra_arguments_and_the_topic_its_partitions() {
+async fn extra_arguments_and_partitions_are_applied() {
     let directory = tempfile::tempdir().unwrap();
     let stack = stack(directory.path());
     assert_eq!(stack.acquire().await.unwrap(), AcquireOutcome::Acquired);
@@ -45,7 +45,7 @@ async fn a_server_gets_its_extra_arguments_and_the_topic_its_partitions() {
 }
 
 #[tokio::test]
-async fn arguments_for_nobody_are_refused() {
+async fn arguments_for_an_unknown_server_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     let error = stack(directory.path())
         .start(&settings("ingest-rest"))
