@@ -5,23 +5,20 @@
 
 mod args;
 mod connection;
+mod http_service;
 mod in_flight;
 mod socket;
 mod tracked_body;
 mod transport;
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::body::Body;
-use http::{Request, Response};
-use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tower::Service;
 
 pub use args::ListenerArgs;
+pub use http_service::HttpService;
 pub use socket::bind;
 
 use crate::process::Process;
@@ -29,25 +26,6 @@ use in_flight::InFlightRequests;
 
 /// Open connections at a time. Further connections wait in the kernel's accept queue. Bounds memory and file descriptors.
 const MAX_CONNECTIONS: u32 = 1024;
-
-/// A service that the listener can run. Implemented for every service that fits, such as `axum::Router`.
-pub trait HttpService:
-    Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send + 'static>
-    + Clone
-    + Send
-    + Sync
-    + 'static
-{
-}
-
-impl<S> HttpService for S where
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send + 'static>
-        + Clone
-        + Send
-        + Sync
-        + 'static
-{
-}
 
 /// The listener's settings, for the effective configuration.
 pub(crate) fn settings(args: &ListenerArgs) -> impl IntoIterator<Item = (&'static str, String)> {

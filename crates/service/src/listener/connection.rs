@@ -11,8 +11,8 @@ use tokio::time::{Instant, interval_at};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::HttpService;
 use super::args::ListenerArgs;
+use super::http_service::HttpService;
 use super::in_flight::{Activity, Capacity, ConnectionRequests, InFlightRequests};
 use super::tracked_body::TrackedBody;
 use super::transport;

@@ -273,7 +273,7 @@ impl Follower {
                 self.events.push_back(event);
             }
             Err(error) => {
-                tracing::error!(%error, "cannot write votes as JSON; they are left out of the stream")
+                tracing::error!(%error, "cannot write votes as JSON; they are left out of the stream");
             }
         }
     }
