@@ -56,7 +56,7 @@ pub(crate) struct TalliesQuery {
 
 /// The response.
 #[derive(Debug, Serialize)]
-pub(crate) struct TalliesAnswer {
+pub(crate) struct TalliesResponse {
     total: u64,
     bands: Vec<Band>,
     albums: Vec<Album>,
@@ -151,7 +151,7 @@ impl FromParameters for TalliesQuery {
 pub(crate) async fn tallies(
     State(tallies): State<Tallies>,
     Valid(query): Valid<TalliesQuery>,
-) -> Result<Json<TalliesAnswer>, Problem> {
+) -> Result<Json<TalliesResponse>, Problem> {
     let counts = tallies.counts().await?;
     let top = |counts: &[(String, u64)]| {
         let top = counts.iter().take(query.top as usize);
@@ -160,7 +160,7 @@ pub(crate) async fn tallies(
     let bands = top(&counts.bands).into_iter();
     let albums = top(&counts.albums).into_iter();
     let routes = counts.routes.iter().cloned();
-    Ok(Json(TalliesAnswer {
+    Ok(Json(TalliesResponse {
         total: counts.total,
         bands: bands.map(|(name, votes)| Band { name, votes }).collect(),
         albums: albums.map(|(label, votes)| Album { label, votes }).collect(),

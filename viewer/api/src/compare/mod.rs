@@ -1,7 +1,7 @@
 //! `GET /api/compare`: a live comparison of the routes, from Prometheus. It is not a benchmark: `make compare` decides
 //! which route is faster.
 
-mod answer;
+mod response;
 mod source;
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use crate::cache::Cached;
 use crate::logs::ROUTES;
 use crate::problem::{Problem, Store};
 use crate::query::{FromParameters, Parameters, Valid};
-use answer::{Answer, Route, Series, Stages, to_ms};
+use response::{Comparison, Route, Series, Stages, to_ms};
 use source::{Prometheus, Samples, Span};
 
 /// The selectable windows: name and length in s.
@@ -35,7 +35,7 @@ const CACHE_LIFETIME: Duration = Duration::from_secs(2);
 pub(crate) struct Metrics {
     prometheus: Option<Prometheus>,
     scrape_interval_s: u64,
-    cached: [Cached<Arc<Answer>>; WINDOWS.len()],
+    cached: [Cached<Arc<Comparison>>; WINDOWS.len()],
 }
 
 /// The parameters of a request: the index of the window in [`WINDOWS`].
@@ -62,10 +62,10 @@ pub(crate) async fn compare(
 ) -> Result<Response, Problem> {
     let window = WINDOWS.get(query.window).zip(metrics.cached.get(query.window));
     let (&(name, seconds), cached) = window.ok_or(Problem::Internal)?;
-    let answer = cached
+    let response = cached
         .get(|| async { metrics.query(name, seconds).await.map(Arc::new) })
         .await?;
-    Ok(Json(&*answer).into_response())
+    Ok(Json(&*response).into_response())
 }
 
 impl Metrics {
@@ -89,7 +89,7 @@ impl Metrics {
             .ok_or(Problem::NotConfigured(Store::Metrics))
     }
 
-    async fn query(&self, window: &'static str, window_s: u64) -> Result<Answer, Problem> {
+    async fn query(&self, window: &'static str, window_s: u64) -> Result<Comparison, Problem> {
         let prometheus = self.prometheus()?;
         let step_s = (window_s / POINTS).max(self.scrape_interval_s);
         let span = Span::until_now(now_s(), window_s, step_s);
@@ -118,7 +118,7 @@ impl Metrics {
                 reply: stage(route, "reply"),
             },
         });
-        Ok(Answer {
+        Ok(Comparison {
             window,
             step_s,
             routes: routes.into(),

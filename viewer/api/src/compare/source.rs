@@ -112,9 +112,9 @@ impl Prometheus {
     /// Whether Prometheus answers.
     pub(super) async fn ping(&self) -> Result<(), Problem> {
         let url = self.url("-/ready")?;
-        let answer = self.client.get(url).send().await;
-        let answer = answer.and_then(reqwest::Response::error_for_status);
-        answer.map(|_| ()).map_err(|error| problem(&error))
+        let response = self.client.get(url).send().await;
+        let response = response.and_then(reqwest::Response::error_for_status);
+        response.map(|_| ()).map_err(|error| problem(&error))
     }
 
     /// The current values.
@@ -156,8 +156,8 @@ impl Prometheus {
     ) -> Result<Vec<T>, Problem> {
         let request = self.client.post(self.url(path)?).form(form);
         let reply = async {
-            let answer = request.send().await?.error_for_status()?;
-            answer.json::<Reply<T>>().await
+            let response = request.send().await?.error_for_status()?;
+            response.json::<Reply<T>>().await
         };
         match reply.await {
             Ok(reply) => Ok(reply.data.result),
@@ -173,7 +173,7 @@ impl Prometheus {
 fn problem(error: &reqwest::Error) -> Problem {
     // The URL may contain a password, so only the cause is logged.
     let reason = std::error::Error::source(error).map(ToString::to_string);
-    tracing::warn!(reason, status = ?error.status(), "Prometheus did not answer a query");
+    tracing::warn!(reason, status = ?error.status(), "Prometheus did not response a query");
     if error.is_timeout() {
         Problem::TooSlow(Store::Metrics)
     } else {

@@ -132,7 +132,7 @@ fn primary_preferred() -> SelectionCriteria {
 /// Runs a query with a time limit. The reason of a failure is logged and not sent to the client.
 pub(super) async fn with_timeout<T>(query: impl Future<Output = Result<T, Error>>) -> Result<T, Problem> {
     match tokio::time::timeout(RESPONSE_TIMEOUT, query).await {
-        Ok(answer) => answer.map_err(|error| problem(&error)),
+        Ok(result) => result.map_err(|error| problem(&error)),
         Err(_) => Err(Problem::Unavailable(Store::Logs)),
     }
 }

@@ -7,10 +7,10 @@ use crate::environment::{TestEnvironment, UNREACHABLE_MONGODB, Viewer};
 
 async fn is_rate_limited(viewer: &Viewer, headers: &[(&'static str, &str)]) -> bool {
     // The parameter is invalid, so no store is queried.
-    let (status, answer, _) = get_raw(viewer, "/api/reports?x=1", headers).await;
+    let (status, response, _) = get_raw(viewer, "/api/reports?x=1", headers).await;
     if status == 429 {
-        assert_eq!(answer["retry-after"], "1");
-        assert_eq!(answer["content-type"], "application/problem+json");
+        assert_eq!(response["retry-after"], "1");
+        assert_eq!(response["content-type"], "application/problem+json");
     } else {
         assert_eq!(status, 422);
     }
@@ -59,9 +59,9 @@ async fn only_get_and_head_are_allowed() {
     let client = reqwest::Client::new();
     for path in ["/api/logs", "/api/tallies", "/"] {
         for request in [client.post(viewer.at(path)), client.delete(viewer.at(path))] {
-            let answer = request.send().await.unwrap();
-            assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
-            assert_eq!(answer.headers()["allow"], "GET, HEAD", "{path}");
+            let response = request.send().await.unwrap();
+            assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
+            assert_eq!(response.headers()["allow"], "GET, HEAD", "{path}");
         }
     }
     let large = client

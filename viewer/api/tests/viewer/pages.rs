@@ -190,9 +190,9 @@ async fn no_path_leads_out_of_the_directories() {
         "/reports//report.html",
         "/reports/%ff/report.html",
     ] {
-        let (status, answer) = get_raw_path(&viewer, path).await;
+        let (status, response) = get_raw_path(&viewer, path).await;
         assert!((400..500).contains(&status), "{path}: {status}");
-        assert!(!answer.contains(SECRET), "{path}");
+        assert!(!response.contains(SECRET), "{path}");
     }
     std::fs::remove_file(secret).unwrap();
     assert_eq!(get_raw_path(&viewer, "/reports/run/report.html").await.0, 200);

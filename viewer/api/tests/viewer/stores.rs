@@ -123,16 +123,16 @@ async fn comparison_has_the_metrics_in_prometheus() {
     let client = reqwest::Client::new();
     let send = async |body: &'static str| {
         let request = client.post(format!("{rest}/v1/votes"));
-        let answer = request
+        let response = request
             .header("content-type", "application/json")
             .body(body)
             .send();
-        answer.await.unwrap().status().as_u16()
+        response.await.unwrap().status().as_u16()
     };
-    let has_votes = |answer: &Value| {
+    let has_votes = |response: &Value| {
         let (rest, points) = (
-            &answer["routes"][0],
-            answer["series"][0]["points"].as_array().unwrap(),
+            &response["routes"][0],
+            response["series"][0]["points"].as_array().unwrap(),
         );
         // The last point may be before the first vote.
         points
@@ -143,43 +143,43 @@ async fn comparison_has_the_metrics_in_prometheus() {
                 .all(|value| rest[*value].as_f64().is_some_and(|value| value > 0.0))
     };
     let started = Instant::now();
-    let answer = loop {
+    let response = loop {
         assert_eq!(
             send(r#"{"name":"Alux Nahual","album":"A","year":1984,"rank":9.5}"#).await,
             202
         );
         assert_eq!(send("{}").await, 422);
-        let answer = get_ok(&viewer, "/api/compare?window=1m").await;
-        if has_votes(&answer) {
-            break answer;
+        let response = get_ok(&viewer, "/api/compare?window=1m").await;
+        if has_votes(&response) {
+            break response;
         }
-        assert!(started.elapsed() < TIMEOUT, "{answer}");
+        assert!(started.elapsed() < TIMEOUT, "{response}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
-    assert_eq!(answer["window"], "1m");
-    assert_eq!(answer["step_s"], 2);
-    let rest = &answer["routes"][0];
+    assert_eq!(response["window"], "1m");
+    assert_eq!(response["step_s"], 2);
+    let rest = &response["routes"][0];
     assert_eq!(rest["route"], "rest");
     assert!(rest["p50_ms"].as_f64() <= rest["p99_ms"].as_f64());
     for stage in ["decode", "validate", "encode", "publish", "reply"] {
         assert!(rest["stages_ms"][stage].as_f64().unwrap() > 0.0, "{stage}");
     }
     // No vote took this route.
-    let grpc = &answer["routes"][1];
+    let grpc = &response["routes"][1];
     assert_eq!((&grpc["route"], &grpc["p50_ms"]), (&json!("grpc"), &Value::Null));
 
-    let series = answer["series"].as_array().unwrap();
+    let series = response["series"].as_array().unwrap();
     assert_eq!(series.len(), 3);
     let points = series[0]["points"].as_array().unwrap();
     assert_eq!(points.len(), 31);
     assert!(points.is_sorted_by_key(|point| point["t"].as_str().unwrap()));
 
     for (window, step, points) in [("5m", 5, 61), ("15m", 15, 61), ("1h", 60, 61)] {
-        let answer = get_ok(&viewer, &format!("/api/compare?window={window}")).await;
+        let response = get_ok(&viewer, &format!("/api/compare?window={window}")).await;
         assert_eq!(
-            (&answer["window"], &answer["step_s"]),
+            (&response["window"], &response["step_s"]),
             (&json!(window), &json!(step))
         );
-        assert_eq!(answer["series"][0]["points"].as_array().unwrap().len(), points);
+        assert_eq!(response["series"][0]["points"].as_array().unwrap().len(), points);
     }
 }

@@ -10,7 +10,7 @@ use crate::logs::format_time;
 
 /// The comparison of the routes.
 #[derive(Debug, Serialize)]
-pub(crate) struct Answer {
+pub(crate) struct Comparison {
     pub window: &'static str,
     /// The time between two points.
     pub step_s: u64,
