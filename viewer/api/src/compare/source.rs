@@ -173,7 +173,7 @@ impl Prometheus {
 fn problem(error: &reqwest::Error) -> Problem {
     // The URL may contain a password, so only the cause is logged.
     let reason = std::error::Error::source(error).map(ToString::to_string);
-    tracing::warn!(reason, status = ?error.status(), "Prometheus did not response a query");
+    tracing::warn!(reason, status = ?error.status(), "Prometheus did not answer a query");
     if error.is_timeout() {
         Problem::TooSlow(Store::Metrics)
     } else {
