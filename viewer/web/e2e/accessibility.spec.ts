@@ -18,7 +18,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     test.use({ colorScheme })
 
     for (const path of PAGES) {
-      test(`axe finds no serious violation on ${path}`, async ({ page, screenshot }) => {
+      test(`axe finds no serious violation on ${path}`, async ({ page, saveScreenshot }) => {
         await openPage(page, path)
         if (path === '/') await expect(voteLines(page)).toHaveCount(20)
         const { violations } = await new AxeBuilder({ page }).analyze()
@@ -26,7 +26,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
           ({ impact, id, nodes }) => `${impact ?? '?'} ${id}: ${nodes[0]?.html ?? ''}`,
         )
         expect(found.filter((text) => !text.startsWith('minor'))).toEqual([])
-        if (colorScheme === 'dark') await screenshot(`${path === '/' ? 'logs' : path.slice(1)}-dark`)
+        if (colorScheme === 'dark') await saveScreenshot(`${path === '/' ? 'logs' : path.slice(1)}-dark`)
       })
     }
   })
@@ -47,15 +47,15 @@ test('the selected theme is kept after a reload', async ({ page }) => {
 test.describe('with a Spanish locale', () => {
   test.use({ locale: 'es-GT' })
 
-  test('the page is in Spanish and can be switched to English', async ({ page, screenshot }) => {
+  test('the page is in Spanish and can be switched to English', async ({ page, saveScreenshot }) => {
     await openPage(page, '/compare')
     await expect(page.locator('html')).toHaveAttribute('lang', 'es')
     await expect(page.getByRole('heading', { level: 1 })).toHaveText('Las rutas, lado a lado')
-    await screenshot('compare-spanish')
+    await saveScreenshot('compare-spanish')
     await page.getByRole('link', { name: 'Registros' }).click()
     await expect(page).toHaveTitle('Registros · dualpath')
     await expect(page.getByRole('button', { name: 'Seguir en vivo' })).toBeVisible()
-    await screenshot('logs-spanish')
+    await saveScreenshot('logs-spanish')
     await page.getByRole('combobox', { name: 'Idioma' }).selectOption('en')
     await expect(page.getByRole('button', { name: 'Follow live' })).toBeVisible()
     await expect(page.locator('html')).toHaveAttribute('lang', 'en')
@@ -68,14 +68,14 @@ test.describe('on a phone', () => {
   test.use({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true })
 
   for (const path of PAGES) {
-    test(`${path} needs no horizontal scrolling`, async ({ page, screenshot }) => {
+    test(`${path} needs no horizontal scrolling`, async ({ page, saveScreenshot }) => {
       for (const language of ['en', 'es']) {
         await openPage(page, path)
         await page.getByRole('combobox', { name: /Language|Idioma/ }).selectOption(language)
         const width = await page.evaluate(() => document.documentElement.scrollWidth)
         expect(width, language).toBeLessThanOrEqual(360)
       }
-      await screenshot(`phone-${path === '/' ? 'logs' : path.slice(1)}`)
+      await saveScreenshot(`phone-${path === '/' ? 'logs' : path.slice(1)}`)
     })
   }
 })

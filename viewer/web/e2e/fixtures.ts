@@ -12,7 +12,7 @@ interface Fixtures {
   /** Browser errors that a test causes on purpose, such as requests to a store that it stopped. */
   expectedErrors: RegExp[]
   /** Saves a screenshot of the page for people. */
-  screenshot: (name: string) => Promise<void>
+  saveScreenshot: (name: string) => Promise<void>
 }
 
 export const test = base.extend<Fixtures>({
@@ -38,7 +38,7 @@ export const test = base.extend<Fixtures>({
     const unexpected = browserErrors.filter((text) => !expectedErrors.some((pattern) => pattern.test(text)))
     expect(unexpected, 'the browser reports no error').toEqual([])
   },
-  screenshot: async ({ page }, use) => {
+  saveScreenshot: async ({ page }, use) => {
     await use(async (name) => {
       const path = join(import.meta.dirname, '../test-results/screenshots', `${name}.png`)
       await mkdir(dirname(path), { recursive: true })

@@ -5,7 +5,10 @@ import { castByGrpc, castByHttp } from './votes'
 const vote = (name: string) => ({ name, album: 'En vivo', year: '2026', rank: '10' })
 const state = '.state'
 
-test('new votes of every route appear while following and are announced', async ({ page, screenshot }) => {
+test('new votes of every route appear while following and are announced', async ({
+  page,
+  saveScreenshot,
+}) => {
   const { ingress } = endpoints()
   const name = `Seguida ${String(Date.now())}`
   await page.goto('/')
@@ -16,7 +19,7 @@ test('new votes of every route appear while following and are announced', async 
   await castByGrpc(ingress, vote(name))
   await expect(voteLines(page).filter({ hasText: name })).toHaveCount(3)
   await expect(page.locator('[aria-live=polite]')).toHaveText(/new votes?/)
-  await screenshot('logs-live')
+  await saveScreenshot('logs-live')
 
   // The newest line stays in view, unless the user has scrolled up.
   await expect(voteLines(page).last()).toBeInViewport()
@@ -49,7 +52,7 @@ test.describe('while MongoDB restarts', () => {
   // The browser logs each response with an error status.
   test.use({ expectedErrors: [/Failed to load resource: .*50[34]/] })
 
-  test('the page reports it and later shows every vote cast meanwhile', async ({ page, screenshot }) => {
+  test('the page reports it and later shows every vote cast meanwhile', async ({ page, saveScreenshot }) => {
     test.slow()
     const { ingress } = endpoints()
     const name = `Sin falta ${String(Date.now())}`
@@ -65,7 +68,7 @@ test.describe('while MongoDB restarts', () => {
       timeout: 20_000,
     })
     await expect(voteLines(page)).toHaveCount(1)
-    await screenshot('logs-mongodb-unavailable')
+    await saveScreenshot('logs-mongodb-unavailable')
     // Kafka accepts the votes. The consumer waits for MongoDB.
     for (let index = 0; index < 5; index += 1) {
       await castByGrpc(ingress, vote(name))

@@ -10,7 +10,7 @@ const vote = (name: string) => ({ name, album: 'Centroamérica', year: '1986', r
 
 test('the newest twenty votes are shown, one line per vote: date - time - vote', async ({
   page,
-  screenshot,
+  saveScreenshot,
 }) => {
   await page.goto('/')
   await expect(voteLines(page)).toHaveCount(20)
@@ -21,7 +21,7 @@ test('the newest twenty votes are shown, one line per vote: date - time - vote',
     .locator('time')
     .evaluateAll((all) => all.map((one) => one.getAttribute('datetime')))
   expect(times).toEqual([...times].sort())
-  await screenshot('logs-light')
+  await saveScreenshot('logs-light')
 })
 
 test('Update shows new votes of every route with their route', async ({ page }) => {
@@ -45,7 +45,7 @@ test('Update shows new votes of every route with their route', async ({ page }) 
   }
 })
 
-test('filters select votes and are kept in the address', async ({ page, screenshot }) => {
+test('filters select votes and are kept in the address', async ({ page, saveScreenshot }) => {
   const name = uniqueName('Filtrada')
   await castByHttp(endpoints().ingress, vote(name), 'rest')
   await castByGrpc(endpoints().ingress, vote(name))
@@ -65,7 +65,7 @@ test('filters select votes and are kept in the address', async ({ page, screensh
   await page.getByRole('combobox', { name: 'Time' }).selectOption('5m')
   await page.getByRole('button', { name: 'Details' }).click()
   await expect(voteLines(page)).toContainText(/partition \d, offset \d+ · stored after/)
-  await screenshot('logs-filtered')
+  await saveScreenshot('logs-filtered')
 
   await page.reload()
   await expect(voteLines(page)).toHaveCount(1)

@@ -2,7 +2,7 @@ import { startViewerWithMongodbOnly, endpoints } from './stack'
 import { expect, test, voteLines } from './fixtures'
 import { castByGrpc, castMany, readVotes } from './votes'
 
-test('tallies are updated as votes are counted', async ({ page, screenshot }) => {
+test('tallies are updated as votes are counted', async ({ page, saveScreenshot }) => {
   await page.goto('/tallies')
   const total = page.locator('.total strong')
   await expect(total).toHaveText(/^[\d,]+$/)
@@ -22,12 +22,12 @@ test('tallies are updated as votes are counted', async ({ page, screenshot }) =>
   await expect(bands.getByRole('row')).not.toHaveCount(11)
   await top.getByText('10', { exact: true }).click()
   await expect(bands.getByRole('row')).toHaveCount(11)
-  await screenshot('tallies-light')
+  await saveScreenshot('tallies-light')
 })
 
 test('the comparison shows figures, curves and stages of each route, and a disclaimer', async ({
   page,
-  screenshot,
+  saveScreenshot,
 }) => {
   // Rates need votes over several scrapes.
   const votes = await readVotes(60)
@@ -55,7 +55,7 @@ test('the comparison shows figures, curves and stages of each route, and a discl
   await expect(table.getByRole('cell').filter({ hasText: /[1-9]/ }).first()).toBeVisible()
   await page.getByText('The plot as a table').click()
   await page.getByText('p95', { exact: true }).click()
-  await screenshot('compare-light')
+  await saveScreenshot('compare-light')
   await page.getByText('15 min').click()
   await expect(page).toHaveURL(/window=15m/)
   await expect(figures.getByRole('row', { name: 'rest' }).getByRole('cell').first()).toHaveText(/[1-9]/)
@@ -76,7 +76,7 @@ async function paintedPixels(canvas: import('@playwright/test').Locator): Promis
 test.describe('with MongoDB as the only store', () => {
   test.use({ expectedErrors: [/Failed to load resource: .*503/] })
 
-  test('the page shows what is not configured, and the logs work', async ({ page, screenshot }) => {
+  test('the page shows what is not configured, and the logs work', async ({ page, saveScreenshot }) => {
     const viewer = await startViewerWithMongodbOnly()
     try {
       await page.goto(`${viewer.url}/`)
@@ -89,7 +89,7 @@ test.describe('with MongoDB as the only store', () => {
       await page.getByRole('link', { name: 'Compare' }).click()
       await expect(page.getByText('This viewer was started without Prometheus.')).toBeVisible()
       await expect(page.getByText('started without a reports directory')).toBeVisible()
-      await screenshot('compare-not-configured')
+      await saveScreenshot('compare-not-configured')
     } finally {
       await viewer.stop()
     }

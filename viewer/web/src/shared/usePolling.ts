@@ -20,21 +20,21 @@ export function usePolling<Data>(load: (signal: AbortSignal) => Promise<Data>, o
   const error = shallowRef<ApiError>()
   /** When `data` was received, in ms since 1970. */
   const updatedAt = ref<number>()
-  let request = new AbortController()
+  let current = new AbortController()
   let timer: ReturnType<typeof setTimeout> | undefined
 
   async function run(): Promise<void> {
-    request.abort()
+    current.abort()
     clearTimeout(timer)
-    const current = (request = new AbortController())
+    const request = (current = new AbortController())
     try {
-      const loaded = await load(current.signal)
-      if (current.signal.aborted) return
+      const loaded = await load(request.signal)
+      if (request.signal.aborted) return
       data.value = loaded
       updatedAt.value = Date.now()
       error.value = undefined
     } catch (failure) {
-      if (current.signal.aborted) return
+      if (request.signal.aborted) return
       error.value = failure instanceof ApiError ? failure : new ApiError('other', String(failure))
     }
     if (!document.hidden) timer = setTimeout(() => void run(), pause(error.value))
@@ -46,7 +46,7 @@ export function usePolling<Data>(load: (signal: AbortSignal) => Promise<Data>, o
   }
 
   function stop(): void {
-    request.abort()
+    current.abort()
     clearTimeout(timer)
   }
 
