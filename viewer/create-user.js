@@ -1,4 +1,4 @@
-// The user that the viewer should have: it can read the votes, and do nothing else.
+// Creates the read-only user of the viewer.
 //
 //   mongosh "mongodb://admin@HOST/?authSource=admin" viewer/create-user.js
 //
@@ -6,6 +6,6 @@
 db.getSiblingDB('votes').createUser({
   user: 'viewer',
   pwd: passwordPrompt(),
-  // `read` includes change streams, by which the page follows the log.
+  // `read` includes change streams, which the viewer uses to follow the log.
   roles: [{ role: 'read', db: 'votes' }],
 })

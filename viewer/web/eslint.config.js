@@ -26,9 +26,9 @@ export default typescript.config(
   },
   {
     rules: {
-      // The types know what is defined.
+      // TypeScript checks this.
       'no-undef': 'off',
-      // The page's security policy refuses style attributes that stand in the markup.
+      // The page's security policy forbids style attributes in the markup.
       'vue/no-static-inline-styles': ['error', { allowBinding: true }],
       'vue/no-v-html': 'error',
       'vue/block-order': ['error', { order: ['script', 'template', 'style'] }],
@@ -37,7 +37,7 @@ export default typescript.config(
       'vue/no-undef-components': ['error', { ignorePatterns: ['RouterLink', 'RouterView', 'I18nT'] }],
       'vue/no-unused-refs': 'error',
       'vue/require-default-prop': 'off',
-      // A label by `for` or around its control: either is enough.
+      // A label with `for` or a label around its control is sufficient.
       'vuejs-accessibility/label-has-for': ['error', { required: { some: ['nesting', 'id'] } }],
       'vuejs-accessibility/form-control-has-label': 'error',
     },

@@ -1,19 +1,19 @@
 import { defineConfig } from '@playwright/test'
 
-/** Debian's browser, or another one. */
+/** Debian's Chromium, unless CHROMIUM names another one. */
 const chromium = process.env.CHROMIUM ?? '/usr/bin/chromium'
 
 export default defineConfig({
   testDir: 'e2e',
   outputDir: 'test-results/failures',
   globalSetup: './e2e/stack.ts',
-  // One stack, whose votes every test sees: one test at a time.
+  // All tests share one stack and its votes, so they run one at a time.
   workers: 1,
   fullyParallel: false,
   forbidOnly: true,
   timeout: 45_000,
   globalTimeout: 6 * 60_000,
-  // A vote takes a moment through Kafka into the stores, on a busy machine more than one.
+  // A vote needs time to pass through Kafka into the stores, especially on a busy machine.
   expect: { timeout: 10_000 },
   reporter: [['list']],
   use: {

@@ -13,7 +13,7 @@ export default defineConfig({
     vue(),
     vueI18n({
       include: [local('src/i18n/*.json')],
-      // Messages become functions at build time: no compiler, and nothing that evaluates text, goes to the browser.
+      // Messages are compiled at build time, so the browser needs no compiler and no evaluation of text.
       runtimeOnly: true,
       compositionOnly: true,
       fullInstall: false,
@@ -22,19 +22,19 @@ export default defineConfig({
     precompressed(),
   ],
   define: {
-    // Components are written by one style only, and the page is not debugged where it is served.
+    // The page uses only the Composition API, and the production build needs no devtools.
     __VUE_OPTIONS_API__: false,
     __VUE_PROD_DEVTOOLS__: false,
     __INTLIFY_PROD_DEVTOOLS__: false,
   },
   build: {
     target: 'baseline-widely-available',
-    // The policy of the page allows files of its own only: no data: address, no script in the page.
+    // The page's security policy allows only its own files: no data: URLs and no inline scripts.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
   server: {
-    // `npm run dev` against a stack that `make up` started.
+    // `npm run dev` uses the stack of `make up`.
     proxy: {
       '/api': 'http://127.0.0.1:8090',
       '/reports': 'http://127.0.0.1:8090',

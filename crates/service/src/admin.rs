@@ -1,5 +1,5 @@
-//! The admin port: `/metrics`, `/livez`, `/readyz`, `/config`. Apart from the data port, so that a flood of votes cannot starve
-//! the probes' listener, and so that it need not be reachable from outside.
+//! The admin port: `/metrics`, `/livez`, `/readyz`, `/config`. It is separate from the data port: a flood of votes cannot
+//! starve the probes, and the admin port needs no access from outside.
 
 use axum::Json;
 use axum::Router;
@@ -11,14 +11,15 @@ use axum::routing::get;
 use prometheus::{Encoder, Registry, TextEncoder};
 use serde::Serialize;
 
-use crate::effective_config::Announced;
-use crate::{Readiness, environment};
+use crate::effective_config::SharedConfig;
+use crate::environment;
+use crate::readiness::Readiness;
 
 #[derive(Clone)]
 struct Admin {
     registry: Registry,
     readiness: Readiness,
-    configuration: Announced,
+    configuration: SharedConfig,
 }
 
 #[derive(Serialize)]
@@ -27,7 +28,7 @@ struct ReadinessReport {
     checks: std::collections::BTreeMap<&'static str, String>,
 }
 
-pub(crate) fn router(registry: Registry, readiness: Readiness, configuration: Announced) -> Router {
+pub(crate) fn router(registry: Registry, readiness: Readiness, configuration: SharedConfig) -> Router {
     Router::new()
         .route("/livez", get(|| async { "ok" }))
         .route("/readyz", get(readyz))
@@ -40,7 +41,7 @@ pub(crate) fn router(registry: Registry, readiness: Readiness, configuration: An
         })
 }
 
-/// What is in force: settings, under their hash, and what the machine gives. 503 until they are known.
+/// The effective settings, their hash, and the limits of the machine. 503 until the process has published its settings.
 async fn config(State(admin): State<Admin>) -> Response {
     let Some(effective) = admin.configuration.get() else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();

@@ -3,18 +3,18 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Options that all binaries share; flatten them into a binary's own.
+/// Options that all binaries share. Each binary flattens them into its own options.
 #[derive(Clone, Debug, clap::Args)]
 pub struct CommonArgs {
     /// Address of the admin port: /metrics, /livez, /readyz
     #[arg(long, env = "ADMIN_ADDR", global = true)]
     pub admin_addr: Option<SocketAddr>,
 
-    /// How log lines look; RUST_LOG sets the level (default: info)
+    /// Format of log lines; RUST_LOG sets the level (default: info)
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Text, global = true)]
     pub log_format: LogFormat,
 
-    /// Threads of the async runtime; the same number on every route, or a comparison says nothing
+    /// Threads of the async runtime; use the same number on every route, or a comparison is invalid
     #[arg(long, env = "WORKER_THREADS", default_value_t = 2, value_parser = parse_worker_threads, global = true)]
     pub worker_threads: usize,
 
@@ -23,12 +23,12 @@ pub struct CommonArgs {
     pub drain_timeout_ms: u64,
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// For people at a terminal.
     Text,
-    /// One JSON object a line, for log collectors.
+    /// One JSON object per line, for log collectors.
     Json,
 }
 

@@ -1,76 +1,32 @@
-//! Start and end of every process.
+//! The start and the end of every process.
 
 use std::future::Future;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use anyhow::Context;
-use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use crate::effective_config::{Announced, EffectiveConfig};
-use crate::{CommonArgs, LogFormat, Readiness, admin, checks, metrics};
+use crate::args::{CommonArgs, LogFormat};
+use crate::process::Process;
+use crate::{admin, checks, metrics};
 
-/// Who a process is.
+/// The name, version and default admin address of a process.
 #[derive(Clone, Copy, Debug)]
 pub struct Identity {
     /// The name in log lines.
     pub name: &'static str,
     /// The version in log lines.
     pub version: &'static str,
-    /// Where the admin port listens unless told otherwise.
+    /// Where the admin port listens without `--admin-addr`.
     pub default_admin: SocketAddr,
 }
 
-/// What the work of a process gets from its surroundings.
-#[derive(Clone, Debug)]
-pub struct Process {
-    /// Where metrics are registered; has the standard process metrics.
-    pub registry: Registry,
-    /// Where dependencies report whether they work.
-    pub readiness: Readiness,
-    /// Cancelled at SIGTERM or SIGINT: stop accepting, finish what is in flight, return.
-    pub shutdown: CancellationToken,
-    /// How long the work may take to return after that.
-    pub drain_timeout: Duration,
-    configuration: Announced,
-    failure: Arc<OnceLock<String>>,
-    failed: CancellationToken,
-}
-
-impl Process {
-    /// Says which configuration is in force: in the log, and at `/config` of the admin port.
-    pub fn announce(&self, effective: EffectiveConfig) {
-        effective.log();
-        self.configuration.get_or_init(|| effective);
-    }
-
-    /// Something broke that only a new process can mend: drains as after SIGTERM, then ends with exit code 1 and this
-    /// reason in the log. The first reason counts.
-    pub fn fail(&self, reason: String) {
-        self.failure.get_or_init(|| reason);
-        self.failed.cancel();
-    }
-
-    /// The share of a drain in which connections may finish: something must be left for [`Self::flush_timeout`].
-    pub fn connections_timeout(&self) -> Duration {
-        self.drain_timeout.mul_f64(0.7)
-    }
-
-    /// The share of a drain in which what was handed over may be acknowledged.
-    pub fn flush_timeout(&self) -> Duration {
-        self.drain_timeout.mul_f64(0.25)
-    }
-}
-
-/// Runs a process: logging, runtime, admin port and signals around `work`. The exit code is 0 when `work` returned
-/// `Ok` in time, 1 otherwise.
+/// Starts logging, the runtime, the admin port and signal handling, then runs `work`. The exit code is 0 if `work` returns
+/// `Ok` before the drain deadline, 1 otherwise.
 pub fn run<F, W>(identity: Identity, args: &CommonArgs, work: F) -> ExitCode
 where
     F: FnOnce(Process) -> W,
@@ -84,7 +40,7 @@ where
         .context("cannot start the async runtime");
     let outcome = runtime.and_then(|runtime| {
         let outcome = runtime.block_on(supervise(identity, args, work));
-        // Work that outlived the drain must not keep the process: its deadline has passed.
+        // Work that outlived the drain deadline must not block the exit.
         runtime.shutdown_background();
         outcome
     });
@@ -105,15 +61,7 @@ where
     F: FnOnce(Process) -> W,
     W: Future<Output = anyhow::Result<()>>,
 {
-    let process = Process {
-        registry: metrics::registry()?,
-        readiness: Readiness::default(),
-        shutdown: CancellationToken::new(),
-        drain_timeout: args.drain_timeout(),
-        configuration: Arc::default(),
-        failure: Arc::default(),
-        failed: CancellationToken::new(),
-    };
+    let process = Process::new(metrics::registry()?, args.drain_timeout());
     checks::register(&process.registry, process.readiness.clone())?;
     let admin_addr = args.admin_addr.unwrap_or(identity.default_admin);
     let admin_listener = TcpListener::bind(admin_addr)
@@ -123,9 +71,9 @@ where
     let admin_router = admin::router(
         process.registry.clone(),
         process.readiness.clone(),
-        Arc::clone(&process.configuration),
+        process.configuration(),
     );
-    // Served to the very end: a draining process still answers its probes.
+    // Runs until the process exits: a draining process still answers its probes.
     let admin_task = tokio::spawn(async move { axum::serve(admin_listener, admin_router).await });
 
     let mut terminate = signal(SignalKind::terminate())?;
@@ -136,7 +84,7 @@ where
         outcome = &mut work => return outcome,
         _ = terminate.recv() => "SIGTERM",
         _ = interrupt.recv() => "SIGINT",
-        () = process.failed.cancelled() => "a failure",
+        () = process.failed() => "a failure",
     };
     tracing::info!(cause, timeout = ?process.drain_timeout, "draining");
     process.readiness.start_draining();
@@ -150,7 +98,7 @@ where
             ))
         });
     admin_task.abort();
-    match process.failure.get() {
+    match process.failure() {
         Some(reason) => Err(anyhow::anyhow!("{reason}")),
         None => outcome,
     }
@@ -158,12 +106,12 @@ where
 
 fn start_logging(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    // Colours are for terminals: a log file or a collector gets plain text.
+    // Colours are for terminals only: log files and collectors get plain text.
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    // A second start in one process (a test) keeps the first subscriber.
+    // If a test starts a second process in the same binary, the first subscriber stays.
     let _ = match format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),

@@ -1,12 +1,12 @@
-//! The readiness checks as a metric: an alert can see what `/readyz` only tells who asks.
+//! The readiness checks as a metric, so that alerts can use them without a request to `/readyz`.
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{IntGaugeVec, Opts, Registry};
 
-use crate::Readiness;
+use crate::readiness::Readiness;
 
-/// Reads the checks when it is scraped, so that the metric and `/readyz` cannot disagree.
+/// Reads the checks at each scrape, so that the metric and `/readyz` always agree.
 struct Checks {
     readiness: Readiness,
     up: IntGaugeVec,
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_check_is_0_until_it_passes_and_whenever_it_fails() {
+    fn check_is_0_until_it_passes_and_after_it_fails() {
         let (registry, readiness) = (Registry::new(), Readiness::default());
         register(&registry, readiness.clone()).unwrap();
         let kafka = readiness.register("kafka");

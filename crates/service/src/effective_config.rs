@@ -1,32 +1,21 @@
-//! The effective configuration: logged once at start, hashed for `ingest_config_info`, so that two processes which
-//! should be equal can be seen to be so.
+//! The effective configuration: logged once at start, and hashed for `ingest_config_info`. Equal hashes show that two
+//! processes have equal settings.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
 
-use crate::listener::{self, ListenerArgs};
-use crate::{ALLOCATOR_NAME, CommonArgs};
+/// The configuration of a process: empty until the process publishes it.
+pub(crate) type SharedConfig = Arc<OnceLock<EffectiveConfig>>;
 
-/// The configuration of a process, once it has said what it is.
-pub(crate) type Announced = Arc<OnceLock<EffectiveConfig>>;
-
-/// Settings in force, by name. Never put a secret in: redact URLs first.
+/// Settings in force, by name. Never add a secret: redact URLs first.
 #[derive(Clone, Debug, Default)]
 pub struct EffectiveConfig {
     settings: BTreeMap<String, String>,
 }
 
 impl EffectiveConfig {
-    /// What every process that serves clients has: runtime, allocator, listener.
-    pub fn of_process(common: &CommonArgs, listener: &ListenerArgs) -> Self {
-        Self::default()
-            .with("worker_threads", common.worker_threads)
-            .with("allocator", ALLOCATOR_NAME)
-            .with_all("", listener::settings(listener))
-    }
-
     /// Adds a setting.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl std::fmt::Display) -> Self {
@@ -34,7 +23,7 @@ impl EffectiveConfig {
         self
     }
 
-    /// Adds many settings, each name prefixed.
+    /// Adds many settings. Each name gets the prefix.
     #[must_use]
     pub fn with_all<'a>(
         mut self,
@@ -49,7 +38,7 @@ impl EffectiveConfig {
         self
     }
 
-    /// Every setting on one line, under the hash that the metrics show.
+    /// Logs every setting on one line, with the hash that the metrics show.
     pub(crate) fn log(&self) {
         tracing::info!(
             config_hash = self.hash(),
@@ -87,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_settings_have_one_hash_in_any_order() {
+    fn equal_settings_have_the_same_hash_in_any_order() {
         let one = EffectiveConfig::default().with("a", 1).with("b", "x");
         let other = EffectiveConfig::default().with("b", "x").with("a", 1);
         assert_eq!(one.hash(), other.hash());

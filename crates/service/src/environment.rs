@@ -1,15 +1,15 @@
-//! What the machine gives a process, beside what it was told: two services with equal settings and unequal limits are not
-//! equal.
+//! The limits that the machine sets for a process. Two services with equal settings but different limits are not
+//! comparable.
 
 use std::collections::BTreeMap;
 
-/// The limits of control groups (version 2), as the kernel writes them; a container sees its own here.
+/// The limits of control groups (version 2), as the kernel writes them. A container sees its own limits here.
 const LIMITS: [(&str, &str); 2] = [
     ("cpu_limit", "/sys/fs/cgroup/cpu.max"),
     ("memory_limit", "/sys/fs/cgroup/memory.max"),
 ];
 
-/// Processors that the process may use, its limits, and what it logs.
+/// The processors that the process may use, its limits, and its log filter.
 pub(crate) fn describe() -> BTreeMap<&'static str, String> {
     let processors =
         std::thread::available_parallelism().map_or_else(|_| "unknown".to_owned(), |count| count.to_string());

@@ -1,30 +1,30 @@
-//! The one listener behind both routes: the same accept loop, limits, socket options and HTTP settings, so that what
-//! differs between REST and gRPC is the protocol and nothing else.
+//! The HTTP listener that all routes share: the same accept loop, limits, socket options and HTTP settings. So REST and
+//! gRPC differ in their protocol and in nothing else.
+//!
+//! `socket` accepts TCP connections, `transport` is the place for TLS, `connection` speaks HTTP.
 
-mod answer;
 mod args;
-mod calls;
 mod connection;
+mod http_service;
+mod in_flight;
 mod socket;
+mod tracked_body;
+mod transport;
 
-use std::convert::Infallible;
-use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::body::Body;
-use http::{Request, Response};
-use hyper::body::Incoming;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tower::Service;
 
 pub use args::ListenerArgs;
+pub use http_service::HttpService;
 pub use socket::bind;
 
-use crate::Process;
-use crate::listener::calls::Calls;
+use crate::process::Process;
+use in_flight::InFlightRequests;
 
-/// Connections at a time; further ones wait in the kernel's accept queue. Bounds memory and file descriptors.
+/// Open connections at a time. Further connections wait in the kernel's accept queue. Bounds memory and file descriptors.
 const MAX_CONNECTIONS: u32 = 1024;
 
 /// The listener's settings, for the effective configuration.
@@ -39,73 +39,58 @@ pub(crate) fn settings(args: &ListenerArgs) -> impl IntoIterator<Item = (&'stati
     own.into_iter().chain(connection::settings())
 }
 
-/// As [`serve_peers`], with one service for all connections.
-pub async fn serve<S, F>(
+/// Like [`serve_per_peer`], with the same services for all connections.
+pub async fn serve<S: HttpService>(
     listener: TcpListener,
     service: S,
     overflow: S,
     args: ListenerArgs,
     process: &Process,
-) -> anyhow::Result<()>
-where
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future = F>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    F: Future<Output = Result<Response<Body>, Infallible>> + Send + 'static,
-{
-    let services = |_: &TcpStream| (service.clone(), overflow.clone());
-    serve_peers(listener, services, args, process).await
+) -> anyhow::Result<()> {
+    let services = |_| (service.clone(), overflow.clone());
+    serve_per_peer(listener, services, args, process).await
 }
 
-/// Serves HTTP/1.1 and HTTP/2 without TLS until `shutdown`; then stops accepting, asks every connection to finish what
-/// it has in flight, and returns when all have or when their share of the drain has passed. `services` gives a connection
-/// its service, and another for the calls beyond the limit, which must answer at once.
-pub async fn serve_peers<S, F>(
+/// Serves HTTP/1.1 and HTTP/2 without TLS until `shutdown`. Then it stops accepting, lets every connection finish its
+/// requests in flight, and returns when all connections are closed or their share of the drain has passed.
+///
+/// `services` returns two services for a peer's connection: one for requests, and one that answers the requests beyond the
+/// limit. The second one must answer at once.
+pub async fn serve_per_peer<S: HttpService>(
     listener: TcpListener,
-    services: impl Fn(&TcpStream) -> (S, S),
+    services: impl Fn(SocketAddr) -> (S, S),
     args: ListenerArgs,
     process: &Process,
-) -> anyhow::Result<()>
-where
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future = F>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    F: Future<Output = Result<Response<Body>, Infallible>> + Send + 'static,
-{
+) -> anyhow::Result<()> {
     let protocols = Arc::new(connection::protocols(&args));
-    let calls = Arc::new(Calls::new(args.max_calls as usize));
+    let in_flight = Arc::new(InFlightRequests::new(args.max_calls as usize));
     let args = Arc::new(args);
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS as usize));
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS as usize));
     let next = async || {
-        let place = Arc::clone(&places).acquire_owned().await?;
-        anyhow::Ok((socket::accept(&listener, &args).await, place))
+        let slot = Arc::clone(&slots).acquire_owned().await?;
+        anyhow::Ok((socket::accept(&listener, &args).await, slot))
     };
     loop {
-        let (stream, place) = tokio::select! {
+        let ((socket, peer), slot) = tokio::select! {
             accepted = next() => accepted?,
             () = process.shutdown.cancelled() => break,
         };
-        let services = services(&stream);
         let connection = connection::serve(
-            stream,
+            socket,
             Arc::clone(&protocols),
-            services,
-            Arc::clone(&calls),
+            services(peer),
+            Arc::clone(&in_flight),
             Arc::clone(&args),
             process.shutdown.clone(),
         );
         tokio::spawn(async move {
             connection.await;
-            drop(place);
+            drop(slot);
         });
     }
     drop(listener);
     let timeout = process.connections_timeout();
-    let all_closed = places.acquire_many(MAX_CONNECTIONS);
+    let all_closed = slots.acquire_many(MAX_CONNECTIONS);
     if tokio::time::timeout(timeout, all_closed).await.is_err() {
         tracing::warn!(?timeout, "connections were still open when the drain ended");
     }

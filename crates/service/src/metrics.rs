@@ -1,16 +1,16 @@
-//! Metrics that mean the same everywhere: one set of buckets, names registered once, labels resolved at start.
+//! Helpers that register metrics. All services share one set of histogram buckets.
 
 use prometheus::core::Collector;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 
-/// Upper bounds of all latency histograms, in seconds: 100 µs to 10 s in steps of 1, 2, 5 with two more where most
-/// votes lie, so that a quantile is interpolated over a narrow bucket there.
+/// Upper bounds of all latency histograms, in seconds: 100 µs to 10 s in steps of 1, 2, 5. The range with most votes has
+/// additional buckets, so that a quantile is interpolated over a narrow bucket there.
 pub const BUCKETS: [f64; 20] = [
     0.0001, 0.0002, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0,
     2.0, 3.0, 5.0, 10.0,
 ];
 
-/// A registry with the standard process metrics.
+/// Creates a registry with the standard process metrics.
 pub(crate) fn registry() -> anyhow::Result<Registry> {
     let registry = Registry::new();
     registry.register(Box::new(
@@ -19,7 +19,7 @@ pub(crate) fn registry() -> anyhow::Result<Registry> {
     Ok(registry)
 }
 
-/// A histogram of seconds over [`BUCKETS`].
+/// Registers a histogram of seconds over [`BUCKETS`].
 pub fn duration_histogram(
     registry: &Registry,
     name: &str,
@@ -30,7 +30,7 @@ pub fn duration_histogram(
     register(registry, HistogramVec::new(options, labels)?)
 }
 
-/// A counter.
+/// Registers a counter.
 pub fn counter(
     registry: &Registry,
     name: &str,
@@ -40,7 +40,7 @@ pub fn counter(
     register(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
 }
 
-/// A gauge.
+/// Registers a gauge.
 pub fn gauge(
     registry: &Registry,
     name: &str,

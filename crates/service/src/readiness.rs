@@ -1,10 +1,10 @@
-//! Whether a process can do its work now, check by check.
+//! Readiness of a process, made of one check per dependency.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// All checks of a process. Ready means: not draining, and every check passes.
+/// All checks of a process. The process is ready if it is not draining and every check passes.
 #[derive(Clone, Debug, Default)]
 pub struct Readiness {
     inner: Arc<Inner>,
@@ -16,7 +16,7 @@ struct Inner {
     checks: Mutex<BTreeMap<&'static str, Result<(), String>>>,
 }
 
-/// One dependency's state, to be kept current by whoever talks to it.
+/// The state of one dependency. The code that uses the dependency keeps it current.
 #[derive(Clone, Debug)]
 pub struct Check {
     name: &'static str,
@@ -24,7 +24,7 @@ pub struct Check {
 }
 
 impl Readiness {
-    /// Adds a check. It fails until it first passes: what was never seen working is not ready.
+    /// Adds a check. It fails until the first success is reported.
     pub fn register(&self, name: &'static str) -> Check {
         self.inner
             .checks()
@@ -40,7 +40,7 @@ impl Readiness {
         !self.is_draining() && self.inner.checks().values().all(Result::is_ok)
     }
 
-    /// Each check's name with `ok` or the reason why it fails.
+    /// Each check's name with `ok` or the reason of the failure.
     pub fn report(&self) -> BTreeMap<&'static str, String> {
         let checks = self.inner.checks();
         let states = checks.iter().map(|(&name, state)| match state {
@@ -51,7 +51,7 @@ impl Readiness {
         states.chain(draining).collect()
     }
 
-    /// Each check's name, and whether it passes.
+    /// Each check's name and whether it passes.
     pub(crate) fn states(&self) -> Vec<(&'static str, bool)> {
         let checks = self.inner.checks();
         checks
@@ -70,14 +70,14 @@ impl Readiness {
 }
 
 impl Check {
-    /// The dependency works. Logs the change, if it is one.
+    /// Reports that the dependency works. Logs a change.
     pub fn ok(&self) {
         if self.set(Ok(())) {
             tracing::info!(check = self.name, "ready");
         }
     }
 
-    /// The dependency does not work, and why. Logs the change, if it is one.
+    /// Reports that the dependency does not work, and why. Logs a change.
     pub fn fail(&self, reason: impl Into<String>) {
         let reason = reason.into();
         if self.set(Err(reason.clone())) {
@@ -85,7 +85,7 @@ impl Check {
         }
     }
 
-    /// What a probe saw, either way.
+    /// Reports the result of a probe.
     pub fn report(&self, state: Result<(), String>) {
         match state {
             Ok(()) => self.ok(),
@@ -93,7 +93,7 @@ impl Check {
         }
     }
 
-    /// Whether the last report was good.
+    /// Whether the last report was a success.
     pub fn is_ok(&self) -> bool {
         self.inner.checks().get(self.name).is_some_and(Result::is_ok)
     }

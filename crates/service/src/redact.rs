@@ -1,6 +1,6 @@
-//! URLs as they may be logged.
+//! Removes passwords from URLs before they are logged.
 
-/// `url` with its password, if it has one, replaced by `***`.
+/// Returns `url` with its password, if there is one, replaced by `***`.
 pub fn redact(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn passwords_are_hidden_and_nothing_else() {
+    fn only_the_password_is_hidden() {
         let cases = [
             ("redis://127.0.0.1:6379", "redis://127.0.0.1:6379"),
             ("redis://:secret@cache:6379/0", "redis://:***@cache:6379/0"),

@@ -1,4 +1,4 @@
-//! A process that cannot go on drains and ends with exit code 1, for its supervisor to start another.
+//! A process that reports a failure drains and exits with code 1, so that its supervisor restarts it.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use service::{CommonArgs, Identity, LogFormat};
 
 #[test]
-fn a_failure_drains_and_ends_the_process_with_an_error() {
+fn failure_drains_the_process_and_exits_with_code_1() {
     let any_port = "127.0.0.1:0".parse().unwrap();
     let args = CommonArgs {
         admin_addr: None,

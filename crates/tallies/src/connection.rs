@@ -7,6 +7,7 @@ use redis::{Client, ErrorKind, RedisResult};
 
 /// redis-rs' manager, which mends a connection that broke, but keeps for good one that was refused because Redis does not
 /// know the password. It may know it soon: a new password reaches Redis and its clients at different moments.
+#[derive(Debug)]
 pub struct ReconnectingConnection {
     client: Client,
     config: ConnectionManagerConfig,

@@ -1,4 +1,4 @@
-//! Options.
+//! Command-line options.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -13,9 +13,9 @@ use service::{CommonArgs, EffectiveConfig, redact};
 
 use crate::create_user::CreateUserArgs;
 
-/// Shows the votes: the log from MongoDB, the tallies from Redis, the routes side by side from Prometheus.
+/// Shows the votes: the log from MongoDB, the tallies from Redis, a comparison of the routes from Prometheus
 ///
-/// Only MongoDB is needed. It starts and answers without any of them and says on the page what is missing.
+/// Only MongoDB is required. The viewer starts even if no store is reachable; the page then shows what is missing.
 #[derive(Debug, Parser)]
 #[command(name = "viewer", version, subcommand_negates_reqs = true)]
 pub(crate) struct Cli {
@@ -29,59 +29,59 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make a MongoDB user that can read the log and do nothing else, for machines without mongosh
+    /// Create a MongoDB user that can only read the log, for machines without mongosh
     CreateUser(CreateUserArgs),
 }
 
 /// Options of the service.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ServeArgs {
-    /// Address to serve the page and its API on
+    /// Address on which to serve the page and its API
     #[arg(long, env = "LISTEN_ADDR", default_value = "127.0.0.1:8090")]
     listen: SocketAddr,
 
-    /// Serve on this port of every IPv4 address instead: what container platforms set
+    /// Serve on this port of every IPv4 address instead of --listen; container platforms set PORT
     #[arg(long, env = "PORT", value_name = "PORT")]
     port: Option<u16>,
 
-    /// MongoDB, which holds the log; use a user that can only read (`viewer create-user`)
+    /// URI of MongoDB, which stores the log; use a read-only user (`viewer create-user`)
     #[arg(long, env = "MONGODB_URI", hide_env_values = true, required = true)]
     mongodb_uri: Option<String>,
 
-    /// Redis, which holds the tallies; without it the page says that there are none
+    /// URL of Redis, which stores the tallies; without it the page shows no tallies
     #[arg(long, env = "REDIS_URL", hide_env_values = true)]
     redis_url: Option<String>,
 
-    /// Prometheus, which compares the routes; without it the page says so
+    /// URL of Prometheus, which has the metrics of the routes; without it the page shows no comparison
     #[arg(long, env = "PROMETHEUS_URL", hide_env_values = true)]
     prometheus_url: Option<String>,
 
-    /// How often Prometheus scrapes the services, in s: a rate needs some scrapes
+    /// How often Prometheus scrapes the services, in s; rates are computed over several scrapes
     #[arg(long, env = "SCRAPE_INTERVAL_S", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=300))]
     pub scrape_interval_s: u32,
 
-    /// Where `compare` and `lab demo` write their reports: a folder for each run
+    /// Directory to which `compare` and `lab demo` write their reports, with one subdirectory per run
     #[arg(long, env = "RESULTS_DIR", value_name = "DIR")]
     pub results_dir: Option<PathBuf>,
 
-    /// The built page
+    /// Directory of the built web page
     #[arg(long, env = "WEB_DIR", value_name = "DIR", default_value = "viewer/web/dist")]
     pub web_dir: PathBuf,
 
-    /// Proxies before this service that add the client's address to X-Forwarded-For; 0 ignores the header. Cloud Run: 1.
-    /// More than there are, and clients can choose the address that they are limited by
+    /// Number of proxies in front of this service that add the client's address to X-Forwarded-For; 0 ignores the header.
+    /// Cloud Run: 1. With a number that is too high, clients can forge their address and evade the limits
     #[arg(long, env = "TRUSTED_PROXIES", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=8))]
     pub trusted_proxies: u8,
 
-    /// API requests a second that a client may make for long, and five times as many at once
+    /// API requests per second and client; a burst may have five times as many
     #[arg(long, env = "RATE_LIMIT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub rate_limit: u32,
 
-    /// Followers of the log at a time, each an open connection
+    /// Open streams of the log at a time
     #[arg(long, env = "MAX_STREAMS", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub max_streams: u32,
 
-    /// Followers of one client at a time
+    /// Open streams of one client at a time
     #[arg(long, env = "MAX_STREAMS_PER_CLIENT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub max_streams_per_client: u32,
 
@@ -90,7 +90,7 @@ pub(crate) struct ServeArgs {
 }
 
 impl ServeArgs {
-    /// Where to listen.
+    /// The address to listen on.
     pub(crate) fn address(&self) -> SocketAddr {
         match self.port {
             Some(port) => SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port),
@@ -98,42 +98,42 @@ impl ServeArgs {
         }
     }
 
-    // Addresses may hold passwords. So they are not parsed with the other options, which would repeat one that is wrong.
+    // URLs may contain passwords. clap would repeat an invalid value in its error, so URLs are parsed here.
 
-    /// MongoDB's address.
+    /// The validated URI of MongoDB.
     pub(crate) fn mongodb_uri(&self) -> anyhow::Result<&str> {
         let uri = self.mongodb_uri.as_deref().unwrap_or_default();
         if ConnectionString::parse(uri).is_err() {
-            bail!("--mongodb-uri is wrong: expected mongodb://… or mongodb+srv://…");
+            bail!("--mongodb-uri is invalid: expected mongodb://… or mongodb+srv://…");
         }
         Ok(uri)
     }
 
-    /// Redis' address.
+    /// A client for Redis. None if Redis is not configured.
     pub(crate) fn redis(&self) -> anyhow::Result<Option<Client>> {
         let client = self.redis_url.as_deref().map(Client::open).transpose();
-        client.map_err(|_| anyhow!("--redis-url is wrong: expected redis://…"))
+        client.map_err(|_| anyhow!("--redis-url is invalid: expected redis://…"))
     }
 
-    /// Prometheus' address, to which paths can be joined.
+    /// The URL of Prometheus, ending with a slash so that paths can be joined to it.
     pub(crate) fn prometheus_url(&self) -> anyhow::Result<Option<Url>> {
         let Some(text) = &self.prometheus_url else {
             return Ok(None);
         };
-        let mut url = Url::parse(text).context("--prometheus-url is wrong")?;
+        let mut url = Url::parse(text).context("--prometheus-url is invalid")?;
         if url.scheme() != "http" {
             bail!(
-                "--prometheus-url is wrong: expected http://…; one that speaks TLS needs a proxy before it"
+                "--prometheus-url is invalid: expected http://…; TLS is not supported, use a proxy in front of Prometheus"
             );
         }
-        // Without the slash the path's last part would be replaced.
+        // Without the slash, `join` replaces the last segment of the path.
         if !url.path().ends_with('/') {
             url.set_path(&format!("{}/", url.path()));
         }
         Ok(Some(url))
     }
 
-    /// The configuration in force, without passwords.
+    /// The effective configuration, without passwords.
     pub(crate) fn effective(&self, common: &CommonArgs) -> EffectiveConfig {
         let or_none = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
         let results = self.results_dir.as_ref().map(|path| path.display().to_string());
@@ -165,14 +165,14 @@ mod tests {
     }
 
     #[test]
-    fn a_port_listens_on_every_address() {
+    fn port_listens_on_every_address() {
         assert_eq!(parse(&[]).unwrap().serve.address().to_string(), "127.0.0.1:8090");
         let cli = parse(&["--port", "8080"]).unwrap();
         assert_eq!(cli.serve.address().to_string(), "0.0.0.0:8080");
     }
 
     #[test]
-    fn no_password_is_shown_or_repeated() {
+    fn no_password_is_logged_or_repeated_in_errors() {
         let redis = "redis://:s3cret@127.0.0.1:1";
         let cli = parse(&[
             "--redis-url",
@@ -204,12 +204,12 @@ mod tests {
         ];
         for error in errors {
             let text = format!("{error:#}");
-            assert!(text.contains("is wrong") && !text.contains("s3cret"), "{text}");
+            assert!(text.contains("is invalid") && !text.contains("s3cret"), "{text}");
         }
     }
 
     #[test]
-    fn the_uri_is_needed_to_serve_and_not_to_make_a_user() {
+    fn mongodb_uri_is_required_to_serve_but_not_to_create_a_user() {
         assert!(Cli::try_parse_from(["viewer"]).is_err());
         let cli = Cli::try_parse_from(["viewer", "create-user", "--admin-uri", URI]).unwrap();
         assert!(cli.command.is_some());

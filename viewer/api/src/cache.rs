@@ -1,4 +1,4 @@
-//! An answer that many clients share for a moment: what a store is asked does not grow with the number of open pages.
+//! A short-lived cache for responses, so that the load on a store does not grow with the number of open pages.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,25 +7,25 @@ use tokio::sync::Mutex;
 
 use crate::problem::Problem;
 
-/// A store that took long is left alone for so many times as long: whatever clients have filled it with, it has time for
-/// others.
-const REST_FACTOR: u32 = 20;
+/// A response is kept for at least this many times the time that the store needed, so that a slow store spends little of
+/// its time on this service.
+const MIN_REUSE_FACTOR: u32 = 20;
 
-/// The last answer. Clones share it.
+/// The last value. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Cached<T> {
     lifetime: Duration,
-    last: Arc<Mutex<Option<Answer<T>>>>,
+    last: Arc<Mutex<Option<Entry<T>>>>,
 }
 
 #[derive(Clone, Debug)]
-struct Answer<T> {
-    good_until: Instant,
+struct Entry<T> {
+    valid_until: Instant,
     value: T,
 }
 
 impl<T: Clone> Cached<T> {
-    /// Empty; an answer is good for `lifetime`, or longer where it took long.
+    /// An empty cache. A value is valid for `lifetime`, or longer if the store needed long.
     pub(crate) fn new(lifetime: Duration) -> Self {
         Self {
             lifetime,
@@ -33,22 +33,21 @@ impl<T: Clone> Cached<T> {
         }
     }
 
-    /// The last answer, or a new one by `ask`. Whoever comes while it is being asked waits for that one. A failure is not
-    /// kept.
-    pub(crate) async fn get<F>(&self, ask: impl FnOnce() -> F) -> Result<T, Problem>
+    /// The cached value, or a new one from `load`. Concurrent callers wait for one `load`. A failure is not cached.
+    pub(crate) async fn get<F>(&self, load: impl FnOnce() -> F) -> Result<T, Problem>
     where
         F: Future<Output = Result<T, Problem>>,
     {
         let mut last = self.last.lock().await;
-        let asked = Instant::now();
-        if let Some(answer) = last.as_ref().filter(|answer| asked < answer.good_until) {
-            return Ok(answer.value.clone());
+        let started = Instant::now();
+        if let Some(entry) = last.as_ref().filter(|entry| started < entry.valid_until) {
+            return Ok(entry.value.clone());
         }
-        let value = ask().await?;
-        let answered = Instant::now();
-        let rest = answered.duration_since(asked).saturating_mul(REST_FACTOR);
-        *last = Some(Answer {
-            good_until: answered + self.lifetime.max(rest),
+        let value = load().await?;
+        let loaded = Instant::now();
+        let min_reuse = loaded.duration_since(started).saturating_mul(MIN_REUSE_FACTOR);
+        *last = Some(Entry {
+            valid_until: loaded + self.lifetime.max(min_reuse),
             value: value.clone(),
         });
         Ok(value)
@@ -62,28 +61,28 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn many_clients_ask_once_and_failures_are_asked_again() {
-        let (cached, asked) = (Cached::new(Duration::from_mins(1)), AtomicU32::new(0));
-        let count = || async { Ok(asked.fetch_add(1, Ordering::Relaxed)) };
+    async fn concurrent_callers_share_one_load_and_failures_are_not_cached() {
+        let (cached, loads) = (Cached::new(Duration::from_mins(1)), AtomicU32::new(0));
+        let count = || async { Ok(loads.fetch_add(1, Ordering::Relaxed)) };
         assert!(cached.get(|| async { Err(Problem::Internal) }).await.is_err());
-        let answers = tokio::join!(cached.get(count), cached.get(count));
-        assert!(matches!(answers, (Ok(0), Ok(0))));
+        let values = tokio::join!(cached.get(count), cached.get(count));
+        assert!(matches!(values, (Ok(0), Ok(0))));
     }
 
     #[tokio::test]
-    async fn what_took_long_is_asked_seldom() {
-        let (cached, asked) = (Cached::new(Duration::from_millis(500)), AtomicU32::new(0));
-        let ask = || async {
+    async fn slow_value_is_cached_for_longer() {
+        let (cached, loads) = (Cached::new(Duration::from_millis(500)), AtomicU32::new(0));
+        let load = || async {
             tokio::time::sleep(Duration::from_millis(100)).await;
-            Ok(asked.fetch_add(1, Ordering::Relaxed))
+            Ok(loads.fetch_add(1, Ordering::Relaxed))
         };
-        assert!(matches!(cached.get(ask).await, Ok(0)));
+        assert!(matches!(cached.get(load).await, Ok(0)));
         tokio::time::sleep(Duration::from_millis(700)).await;
-        assert!(matches!(cached.get(ask).await, Ok(0)));
+        assert!(matches!(cached.get(load).await, Ok(0)));
     }
 
     #[tokio::test]
-    async fn an_old_answer_is_asked_anew() {
+    async fn expired_value_is_loaded_again() {
         let cached = Cached::new(Duration::ZERO);
         assert!(matches!(cached.get(|| async { Ok(1) }).await, Ok(1)));
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -1,4 +1,4 @@
-//! `viewer create-user`: the user in MongoDB that this service should have. The same by mongosh: viewer/create-user.js.
+//! `viewer create-user`: creates the read-only MongoDB user for this service. viewer/create-user.js does the same with mongosh.
 
 use std::io::Read;
 use std::process::ExitCode;
@@ -12,28 +12,28 @@ use mongodb::options::ClientOptions;
 
 use crate::logs::DATABASE;
 
-/// How long the servers are looked for.
+/// How long the driver searches for a server.
 const SELECTION_TIMEOUT: Duration = Duration::from_secs(10);
-/// The server's code for a user that exists.
+/// The server's error code for a user that already exists.
 const USER_EXISTS: i32 = 51_003;
 
 /// Options of `create-user`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct CreateUserArgs {
-    /// MongoDB, as somebody who may make users
+    /// URI of MongoDB, with a user that may create users
     #[arg(long, env = "MONGODB_ADMIN_URI", hide_env_values = true)]
     admin_uri: String,
 
-    /// The user's name; one that exists gets this password and no other role than reading
+    /// The user's name; an existing user gets this password and only the read role
     #[arg(long, default_value = "viewer")]
     user: String,
 
-    /// The user's password; without it, read from standard input
+    /// The user's password; read from standard input if omitted
     #[arg(long, env = "VIEWER_PASSWORD", hide_env_values = true)]
     password: Option<String>,
 }
 
-/// Makes the user.
+/// Creates the user, or updates it.
 pub(crate) fn run(args: CreateUserArgs) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = runtime
@@ -41,12 +41,12 @@ pub(crate) fn run(args: CreateUserArgs) -> ExitCode {
         .and_then(|runtime| runtime.block_on(create(args)));
     match outcome {
         Ok(user) => {
-            println!("{user} can read the database {DATABASE}, and nothing else.");
+            println!("{user} can read the database {DATABASE} and has no other rights.");
             println!("Start the viewer with mongodb://{user}:PASSWORD@…/?authSource={DATABASE}");
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("the user was not made: {error:#}");
+            eprintln!("the user was not created: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -62,7 +62,7 @@ async fn create(args: CreateUserArgs) -> anyhow::Result<String> {
     options.server_selection_timeout = Some(SELECTION_TIMEOUT);
     let database = Client::with_options(options)?.database(DATABASE);
     let command = |verb: &str| -> Document {
-        // `read` has what the API needs, and with it change streams; the database is named, so it holds for no other.
+        // `read` includes change streams. It applies to this database only.
         let roles = [doc! { "role": "read", "db": DATABASE }];
         doc! { verb: &args.user, "pwd": &password, "roles": roles }
     };

@@ -1,34 +1,30 @@
-//! The viewer: an HTTP API over what the consumer has written, and the page that shows it.
+//! The viewer: an HTTP API for the data that the consumer writes, and the web page that shows it.
 
 mod args;
 mod cache;
+mod client;
 mod compare;
 mod create_user;
 mod follow;
-mod guard;
+mod identity;
 mod logs;
-mod observe;
-mod pages;
 mod problem;
 mod query;
+mod rate_limit;
 mod reports;
+mod request_metrics;
 mod router;
+mod security_headers;
 mod serve;
+mod static_files;
 mod status;
 mod tallies;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
 use args::{Cli, Command};
 use clap::Parser;
-use service::Identity;
-
-const IDENTITY: Identity = Identity {
-    name: "viewer",
-    version: env!("CARGO_PKG_VERSION"),
-    default_admin: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9105),
-};
+use identity::IDENTITY;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

@@ -1,4 +1,4 @@
-//! Refusals as problem documents (RFC 9457).
+//! Errors as problem documents (RFC 9457).
 
 use std::borrow::Cow;
 
@@ -7,33 +7,33 @@ use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
-/// Why there is no answer.
+/// Why a request failed.
 #[derive(Debug)]
 pub(crate) enum Problem {
-    /// Parameters that are wrong, each with the reason.
+    /// Parameters are invalid.
     Parameters(Vec<FieldError>),
-    /// The client asks too often, or too many ask at once.
+    /// A limit is reached: of one client, or of all clients.
     TooMany {
-        /// What there is too much of.
+        /// Which limit is reached.
         detail: &'static str,
-        /// When to ask again, in s.
+        /// When to try again, in s.
         retry_after_s: u64,
     },
     /// The service was started without this store.
     NotConfigured(Store),
     /// The store does not answer.
     Unavailable(Store),
-    /// The store needs longer than it may.
+    /// The store needs longer than its time limit.
     TooSlow(Store),
-    /// There is nothing of that name.
+    /// Nothing has this address.
     NotFound,
-    /// The way in which it asks is not known here.
+    /// The HTTP method is not supported.
     MethodNotAllowed,
-    /// A defect.
+    /// A bug in this service.
     Internal,
 }
 
-/// A store that answers depend on.
+/// A store that responses depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Store {
     /// MongoDB.
@@ -42,11 +42,11 @@ pub(crate) enum Store {
     Tallies,
     /// Prometheus.
     Metrics,
-    /// The folder of reports.
+    /// The directory of reports.
     Reports,
 }
 
-/// A parameter and the reason why its value was refused.
+/// A parameter, and why it is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct FieldError {
     /// The parameter's name, as the client sent it.
@@ -67,13 +67,13 @@ struct Document<'a> {
 }
 
 impl Store {
-    /// What it is called.
+    /// The name of the store for people.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Logs => "MongoDB",
             Self::Tallies => "Redis",
             Self::Metrics => "Prometheus",
-            Self::Reports => "The folder of reports",
+            Self::Reports => "The directory of reports",
         }
     }
 
@@ -102,11 +102,11 @@ impl Problem {
 
     fn title(&self) -> Cow<'static, str> {
         match self {
-            Self::Parameters(_) => "A parameter is wrong".into(),
+            Self::Parameters(_) => "Invalid parameter".into(),
             Self::TooMany { .. } => "Too many requests".into(),
             Self::NotConfigured(store) => format!("{} is not configured", store.name()).into(),
             Self::Unavailable(store) => format!("{} does not answer", store.name()).into(),
-            Self::TooSlow(store) => format!("{} needs too long", store.name()).into(),
+            Self::TooSlow(store) => format!("{} did not answer in time", store.name()).into(),
             Self::NotFound => "Not found".into(),
             Self::MethodNotAllowed => "Method not allowed".into(),
             Self::Internal => "Internal error".into(),
@@ -125,9 +125,9 @@ impl Problem {
             Self::TooMany { detail, .. } => (*detail).into(),
             Self::NotConfigured(store) => format!("start the viewer with {}", store.option()).into(),
             Self::Unavailable(_) => "try again later".into(),
-            Self::TooSlow(_) => "ask for less, such as a shorter span of time".into(),
-            Self::NotFound => "there is nothing at this address".into(),
-            Self::MethodNotAllowed => "this address can only be read".into(),
+            Self::TooSlow(_) => "request less data, such as a shorter time range".into(),
+            Self::NotFound => "nothing has this address".into(),
+            Self::MethodNotAllowed => "this address supports only GET and HEAD".into(),
             Self::Internal => "the reason is in the viewer's log".into(),
         }
     }
@@ -143,7 +143,7 @@ impl Problem {
     const fn retry_after_s(&self) -> Option<u64> {
         match self {
             Self::TooMany { retry_after_s, .. } => Some(*retry_after_s),
-            // The driver's own time until it gives up on a server.
+            // The time after which the MongoDB driver gives up on a server.
             Self::Unavailable(_) => Some(2),
             _ => None,
         }
@@ -165,7 +165,7 @@ impl IntoResponse for Problem {
             code: self.code(),
             errors,
         };
-        // A struct of numbers and strings always serialises; an empty body with the right status is the rest.
+        // A struct of numbers and strings always serialises. If not, the body is empty and the status is still right.
         let body = serde_json::to_vec(&document).unwrap_or_default();
         let mut response = (status, [(CONTENT_TYPE, "application/problem+json")], body).into_response();
         if matches!(self, Self::MethodNotAllowed) {

@@ -1,4 +1,4 @@
-//! Query parameters: read one by one, every error with the parameter's name, and nothing left over.
+//! Query parameters. Every error names its parameter, and unknown parameters are errors.
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -7,10 +7,10 @@ use http::request::Parts;
 
 use crate::problem::{FieldError, Problem};
 
-/// Longest query that is looked at, in bytes: more than the longest valid one.
+/// Longest query that is parsed, in bytes: longer than the longest valid one.
 const MAX_BYTES: usize = 4 * 1024;
 
-/// The parameters of a request, to be taken by name. [`Self::finish`] refuses what is left.
+/// The parameters of a request. The parser takes them by name, and [`Self::finish`] rejects the remaining ones.
 #[derive(Debug)]
 pub(crate) struct Parameters {
     pairs: Vec<(String, String)>,
@@ -18,19 +18,19 @@ pub(crate) struct Parameters {
 }
 
 impl Parameters {
-    /// Of a query string, without its question mark.
+    /// Parses a query string without its question mark.
     pub(crate) fn parse(query: &str) -> Self {
         let mut parameters = Self {
             pairs: Vec::new(),
             errors: Vec::new(),
         };
         if query.len() > MAX_BYTES {
-            parameters.refuse("query", "is too long");
+            parameters.reject("query", "is too long");
             return parameters;
         }
         for (name, value) in form_urlencoded::parse(query.as_bytes()).into_owned() {
             if parameters.pairs.iter().any(|(known, _)| *known == name) {
-                parameters.refuse(&name, "must be given once");
+                parameters.reject(&name, "must be given once");
             } else {
                 parameters.pairs.push((name, value));
             }
@@ -38,7 +38,7 @@ impl Parameters {
         parameters
     }
 
-    /// Takes a parameter. An empty one counts as absent: forms send those.
+    /// Takes a parameter. An empty value counts as absent, because forms send empty values.
     pub(crate) fn take<T>(
         &mut self,
         name: &str,
@@ -52,13 +52,13 @@ impl Parameters {
         match parse(&value) {
             Ok(parsed) => Some(parsed),
             Err(message) => {
-                self.refuse(name, message);
+                self.reject(name, message);
                 None
             }
         }
     }
 
-    /// Takes a whole number within bounds, or the default.
+    /// Takes an integer within bounds, or returns the default.
     pub(crate) fn take_number<N>(&mut self, name: &str, lowest: N, highest: N, default: N) -> N
     where
         N: Copy + FromStr + PartialOrd + std::fmt::Display,
@@ -70,18 +70,18 @@ impl Parameters {
         number.unwrap_or(default)
     }
 
-    /// Refuses a parameter that was taken.
-    pub(crate) fn refuse(&mut self, name: &str, message: impl Into<Cow<'static, str>>) {
-        // A name that nobody knows is repeated to the client: not more of it than a person can read.
+    /// Adds an error for a parameter.
+    pub(crate) fn reject(&mut self, name: &str, message: impl Into<Cow<'static, str>>) {
+        // An unknown name is repeated in the response, so its length is bounded.
         let field = name.chars().take(64).collect();
         let message = message.into();
         self.errors.push(FieldError { field, message });
     }
 
-    /// All errors, unknown parameters among them, or none.
+    /// Fails if there are errors or unknown parameters.
     pub(crate) fn finish(mut self) -> Result<(), Problem> {
         for (name, _) in std::mem::take(&mut self.pairs) {
-            self.refuse(&name, "is not a parameter of this address");
+            self.reject(&name, "is not a parameter of this address");
         }
         if self.errors.is_empty() {
             Ok(())
@@ -91,9 +91,9 @@ impl Parameters {
     }
 }
 
-/// What is read from parameters.
+/// A value that is parsed from parameters.
 pub(crate) trait FromParameters: Sized {
-    /// Takes its own; errors are left in `parameters`.
+    /// Takes the value's parameters. Errors are collected in `parameters`.
     fn take(parameters: &mut Parameters) -> Self;
 }
 
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn every_wrong_parameter_is_named() {
+    fn every_invalid_parameter_is_named() {
         assert!(errors("limit=200").is_empty());
         assert!(errors("").is_empty());
         assert!(errors("limit=").is_empty());
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_decoded_and_the_default_stands_in() {
+    fn values_are_decoded_and_defaults_apply() {
         let mut parameters = Parameters::parse("band=Alux+Nahual%20%C3%A9");
         assert_eq!(
             parameters.take("band", |text| Ok(text.to_owned())).as_deref(),

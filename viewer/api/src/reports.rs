@@ -1,4 +1,4 @@
-//! `GET /api/reports` and `GET /reports/NAME/report.html`: what `compare` and `lab demo` have found out.
+//! `GET /api/reports` and `GET /reports/NAME/report.html`: the reports of `compare` and `lab demo`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,30 +19,30 @@ use crate::query::Valid;
 
 const DATA: &str = "report.json";
 const PAGE: &str = "report.html";
-/// Reports in the list, the newest.
-const MOST: usize = 100;
+/// Most reports in the list, the newest ones.
+const MAX_REPORTS: usize = 100;
 /// Longest name of a run, in bytes.
-const MAX_NAME: usize = 100;
-/// Largest file that is read, in bytes: several times a report with all plots.
-const MAX_BYTES: u64 = 16 * 1024 * 1024;
-/// A report is a document by itself: styles and drawings inside it, no script, no request, no place in a frame.
+const MAX_NAME_BYTES: usize = 100;
+/// Largest file that is served, in bytes: several times the size of a report with all plots.
+const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
+/// A report is self-contained: it may use its own inline styles and images, but no script, no request and no frame.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'",
 );
 
-/// The folder of reports.
+/// The directory of reports. Clones share the cache.
 #[derive(Clone, Debug)]
 pub(crate) struct Reports {
     directory: Option<Arc<PathBuf>>,
-    /// What was read, with the file's time: most reports never change.
-    known: Arc<Mutex<BTreeMap<String, (SystemTime, Report)>>>,
+    /// Parsed reports by name, with the modification time of the file: most reports never change.
+    cache: Arc<Mutex<BTreeMap<String, (SystemTime, Report)>>>,
 }
 
-/// A line of the list.
+/// An entry of the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Report {
     name: String,
-    /// When it was written.
+    /// When the report was written.
     created: String,
     kind: Kind,
     summary: String,
@@ -55,15 +55,15 @@ enum Kind {
     Demo,
 }
 
-/// What both kinds have, and what tells them apart; all else is left unread.
+/// The fields of both kinds of report that the list needs.
 #[derive(Deserialize)]
 struct Content {
     reconciled: bool,
-    /// Of `compare`.
+    /// Only in reports of `compare`.
     plan: Option<Plan>,
     #[serde(default)]
     refusals: Vec<String>,
-    /// Of `lab demo`.
+    /// Only in reports of `lab demo`.
     totals: Option<Totals>,
 }
 
@@ -79,15 +79,15 @@ struct Totals {
 }
 
 impl Reports {
-    /// The reports below `directory`.
+    /// Serves the reports below `directory`.
     pub(crate) fn new(directory: Option<PathBuf>) -> Self {
         Self {
             directory: directory.map(Arc::new),
-            known: Arc::default(),
+            cache: Arc::default(),
         }
     }
 
-    /// Whether there is a folder to look into.
+    /// Whether a directory is configured.
     pub(crate) fn check(&self) -> Result<(), Problem> {
         self.directory().map(|_| ())
     }
@@ -97,8 +97,8 @@ impl Reports {
         directory.ok_or(Problem::NotConfigured(Store::Reports))
     }
 
-    /// Does `work` with the folder, where it may block.
-    async fn with<T: Send + 'static>(
+    /// Runs `work` on the directory in a thread that may block.
+    async fn with_directory<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Self, &Path) -> T + Send + 'static,
     ) -> Result<T, Problem> {
@@ -108,22 +108,22 @@ impl Reports {
         work.await.map_err(|_| Problem::Internal)
     }
 
-    /// The newest reports, the newest first. A folder that is not there yet has none.
+    /// The newest reports, newest first. A missing directory has no reports.
     fn list(&self, directory: &Path) -> Vec<Report> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut found = names(directory);
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found = run_names(directory);
         found.sort_by(|(one, one_time), (other, other_time)| (other_time, other).cmp(&(one_time, one)));
-        found.truncate(MOST);
+        found.truncate(MAX_REPORTS);
         let mut read = BTreeMap::new();
         for (name, written) in &found {
-            let report = match known.remove(name).filter(|(since, _)| since == written) {
+            let report = match cache.remove(name).filter(|(since, _)| since == written) {
                 Some((_, report)) => Some(report),
                 None => read_report(directory, name, *written),
             };
             read.extend(report.map(|report| (name.clone(), (*written, report))));
         }
-        *known = read;
-        let reports = found.iter().filter_map(|(name, _)| known.get(name));
+        *cache = read;
+        let reports = found.iter().filter_map(|(name, _)| cache.get(name));
         reports.map(|(_, report)| report.clone()).collect()
     }
 }
@@ -132,7 +132,7 @@ pub(crate) async fn list(
     State(reports): State<Reports>,
     Valid(()): Valid<()>,
 ) -> Result<Json<Vec<Report>>, Problem> {
-    reports.with(Reports::list).await.map(Json)
+    reports.with_directory(Reports::list).await.map(Json)
 }
 
 pub(crate) async fn page(
@@ -141,45 +141,46 @@ pub(crate) async fn page(
     Valid(()): Valid<()>,
 ) -> Result<Response, Problem> {
     let page = move |_: &Reports, directory: &Path| {
-        // Only what the folder itself lists: no other name can lead anywhere.
-        let is_listed = names(directory).iter().any(|(listed, _)| *listed == name);
+        // Only names that the directory lists are served, so a name cannot lead out of it.
+        let is_listed = run_names(directory).iter().any(|(listed, _)| *listed == name);
         is_listed
             .then(|| read(&directory.join(name).join(PAGE)))
             .flatten()
     };
-    let page = reports.with(page).await?.ok_or(Problem::NotFound)?;
+    let page = reports.with_directory(page).await?.ok_or(Problem::NotFound)?;
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (CONTENT_SECURITY_POLICY, POLICY),
-        // A run under the same name may be judged anew.
+        // A run may be analysed again under the same name.
         (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
     ];
     Ok((headers, page).into_response())
 }
 
-/// The runs that have a report, with the time when it was written. Links are left out, such as `latest`.
-fn names(directory: &Path) -> Vec<(String, SystemTime)> {
+/// The names of the runs with a complete report, and the time when it was written. Symbolic links such as `latest` are
+/// skipped.
+fn run_names(directory: &Path) -> Vec<(String, SystemTime)> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let runs = entries.filter_map(|entry| {
         let name = entry.file_name().into_string().ok()?;
-        let is_run = is_name(&name) && entry.file_type().ok()?.is_dir();
+        let is_run = is_valid_name(&name) && entry.file_type().ok()?.is_dir();
         let path = entry.path();
-        let is_complete = is_run && is_file(&path.join(PAGE)) && is_file(&path.join(DATA));
+        let is_complete = is_run && is_regular_file(&path.join(PAGE)) && is_regular_file(&path.join(DATA));
         let written = path.join(DATA).symlink_metadata().ok()?.modified().ok()?;
         is_complete.then_some((name, written))
     });
     runs.collect()
 }
 
-fn is_name(name: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    name.len() <= MAX_NAME && name.bytes().all(is_plain) && !name.starts_with('.')
+fn is_valid_name(name: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    name.len() <= MAX_NAME_BYTES && name.bytes().all(is_allowed) && !name.starts_with('.')
 }
 
-/// A file itself, not a link to one.
-fn is_file(path: &Path) -> bool {
+/// Whether the path is a regular file and not a symbolic link.
+fn is_regular_file(path: &Path) -> bool {
     path.symlink_metadata()
-        .is_ok_and(|data| data.is_file() && data.len() <= MAX_BYTES)
+        .is_ok_and(|data| data.is_file() && data.len() <= MAX_FILE_BYTES)
 }
 
 fn read(path: &Path) -> Option<Vec<u8>> {
@@ -190,7 +191,9 @@ fn read(path: &Path) -> Option<Vec<u8>> {
 
 fn read_report(directory: &Path, name: &str, written: SystemTime) -> Option<Report> {
     let content = serde_json::from_slice(&read(&directory.join(name).join(DATA))?)
-        .inspect_err(|error| tracing::warn!(%error, name, "a report cannot be understood"))
+        .inspect_err(
+            |error| tracing::warn!(%error, name, "cannot parse a report; it is left out of the list"),
+        )
         .ok()?;
     let (kind, summary) = describe(&content)?;
     Some(Report {
@@ -202,7 +205,7 @@ fn read_report(directory: &Path, name: &str, written: SystemTime) -> Option<Repo
 }
 
 fn describe(content: &Content) -> Option<(Kind, String)> {
-    let books = if content.reconciled {
+    let reconciliation = if content.reconciled {
         "reconciled"
     } else {
         "not reconciled"
@@ -214,13 +217,16 @@ fn describe(content: &Content) -> Option<(Kind, String)> {
             } else {
                 "no verdict"
             };
-            Some((Kind::Compare, format!("{}: {verdict}, {books}", plan.name)))
+            Some((
+                Kind::Compare,
+                format!("{}: {verdict}, {reconciliation}", plan.name),
+            ))
         }
         (None, Some(totals)) => {
             let (acknowledged, sent) = (totals.acknowledged, totals.sent);
             Some((
                 Kind::Demo,
-                format!("{acknowledged} of {sent} votes acknowledged, {books}"),
+                format!("{acknowledged} of {sent} votes acknowledged, {reconciliation}"),
             ))
         }
         (None, None) => None,
@@ -232,18 +238,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_plain() {
+    fn only_plain_names_are_valid() {
         for name in ["20260131-180000", "smoke_2026.1"] {
-            assert!(is_name(name), "{name}");
+            assert!(is_valid_name(name), "{name}");
         }
-        let long = "a".repeat(MAX_NAME + 1);
+        let long = "a".repeat(MAX_NAME_BYTES + 1);
         for name in ["..", ".hidden", "a/b", "a b", "ä", &long] {
-            assert!(!is_name(name), "{name}");
+            assert!(!is_valid_name(name), "{name}");
         }
     }
 
     #[test]
-    fn both_kinds_are_told_apart() {
+    fn kinds_of_reports_are_distinguished() {
         let describe = |text| describe(&serde_json::from_str(text).unwrap());
         assert_eq!(
             describe(r#"{"reconciled":true,"plan":{"name":"quick"},"refusals":[],"points":[]}"#),

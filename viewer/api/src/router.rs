@@ -1,4 +1,4 @@
-//! Which address leads where, and what stands before it.
+//! The addresses of the service, and the middleware in front of each.
 
 use std::path::Path;
 
@@ -9,104 +9,112 @@ use axum::routing::get;
 use tower::util::MapResponseLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 
+use crate::client::{self, TrustedProxies};
 use crate::compare::{Metrics, compare};
 use crate::follow::{StreamState, stream};
-use crate::guard::{self, Limits};
-use crate::logs::{Exports, Logs, export, page};
-use crate::observe::Requests;
+use crate::logs::{ExportSlots, Logs, export, page};
 use crate::problem::Problem;
+use crate::rate_limit::{RateLimit, limit_rate};
+use crate::request_metrics::RequestMetrics;
 use crate::status::{Stores, status};
 use crate::tallies::{Tallies, bands, tallies};
-use crate::{pages, reports};
+use crate::{reports, security_headers, static_files};
 
-/// No request has a body that anybody reads.
+/// Limit for request bodies. No handler reads one.
 const MAX_BODY_BYTES: usize = 1_024;
 
-/// What the handlers need; each takes its part.
+/// The limits on each client.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    pub rate: RateLimit,
+    pub trusted_proxies: TrustedProxies,
+}
+
+/// The state of all handlers. Each handler extracts its part.
 #[derive(Clone, Debug)]
-pub(crate) struct App {
+pub(crate) struct AppState {
     pub stores: Stores,
-    pub exports: Exports,
+    pub exports: ExportSlots,
     pub streams: StreamState,
 }
 
-/// The whole service: for each request from the outside in, the headers of the answer, who asks, the size of the body;
-/// for the API also its time, and how often this client asks.
-pub(crate) fn router(app: App, web_dir: &Path, requests: &Requests, limits: Limits) -> Router {
+/// The whole service. Middleware of every request, from the outside in: security headers of the response, identification of
+/// the client, limit of the body. The API also has a rate limit and request metrics.
+pub(crate) fn router(app: AppState, web_dir: &Path, metrics: &RequestMetrics, limits: Limits) -> Router {
     let api = Router::new()
-        .route("/api/status", requests.around("status", get(status)))
-        .route("/api/logs", requests.around("logs", get(page)))
-        .route("/api/logs/export", requests.around("export", get(export)))
-        .route("/api/logs/stream", requests.around("stream", get(stream)))
-        .route("/api/bands", requests.around("bands", get(bands)))
-        .route("/api/tallies", requests.around("tallies", get(tallies)))
-        .route("/api/compare", requests.around("compare", get(compare)))
-        .route("/api/reports", requests.around("reports", get(reports::list)))
+        .route("/api/status", metrics.observe("status", get(status)))
+        .route("/api/logs", metrics.observe("logs", get(page)))
+        .route("/api/logs/export", metrics.observe("export", get(export)))
+        .route("/api/logs/stream", metrics.observe("stream", get(stream)))
+        .route("/api/bands", metrics.observe("bands", get(bands)))
+        .route("/api/tallies", metrics.observe("tallies", get(tallies)))
+        .route("/api/compare", metrics.observe("compare", get(compare)))
+        .route("/api/reports", metrics.observe("reports", get(reports::list)))
         .route(
             "/reports/{name}/report.html",
-            requests.around("report", get(reports::page)),
+            metrics.observe("report", get(reports::page)),
         )
-        .route_layer(from_fn_with_state(limits.clone(), guard::limit_rate));
+        .route_layer(from_fn_with_state(limits.rate, limit_rate));
     Router::new()
-        // For the platform's probes, as often as it likes.
+        // For probes of the platform: without a rate limit.
         .route("/api/live", get(|| async { "ok" }))
         .merge(api)
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
         .with_state(app)
-        .merge(pages::router(web_dir))
+        .merge(static_files::router(web_dir))
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
-        .layer(from_fn_with_state(limits, guard::identify))
-        .layer(MapResponseLayer::new(guard::be_strict))
+        .layer(from_fn_with_state(limits.trusted_proxies, client::identify))
+        .layer(MapResponseLayer::new(security_headers::add))
 }
 
-/// The answer to calls beyond the limit.
+/// Answers the requests beyond the listener's limit.
 pub(crate) fn overflow() -> Router {
     Router::new()
         .fallback(async || Problem::TooMany {
-            detail: "too many calls are in progress",
+            detail: "too many requests are in progress",
             retry_after_s: 1,
         })
-        .layer(MapResponseLayer::new(guard::be_strict))
+        .layer(MapResponseLayer::new(security_headers::add))
 }
 
-impl FromRef<App> for Stores {
-    fn from_ref(app: &App) -> Self {
+impl FromRef<AppState> for Stores {
+    fn from_ref(app: &AppState) -> Self {
         app.stores.clone()
     }
 }
 
-impl FromRef<App> for Logs {
-    fn from_ref(app: &App) -> Self {
+impl FromRef<AppState> for Logs {
+    fn from_ref(app: &AppState) -> Self {
         app.stores.logs.clone()
     }
 }
 
-impl FromRef<App> for Tallies {
-    fn from_ref(app: &App) -> Self {
+impl FromRef<AppState> for Tallies {
+    fn from_ref(app: &AppState) -> Self {
         app.stores.tallies.clone()
     }
 }
 
-impl FromRef<App> for Metrics {
-    fn from_ref(app: &App) -> Self {
+impl FromRef<AppState> for Metrics {
+    fn from_ref(app: &AppState) -> Self {
         app.stores.metrics.clone()
     }
 }
 
-impl FromRef<App> for reports::Reports {
-    fn from_ref(app: &App) -> Self {
+impl FromRef<AppState> for reports::Reports {
+    fn from_ref(app: &AppState) -> Self {
         app.stores.reports.clone()
     }
 }
 
-impl FromRef<App> for Exports {
-    fn from_ref(app: &App) -> Self {
+impl FromRef<AppState> for ExportSlots {
+    fn from_ref(app: &AppState) -> Self {
         app.exports.clone()
     }
 }
 
-impl FromRef<App> for StreamState {
-    fn from_ref(app: &App) -> Self {
+impl FromRef<AppState> for StreamState {
+    fn from_ref(app: &AppState) -> Self {
         app.streams.clone()
     }
 }

@@ -1,4 +1,4 @@
-//! `GET /api/status`: what this viewer can show now.
+//! `GET /api/status`: the state of each store.
 
 use std::time::Duration;
 
@@ -6,19 +6,19 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 
-use crate::IDENTITY;
 use crate::cache::Cached;
 use crate::compare::Metrics;
+use crate::identity::IDENTITY;
 use crate::logs::Logs;
 use crate::problem::Problem;
 use crate::query::Valid;
 use crate::reports::Reports;
 use crate::tallies::Tallies;
 
-/// How long an answer is good for: pages ask every few seconds.
-pub(crate) const LIFETIME: Duration = Duration::from_secs(2);
+/// How long a response is cached: pages request it every few seconds.
+pub(crate) const CACHE_LIFETIME: Duration = Duration::from_secs(2);
 
-/// What it asks.
+/// All stores.
 #[derive(Clone, Debug)]
 pub(crate) struct Stores {
     pub logs: Logs,
@@ -28,7 +28,7 @@ pub(crate) struct Stores {
     pub cached: Cached<Status>,
 }
 
-/// The answer.
+/// The response.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Status {
     version: &'static str,
@@ -60,7 +60,7 @@ pub(crate) async fn status(
     State(stores): State<Stores>,
     Valid(()): Valid<()>,
 ) -> Result<Json<Status>, Problem> {
-    let asked = || async {
+    let check = || async {
         let (logs, tallies, metrics) =
             tokio::join!(stores.logs.ping(), stores.tallies.ping(), stores.metrics.ping());
         Ok(Status {
@@ -71,5 +71,5 @@ pub(crate) async fn status(
             reports: stores.reports.check().into(),
         })
     };
-    stores.cached.get(asked).await.map(Json)
+    stores.cached.get(check).await.map(Json)
 }

@@ -2,13 +2,15 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use ::tallies::ReconnectingConnection;
+use ::tallies::keys::{ALBUM, BAND, ROUTE, TOTAL};
 use axum::Json;
 use axum::extract::State;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, ErrorKind, RedisError};
+use redis::{Client, RedisError, RedisResult};
 use serde::Serialize;
 
 use crate::cache::Cached;
@@ -16,31 +18,27 @@ use crate::logs::Logs;
 use crate::problem::{Problem, Store};
 use crate::query::{FromParameters, Parameters, Valid};
 
-// The keys that the consumer writes.
-const TOTAL: &str = "{votes}:total";
-const BAND: &str = "{votes}:band";
-const ALBUM: &str = "{votes}:album";
-const ROUTE: &str = "{votes}:route";
-
 const MAX_TOP: u32 = 100;
-/// Names in the list of bands: more of them, nobody scrolls through.
+/// Most names in the list of bands: people do not scroll through more.
 const MAX_BANDS: usize = 500;
-/// How long an answer is good for: live bars move twice a second.
-const LIFETIME: Duration = Duration::from_millis(500);
-/// How long Redis may take to accept and to answer.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// Attempts to connect before an answer says that Redis is away; the next request tries again.
+/// How long a response is cached: the live bars change twice a second.
+const CACHE_LIFETIME: Duration = Duration::from_millis(500);
+/// How long Redis may take to connect and to answer.
+const TIMEOUT: Duration = Duration::from_secs(1);
+/// Limit for one request with all its attempts.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(3);
+/// Repeated attempts to connect before a response reports that Redis is unavailable. The next request tries again.
 const RETRIES: usize = 1;
 
-/// The counts.
+/// The counts. Clones share the connection and the cache.
 #[derive(Clone, Debug)]
 pub(crate) struct Tallies {
-    client: Option<Client>,
-    connection: Arc<Mutex<Option<ConnectionManager>>>,
+    /// None if Redis is not configured.
+    connection: Option<Arc<ReconnectingConnection>>,
     cached: Cached<Arc<Counts>>,
 }
 
-/// All counts at one moment, the largest first.
+/// All counts at one point in time, largest first.
 #[derive(Debug)]
 struct Counts {
     total: u64,
@@ -49,15 +47,16 @@ struct Counts {
     routes: Vec<(String, u64)>,
 }
 
-/// How much of it a client wants.
+/// The parameters of a request.
 #[derive(Debug)]
 pub(crate) struct TalliesQuery {
+    /// How many bands and albums to return.
     top: u32,
 }
 
-/// The answer.
+/// The response.
 #[derive(Debug, Serialize)]
-pub(crate) struct TalliesAnswer {
+pub(crate) struct TalliesResponse {
     total: u64,
     bands: Vec<Band>,
     albums: Vec<Album>,
@@ -84,20 +83,23 @@ struct Route {
 }
 
 impl Tallies {
-    /// Connects when it is first asked.
-    pub(crate) fn new(client: Option<Client>) -> Self {
-        Self {
-            client,
-            connection: Arc::default(),
-            cached: Cached::new(LIFETIME),
-        }
+    /// Connects at the first query. Without a client, every query fails with [`Problem::NotConfigured`].
+    pub(crate) fn new(client: Option<Client>) -> RedisResult<Self> {
+        let config = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(TIMEOUT))
+            .set_response_timeout(Some(TIMEOUT))
+            .set_number_of_retries(RETRIES);
+        let connection = client.map(|client| ReconnectingConnection::new(client, config));
+        Ok(Self {
+            connection: connection.transpose()?.map(Arc::new),
+            cached: Cached::new(CACHE_LIFETIME),
+        })
     }
 
     /// Whether Redis answers.
     pub(crate) async fn ping(&self) -> Result<(), Problem> {
-        let mut connection = self.connection()?;
-        let ping = redis::cmd("PING");
-        self.in_time(ping.query_async::<()>(&mut connection)).await
+        let ping = async |mut redis: ConnectionManager| redis::cmd("PING").query_async(&mut redis).await;
+        self.query(ping).await
     }
 
     async fn counts(&self) -> Result<Arc<Counts>, Problem> {
@@ -108,13 +110,12 @@ impl Tallies {
 
     async fn read(&self) -> Result<Counts, Problem> {
         type Hash = HashMap<String, u64>;
-        let mut connection = self.connection()?;
         let mut commands = redis::pipe();
-        // One moment: the sums of bands and of routes agree.
+        // Atomic, so that the sums over bands and over routes are equal.
         commands.atomic();
         commands.get(TOTAL).hgetall(BAND).hgetall(ALBUM).hgetall(ROUTE);
-        let answer = commands.query_async::<(Option<u64>, Hash, Hash, Hash)>(&mut connection);
-        let (total, bands, albums, routes) = self.in_time(answer).await?;
+        let read = async |mut redis: ConnectionManager| commands.query_async(&mut redis).await;
+        let (total, bands, albums, routes): (Option<u64>, Hash, Hash, Hash) = self.query(read).await?;
         Ok(Counts {
             total: total.unwrap_or_default(),
             bands: descending(bands),
@@ -123,38 +124,19 @@ impl Tallies {
         })
     }
 
-    fn connection(&self) -> Result<ConnectionManager, Problem> {
-        let mut kept = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(connection) = &*kept {
-            return Ok(connection.clone());
-        }
-        let client = self
-            .client
+    /// Runs a query within [`TOTAL_TIMEOUT`]. The driver's own limits apply to a single attempt.
+    async fn query<T>(
+        &self,
+        query: impl AsyncFnOnce(ConnectionManager) -> RedisResult<T>,
+    ) -> Result<T, Problem> {
+        let connection = self
+            .connection
             .as_ref()
             .ok_or(Problem::NotConfigured(Store::Tallies))?;
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE))
-            .set_number_of_retries(RETRIES);
-        let connection = ConnectionManager::new_lazy_with_config(client.clone(), config)
-            .map_err(|error| problem(&error))?;
-        *kept = Some(connection.clone());
-        Ok(connection)
-    }
-
-    async fn in_time<T>(&self, answer: impl Future<Output = Result<T, RedisError>>) -> Result<T, Problem> {
-        // Beyond the driver's own limits, which hold for one attempt each.
-        let Ok(answer) = tokio::time::timeout(PATIENCE * 3, answer).await else {
-            return Err(Problem::Unavailable(Store::Tallies));
-        };
-        answer.map_err(|error| {
-            // The manager mends what breaks, but would keep a connection that was refused, and Redis may learn the password
-            // later than its clients.
-            if error.kind() == ErrorKind::AuthenticationFailed {
-                *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = None;
-            }
-            problem(&error)
-        })
+        match tokio::time::timeout(TOTAL_TIMEOUT, query(connection.get())).await {
+            Ok(result) => connection.checked(result).map_err(|error| problem(&error)),
+            Err(_) => Err(Problem::Unavailable(Store::Tallies)),
+        }
     }
 }
 
@@ -169,7 +151,7 @@ impl FromParameters for TalliesQuery {
 pub(crate) async fn tallies(
     State(tallies): State<Tallies>,
     Valid(query): Valid<TalliesQuery>,
-) -> Result<Json<TalliesAnswer>, Problem> {
+) -> Result<Json<TalliesResponse>, Problem> {
     let counts = tallies.counts().await?;
     let top = |counts: &[(String, u64)]| {
         let top = counts.iter().take(query.top as usize);
@@ -178,7 +160,7 @@ pub(crate) async fn tallies(
     let bands = top(&counts.bands).into_iter();
     let albums = top(&counts.albums).into_iter();
     let routes = counts.routes.iter().cloned();
-    Ok(Json(TalliesAnswer {
+    Ok(Json(TalliesResponse {
         total: counts.total,
         bands: bands.map(|(name, votes)| Band { name, votes }).collect(),
         albums: albums.map(|(label, votes)| Album { label, votes }).collect(),
@@ -186,7 +168,7 @@ pub(crate) async fn tallies(
     }))
 }
 
-/// Names of bands for the filter, in order; with more than [`MAX_BANDS`], those with the most votes.
+/// The names of bands for the filter, in alphabetical order. Of more than [`MAX_BANDS`], those with the most votes.
 pub(crate) async fn bands(
     State(tallies): State<Tallies>,
     State(logs): State<Logs>,
@@ -201,7 +183,7 @@ pub(crate) async fn bands(
     Ok(Json(names))
 }
 
-/// The largest first; equal ones by name, so that bars do not jump.
+/// Sorts by count, largest first. Equal counts are sorted by name, so that the order of bars is stable.
 fn descending(counts: HashMap<String, u64>) -> Vec<(String, u64)> {
     let mut counts: Vec<_> = counts.into_iter().collect();
     counts.sort_by(|(one, ones), (other, others)| (Reverse(ones), one).cmp(&(Reverse(others), other)));
@@ -209,7 +191,7 @@ fn descending(counts: HashMap<String, u64>) -> Vec<(String, u64)> {
 }
 
 fn problem(error: &RedisError) -> Problem {
-    tracing::warn!(%error, "Redis did not answer");
+    tracing::warn!(%error, "Redis did not answer a query");
     Problem::Unavailable(Store::Tallies)
 }
 
@@ -218,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_largest_come_first_and_equal_ones_in_order() {
+    fn counts_are_sorted_by_size_then_by_name() {
         let counts = [("c", 1), ("a", 1), ("b", 5)].map(|(name, votes)| (name.to_owned(), votes));
         let sorted = descending(counts.into());
         let names: Vec<&str> = sorted.iter().map(|(name, _)| name.as_str()).collect();

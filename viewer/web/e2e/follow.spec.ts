@@ -1,11 +1,14 @@
 import { endpoints, lab } from './stack'
-import { expect, test, voteLines } from './test'
+import { expect, test, voteLines } from './fixtures'
 import { castByGrpc, castByHttp } from './votes'
 
 const vote = (name: string) => ({ name, album: 'En vivo', year: '2026', rank: '10' })
 const state = '.state'
 
-test('followed votes come by themselves, by every route, and are announced', async ({ page, picture }) => {
+test('new votes of every route appear while following and are announced', async ({
+  page,
+  saveScreenshot,
+}) => {
   const { ingress } = endpoints()
   const name = `Seguida ${String(Date.now())}`
   await page.goto('/')
@@ -16,9 +19,9 @@ test('followed votes come by themselves, by every route, and are announced', asy
   await castByGrpc(ingress, vote(name))
   await expect(voteLines(page).filter({ hasText: name })).toHaveCount(3)
   await expect(page.locator('[aria-live=polite]')).toHaveText(/new votes?/)
-  await picture('logs-live')
+  await saveScreenshot('logs-live')
 
-  // The newest stays in view; a reader who has scrolled up is left in peace.
+  // The newest line stays in view, unless the user has scrolled up.
   await expect(voteLines(page).last()).toBeInViewport()
   const lines = page.getByRole('region', { name: /vote lines/i })
   await page.setViewportSize({ width: 1280, height: 500 })
@@ -33,7 +36,7 @@ test('followed votes come by themselves, by every route, and are announced', asy
   await expect(voteLines(page).last()).toBeInViewport()
 })
 
-test('a followed filter shows nothing else', async ({ page }) => {
+test('following applies the filters', async ({ page }) => {
   const { ingress } = endpoints()
   const name = `Sólo puente ${String(Date.now())}`
   await page.goto(`/?band=${encodeURIComponent(name)}&route=bridge&follow=1`)
@@ -46,10 +49,10 @@ test('a followed filter shows nothing else', async ({ page }) => {
 })
 
 test.describe('while MongoDB restarts', () => {
-  // The browser writes down each answer that is an error.
-  test.use({ forgiven: [/Failed to load resource: .*50[34]/] })
+  // The browser logs each response with an error status.
+  test.use({ expectedErrors: [/Failed to load resource: .*50[34]/] })
 
-  test('the page says so, and afterwards shows every vote that came meanwhile', async ({ page, picture }) => {
+  test('the page reports it and later shows every vote cast meanwhile', async ({ page, saveScreenshot }) => {
     test.slow()
     const { ingress } = endpoints()
     const name = `Sin falta ${String(Date.now())}`
@@ -59,14 +62,14 @@ test.describe('while MongoDB restarts', () => {
     await expect(voteLines(page)).toHaveCount(1)
 
     lab('stop', 'mongodb')
-    await expect(page.locator(state)).toContainText('MongoDB is away', { timeout: 20_000 })
+    await expect(page.locator(state)).toContainText('MongoDB is unavailable', { timeout: 20_000 })
     await page.getByRole('button', { name: 'Update' }).click()
     await expect(page.getByText(/MongoDB (cannot be reached|did not answer)/)).toBeVisible({
       timeout: 20_000,
     })
     await expect(voteLines(page)).toHaveCount(1)
-    await picture('logs-mongodb-away')
-    // Kafka takes them; the consumer waits for MongoDB.
+    await saveScreenshot('logs-mongodb-unavailable')
+    // Kafka accepts the votes. The consumer waits for MongoDB.
     for (let index = 0; index < 5; index += 1) {
       await castByGrpc(ingress, vote(name))
       await castByHttp(ingress, vote(name), 'bridge')

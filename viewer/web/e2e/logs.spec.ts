@@ -1,14 +1,17 @@
 import { readFile } from 'node:fs/promises'
 
 import { endpoints } from './stack'
-import { expect, test, voteLines } from './test'
-import { castByGrpc, castByHttp, castMany, someVotes } from './votes'
+import { expect, test, voteLines } from './fixtures'
+import { castByGrpc, castByHttp, castMany, readVotes } from './votes'
 
-/** A name that no other vote has. */
-const band = (what: string) => `${what} ${String(Date.now())}`
+/** A unique name. */
+const uniqueName = (prefix: string) => `${prefix} ${String(Date.now())}`
 const vote = (name: string) => ({ name, album: 'Centroamérica', year: '1986', rank: '9.5' })
 
-test('the last twenty votes are shown, a line each: date - time - vote', async ({ page, picture }) => {
+test('the newest twenty votes are shown, one line per vote: date - time - vote', async ({
+  page,
+  saveScreenshot,
+}) => {
   await page.goto('/')
   await expect(voteLines(page)).toHaveCount(20)
   await expect(voteLines(page).last()).toHaveText(
@@ -18,12 +21,12 @@ test('the last twenty votes are shown, a line each: date - time - vote', async (
     .locator('time')
     .evaluateAll((all) => all.map((one) => one.getAttribute('datetime')))
   expect(times).toEqual([...times].sort())
-  await picture('logs-light')
+  await saveScreenshot('logs-light')
 })
 
-test('votes by every route appear at Update, each under its route', async ({ page }) => {
+test('Update shows new votes of every route with their route', async ({ page }) => {
   const { ingress } = endpoints()
-  const name = band('Tres caminos')
+  const name = uniqueName('Tres caminos')
   await page.goto('/')
   await expect(voteLines(page)).toHaveCount(20)
   await castByHttp(ingress, vote(name), 'rest')
@@ -42,8 +45,8 @@ test('votes by every route appear at Update, each under its route', async ({ pag
   }
 })
 
-test('filters let through what they say, and stay in the address', async ({ page, picture }) => {
-  const name = band('Filtrada')
+test('filters select votes and are kept in the address', async ({ page, saveScreenshot }) => {
+  const name = uniqueName('Filtrada')
   await castByHttp(endpoints().ingress, vote(name), 'rest')
   await castByGrpc(endpoints().ingress, vote(name))
   await page.goto('/')
@@ -62,7 +65,7 @@ test('filters let through what they say, and stay in the address', async ({ page
   await page.getByRole('combobox', { name: 'Time' }).selectOption('5m')
   await page.getByRole('button', { name: 'Details' }).click()
   await expect(voteLines(page)).toContainText(/partition \d, offset \d+ · stored after/)
-  await picture('logs-filtered')
+  await saveScreenshot('logs-filtered')
 
   await page.reload()
   await expect(voteLines(page)).toHaveCount(1)
@@ -81,15 +84,15 @@ test('filters let through what they say, and stay in the address', async ({ page
   await expect(page).toHaveURL(/\/\?details=1$/)
 })
 
-test('suggestions of bands are those that have votes', async ({ page }) => {
+test('the suggested bands are those with votes', async ({ page }) => {
   await page.goto('/')
   await page.getByRole('combobox', { name: 'Band' }).focus()
   await expect(page.locator('datalist option[value="Alux Nahual"]')).toHaveCount(1)
 })
 
-test('older and newer pages follow without a gap or a double', async ({ page }) => {
+test('older and newer pages have no gap and no duplicate', async ({ page }) => {
   const { ingress } = endpoints()
-  const name = band('Paginada')
+  const name = uniqueName('Paginada')
   await castMany(
     ingress,
     Array.from({ length: 45 }, () => vote(name)),
@@ -151,14 +154,14 @@ const parse = (ndjson: string) =>
     .split('\n')
     .map((line) => JSON.parse(line) as { vote_id: string; route: string })
 
-test('a wrong address of the page is a filter less, not an error', async ({ page }) => {
+test('invalid parts of the address are ignored', async ({ page }) => {
   await page.goto('/?route=soap&range=ever&from=yesterday')
   await expect(voteLines(page)).toHaveCount(20)
 })
 
-test('the project’s own votes come through with every letter', async ({ page }) => {
-  const strange = (await someVotes(240)).find(({ name }) => /[áéíóúñ]/i.test(name))
-  expect(strange).toBeDefined()
-  await page.goto(`/?band=${encodeURIComponent(strange?.name ?? '')}`)
-  await expect(voteLines(page).first()).toContainText(strange?.name ?? '')
+test('accented letters are preserved', async ({ page }) => {
+  const accented = (await readVotes(240)).find(({ name }) => /[áéíóúñ]/i.test(name))
+  expect(accented).toBeDefined()
+  await page.goto(`/?band=${encodeURIComponent(accented?.name ?? '')}`)
+  await expect(voteLines(page).first()).toContainText(accented?.name ?? '')
 })

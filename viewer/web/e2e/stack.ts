@@ -1,4 +1,4 @@
-// The real stack for all tests: started by `lab` on free ports in a directory of its own, gone at the end.
+// The stack for all tests. `lab` starts it on free ports in a temporary directory; both are removed at the end.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createWriteStream, existsSync } from 'node:fs'
@@ -8,12 +8,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
-import { castMany, someVotes } from './votes'
+import { castMany, readVotes } from './votes'
 
 const root = join(import.meta.dirname, '../../..')
 const programs = join(root, 'target/release')
 
-/** What the tests use of `lab`'s endpoints. */
+/** The endpoints of `lab` that the tests use. */
 export interface Endpoints {
   ingress: string
   mongodb: string
@@ -21,30 +21,32 @@ export interface Endpoints {
   viewer: string
 }
 
-/** Handed from the set-up to the tests, which run in another process. */
-const HANDED = 'DUALPATH_E2E'
+/** The environment variable that passes the stack from the global setup to the test processes. */
+const STACK_VARIABLE = 'DUALPATH_E2E'
 
-interface Handed {
+interface RunningStack {
   endpoints: Endpoints
   directory: string
 }
 
-function handed(): Handed {
-  const text = process.env[HANDED]
+function runningStack(): RunningStack {
+  const text = process.env[STACK_VARIABLE]
   if (text === undefined) throw new Error('the stack was not started')
-  return JSON.parse(text) as Handed
+  return JSON.parse(text) as RunningStack
 }
 
-export const endpoints = () => handed().endpoints
+export const endpoints = () => runningStack().endpoints
 
-/** Runs a command of `lab` on the stack and waits for it. */
+/** Runs a `lab` command on the stack and waits for it. */
 export function lab(...command: string[]): void {
-  const { directory } = handed()
-  const done = spawnSync(join(programs, 'lab'), [...command, '--state-dir', directory], { encoding: 'utf8' })
-  if (done.status !== 0) throw new Error(`lab ${command.join(' ')}: ${done.stderr}`)
+  const { directory } = runningStack()
+  const result = spawnSync(join(programs, 'lab'), [...command, '--state-dir', directory], {
+    encoding: 'utf8',
+  })
+  if (result.status !== 0) throw new Error(`lab ${command.join(' ')}: ${result.stderr}`)
 }
 
-/** Starts the stack; what it returns ends it. */
+/** Starts the stack. Returns a function that stops it. */
 export default async function start(): Promise<() => Promise<void>> {
   const program = join(programs, 'lab')
   if (!existsSync(program)) throw new Error(`${program} is missing: cargo build --release --workspace`)
@@ -57,22 +59,22 @@ export default async function start(): Promise<() => Promise<void>> {
   stack.stderr.pipe(createWriteStream(join(directory, 'lab.log')))
   const stop = async () => {
     stack.stdin.end()
-    await ended(stack)
+    await waitForExit(stack)
     await rm(directory, { recursive: true, force: true })
   }
   const [line] = (await Promise.race([
     once(createInterface({ input: stack.stdout }), 'line'),
-    ended(stack).then(() => [undefined]),
+    waitForExit(stack).then(() => [undefined]),
   ])) as [string | undefined]
   if (line === undefined) {
     const log = await readFile(join(directory, 'lab.log'), 'utf8')
     await rm(directory, { recursive: true, force: true })
     throw new Error(`the stack did not start:\n${log}`)
   }
-  const found = JSON.parse(line) as Endpoints
-  process.env[HANDED] = JSON.stringify({ endpoints: found, directory } satisfies Handed)
+  const started = JSON.parse(line) as Endpoints
+  process.env[STACK_VARIABLE] = JSON.stringify({ endpoints: started, directory } satisfies RunningStack)
   try {
-    await castMany(found.ingress, await someVotes(240))
+    await castMany(started.ingress, await readVotes(240))
   } catch (error) {
     await stop()
     throw error
@@ -80,12 +82,12 @@ export default async function start(): Promise<() => Promise<void>> {
   return stop
 }
 
-async function ended(child: ChildProcess): Promise<void> {
+async function waitForExit(child: ChildProcess): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
 }
 
-/** A viewer that knows MongoDB alone, as on Cloud Run by default. */
-export async function bareViewer(): Promise<{ url: string; stop: () => Promise<void> }> {
+/** Starts a viewer with MongoDB as its only store, like the default on Cloud Run. */
+export async function startViewerWithMongodbOnly(): Promise<{ url: string; stop: () => Promise<void> }> {
   const [port, admin] = await freePorts()
   const options = ['--mongodb-uri', endpoints().mongodb, '--listen', `127.0.0.1:${String(port)}`]
   const viewer = spawn(
@@ -102,11 +104,11 @@ export async function bareViewer(): Promise<{ url: string; stop: () => Promise<v
   const url = `http://127.0.0.1:${String(port)}`
   const stop = async () => {
     viewer.kill('SIGTERM')
-    await ended(viewer)
+    await waitForExit(viewer)
   }
   for (let attempt = 0; attempt < 100 && viewer.exitCode === null; attempt += 1) {
-    const answer = await fetch(`${url}/api/live`).catch(() => undefined)
-    if (answer?.ok === true) return { url, stop }
+    const response = await fetch(`${url}/api/live`).catch(() => undefined)
+    if (response?.ok === true) return { url, stop }
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
   await stop()

@@ -1,4 +1,4 @@
-// Casting votes, by every route, through the Ingress.
+// Casts votes on every route through the Ingress.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -20,10 +20,10 @@ export interface Receipt {
 }
 
 interface VoteClient extends grpc.Client {
-  CastVote: (vote: Cast, answer: (error: grpc.ServiceError | null, receipt: Receipt) => void) => void
+  CastVote: (vote: Cast, callback: (error: grpc.ServiceError | null, receipt: Receipt) => void) => void
 }
 
-/** By the split path, forced to one of its routes. */
+/** Casts a vote over HTTP. The canary header selects the route. */
 export async function castByHttp(ingress: string, vote: Cast, route: 'rest' | 'bridge'): Promise<Receipt> {
   const response = await fetch(`${ingress}/v1/votes`, {
     method: 'POST',
@@ -33,11 +33,11 @@ export async function castByHttp(ingress: string, vote: Cast, route: 'rest' | 'b
   if (response.status !== 202)
     throw new Error(`${route}: ${String(response.status)} ${await response.text()}`)
   const receipt = (await response.json()) as Receipt
-  if (receipt.route !== route) throw new Error(`asked for ${route}, came by ${receipt.route}`)
+  if (receipt.route !== route) throw new Error(`expected route ${route}, got ${receipt.route}`)
   return receipt
 }
 
-/** Natively. */
+/** Casts a vote over gRPC. */
 export async function castByGrpc(ingress: string, vote: Cast): Promise<Receipt> {
   return withGrpc(ingress, (cast) => cast(vote))
 }
@@ -66,8 +66,8 @@ async function withGrpc<Result>(
   }
 }
 
-/** Votes of the project's own file, with text throughout, as gRPC needs it. */
-export async function someVotes(count: number): Promise<Cast[]> {
+/** Reads votes from the project's file. All fields are text, as gRPC requires. */
+export async function readVotes(count: number): Promise<Cast[]> {
   const file = join(root, 'locust/votes/bandas_guatemala.json')
   const all = JSON.parse(await readFile(file, 'utf8')) as Record<keyof Cast, string | number>[]
   return all.slice(0, count).map(({ name, album, year, rank }) => ({
@@ -78,7 +78,7 @@ export async function someVotes(count: number): Promise<Cast[]> {
   }))
 }
 
-/** By the three routes in turn. */
+/** Casts votes on the three routes in turn. */
 export async function castMany(ingress: string, votes: Cast[]): Promise<void> {
   await withGrpc(ingress, async (cast) => {
     for (const [index, vote] of votes.entries()) {

@@ -1,4 +1,4 @@
-// Holds the build against a budget: what a reader downloads, as brotli sends it. `npm run build` comes first.
+// Checks the size of the build, compressed with brotli, against a budget. Run `npm run build` first.
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,8 +7,8 @@ import { brotliCompressSync } from 'node:zlib'
 const dist = fileURLToPath(new URL('../dist/', import.meta.url))
 
 /**
- * KiB. At the 1.6 Mbit/s of a slow phone the first takes less than 0.4 s; most of it is Vue, its router and its messages,
- * so that growth is the page's own. What comes later, the plots above all, may cost half as much.
+ * In KiB. A slow phone at 1.6 Mbit/s loads the first paint in less than 0.4 s. Most of it is Vue, its router and its
+ * messages. Everything that loads later, mainly the plots, may have half of that size.
  */
 const BUDGET = { 'first paint': 75, 'everything else': 38 }
 
@@ -28,7 +28,7 @@ for (const name of served.sort()) {
   total[part] = (total[part] ?? 0) + bytes
   console.log(`${(bytes / 1024).toFixed(1).padStart(7)} KiB  ${part.padEnd(15)}  ${name}`)
 }
-if ((total['first paint'] ?? 0) === 0) throw new Error(`nothing to measure in ${dist}`)
+if ((total['first paint'] ?? 0) === 0) throw new Error(`${dist} has no files to measure`)
 
 let over = false
 for (const [part, limit] of Object.entries(BUDGET)) {
@@ -38,7 +38,7 @@ for (const [part, limit] of Object.entries(BUDGET)) {
 }
 if (over) {
   console.error(
-    'over budget: load something later, find something smaller, or say in scripts/budget.js why it is worth more',
+    'over budget: load parts later, use smaller packages, or raise the budget in scripts/budget.js and state the reason',
   )
   process.exit(1)
 }

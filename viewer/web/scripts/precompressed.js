@@ -4,11 +4,11 @@ import { brotliCompress, constants, gzip } from 'node:zlib'
 import { promisify } from 'node:util'
 
 const TEXT = /\.(?:css|html|js|json|svg)$/
-/** Below this a compressed answer is no packet shorter. */
-const LEAST_BYTES = 1024
+/** Compression of smaller files does not save a packet. */
+const MIN_BYTES = 1024
 
 /**
- * Puts a `.br` and a `.gz` beside every text file of the build, so that the service sends them as they are.
+ * Writes a `.br` and a `.gz` file beside every text file of the build. The service sends these files.
  *
  * @returns {import('vite').Plugin}
  */
@@ -30,7 +30,7 @@ export function precompressed() {
 
 /** @param {string} file */
 async function compress(file) {
-  if ((await stat(file)).size < LEAST_BYTES) return
+  if ((await stat(file)).size < MIN_BYTES) return
   const bytes = await readFile(file)
   const quality = { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY }
   await writeFile(`${file}.br`, await promisify(brotliCompress)(bytes, { params: quality }))

@@ -2,7 +2,7 @@ import { createRouter, createWebHistory } from 'vue-router'
 
 import LogsPage from './logs/LogsPage.vue'
 
-/** The pages, in the order of the navigation. Each name is also the key of its title among the messages. */
+/** The pages, in the order of the navigation. Each name is also the message key of its title. */
 export const PAGES = ['logs', 'tallies', 'compare'] as const
 
 export const router = createRouter({

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 
 import { ApiError, exportAddress, fetchTallies, fetchVotes, reportAddress } from '../src/api/client'
-import { json } from './some'
+import { json } from './fixtures'
 
 const fetched = vi.fn<typeof fetch>()
 
@@ -12,12 +12,12 @@ beforeEach(() => {
 
 async function failure(): Promise<ApiError> {
   const error: unknown = await fetchTallies(10).catch((reason: unknown) => reason)
-  if (!(error instanceof ApiError)) throw new Error(`no failure but ${String(error)}`)
+  if (!(error instanceof ApiError)) throw new Error(`expected an ApiError, got ${String(error)}`)
   return error
 }
 
 describe('addresses', () => {
-  it('escape what people type', async () => {
+  it('escape user input', async () => {
     fetched.mockResolvedValue(json({ votes: [], next: null }))
     await fetchVotes({ band: 'Ñ & Co=1', limit: '20' })
     expect(fetched.mock.calls[0]?.[0]).toBe('/api/logs?band=%C3%91+%26+Co%3D1&limit=20')
@@ -40,29 +40,29 @@ describe('failures', () => {
     expect((await failure()).kind).toBe(kind)
   })
 
-  it('name the fields that are wrong', async () => {
+  it('name the invalid fields', async () => {
     fetched.mockResolvedValue(json({ errors: [{ field: 'top', message: 'too many' }] }, { status: 422 }))
     expect(await failure()).toMatchObject({ kind: 'invalid', detail: 'top: too many' })
   })
 
-  it('say when to come back', async () => {
+  it('contain the time of the next attempt', async () => {
     fetched.mockResolvedValue(json({}, { status: 429, headers: { 'retry-after': '7' } }))
     expect(await failure()).toMatchObject({ kind: 'too_many', retryAfter: 7 })
   })
 
-  it('are told apart from a service that is away and from an answer that is none', async () => {
+  it('distinguish an unreachable service from an invalid response', async () => {
     fetched.mockRejectedValue(new TypeError('Failed to fetch'))
     expect((await failure()).kind).toBe('offline')
     fetched.mockResolvedValue(new Response('<html>', { status: 502 }))
     expect((await failure()).kind).toBe('other')
   })
 
-  it('are none for those who have given up', async () => {
-    const given = new AbortController()
+  it('are not reported to a caller that aborted', async () => {
+    const controller = new AbortController()
     fetched.mockImplementation(() => {
-      given.abort('gone')
+      controller.abort('gone')
       return Promise.reject(new TypeError('aborted'))
     })
-    await expect(fetchTallies(10, given.signal)).rejects.toBe('gone')
+    await expect(fetchTallies(10, controller.signal)).rejects.toBe('gone')
   })
 })

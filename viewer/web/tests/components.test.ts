@@ -6,15 +6,15 @@ import { ApiError } from '../src/api/client'
 import { i18n } from '../src/i18n'
 import { logDate, logTime } from '../src/i18n/times'
 import LogsPage from '../src/logs/LogsPage.vue'
-import { ASK_AGAIN_MS } from '../src/logs/useVotes'
-import FailureNotice from '../src/shared/FailureNotice.vue'
+import { LOAD_RETRY_MS } from '../src/logs/useVotes'
+import ErrorNotice from '../src/shared/ErrorNotice.vue'
 import BarTable from '../src/tallies/BarTable.vue'
-import { json, vote, votes } from './some'
+import { json, vote, votes } from './fixtures'
 
 enableAutoUnmount(afterEach)
 
 describe('the logs', () => {
-  const asked = vi.fn<typeof fetch>()
+  const fetched = vi.fn<typeof fetch>()
 
   async function open(path: string) {
     const router = createRouter({
@@ -27,7 +27,7 @@ describe('the logs', () => {
     return { page, router }
   }
 
-  const addresses = () => asked.mock.calls.map(([address]) => String(address))
+  const addresses = () => fetched.mock.calls.map(([address]) => String(address))
   const lines = (page: Awaited<ReturnType<typeof open>>['page']) =>
     page.findAll('li').map((line) => line.text())
   const press = async (page: Awaited<ReturnType<typeof open>>['page'], text: string) => {
@@ -39,12 +39,12 @@ describe('the logs', () => {
   }
 
   beforeEach(() => {
-    asked.mockReset()
-    asked.mockImplementation(() => Promise.resolve(json({ votes: votes(2, 1), next: 'older' })))
-    vi.stubGlobal('fetch', asked)
+    fetched.mockReset()
+    fetched.mockImplementation(() => Promise.resolve(json({ votes: votes(2, 1), next: 'older' })))
+    vi.stubGlobal('fetch', fetched)
   })
 
-  it('show a line a vote, date - time - vote, the newest at the end', async () => {
+  it('show one line per vote, date - time - vote, newest last', async () => {
     const { page } = await open('/')
     const at = vote(2).received_at
     expect(lines(page)).toHaveLength(2)
@@ -54,13 +54,13 @@ describe('the logs', () => {
     expect(addresses()).toEqual(['/api/logs?limit=20'])
   })
 
-  it('ask with the filters of the address, and link the same votes for download', async () => {
+  it('use the filters of the address for the request and the download', async () => {
     const { page } = await open('/?route=grpc&band=Alux+Nahual')
     expect(addresses()).toEqual(['/api/logs?route=grpc&band=Alux+Nahual&limit=20'])
     expect(page.get('a[download]').attributes('href')).toBe('/api/logs/export?route=grpc&band=Alux+Nahual')
   })
 
-  it('page by cursor, back by the way that was come, and Update leads to the newest', async () => {
+  it('page by cursor, go back along visited pages, and load the newest page at Update', async () => {
     const { page, router } = await open('/')
     await press(page, 'Older')
     expect(router.currentRoute.value.query).toEqual({ before: 'older' })
@@ -72,56 +72,56 @@ describe('the logs', () => {
     expect(router.currentRoute.value.query).toEqual({})
   })
 
-  it('keep their lines beside a failure, and ask again by themselves until it has passed', async () => {
+  it('keep their lines after a failure and retry until it is over', async () => {
     const { page } = await open('/')
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-    asked.mockImplementation(() =>
+    fetched.mockImplementation(() =>
       Promise.resolve(json({ code: 'unavailable', detail: 'no primary' }, { status: 503 })),
     )
     await press(page, 'Update')
     expect(lines(page)).toHaveLength(2)
     expect(page.get('.notice').text()).toContain('MongoDB cannot be reached')
-    asked.mockImplementation(() => Promise.resolve(json({ votes: votes(3), next: null })))
-    await vi.advanceTimersByTimeAsync(ASK_AGAIN_MS)
+    fetched.mockImplementation(() => Promise.resolve(json({ votes: votes(3), next: null })))
+    await vi.advanceTimersByTimeAsync(LOAD_RETRY_MS)
     expect(page.find('.notice').exists()).toBe(false)
     expect(lines(page)).toHaveLength(1)
     vi.useRealTimers()
   })
 
-  it('keep what is typed while suggestions arrive, and filter by it at Enter', async () => {
+  it('keep typed text while suggestions arrive, and filter at Enter', async () => {
     const { page, router } = await open('/')
     const field = page.get<HTMLInputElement>('input[type=search]')
-    asked.mockImplementation(() => Promise.resolve(json(['Alux Nahual'])))
+    fetched.mockImplementation(() => Promise.resolve(json(['Alux Nahual'])))
     await field.trigger('focus')
     await field.setValue('Alux')
     await flushPromises()
     expect(page.findAll('option[value="Alux Nahual"]')).toHaveLength(1)
     expect(field.element.value).toBe('Alux')
-    asked.mockImplementation(() => Promise.resolve(json({ votes: [], next: null })))
+    fetched.mockImplementation(() => Promise.resolve(json({ votes: [], next: null })))
     await field.trigger('keydown', { key: 'Enter' })
     await flushPromises()
     expect(router.currentRoute.value.query).toEqual({ band: 'Alux' })
   })
 
-  it('say how to cast a vote where there is none', async () => {
-    asked.mockImplementation(() => Promise.resolve(json({ votes: [], next: null })))
+  it('explain how to cast a vote if there is none', async () => {
+    fetched.mockImplementation(() => Promise.resolve(json({ votes: [], next: null })))
     const { page } = await open('/')
-    expect(page.text()).toContain('No vote yet.')
+    expect(page.text()).toContain('No votes yet.')
     expect(page.get('pre').text()).toContain('curl')
   })
 })
 
 describe('a notice', () => {
   const notice = (error: ApiError) =>
-    mount(FailureNotice, { props: { error, source: 'tallies' }, global: { plugins: [i18n] } })
+    mount(ErrorNotice, { props: { error, source: 'tallies' }, global: { plugins: [i18n] } })
 
-  it('is calm, and offers nothing, where a store is not set up', () => {
+  it('has no alarm and no button if a store is not configured', () => {
     const shown = notice(new ApiError('not_configured', 'start it with --redis-url'))
     expect(shown.text()).toBe('This viewer was started without Redis. The logs do not need it.')
     expect(shown.find('button').exists()).toBe(false)
   })
 
-  it('gives the reason and a way to try again where something is odd', async () => {
+  it('shows the reason and a retry button after an unexpected failure', async () => {
     const shown = notice(new ApiError('other', 'connection refused'))
     expect(shown.text()).toContain('connection refused')
     await shown.get('button').trigger('click')
@@ -129,11 +129,11 @@ describe('a notice', () => {
   })
 })
 
-it('a bar is as long as its share of the longest, and a number stands beside it', () => {
+it('a bar is proportional to the longest bar, and the row shows its number', () => {
   const table = mount(BarTable, {
     props: {
       title: 'By band',
-      of: 'Band',
+      rowName: 'Band',
       total: 1_000,
       rows: [
         { label: 'Alux Nahual', votes: 400 },

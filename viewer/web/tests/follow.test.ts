@@ -3,17 +3,17 @@ import { nextTick, ref } from 'vue'
 
 import type { Parameters } from '../src/api/client'
 import { HIDDEN_MS, RETRY_MS, useFollow } from '../src/logs/useFollow'
-import { inScope, votes } from './some'
+import { runInScope, votes } from './fixtures'
 
-/** A stream in the test's hands. */
-class Stream extends EventTarget {
+/** A fake EventSource that the test controls. */
+class FakeEventSource extends EventTarget {
   static readonly CLOSED = 2
-  static opened: Stream[] = []
+  static opened: FakeEventSource[] = []
   readyState = 1
 
   constructor(readonly url: string) {
     super()
-    Stream.opened.push(this)
+    FakeEventSource.opened.push(this)
   }
 
   send(type: string, data: unknown = {}, lastEventId = ''): void {
@@ -26,37 +26,37 @@ class Stream extends EventTarget {
   }
 
   close(): void {
-    this.readyState = Stream.CLOSED
+    this.readyState = FakeEventSource.CLOSED
   }
 }
 
-const handlers = { started: vi.fn(), burst: vi.fn(), broken: vi.fn() }
+const handlers = { opened: vi.fn(), votes: vi.fn(), interrupted: vi.fn() }
 const hidden = vi.fn(() => false)
 const parameters = ref<Parameters | null>(null)
 
 function follow() {
   parameters.value = { route: 'grpc' }
-  const { result: state, scope } = inScope(() => useFollow(parameters, handlers))
+  const { result: state, scope } = runInScope(() => useFollow(parameters, handlers))
   return { state, scope, stream: newest() }
 }
 
-function newest(): Stream {
-  const stream = Stream.opened.at(-1)
+function newest(): FakeEventSource {
+  const stream = FakeEventSource.opened.at(-1)
   if (!stream) throw new Error('no stream was opened')
   return stream
 }
 
-function look(away: boolean): void {
-  hidden.mockReturnValue(away)
+function setHidden(isHidden: boolean): void {
+  hidden.mockReturnValue(isHidden)
   document.dispatchEvent(new Event('visibilitychange'))
 }
 
 beforeEach(() => {
   vi.useFakeTimers()
-  vi.stubGlobal('EventSource', Stream)
+  vi.stubGlobal('EventSource', FakeEventSource)
   hidden.mockReturnValue(false)
   vi.spyOn(document, 'hidden', 'get').mockImplementation(hidden)
-  Stream.opened = []
+  FakeEventSource.opened = []
   for (const handler of Object.values(handlers)) handler.mockReset()
 })
 afterEach(() => {
@@ -64,89 +64,89 @@ afterEach(() => {
 })
 
 describe('following', () => {
-  it('opens a stream with the filters, says when it is live, and hands on votes', () => {
+  it('opens a stream with the filters and passes on its state and votes', () => {
     const { state, scope, stream } = follow()
     expect([stream.url, state.value]).toEqual(['/api/logs/stream?route=grpc', 'connecting'])
     stream.send('ready', {}, 'a')
     stream.send('votes', { votes: votes(1), skipped: 0 }, 'b')
     expect(state.value).toBe('live')
-    expect(handlers.started).toHaveBeenCalledOnce()
-    expect(handlers.burst).toHaveBeenCalledExactlyOnceWith({ votes: votes(1), skipped: 0 })
+    expect(handlers.opened).toHaveBeenCalledOnce()
+    expect(handlers.votes).toHaveBeenCalledExactlyOnceWith({ votes: votes(1), skipped: 0 })
     scope.stop()
-    expect(stream.readyState).toBe(Stream.CLOSED)
+    expect(stream.readyState).toBe(FakeEventSource.CLOSED)
   })
 
-  it('trusts the service to resume after MongoDB was away', () => {
+  it('expects the service to resume after MongoDB was unavailable', () => {
     const { state, scope, stream } = follow()
     stream.send('ready')
     stream.send('away', { reason: 'restart' })
-    expect(state.value).toBe('away')
+    expect(state.value).toBe('unavailable')
     stream.send('ready')
     expect(state.value).toBe('live')
-    expect(handlers.broken).not.toHaveBeenCalled()
+    expect(handlers.interrupted).not.toHaveBeenCalled()
     scope.stop()
   })
 
-  it('trusts the browser to resume where there is an id, and only there', () => {
+  it('expects the browser to resume only if there is an id', () => {
     const { state, scope, stream } = follow()
     stream.send('ready', {}, 'a')
     stream.fail(0)
     expect(state.value).toBe('reconnecting')
     stream.send('ready')
-    expect(handlers.broken).not.toHaveBeenCalled()
+    expect(handlers.interrupted).not.toHaveBeenCalled()
     stream.fail(0)
     stream.send('ready')
-    expect(handlers.broken).toHaveBeenCalledOnce()
+    expect(handlers.interrupted).toHaveBeenCalledOnce()
     scope.stop()
   })
 
-  it('tells when the stream could not be resumed', () => {
+  it('reports an interruption if the stream could not be resumed', () => {
     const { scope, stream } = follow()
     stream.send('ready', {}, 'a')
     stream.send('reset')
-    expect(handlers.broken).toHaveBeenCalledOnce()
+    expect(handlers.interrupted).toHaveBeenCalledOnce()
     scope.stop()
   })
 
-  it('tries again after a refusal, and takes nothing for granted then', async () => {
+  it('retries after a refusal and reports an interruption', async () => {
     const { state, scope, stream } = follow()
     stream.send('ready', {}, 'a')
-    stream.fail(Stream.CLOSED)
-    expect(state.value).toBe('waiting')
+    stream.fail(FakeEventSource.CLOSED)
+    expect(state.value).toBe('retrying')
     await vi.advanceTimersByTimeAsync(RETRY_MS)
-    expect(Stream.opened).toHaveLength(2)
+    expect(FakeEventSource.opened).toHaveLength(2)
     newest().send('ready', {}, 'b')
-    expect(handlers.broken).toHaveBeenCalledOnce()
-    expect(handlers.started).toHaveBeenCalledOnce()
+    expect(handlers.interrupted).toHaveBeenCalledOnce()
+    expect(handlers.opened).toHaveBeenCalledOnce()
     scope.stop()
   })
 
-  it('gives the stream back when nobody looks for long, and opens it anew', async () => {
+  it('closes the stream of a page that stays hidden, and opens it again when visible', async () => {
     const { state, scope, stream } = follow()
     stream.send('ready', {}, 'a')
-    look(true)
+    setHidden(true)
     await vi.advanceTimersByTimeAsync(HIDDEN_MS - 1)
     expect(state.value).toBe('live')
     await vi.advanceTimersByTimeAsync(1)
-    expect([state.value, stream.readyState]).toEqual(['paused', Stream.CLOSED])
-    look(false)
+    expect([state.value, stream.readyState]).toEqual(['paused', FakeEventSource.CLOSED])
+    setHidden(false)
     newest().send('ready')
-    expect(Stream.opened).toHaveLength(2)
-    expect(handlers.broken).toHaveBeenCalledOnce()
+    expect(FakeEventSource.opened).toHaveLength(2)
+    expect(handlers.interrupted).toHaveBeenCalledOnce()
     scope.stop()
   })
 
-  it('begins anew with other filters and ends with none', async () => {
+  it('opens a new stream for other filters and closes it without parameters', async () => {
     const { state, scope, stream } = follow()
     stream.send('ready', {}, 'a')
     parameters.value = {}
     await nextTick()
-    expect([newest().url, stream.readyState]).toEqual(['/api/logs/stream', Stream.CLOSED])
+    expect([newest().url, stream.readyState]).toEqual(['/api/logs/stream', FakeEventSource.CLOSED])
     newest().send('ready')
-    expect(handlers.started).toHaveBeenCalledTimes(2)
+    expect(handlers.opened).toHaveBeenCalledTimes(2)
     parameters.value = null
     await nextTick()
-    expect([state.value, newest().readyState]).toEqual(['off', Stream.CLOSED])
+    expect([state.value, newest().readyState]).toEqual(['off', FakeEventSource.CLOSED])
     scope.stop()
   })
 })

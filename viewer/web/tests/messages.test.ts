@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { preferred } from '../src/i18n'
+import { preferredLanguage } from '../src/i18n'
 import english from '../src/i18n/en.json?raw'
 import spanish from '../src/i18n/es.json?raw'
 
@@ -23,20 +23,20 @@ function flat(messages: Messages, path = ''): Map<string, string> {
   )
 }
 
-const holes = (text: string) => [...new Set(text.match(/\{\w+\}/g))].sort()
+const placeholders = (text: string) => [...new Set(text.match(/\{\w+\}/g))].sort()
 
 describe('the languages', () => {
   it('have the same messages', () => {
     expect([...es.keys()]).toEqual([...en.keys()])
   })
 
-  it.each([...en])('have the same places to fill and as many plurals: %s', (key, text) => {
+  it.each([...en])('have the same placeholders and plural forms: %s', (key, text) => {
     const other = es.get(key) ?? ''
-    expect(holes(other)).toEqual(holes(text))
+    expect(placeholders(other)).toEqual(placeholders(text))
     expect(other.split(' | ').length).toBe(text.split(' | ').length)
   })
 
-  it('have every message that the sources name, and no other', () => {
+  it('have exactly the messages that the sources use', () => {
     const code = Object.values(sources).join('\n')
     // t('key'), t(`key.${choice}`), keypath="key"
     const named = [...code.matchAll(/(?:\bt\(\s*['`]|keypath=")([\w.]+?)(\.\$\{|['"`])/g)]
@@ -57,6 +57,6 @@ it.each([
   [['fr', 'de'], 'en'],
   [['english'], 'en'],
   [[], 'en'],
-])('of %j the page speaks %s', (languages, language) => {
-  expect(preferred(languages)).toBe(language)
+])('for %j the language is %s', (languages, language) => {
+  expect(preferredLanguage(languages)).toBe(language)
 })

@@ -3,12 +3,12 @@ import { nextTick, ref } from 'vue'
 
 import { ApiError } from '../src/api/client'
 import { usePolling } from '../src/shared/usePolling'
-import { inScope } from './some'
+import { runInScope } from './fixtures'
 
 const hidden = vi.fn(() => false)
 
-function look(away: boolean): void {
-  hidden.mockReturnValue(away)
+function setHidden(isHidden: boolean): void {
+  hidden.mockReturnValue(isHidden)
   document.dispatchEvent(new Event('visibilitychange'))
 }
 
@@ -22,64 +22,64 @@ afterEach(() => {
 })
 
 describe('polling', () => {
-  it('asks at once, then again after each answer, and ends with its scope', async () => {
-    const ask = vi.fn(() => Promise.resolve(ask.mock.calls.length))
-    const { result, scope } = inScope(() => usePolling(ask, { everyMs: 2_000 }))
+  it('requests immediately, again after each response, and stops with its scope', async () => {
+    const load = vi.fn(() => Promise.resolve(load.mock.calls.length))
+    const { result, scope } = runInScope(() => usePolling(load, { intervalMs: 2_000 }))
     await vi.advanceTimersByTimeAsync(0)
-    expect(result.answer.value).toBe(1)
+    expect(result.data.value).toBe(1)
     await vi.advanceTimersByTimeAsync(4_000)
-    expect(result.answer.value).toBe(3)
+    expect(result.data.value).toBe(3)
     scope.stop()
     await vi.advanceTimersByTimeAsync(60_000)
-    expect(ask).toHaveBeenCalledTimes(3)
+    expect(load).toHaveBeenCalledTimes(3)
   })
 
-  it('rests while nobody looks, and asks at once when somebody does', async () => {
-    const ask = vi.fn(() => Promise.resolve('fresh'))
-    const { scope } = inScope(() => usePolling(ask, { everyMs: 2_000 }))
+  it('pauses while hidden and requests immediately when visible', async () => {
+    const load = vi.fn(() => Promise.resolve('fresh'))
+    const { scope } = runInScope(() => usePolling(load, { intervalMs: 2_000 }))
     await vi.advanceTimersByTimeAsync(0)
-    look(true)
+    setHidden(true)
     await vi.advanceTimersByTimeAsync(60_000)
-    expect(ask).toHaveBeenCalledTimes(1)
-    look(false)
+    expect(load).toHaveBeenCalledTimes(1)
+    setHidden(false)
     await vi.advanceTimersByTimeAsync(0)
-    expect(ask).toHaveBeenCalledTimes(2)
+    expect(load).toHaveBeenCalledTimes(2)
     scope.stop()
   })
 
-  it('keeps the last answer beside a failure, until the next answer', async () => {
-    const ask = vi.fn<() => Promise<string>>().mockResolvedValueOnce('old')
-    ask.mockRejectedValueOnce(new ApiError('unavailable', '')).mockResolvedValueOnce('new')
-    const { result, scope } = inScope(() => usePolling(ask, { everyMs: 2_000 }))
+  it('keeps the last data after a failure until the next response', async () => {
+    const load = vi.fn<() => Promise<string>>().mockResolvedValueOnce('old')
+    load.mockRejectedValueOnce(new ApiError('unavailable', '')).mockResolvedValueOnce('new')
+    const { result, scope } = runInScope(() => usePolling(load, { intervalMs: 2_000 }))
     await vi.advanceTimersByTimeAsync(2_000)
-    expect([result.answer.value, result.error.value?.kind]).toEqual(['old', 'unavailable'])
+    expect([result.data.value, result.error.value?.kind]).toEqual(['old', 'unavailable'])
     await vi.advanceTimersByTimeAsync(2_000)
-    expect([result.answer.value, result.error.value]).toEqual(['new', undefined])
+    expect([result.data.value, result.error.value]).toEqual(['new', undefined])
     scope.stop()
   })
 
-  it('waits as long as the service wants it to', async () => {
-    const ask = vi.fn(() => Promise.reject(new ApiError('too_many', '', 9)))
-    const { scope } = inScope(() => usePolling(ask, { everyMs: 2_000 }))
+  it('waits as long as Retry-After says', async () => {
+    const load = vi.fn(() => Promise.reject(new ApiError('too_many', '', 9)))
+    const { scope } = runInScope(() => usePolling(load, { intervalMs: 2_000 }))
     await vi.advanceTimersByTimeAsync(8_900)
-    expect(ask).toHaveBeenCalledTimes(1)
+    expect(load).toHaveBeenCalledTimes(1)
     await vi.advanceTimersByTimeAsync(200)
-    expect(ask).toHaveBeenCalledTimes(2)
+    expect(load).toHaveBeenCalledTimes(2)
     scope.stop()
   })
 
-  it('drops the answer to a question that was changed meanwhile', async () => {
-    const question = ref('slow')
-    const ask = (signal: AbortSignal) =>
+  it('drops the response to an outdated request', async () => {
+    const input = ref('slow')
+    const load = (signal: AbortSignal) =>
       new Promise<string>((resolve) => {
-        const asked = question.value
-        setTimeout(() => resolve(`${asked} ${String(signal.aborted)}`), asked === 'slow' ? 1_000 : 10)
+        const requested = input.value
+        setTimeout(() => resolve(`${requested} ${String(signal.aborted)}`), requested === 'slow' ? 1_000 : 10)
       })
-    const { result, scope } = inScope(() => usePolling(ask, { everyMs: 60_000, on: [question] }))
-    question.value = 'quick'
+    const { result, scope } = runInScope(() => usePolling(load, { intervalMs: 60_000, dependsOn: [input] }))
+    input.value = 'quick'
     await nextTick()
     await vi.advanceTimersByTimeAsync(5_000)
-    expect(result.answer.value).toBe('quick false')
+    expect(result.data.value).toBe('quick false')
     scope.stop()
   })
 })

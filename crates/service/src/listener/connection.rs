@@ -1,47 +1,45 @@
-//! One connection from its first byte to its end.
+//! One HTTP connection from its first byte to its end.
 
-use std::convert::Infallible;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
-use http::{Request, Response};
-use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, interval_at};
 use tokio_util::sync::CancellationToken;
-use tower::{Service, ServiceExt};
+use tower::ServiceExt;
 
-use super::answer::Answer;
-use super::calls::{Activity, Calls, Connection, Room};
-use super::{ListenerArgs, socket};
+use super::args::ListenerArgs;
+use super::http_service::HttpService;
+use super::in_flight::{Activity, Capacity, ConnectionRequests, InFlightRequests};
+use super::tracked_body::TrackedBody;
+use super::transport;
 
 /// Size of an HTTP/1.1 connection's buffer, which bounds a request head; also HTTP/2's limit for a header list.
 const MAX_HEAD_BYTES: u32 = 16 * 1024;
-/// Calls in flight on one HTTP/2 connection: as many as the default in-flight limit, because the bridge has one
-/// connection and its calls must be refused by admission and not queue in its client.
+/// Requests in flight on one HTTP/2 connection: as many as the default in-flight limit. The bridge has one connection, and
+/// admission must refuse its requests before they queue in its client.
 const MAX_CONCURRENT_STREAMS: u32 = 4096;
-/// HTTP/2 flow-control window of a stream: a batch of 1,000 usual votes fits. Each stream that is not read holds so much.
+/// HTTP/2 flow-control window of a stream: a batch of 1,000 usual votes fits. Each unread stream buffers up to this size.
 const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
-/// HTTP/2 flow-control window of a connection: thousands of votes on their way.
+/// HTTP/2 flow-control window of a connection: thousands of votes in transit.
 const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
-/// What an answer may put into its HTTP/2 stream before the client takes it: a stream's answers, as much as its votes.
+/// How much of a response its HTTP/2 stream buffers before the client reads it: the same size as for votes.
 const SEND_BUFFER_BYTES: usize = STREAM_WINDOW_BYTES as usize;
-/// Streams that a client may reset before they were even looked at; one more, and the connection is closed. The
-/// library's own choice, stated because it is the answer to rapid resets (CVE-2023-44487).
+/// Streams that a client may reset before the service has accepted them. One more closes the connection. Equal to the
+/// library's default; stated here because it protects against rapid resets (CVE-2023-44487).
 const MAX_PENDING_RESETS: usize = 20;
-/// Streams that a client may make the library reset by errors; each leaves a small record. The library's own choice.
+/// Streams that a client may make the library reset by errors. Each leaves a small record. Equal to the library's default.
 const MAX_ERROR_RESETS: usize = 1024;
-/// A silent HTTP/2 connection is pinged after this time ...
+/// A silent HTTP/2 connection is pinged after this time.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
-/// ... and closed when it does not answer within this one: half-open connections do not pile up.
+/// An HTTP/2 connection that does not answer a ping within this time is closed, so that half-open connections do not pile
+/// up.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The protocols' settings, for the effective configuration.
+/// The HTTP settings, for the effective configuration.
 pub(super) fn settings() -> impl IntoIterator<Item = (&'static str, String)> {
     [
         ("max_head_bytes", MAX_HEAD_BYTES.to_string()),
@@ -56,7 +54,7 @@ pub(super) fn settings() -> impl IntoIterator<Item = (&'static str, String)> {
     ]
 }
 
-/// The protocols as all connections speak them.
+/// HTTP/1.1 and HTTP/2 with the settings that all connections share.
 pub(super) fn protocols(args: &ListenerArgs) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
@@ -79,52 +77,47 @@ pub(super) fn protocols(args: &ListenerArgs) -> Builder<TokioExecutor> {
     builder
 }
 
-/// There was not even room for a refusal; HTTP/2 resets the stream, HTTP/1.1 closes the connection.
+/// The request is dropped without an answer: HTTP/2 resets the stream, HTTP/1.1 closes the connection.
 #[derive(Debug, thiserror::Error)]
-#[error("too many calls")]
+#[error("too many requests in flight")]
 struct Exhausted;
 
-/// Serves one connection: `service` answers while there is room for calls, `overflow` when there is none. Ends when the
-/// client has left, when it does nothing for too long, or after `shutdown` with the last call in flight.
-pub(super) async fn serve<S, F>(
-    stream: TcpStream,
+/// Serves one connection. `service` answers while the limit allows it, `overflow` answers the requests beyond the limit.
+/// Returns when the client has left, when it is idle or reads nothing for too long, or after `shutdown` with the last
+/// request in flight.
+pub(super) async fn serve<S: HttpService>(
+    socket: TcpStream,
     protocols: Arc<Builder<TokioExecutor>>,
     (service, overflow): (S, S),
-    calls: Arc<Calls>,
+    in_flight: Arc<InFlightRequests>,
     args: Arc<ListenerArgs>,
     shutdown: CancellationToken,
-) where
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future = F>
-        + Clone
-        + Send
-        + 'static,
-    F: Future<Output = Result<Response<Body>, Infallible>> + Send + 'static,
-{
-    let has_spoken = tokio::select! {
-        clear = socket::protocol_is_clear(&stream) => clear.is_ok(),
-        () = tokio::time::sleep(args.head_timeout()) => false,
-        () = shutdown.cancelled() => false,
+) {
+    let opened = tokio::select! {
+        opened = transport::open(socket) => opened.ok(),
+        () = tokio::time::sleep(args.head_timeout()) => None,
+        () = shutdown.cancelled() => None,
     };
-    if !has_spoken {
+    let Some(transport) = opened else {
         return;
-    }
-    let connection = Arc::new(Connection::new(calls));
+    };
+    let requests = Arc::new(ConnectionRequests::new(in_flight));
     let answer = |request| {
-        let (call, room) = connection.begin();
-        let service = match room {
-            Room::Free => Some(service.clone()),
-            Room::Full => Some(overflow.clone()),
-            Room::Exhausted => None,
+        let (guard, capacity) = requests.begin();
+        let service = match capacity {
+            Capacity::Available => Some(service.clone()),
+            Capacity::RefusalsOnly => Some(overflow.clone()),
+            Capacity::Exhausted => None,
         };
         async move {
             let response = service.ok_or(Exhausted)?.oneshot(request).await;
             let response = response.unwrap_or_else(|never| match never {});
-            Ok::<_, Exhausted>(response.map(|body| Answer::new(body, call)))
+            Ok::<_, Exhausted>(response.map(|body| TrackedBody::new(body, guard)))
         }
     };
-    let served = protocols.serve_connection(TokioIo::new(stream), service_fn(answer));
+    let served = protocols.serve_connection(TokioIo::new(transport), service_fn(answer));
     tokio::pin!(served);
-    let mut looks = interval_at(Instant::now() + args.idle_timeout(), args.idle_timeout());
+    let mut checks = interval_at(Instant::now() + args.idle_timeout(), args.idle_timeout());
     let mut is_closing = false;
     loop {
         tokio::select! {
@@ -135,12 +128,12 @@ pub(super) async fn serve<S, F>(
                 return;
             }
             () = shutdown.cancelled(), if !is_closing => {}
-            _ = looks.tick() => match connection.look() {
+            _ = checks.tick() => match requests.check() {
                 Activity::Busy => continue,
                 Activity::Idle if is_closing => return,
                 Activity::Idle => {}
-                Activity::Stuck => {
-                    tracing::debug!("connection closed: the client does not take its answers");
+                Activity::Stalled => {
+                    tracing::debug!("connection closed: the client does not read its responses");
                     return;
                 }
             },

@@ -1,4 +1,4 @@
-//! Sockets: accepting them, their options, and the first bytes on them.
+//! TCP sockets: bind, accept, and socket options.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,30 +7,26 @@ use anyhow::Context;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::ListenerArgs;
+use super::args::ListenerArgs;
 
-/// A silent peer is asked by the kernel after this time whether it is still there.
+/// The kernel probes a silent peer after this time.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(20);
-/// What an HTTP/2 client sends first.
-const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// Pause between two looks at a preface that has arrived in part.
-const PREFACE_PAUSE: Duration = Duration::from_millis(5);
-/// Pause after a failed accept (out of file descriptors): the cause needs time to go away.
+/// Pause after a failed accept, for example when the process is out of file descriptors.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
 
-/// Binds, with an error that names the option to change.
+/// Binds the address. The error names the option to change.
 pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address} (--listen)"))
 }
 
-/// The next connection, its options set.
-pub(super) async fn accept(listener: &TcpListener, args: &ListenerArgs) -> TcpStream {
+/// Accepts the next connection and sets its options. Also returns the address of the peer.
+pub(super) async fn accept(listener: &TcpListener, args: &ListenerArgs) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => match tune(&stream, args) {
-                Ok(()) => return stream,
+            Ok((socket, peer)) => match set_options(&socket, args) {
+                Ok(()) => return (socket, peer),
                 Err(error) => tracing::debug!(%error, "the client left before its socket was set up"),
             },
             Err(error) => {
@@ -41,28 +37,13 @@ pub(super) async fn accept(listener: &TcpListener, args: &ListenerArgs) -> TcpSt
     }
 }
 
-fn tune(stream: &TcpStream, args: &ListenerArgs) -> std::io::Result<()> {
-    // Answers are small and somebody waits for each: Nagle would add up to 40 ms.
-    stream.set_nodelay(!args.nagle)?;
-    let socket = SockRef::from(stream);
+fn set_options(socket: &TcpStream, args: &ListenerArgs) -> std::io::Result<()> {
+    // Responses are small and clients wait for each one: Nagle's algorithm would add up to 40 ms.
+    socket.set_nodelay(!args.nagle)?;
+    let socket = SockRef::from(socket);
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(TCP_KEEPALIVE))?;
-    // A peer that is gone, or that never reads, leaves sent bytes unacknowledged or unsent: the kernel gives it up.
+    // If the peer is gone or never reads, sent bytes stay unacknowledged. The kernel closes the connection after this time.
     socket.set_tcp_user_timeout(Some(args.idle_timeout()))
-}
-
-/// Waits until a client has sent enough to tell HTTP/1.1 from HTTP/2. hyper has no time limit on that: silent connections
-/// would hold their places for ever.
-pub(super) async fn protocol_is_clear(stream: &TcpStream) -> std::io::Result<()> {
-    let mut start = [0; HTTP2_PREFACE.len()];
-    loop {
-        let length = stream.peek(&mut start).await?;
-        let received = start.get(..length).unwrap_or_default();
-        if received.is_empty() || length == HTTP2_PREFACE.len() || !HTTP2_PREFACE.starts_with(received) {
-            return Ok(());
-        }
-        // A part of the preface stays readable, so there is nothing to wait for but time.
-        tokio::time::sleep(PREFACE_PAUSE).await;
-    }
 }
 
 #[cfg(test)]
@@ -78,14 +59,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nagle_is_off_unless_it_is_asked_for() {
+    async fn nagle_is_off_by_default() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         for nagle in [false, true] {
             let args = Options::parse_from(["test"]).listener.with_nagle(nagle);
-            let _client = TcpStream::connect(address).await.unwrap();
-            let stream = accept(&listener, &args).await;
-            assert_eq!(stream.nodelay().unwrap(), !nagle);
+            let client = TcpStream::connect(address).await.unwrap();
+            let (socket, peer) = accept(&listener, &args).await;
+            assert_eq!(socket.nodelay().unwrap(), !nagle);
+            assert_eq!(peer, client.local_addr().unwrap());
         }
     }
 }

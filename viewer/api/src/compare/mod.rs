@@ -1,7 +1,7 @@
-//! `GET /api/compare`: the routes side by side, from Prometheus. For looking at while votes come in; the verdict on the
-//! routes is the `compare` program's.
+//! `GET /api/compare`: a live comparison of the routes, from Prometheus. It is not a benchmark: `make compare` decides
+//! which route is faster.
 
-mod answer;
+mod response;
 mod source;
 
 use std::collections::BTreeMap;
@@ -17,28 +17,28 @@ use crate::cache::Cached;
 use crate::logs::ROUTES;
 use crate::problem::{Problem, Store};
 use crate::query::{FromParameters, Parameters, Valid};
-use answer::{Answer, Route, Series, Stages};
+use response::{Comparison, Route, Series, Stages, to_ms};
 use source::{Prometheus, Samples, Span};
 
-/// The selectable windows: name and seconds.
+/// The selectable windows: name and length in s.
 const WINDOWS: [(&str, u64); 4] = [("1m", 60), ("5m", 300), ("15m", 900), ("1h", 3_600)];
 const DEFAULT_WINDOW: usize = 1;
-/// Points of a curve, where the scrapes are dense enough: more would be closer than a pixel or two on a phone.
+/// Most points of a curve. With more points, they would be less than two pixels apart on a phone.
 const POINTS: u64 = 60;
-/// Scrapes that a rate needs, so that one lost scrape leaves no hole.
-const SCRAPES: u64 = 4;
-/// How long an answer is good for: as long as the usual scrape interval.
-const LIFETIME: Duration = Duration::from_secs(2);
+/// Scrapes that a rate needs, so that one lost scrape leaves no gap.
+const MIN_SCRAPES: u64 = 4;
+/// How long a response is cached.
+const CACHE_LIFETIME: Duration = Duration::from_secs(2);
 
-/// The routes as Prometheus sees them.
+/// The metrics of the routes in Prometheus.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
     prometheus: Option<Prometheus>,
     scrape_interval_s: u64,
-    cached: [Cached<Arc<Answer>>; WINDOWS.len()],
+    cached: [Cached<Arc<Comparison>>; WINDOWS.len()],
 }
 
-/// Which window a client wants, as a place in [`WINDOWS`].
+/// The parameters of a request: the index of the window in [`WINDOWS`].
 #[derive(Debug)]
 pub(crate) struct CompareQuery {
     window: usize,
@@ -62,19 +62,19 @@ pub(crate) async fn compare(
 ) -> Result<Response, Problem> {
     let window = WINDOWS.get(query.window).zip(metrics.cached.get(query.window));
     let (&(name, seconds), cached) = window.ok_or(Problem::Internal)?;
-    let answer = cached
-        .get(|| async { metrics.ask(name, seconds).await.map(Arc::new) })
+    let response = cached
+        .get(|| async { metrics.query(name, seconds).await.map(Arc::new) })
         .await?;
-    Ok(Json(&*answer).into_response())
+    Ok(Json(&*response).into_response())
 }
 
 impl Metrics {
-    /// `scrape_interval_s` is how often Prometheus asks the services.
+    /// `scrape_interval_s` is how often Prometheus scrapes the services.
     pub(crate) fn new(url: Option<Url>, scrape_interval_s: u32) -> anyhow::Result<Self> {
         Ok(Self {
             prometheus: url.map(Prometheus::new).transpose()?,
             scrape_interval_s: scrape_interval_s.into(),
-            cached: [(); WINDOWS.len()].map(|()| Cached::new(LIFETIME)),
+            cached: [(); WINDOWS.len()].map(|()| Cached::new(CACHE_LIFETIME)),
         })
     }
 
@@ -89,17 +89,17 @@ impl Metrics {
             .ok_or(Problem::NotConfigured(Store::Metrics))
     }
 
-    async fn ask(&self, window: &'static str, window_s: u64) -> Result<Answer, Problem> {
+    async fn query(&self, window: &'static str, window_s: u64) -> Result<Comparison, Problem> {
         let prometheus = self.prometheus()?;
         let step_s = (window_s / POINTS).max(self.scrape_interval_s);
         let span = Span::until_now(now_s(), window_s, step_s);
-        // A rate over fewer scrapes has holes; one over a shorter time than a step would miss votes between points.
-        let rate_s = step_s.max(SCRAPES * self.scrape_interval_s);
-        let whole_s = window_s.max(SCRAPES * self.scrape_interval_s);
+        // A rate over fewer scrapes has gaps. A rate over less than a step would miss votes between points.
+        let rate_s = step_s.max(MIN_SCRAPES * self.scrape_interval_s);
+        let whole_s = window_s.max(MIN_SCRAPES * self.scrape_interval_s);
         let (totals, curves, stages) = tokio::try_join!(
             self.totals(prometheus, whole_s),
             curves(prometheus, &span, rate_s),
-            prometheus.now(stages_query(whole_s)),
+            prometheus.instant(stages_query(whole_s)),
         )?;
         let stage = |route: &str, stage: &str| stages.get(&[route, stage]).map(to_ms);
         let total = |index: usize, route: &str| totals.get(index).and_then(|found| found.get(&[route]));
@@ -118,7 +118,7 @@ impl Metrics {
                 reply: stage(route, "reply"),
             },
         });
-        Ok(Answer {
+        Ok(Comparison {
             window,
             step_s,
             routes: routes.into(),
@@ -126,23 +126,23 @@ impl Metrics {
         })
     }
 
-    /// Each quantile, the rate of votes and that of errors, over the whole window.
+    /// The quantiles, the rate of votes and the rate of errors, over the whole window.
     async fn totals(&self, prometheus: &Prometheus, window_s: u64) -> Result<Vec<Samples>, Problem> {
         let queries = quantile_queries(window_s)
             .into_iter()
             .chain([votes_query(window_s), errors_query(window_s)]);
-        futures::future::try_join_all(queries.map(|query| prometheus.now(query))).await
+        futures::future::try_join_all(queries.map(|query| prometheus.instant(query))).await
     }
 }
 
-/// Each quantile and the rate of votes, point by point.
+/// The quantiles and the rate of votes, over time.
 async fn curves(
     prometheus: &Prometheus,
     span: &Span,
     rate_s: u64,
 ) -> Result<Vec<BTreeMap<(String, u64), f64>>, Problem> {
     let queries = quantile_queries(rate_s).into_iter().chain([votes_query(rate_s)]);
-    futures::future::try_join_all(queries.map(|query| prometheus.over(query, span))).await
+    futures::future::try_join_all(queries.map(|query| prometheus.range(query, span))).await
 }
 
 fn quantile_queries(rate_s: u64) -> Vec<String> {
@@ -159,22 +159,18 @@ fn votes_query(rate_s: u64) -> String {
     format!("sum by (route) (rate(ingest_request_duration_seconds_count{{outcome=\"accepted\"}}[{rate_s}s]))")
 }
 
-/// Whatever was not accepted, whoever's fault it was.
+/// The rate of requests that were not accepted, for any reason.
 fn errors_query(rate_s: u64) -> String {
     format!(
         "sum by (route) (rate(ingest_request_duration_seconds_count{{outcome!=\"accepted\"}}[{rate_s}s]))"
     )
 }
 
-/// The mean time of each stage.
+/// The mean duration of each stage.
 fn stages_query(rate_s: u64) -> String {
     let rate =
         |part| format!("sum by (route, stage) (rate(ingest_stage_duration_seconds_{part}[{rate_s}s]))");
     format!("{} / {}", rate("sum"), rate("count"))
-}
-
-fn to_ms(seconds: f64) -> f64 {
-    seconds * 1_000.0
 }
 
 fn now_s() -> u64 {

@@ -1,4 +1,4 @@
-//! Prometheus' HTTP API, as much of it as is used.
+//! A client for the parts of Prometheus' HTTP API that the comparison needs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use serde::de::DeserializeOwned;
 
 use crate::problem::{Problem, Store};
 
-/// How long Prometheus may take: it works on all queries of an answer at a time.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// How long Prometheus may take. It runs all queries of one response at the same time.
+const TIMEOUT: Duration = Duration::from_secs(4);
 
-/// A Prometheus.
+/// The client.
 #[derive(Clone, Debug)]
 pub(super) struct Prometheus {
     client: Client,
@@ -27,7 +27,7 @@ pub(super) struct Span {
     step: u64,
 }
 
-/// A value for each set of labels.
+/// One value per set of labels.
 #[derive(Debug, Default)]
 pub(super) struct Samples(Vec<(Labels, f64)>);
 
@@ -61,12 +61,12 @@ struct Range {
     values: Vec<Sample>,
 }
 
-/// Time in s and value as text, which can also be NaN.
+/// The time in s, and the value as text, which can be `NaN`.
 #[derive(Deserialize)]
 struct Sample(f64, String);
 
 impl Span {
-    /// The window that ends now, on multiples of the step: the next answer has the same points, and one more.
+    /// The window that ends now. All times are multiples of the step, so consecutive responses have the same points.
     pub(super) fn until_now(now: u64, window: u64, step: u64) -> Self {
         let end = now / step * step;
         Self {
@@ -76,14 +76,14 @@ impl Span {
         }
     }
 
-    /// All of them, ascending.
+    /// All times, ascending.
     pub(super) fn times(&self) -> impl Iterator<Item = u64> {
         (self.start..=self.end).step_by(self.step as usize)
     }
 }
 
 impl Samples {
-    /// The value with these labels: a route, perhaps with a stage.
+    /// The value with these labels: a route, or a route and a stage.
     pub(super) fn get(&self, labels: &[&str]) -> Option<f64> {
         let found = self.0.iter().find(|(known, _)| {
             let known = [Some(known.route.as_str()), known.stage.as_deref()];
@@ -94,39 +94,39 @@ impl Samples {
 }
 
 impl Sample {
-    /// None where a quantile of nothing was asked.
+    /// None if the value is not finite, such as a quantile of no observations.
     fn value(&self) -> Option<f64> {
         self.1.parse().ok().filter(|value: &f64| value.is_finite())
     }
 }
 
 impl Prometheus {
-    /// The Prometheus whose API lies below `base`.
+    /// A client for the Prometheus whose API is below `base`.
     pub(super) fn new(base: Url) -> anyhow::Result<Self> {
         Ok(Self {
-            client: Client::builder().timeout(PATIENCE).build()?,
+            client: Client::builder().timeout(TIMEOUT).build()?,
             base,
         })
     }
 
-    /// Whether it answers.
+    /// Whether Prometheus answers.
     pub(super) async fn ping(&self) -> Result<(), Problem> {
         let url = self.url("-/ready")?;
-        let answer = self.client.get(url).send().await;
-        let answer = answer.and_then(reqwest::Response::error_for_status);
-        answer.map(|_| ()).map_err(|error| problem(&error))
+        let response = self.client.get(url).send().await;
+        let response = response.and_then(reqwest::Response::error_for_status);
+        response.map(|_| ()).map_err(|error| problem(&error))
     }
 
-    /// The values of now.
-    pub(super) async fn now(&self, query: String) -> Result<Samples, Problem> {
-        let found: Vec<Instant> = self.ask("api/v1/query", &[("query", query)]).await?;
+    /// The current values.
+    pub(super) async fn instant(&self, query: String) -> Result<Samples, Problem> {
+        let found: Vec<Instant> = self.query("api/v1/query", &[("query", query)]).await?;
         let found = found.into_iter();
         let samples = found.filter_map(|sample| Some((sample.metric, sample.value.value()?)));
         Ok(Samples(samples.collect()))
     }
 
-    /// The values of a span by route and time.
-    pub(super) async fn over(
+    /// The values over a span, by route and time.
+    pub(super) async fn range(
         &self,
         query: String,
         span: &Span,
@@ -137,7 +137,7 @@ impl Prometheus {
             ("end", span.end.to_string()),
             ("step", span.step.to_string()),
         ];
-        let found: Vec<Range> = self.ask("api/v1/query_range", &form).await?;
+        let found: Vec<Range> = self.query("api/v1/query_range", &form).await?;
         let mut values = BTreeMap::new();
         for series in &found {
             let points = series.values.iter();
@@ -149,11 +149,15 @@ impl Prometheus {
         Ok(values)
     }
 
-    async fn ask<T: DeserializeOwned>(&self, path: &str, form: &[(&str, String)]) -> Result<Vec<T>, Problem> {
+    async fn query<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        form: &[(&str, String)],
+    ) -> Result<Vec<T>, Problem> {
         let request = self.client.post(self.url(path)?).form(form);
         let reply = async {
-            let answer = request.send().await?.error_for_status()?;
-            answer.json::<Reply<T>>().await
+            let response = request.send().await?.error_for_status()?;
+            response.json::<Reply<T>>().await
         };
         match reply.await {
             Ok(reply) => Ok(reply.data.result),
@@ -167,9 +171,9 @@ impl Prometheus {
 }
 
 fn problem(error: &reqwest::Error) -> Problem {
-    // The URL may hold a password.
+    // The URL may contain a password, so only the cause is logged.
     let reason = std::error::Error::source(error).map(ToString::to_string);
-    tracing::warn!(reason, status = ?error.status(), "Prometheus did not answer");
+    tracing::warn!(reason, status = ?error.status(), "Prometheus did not answer a query");
     if error.is_timeout() {
         Problem::TooSlow(Store::Metrics)
     } else {
@@ -182,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_span_stays_on_its_grid() {
+    fn span_is_aligned_to_its_step() {
         let times = |now| Span::until_now(now, 60, 20).times().collect::<Vec<_>>();
         assert_eq!(times(1_000), [940, 960, 980, 1_000]);
         assert_eq!(times(1_019), times(1_000));
@@ -190,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_no_value() {
+    fn nan_is_not_a_value() {
         let text = r#"{"status":"success","data":{"resultType":"vector","result":[
             {"metric":{"route":"grpc"},"value":[1.5,"0.25"]},
             {"metric":{"route":"rest","stage":"publish"},"value":[1.5,"2"]},

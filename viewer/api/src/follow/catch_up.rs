@@ -1,22 +1,22 @@
-//! What a follower has missed, read by a change stream of its own.
+//! Replays the votes that a follower missed, from its own change stream.
 
 use std::time::Duration;
 
 use mongodb::change_stream::ChangeStream;
 use mongodb::error::Error;
 
-use super::hub::{Change, Logged, is_history_lost, open, read};
+use super::change_stream::{Change, LoggedVote, is_history_lost, open, read};
 use super::token::Token;
 use crate::logs::Logs;
 
-/// How long the server waits for more: there is more, up to where the shared change stream is.
-const WAIT: Duration = Duration::from_millis(100);
-/// How long it may take to answer.
-const PATIENCE: Duration = Duration::from_secs(6);
-/// Votes that are read at most: who has missed more reads the log anew.
-const MOST_VOTES: u32 = 100_000;
+/// How long the server waits for changes. The missed changes already exist, so this is short.
+const SERVER_WAIT: Duration = Duration::from_millis(100);
+/// How long MongoDB may take to answer.
+const TIMEOUT: Duration = Duration::from_secs(6);
+/// Most votes that are replayed. A follower that missed more reads the log anew.
+const MAX_VOTES: u32 = 100_000;
 
-/// Reads what a follower has missed, up to a place where the shared change stream was.
+/// A replay of what a follower missed, up to a position of the shared change stream.
 #[derive(Debug)]
 pub(super) struct CatchUp {
     changes: ChangeStream<Change>,
@@ -24,38 +24,38 @@ pub(super) struct CatchUp {
     votes: u32,
 }
 
-/// What one step has brought.
+/// The result of one step.
 #[derive(Debug)]
 pub(super) struct Step {
     /// A vote, if there was one.
-    pub logged: Option<Logged>,
-    /// All up to here is read.
+    pub logged: Option<LoggedVote>,
+    /// All changes up to here are read.
     pub reached: Option<Token>,
-    /// Nothing is left to be read.
+    /// Whether the replay is complete.
     pub is_done: bool,
 }
 
 /// Why a follower could not catch up.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// What was missed cannot be had any more, or is too much.
+    /// The missed changes no longer exist, or there are too many.
     Lost,
     /// MongoDB does not answer.
     Away,
 }
 
 impl CatchUp {
-    /// Begins behind `from`. None if that is not before `to`.
+    /// Starts after `from`. None if `from` is not before `to`.
     pub(super) async fn begin(logs: &Logs, from: &Token, to: Token) -> Result<Option<Self>, Failure> {
         if *from >= to {
-            // Catching up goes a little beyond where the shared change stream is; nothing goes beyond now.
+            // A replay may end slightly after the shared change stream's position, but never in the future.
             return if from.is_in_the_future() {
                 Err(Failure::Lost)
             } else {
                 Ok(None)
             };
         }
-        let changes = in_time(open(logs, Some(from), WAIT)).await?;
+        let changes = with_timeout(open(logs, Some(from), SERVER_WAIT)).await?;
         Ok(Some(Self {
             changes,
             to,
@@ -63,17 +63,16 @@ impl CatchUp {
         }))
     }
 
-    /// Reads a vote, or finds none. Where nothing at all is written, MongoDB says only after some seconds that it has
-    /// looked far enough.
+    /// Reads at most one vote. If the database is idle, MongoDB may need some seconds to report that the replay is complete.
     pub(super) async fn step(&mut self, logs: &Logs) -> Result<Step, Failure> {
-        let change = in_time(self.changes.next_if_any()).await?;
-        // The log was dropped since.
-        if !self.changes.is_alive() || self.votes > MOST_VOTES {
+        let change = with_timeout(self.changes.next_if_any()).await?;
+        // The log was dropped meanwhile, or too much was missed.
+        if !self.changes.is_alive() || self.votes > MAX_VOTES {
             return Err(Failure::Lost);
         }
         let logged = change.and_then(|change| read(logs, &change));
         self.votes += u32::from(logged.is_some());
-        let reached = self.changes.resume_token().as_ref().and_then(Token::of);
+        let reached = self.changes.resume_token().as_ref().and_then(Token::from_resume);
         Ok(Step {
             logged,
             is_done: reached.as_ref().is_some_and(|reached| *reached >= self.to),
@@ -82,15 +81,15 @@ impl CatchUp {
     }
 }
 
-async fn in_time<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
-    match tokio::time::timeout(PATIENCE, work).await {
+async fn with_timeout<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+    match tokio::time::timeout(TIMEOUT, work).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) if is_history_lost(&error) => {
-            tracing::debug!(%error, "a follower's place in the change log is lost");
+            tracing::debug!(%error, "a follower cannot catch up: MongoDB's oplog no longer has its position");
             Err(Failure::Lost)
         }
         Ok(Err(error)) => {
-            tracing::warn!(%error, "a follower cannot catch up");
+            tracing::warn!(%error, "a follower cannot catch up: MongoDB returned an error");
             Err(Failure::Away)
         }
         Err(_) => Err(Failure::Away),

@@ -1,4 +1,4 @@
-//! One follower: news in, events out.
+//! One follower: turns events of the hub into server-sent events.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,49 +10,50 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
 use super::catch_up::{CatchUp, Failure};
-use super::hub::{Hub, Link, Logged, News, Subscription};
-use super::places::Place;
+use super::change_stream::LoggedVote;
+use super::hub::{Hub, HubEvent, HubState, Subscription};
+use super::stream_slots::StreamSlot;
 use super::token::Token;
 use crate::logs::Vote;
 
-/// Time between two events with votes: more often, nobody can look.
-const PACE: Duration = Duration::from_millis(250);
-/// Votes of one event, the newest: more of them, nobody can read.
-const MOST_VOTES: usize = 100;
-/// A connection without an event for so long gets a comment: proxies close silent ones.
-const SILENCE: Duration = Duration::from_secs(15);
+/// Time between two events with votes: people cannot read faster.
+const VOTES_INTERVAL: Duration = Duration::from_millis(250);
+/// Most votes of one event, the newest ones: people cannot read more.
+const MAX_VOTES: usize = 100;
+/// A connection without an event for this time gets a comment, because proxies close silent connections.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 /// Pause before a follower tries again to catch up.
-const RETRY: Duration = Duration::from_secs(1);
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Which votes a follower wants.
+/// Selects the votes that a follower receives.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Wanted {
+pub(crate) struct StreamFilter {
     pub route: Option<&'static str>,
     pub band: Option<String>,
 }
 
-/// A client's connection.
+/// The connection of one client.
 #[derive(Debug)]
 pub(super) struct Follower {
     hub: Hub,
     subscription: Subscription,
-    wanted: Wanted,
-    /// Everything up to here was seen.
-    seen: Option<Token>,
-    /// Whether there are votes behind `seen` that will not come as news.
+    filter: StreamFilter,
+    /// All changes up to here were handled.
+    position: Option<Token>,
+    /// Whether there are votes after `position` that the hub does not send.
     is_behind: bool,
     catching_up: Option<CatchUp>,
-    pending: Pending,
+    pending: PendingVotes,
     events: VecDeque<Event>,
-    /// When the next event with votes may go.
+    /// The earliest time of the next event with votes.
     next_votes: Instant,
     last_event: Instant,
-    _place: Place,
+    _slot: StreamSlot,
 }
 
-/// Votes that wait for their event.
+/// Votes for the next event.
 #[derive(Debug, Default)]
-struct Pending {
+struct PendingVotes {
     votes: VecDeque<Vote>,
     skipped: u64,
 }
@@ -63,17 +64,17 @@ struct VotesData<'a> {
     skipped: u64,
 }
 
-impl Wanted {
+impl StreamFilter {
     fn matches(&self, vote: &Vote) -> bool {
         self.route.is_none_or(|route| vote.route == route)
             && self.band.as_ref().is_none_or(|band| vote.name == *band)
     }
 }
 
-impl Pending {
+impl PendingVotes {
     fn push(&mut self, vote: Vote) {
         self.votes.push_back(vote);
-        if self.votes.len() > MOST_VOTES {
+        if self.votes.len() > MAX_VOTES {
             self.votes.pop_front();
             self.skipped += 1;
         }
@@ -83,7 +84,7 @@ impl Pending {
         self.votes.is_empty()
     }
 
-    /// The event's data; nothing is pending afterwards.
+    /// Creates the event. No vote is pending afterwards.
     fn take(&mut self) -> Result<Event, axum::Error> {
         let (votes, skipped) = (&self.votes, self.skipped);
         let event = Event::default()
@@ -95,112 +96,112 @@ impl Pending {
 }
 
 impl Follower {
-    /// Begins behind `token`, or now.
-    pub(super) fn new(hub: Hub, wanted: Wanted, token: Option<Token>, place: Place) -> Self {
+    /// Starts after `token`, or now.
+    pub(super) fn new(hub: Hub, filter: StreamFilter, token: Option<Token>, slot: StreamSlot) -> Self {
         let subscription = hub.subscribe();
         let mut follower = Self {
             hub,
-            wanted,
+            filter,
             is_behind: token.is_some(),
             catching_up: None,
-            seen: token,
-            pending: Pending::default(),
+            position: token,
+            pending: PendingVotes::default(),
             events: VecDeque::new(),
             next_votes: Instant::now(),
             last_event: Instant::now(),
             subscription,
-            _place: place,
+            _slot: slot,
         };
-        match follower.subscription.link.clone() {
-            Link::Opening => {}
-            Link::Open => {
+        match follower.subscription.state.clone() {
+            HubState::Opening => {}
+            HubState::Open => {
                 let position = follower.subscription.position.clone();
-                follower.open(position);
+                follower.push_ready(position);
             }
-            Link::Away(reason) => follower.away(&reason),
+            HubState::Away(reason) => follower.push_away(&reason),
         }
         follower
     }
 
-    /// The next event. None never comes: a follower ends with its connection.
+    /// The next event. There always is one: a follower ends with its connection.
     pub(super) async fn next(&mut self) -> Event {
         let event = loop {
             if let Some(event) = self.events.pop_front() {
                 break event;
             }
-            if self.last_event.elapsed() >= SILENCE {
-                break self.sign_of_life();
+            if self.last_event.elapsed() >= KEEP_ALIVE_INTERVAL {
+                break self.keep_alive();
             }
-            if self.is_behind && self.is_open() {
+            if self.is_behind && self.is_hub_open() {
                 self.catch_up().await;
                 continue;
             }
             tokio::select! {
-                news = self.subscription.news.recv() => self.hear(news),
+                event = self.subscription.events.recv() => self.handle(event),
                 () = tokio::time::sleep_until(self.next_votes), if !self.pending.is_empty() => self.flush(),
-                () = tokio::time::sleep_until(self.last_event + SILENCE) => {}
+                () = tokio::time::sleep_until(self.last_event + KEEP_ALIVE_INTERVAL) => {}
             }
         };
         self.last_event = Instant::now();
         event
     }
 
-    fn is_open(&self) -> bool {
-        matches!(self.subscription.link, Link::Open)
+    fn is_hub_open(&self) -> bool {
+        matches!(self.subscription.state, HubState::Open)
     }
 
-    fn hear(&mut self, news: Result<News, RecvError>) {
-        match news {
-            Ok(News::Open(position)) => {
-                self.subscription.link = Link::Open;
-                self.open(position);
+    fn handle(&mut self, event: Result<HubEvent, RecvError>) {
+        match event {
+            Ok(HubEvent::Open(position)) => {
+                self.subscription.state = HubState::Open;
+                self.push_ready(position);
             }
-            // What it has missed comes first, and these with it.
-            Ok(News::Votes(_)) if self.is_behind => {}
-            Ok(News::Votes(votes)) => {
+            // The replay of the missed votes includes these.
+            Ok(HubEvent::Votes(_)) if self.is_behind => {}
+            Ok(HubEvent::Votes(votes)) => {
                 for logged in votes.iter() {
-                    self.see(logged.clone());
+                    self.add(logged.clone());
                 }
             }
-            Ok(News::Away(reason)) => {
+            Ok(HubEvent::Away(reason)) => {
                 self.flush();
-                self.away(&reason);
-                self.subscription.link = Link::Away(reason);
+                self.push_away(&reason);
+                self.subscription.state = HubState::Away(reason);
             }
-            Ok(News::Reset) => self.reset(),
-            // Too slow: what the others were told has to be read again.
+            Ok(HubEvent::Reset) => self.reset(),
+            // Too slow: the events that were dropped from the channel must be read again.
             Err(RecvError::Lagged(_)) => self.fall_behind(),
-            // The hub has a sender as long as it lives, and this holds the hub.
+            // Cannot happen: `self.hub` holds a sender.
             Err(RecvError::Closed) => {}
         }
     }
 
-    fn open(&mut self, position: Option<Token>) {
-        if self.seen.is_none() {
-            self.seen = position;
+    fn push_ready(&mut self, position: Option<Token>) {
+        if self.position.is_none() {
+            self.position = position;
         }
         let ready = Event::default().event("ready").data("{}");
         self.events.push_back(self.with_id(ready));
     }
 
-    fn away(&mut self, reason: &Arc<str>) {
+    fn push_away(&mut self, reason: &Arc<str>) {
         let data = serde_json::json!({ "reason": **reason });
         self.events
             .push_back(Event::default().event("away").data(data.to_string()));
     }
 
     fn reset(&mut self) {
-        self.pending = Pending::default();
+        self.pending = PendingVotes::default();
         self.is_behind = false;
         self.catching_up = None;
-        self.seen = None;
+        self.position = None;
         self.events.push_back(Event::default().event("reset").data("{}"));
     }
 
     fn fall_behind(&mut self) {
         self.subscription = self.hub.subscribe();
         self.is_behind = true;
-        if self.seen.is_none() {
+        if self.position.is_none() {
             self.reset();
         }
     }
@@ -209,24 +210,24 @@ impl Follower {
         match self.read_missed().await {
             Ok(()) => {}
             Err(Failure::Lost) => self.reset(),
-            // Either the others hear of it too, or it is over soon.
+            // Waits for the hub to report the failure too, or tries again.
             Err(Failure::Away) => tokio::select! {
-                news = self.subscription.news.recv() => self.hear(news),
-                () = tokio::time::sleep(RETRY) => {}
+                event = self.subscription.events.recv() => self.handle(event),
+                () = tokio::time::sleep(RETRY_PAUSE) => {}
             },
         }
     }
 
-    /// A step of catching up. After a failure, the next one begins anew behind what was read.
+    /// One step of catching up. After a failure, the next step starts a new replay after `position`.
     async fn read_missed(&mut self) -> Result<(), Failure> {
         let logs = self.hub.logs().clone();
         let mut catching_up = if let Some(catching_up) = self.catching_up.take() {
             catching_up
         } else {
-            let places = self.seen.clone().zip(self.hub.position());
-            let (from, to) = places.ok_or(Failure::Lost)?;
-            // Some of it comes in one event then, and not the first vote by itself.
-            self.next_votes = Instant::now() + PACE;
+            let range = self.position.clone().zip(self.hub.position());
+            let (from, to) = range.ok_or(Failure::Lost)?;
+            // Delays the first event, so that it has several votes and not only the first one.
+            self.next_votes = Instant::now() + VOTES_INTERVAL;
             let Some(catching_up) = CatchUp::begin(&logs, &from, to).await? else {
                 self.is_behind = false;
                 return Ok(());
@@ -235,9 +236,9 @@ impl Follower {
         };
         let step = catching_up.step(&logs).await?;
         if let Some(logged) = step.logged {
-            self.see(logged);
+            self.add(logged);
         }
-        self.seen = step.reached.or(self.seen.take());
+        self.position = step.reached.or(self.position.take());
         self.is_behind = !step.is_done;
         self.catching_up = self.is_behind.then_some(catching_up);
         if Instant::now() >= self.next_votes {
@@ -246,38 +247,45 @@ impl Follower {
         Ok(())
     }
 
-    fn see(&mut self, logged: Logged) {
-        // While catching up it has read beyond where the news begin.
-        if self.seen.as_ref().is_some_and(|seen| logged.token <= *seen) {
+    fn add(&mut self, logged: LoggedVote) {
+        // A replay may read beyond the start of the subscription: such votes arrive twice.
+        if self
+            .position
+            .as_ref()
+            .is_some_and(|position| logged.token <= *position)
+        {
             return;
         }
-        if self.wanted.matches(&logged.vote) {
+        if self.filter.matches(&logged.vote) {
             self.pending.push(logged.vote);
         }
-        self.seen = Some(logged.token);
+        self.position = Some(logged.token);
     }
 
     fn flush(&mut self) {
         if self.pending.is_empty() {
             return;
         }
-        self.next_votes = Instant::now() + PACE;
+        self.next_votes = Instant::now() + VOTES_INTERVAL;
         match self.pending.take() {
             Ok(event) => {
                 let event = self.with_id(event);
                 self.events.push_back(event);
             }
-            Err(error) => tracing::error!(%error, "a vote cannot be written as JSON"),
+            Err(error) => {
+                tracing::error!(%error, "cannot write votes as JSON; they are left out of the stream");
+            }
         }
     }
 
-    /// A comment, with the place: a follower whose filter lets nothing pass must not come back with one long lost.
-    fn sign_of_life(&self) -> Event {
+    /// A comment with the current position. Without it, a follower whose filter matches nothing would reconnect with a
+    /// position that the oplog no longer has.
+    fn keep_alive(&self) -> Event {
         self.with_id(Event::default().comment(""))
     }
 
     fn with_id(&self, event: Event) -> Event {
-        match &self.seen {
+        match &self.position {
             Some(token) => event.id(token.as_str()),
             None => event,
         }

@@ -1,4 +1,4 @@
-//! The stream as a request.
+//! The HTTP handler of the stream.
 
 use std::convert::Infallible;
 
@@ -10,30 +10,31 @@ use futures::{Stream, StreamExt, stream};
 use http::{HeaderMap, HeaderName};
 use tokio_util::sync::CancellationToken;
 
-use super::follower::{Follower, Wanted};
+use super::follower::{Follower, StreamFilter};
+use super::hub::Hub;
+use super::stream_slots::StreamSlots;
 use super::token::Token;
-use super::{Hub, Places};
-use crate::guard::Client;
+use crate::client::Client;
 use crate::logs::{parse_band, parse_route};
 use crate::problem::{FieldError, Problem};
 use crate::query::{FromParameters, Parameters, Valid};
 
 const LAST_EVENT_ID: &str = "last-event-id";
-/// Proxies such as nginx collect an answer before they pass it on, unless they are told not to.
+/// Proxies such as nginx buffer responses without this header.
 const NO_BUFFERING: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");
 
-/// What the stream needs.
+/// The state of the handler.
 #[derive(Clone, Debug)]
 pub(crate) struct StreamState {
-    /// The change stream.
+    /// The shared change stream.
     pub hub: Hub,
-    /// Room for followers.
-    pub places: Places,
+    /// The limits on open streams.
+    pub slots: StreamSlots,
     /// Ends all streams.
     pub shutdown: CancellationToken,
 }
 
-impl FromParameters for Wanted {
+impl FromParameters for StreamFilter {
     fn take(parameters: &mut Parameters) -> Self {
         Self {
             route: parameters.take("route", parse_route),
@@ -45,12 +46,12 @@ impl FromParameters for Wanted {
 pub(crate) async fn stream(
     State(state): State<StreamState>,
     Extension(client): Extension<Client>,
-    Valid(wanted): Valid<Wanted>,
+    Valid(filter): Valid<StreamFilter>,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Problem> {
-    let token = last_event(&headers)?;
-    let place = state.places.take(client)?;
-    let follower = Follower::new(state.hub, wanted, token, place);
+    let token = last_event_id(&headers)?;
+    let slot = state.slots.acquire(client)?;
+    let follower = Follower::new(state.hub, filter, token, slot);
     let events = events(follower).take_until(state.shutdown.cancelled_owned());
     Ok((AppendHeaders([NO_BUFFERING]), Sse::new(events)))
 }
@@ -62,8 +63,8 @@ fn events(follower: Follower) -> impl Stream<Item = Result<Event, Infallible>> {
     })
 }
 
-/// Where a browser that comes back was.
-fn last_event(headers: &HeaderMap) -> Result<Option<Token>, Problem> {
+/// The position that a browser sends when it reconnects.
+fn last_event_id(headers: &HeaderMap) -> Result<Option<Token>, Problem> {
     let Some(value) = headers.get(LAST_EVENT_ID).filter(|value| !value.is_empty()) else {
         return Ok(None);
     };

@@ -4,64 +4,53 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
-use mongodb::bson::{RawDocumentBuf, doc};
-use mongodb::change_stream::ChangeStream;
-use mongodb::change_stream::event::ChangeStreamEvent;
-use mongodb::error::{Error, ErrorKind};
+use mongodb::error::Error;
 use tokio::sync::broadcast::{self, Receiver, Sender};
 
+use super::change_stream::{LoggedVote, is_history_lost, open, read};
 use super::token::Token;
-use crate::logs::{Logs, Vote};
+use crate::logs::Logs;
 
-/// A change as the driver hands it over.
-pub(super) type Change = ChangeStreamEvent<RawDocumentBuf>;
+/// Events that a follower may be behind before it must catch up from its own change stream: three seconds' worth at
+/// [`BATCH_PAUSE`].
+const CHANNEL_CAPACITY: usize = 64;
+/// Most votes of one event. Together with [`CHANNEL_CAPACITY`] it bounds the memory that a stalled follower can occupy.
+const MAX_BATCH: usize = 1_000;
+/// Pause after a batch, so that many small changes form one batch: at most 20 batches per second.
+const BATCH_PAUSE: Duration = Duration::from_millis(50);
+/// How long the change stream stays open without followers: a page that reloads finds it open.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the server waits for changes before it answers.
+const SERVER_WAIT: Duration = Duration::from_secs(1);
+/// Pause before the change stream is opened again after a failure.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
-/// News that a follower may lie behind before it has to catch up by itself: at the pace below, three seconds' worth.
-const NEWS: usize = 64;
-/// Votes of one piece of news. With the number above, what a follower that stands still can make this process hold.
-const PIECE: usize = 1_000;
-/// Pause after a piece, so that many small changes become one: at most twenty pieces a second.
-const PACE: Duration = Duration::from_millis(50);
-/// How long the change stream goes on for nobody: a page that is loaded again finds it open.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Pause before MongoDB is asked again.
-const RETRY: Duration = Duration::from_millis(500);
-/// The server's codes for a token that is no longer in its change log, or that never was one.
-const HISTORY_LOST: [i32; 4] = [286, 280, 260, 50_811];
-
-/// A vote with its place in the change log.
+/// An event for all followers.
 #[derive(Clone, Debug)]
-pub(super) struct Logged {
-    pub token: Token,
-    pub vote: Vote,
-}
-
-/// What all followers are told.
-#[derive(Clone, Debug)]
-pub(super) enum News {
-    /// The change stream is open, from this place on; it joins on without a gap to what came before, if anything did.
+pub(super) enum HubEvent {
+    /// The change stream is open at this position. It continues without a gap after earlier events.
     Open(Option<Token>),
     /// Votes, oldest first.
-    Votes(Arc<Vec<Logged>>),
+    Votes(Arc<Vec<LoggedVote>>),
     /// MongoDB does not answer, and why.
     Away(Arc<str>),
-    /// What happened meanwhile can no longer be known.
+    /// The changes since the last event are lost.
     Reset,
 }
 
-/// How things stand for a follower that begins.
+/// The state of the change stream.
 #[derive(Clone, Debug, Default)]
-pub(super) enum Link {
-    /// Nobody knows yet.
+pub(super) enum HubState {
+    /// It is being opened.
     #[default]
     Opening,
-    /// Open.
+    /// It is open.
     Open,
     /// MongoDB does not answer, and why.
     Away(Arc<str>),
 }
 
-/// The shared change stream: opened with the first follower, closed some time after the last.
+/// The shared change stream: opened for the first follower, closed some time after the last one has left.
 #[derive(Clone, Debug)]
 pub(crate) struct Hub {
     logs: Logs,
@@ -70,34 +59,34 @@ pub(crate) struct Hub {
 
 #[derive(Debug)]
 struct Shared {
-    sender: Sender<News>,
-    /// Locked while news is sent, so that a follower begins either before or after it.
-    state: Mutex<State>,
+    sender: Sender<HubEvent>,
+    /// Locked while an event is sent, so that a follower subscribes either before or after it.
+    progress: Mutex<Progress>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Progress {
     is_running: bool,
-    link: Link,
-    /// All up to here was sent.
+    state: HubState,
+    /// All changes up to here were sent.
     position: Option<Token>,
 }
 
 /// A follower's end of the change stream.
 #[derive(Debug)]
 pub(super) struct Subscription {
-    pub link: Link,
-    /// What comes by `news` lies behind this.
+    pub state: HubState,
+    /// The events start after this position.
     pub position: Option<Token>,
-    pub news: Receiver<News>,
+    pub events: Receiver<HubEvent>,
 }
 
 impl Hub {
-    /// Closed as yet.
+    /// The change stream opens with the first subscription.
     pub(crate) fn new(logs: Logs) -> Self {
         let shared = Shared {
-            sender: broadcast::channel(NEWS).0,
-            state: Mutex::default(),
+            sender: broadcast::channel(CHANNEL_CAPACITY).0,
+            progress: Mutex::default(),
         };
         Self {
             logs,
@@ -105,147 +94,117 @@ impl Hub {
         }
     }
 
-    /// The log that it follows.
+    /// The log that the hub follows.
     pub(super) fn logs(&self) -> &Logs {
         &self.logs
     }
 
-    /// Begins to follow.
+    /// Adds a follower, and opens the change stream for the first one.
     pub(super) fn subscribe(&self) -> Subscription {
-        let mut state = self.shared.state();
-        let news = self.shared.sender.subscribe();
-        if !state.is_running {
-            *state = State {
+        let mut progress = self.shared.progress();
+        let events = self.shared.sender.subscribe();
+        if !progress.is_running {
+            *progress = Progress {
                 is_running: true,
-                ..State::default()
+                ..Progress::default()
             };
             tokio::spawn(run(self.clone()));
         }
         Subscription {
-            link: state.link.clone(),
-            position: state.position.clone(),
-            news,
+            state: progress.state.clone(),
+            position: progress.position.clone(),
+            events,
         }
     }
 
-    /// All up to here was sent.
+    /// The position up to which all changes were sent.
     pub(super) fn position(&self) -> Option<Token> {
-        self.shared.state().position.clone()
+        self.shared.progress().position.clone()
     }
 
-    fn tell(&self, news: News) {
-        let mut state = self.shared.state();
-        // Said once, not at each attempt.
-        if matches!((&news, &state.link), (News::Away(_), Link::Away(_))) {
+    fn publish(&self, event: HubEvent) {
+        let mut progress = self.shared.progress();
+        // `Away` is sent once, not after each failed attempt.
+        if matches!((&event, &progress.state), (HubEvent::Away(_), HubState::Away(_))) {
             return;
         }
-        match &news {
-            News::Open(_) => state.link = Link::Open,
-            News::Away(reason) => state.link = Link::Away(Arc::clone(reason)),
-            News::Votes(votes) => state.position = votes.last().map(|last| last.token.clone()),
-            News::Reset => state.position = None,
+        match &event {
+            HubEvent::Open(_) => progress.state = HubState::Open,
+            HubEvent::Away(reason) => progress.state = HubState::Away(Arc::clone(reason)),
+            HubEvent::Votes(votes) => progress.position = votes.last().map(|last| last.token.clone()),
+            HubEvent::Reset => progress.position = None,
         }
-        // An error means that nobody listens just now.
-        let _ = self.shared.sender.send(news);
+        // An error means that there is no follower at the moment.
+        let _ = self.shared.sender.send(event);
     }
 
-    /// Ends the work if nobody listens; nobody can begin to meanwhile.
-    fn ends(&self) -> bool {
-        let mut state = self.shared.state();
+    /// Marks the hub as stopped if it has no follower. The lock keeps new followers out until then.
+    fn stop_if_unused(&self) -> bool {
+        let mut progress = self.shared.progress();
         if self.shared.sender.receiver_count() == 0 {
-            state.is_running = false;
+            progress.is_running = false;
         }
-        !state.is_running
+        !progress.is_running
     }
 }
 
 impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Whether a change stream that begins at a token of old cannot be had any more.
-pub(super) fn is_history_lost(error: &Error) -> bool {
-    matches!(error.kind.as_ref(), ErrorKind::Command(command) if HISTORY_LOST.contains(&command.code))
-}
-
-/// Opens a change stream of new votes, behind `token` where there is one.
-pub(super) async fn open(
-    logs: &Logs,
-    token: Option<&Token>,
-    wait: Duration,
-) -> Result<ChangeStream<Change>, Error> {
-    let pipeline = [doc! { "$match": { "operationType": "insert" } }];
-    let collection = logs.collection().await?;
-    let collection = collection.clone_with_type::<RawDocumentBuf>();
-    let watch = collection.watch().pipeline(pipeline).max_await_time(wait);
-    match token {
-        Some(token) => {
-            watch
-                .resume_after(token.to_resume().map_err(Error::custom)?)
-                .await
-        }
-        None => watch.await,
-    }
-}
-
-/// A change as a vote. None if it is none.
-pub(super) fn read(logs: &Logs, change: &Change) -> Option<Logged> {
-    Some(Logged {
-        token: Token::of(&change.id)?,
-        vote: logs.read(change.full_document.as_ref()?)?,
-    })
-}
-
-/// Follows the log until nobody listens any more.
+/// Follows the log until there is no follower.
 async fn run(hub: Hub) {
     tracing::debug!("following the log");
     loop {
         let reason: Arc<str> = match follow(&hub).await {
-            Ok(Ended::NobodyListens) => break,
-            // The collection was dropped: what comes next has no connection to what was.
-            Ok(Ended::Invalidated) => {
-                hub.tell(News::Reset);
+            Ok(StreamEnd::Unused) => break,
+            // The collection was dropped: later changes have no connection to earlier ones.
+            Ok(StreamEnd::Invalidated) => {
+                hub.publish(HubEvent::Reset);
                 continue;
             }
             Err(error) if is_history_lost(&error) => {
-                tracing::warn!(%error, "the place in MongoDB's change log is lost");
-                hub.tell(News::Reset);
+                tracing::warn!(%error, "cannot resume the change stream: MongoDB's oplog no longer has its position; starting at the newest change");
+                hub.publish(HubEvent::Reset);
                 continue;
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot follow the log");
+                tracing::warn!(%error, retry_after = ?RETRY_PAUSE, "cannot follow the log");
                 "MongoDB does not answer".into()
             }
         };
-        hub.tell(News::Away(reason));
-        tokio::time::sleep(RETRY).await;
-        if hub.ends() {
+        hub.publish(HubEvent::Away(reason));
+        tokio::time::sleep(RETRY_PAUSE).await;
+        if hub.stop_if_unused() {
             break;
         }
     }
-    tracing::debug!("nobody follows the log");
+    tracing::debug!("stopped following the log: no client follows it");
 }
 
-enum Ended {
-    NobodyListens,
+/// Why a change stream ended without an error.
+enum StreamEnd {
+    /// There is no follower.
+    Unused,
+    /// MongoDB invalidated it: the collection was dropped or renamed.
     Invalidated,
 }
 
-async fn follow(hub: &Hub) -> Result<Ended, Error> {
-    let mut changes = open(&hub.logs, hub.position().as_ref(), Duration::from_secs(1)).await?;
-    let beginning = changes.resume_token().as_ref().and_then(Token::of);
+async fn follow(hub: &Hub) -> Result<StreamEnd, Error> {
+    let mut changes = open(&hub.logs, hub.position().as_ref(), SERVER_WAIT).await?;
+    let beginning = changes.resume_token().as_ref().and_then(Token::from_resume);
     let position = hub.position().or(beginning);
-    hub.shared.state().position.clone_from(&position);
-    hub.tell(News::Open(position));
-    let mut looks = tokio::time::interval_at(tokio::time::Instant::now() + PATIENCE, PATIENCE);
+    hub.shared.progress().position.clone_from(&position);
+    hub.publish(HubEvent::Open(position));
+    let mut idle_checks = tokio::time::interval_at(tokio::time::Instant::now() + IDLE_TIMEOUT, IDLE_TIMEOUT);
     loop {
         let first = tokio::select! {
             change = changes.next() => change,
-            _ = looks.tick() => {
-                if hub.ends() {
-                    return Ok(Ended::NobodyListens);
+            _ = idle_checks.tick() => {
+                if hub.stop_if_unused() {
+                    return Ok(StreamEnd::Unused);
                 }
                 continue;
             }
@@ -256,23 +215,23 @@ async fn follow(hub: &Hub) -> Result<Ended, Error> {
             match next {
                 Some(Ok(change)) => votes.extend(read(&hub.logs, &change)),
                 Some(Err(error)) => break Some(Err(error)),
-                None => break Some(Ok(Ended::Invalidated)),
+                None => break Some(Ok(StreamEnd::Invalidated)),
             }
-            if votes.len() >= PIECE {
+            if votes.len() >= MAX_BATCH {
                 break None;
             }
-            // What the driver has already; it does not go to the server for this.
+            // Takes only what the driver has buffered already, without a request to the server.
             match changes.next().now_or_never() {
                 Some(ready) => next = ready,
                 None => break None,
             }
         };
         if !votes.is_empty() {
-            hub.tell(News::Votes(Arc::new(votes)));
+            hub.publish(HubEvent::Votes(Arc::new(votes)));
         }
         if let Some(ended) = outcome {
             return ended;
         }
-        tokio::time::sleep(PACE).await;
+        tokio::time::sleep(BATCH_PAUSE).await;
     }
 }

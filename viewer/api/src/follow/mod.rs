@@ -1,19 +1,21 @@
-//! `GET /api/logs/stream`: votes as they are logged, as server-sent events.
+//! `GET /api/logs/stream`: new votes of the log as server-sent events.
 //!
-//! One change stream serves all followers, and each filters for itself. A change stream for each would let MongoDB apply
-//! the filter, but it would then read its oplog once for every follower: a page left open in a classroom would slow down
-//! the system that it shows. The price is that this process decodes every vote once while anybody follows.
+//! All followers share one change stream, and this process applies each follower's filter. With one change stream per
+//! follower MongoDB would apply the filters, but it would read its oplog once per follower: pages left open in a classroom
+//! would slow down the system that they show. The cost is that this process decodes every vote once while at least one
+//! client follows.
 //!
-//! A follower that comes back with a token catches up by a change stream of its own, up to where the shared one is; so
-//! does one that was too slow for the shared one. Nothing is left out on either way.
+//! A follower that reconnects with a token replays what it missed from its own change stream, up to the position of the
+//! shared one. So does a follower that was too slow for the shared one. No vote is lost in either case.
 
 mod catch_up;
+mod change_stream;
 mod follower;
 mod handler;
 mod hub;
-mod places;
+mod stream_slots;
 mod token;
 
 pub(crate) use handler::{StreamState, stream};
 pub(crate) use hub::Hub;
-pub(crate) use places::Places;
+pub(crate) use stream_slots::StreamSlots;

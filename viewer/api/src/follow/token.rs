@@ -1,4 +1,4 @@
-//! Places in MongoDB's change log.
+//! Positions in MongoDB's oplog.
 
 use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -6,31 +6,31 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use mongodb::bson::doc;
 use mongodb::change_stream::event::ResumeToken;
 
-/// Longest token, in hex digits: several times what MongoDB makes for this collection.
+/// Longest token, in hex digits: several times the length of MongoDB's tokens for this collection.
 const MAX_DIGITS: usize = 1_024;
 
-/// The first digits of a token: their type, a time.
+/// The first digits of a token: the type of the value that follows, a time.
 const TIME_TYPE: &str = "82";
-/// The digits behind them: seconds since 1970.
+/// The number of digits after the type: seconds since the Unix epoch.
 const SECONDS_DIGITS: usize = 8;
 /// How far MongoDB's clock may be ahead of this one.
 const MAX_SKEW_S: u64 = 3_600;
 
-/// A place in the change log of one replica set.
+/// A position in the oplog of one replica set.
 ///
-/// MongoDB encodes the time of a change and its place among others of that time so that the bytes sort as the changes
-/// do; its own router merges the streams of shards by that. As upper-case hex digits they sort so, too.
+/// MongoDB encodes the time of a change, and its order among changes of the same time, so that the bytes sort like the
+/// changes. MongoDB's router merges the streams of shards by this order. Upper-case hex digits preserve it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Token(String);
 
 impl Token {
-    /// What MongoDB gave. None if it has another shape than any version so far.
-    pub(super) fn of(token: &ResumeToken) -> Option<Self> {
+    /// Converts MongoDB's token. None if its format is unknown.
+    pub(super) fn from_resume(token: &ResumeToken) -> Option<Self> {
         let document = mongodb::bson::serialize_to_document(token).ok()?;
         Self::parse(document.get_str("_data").ok()?).ok()
     }
 
-    /// What a client hands back.
+    /// Parses a token that a client sends back.
     pub(super) fn parse(text: &str) -> Result<Self, Cow<'static, str>> {
         let is_token = (1..=MAX_DIGITS).contains(&text.len())
             && text
@@ -43,12 +43,12 @@ impl Token {
         }
     }
 
-    /// The text for clients.
+    /// The token as text for clients.
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether no change can have this place yet. Who waits for changes behind it would wait in vain.
+    /// Whether no change can have this position yet. A change stream that starts there would return nothing.
     pub(super) fn is_in_the_future(&self) -> bool {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.seconds()
@@ -60,7 +60,7 @@ impl Token {
         u64::from_str_radix(digits, 16).ok()
     }
 
-    /// The form that MongoDB takes.
+    /// The token in MongoDB's format.
     pub(super) fn to_resume(&self) -> Result<ResumeToken, mongodb::bson::error::Error> {
         mongodb::bson::deserialize_from_document(doc! { "_data": &self.0 })
     }
@@ -73,9 +73,12 @@ mod tests {
     const TEXT: &str = "8265F1A2B3000000012B0229296E04";
 
     #[test]
-    fn a_token_survives_the_way_through_a_client_and_back_to_mongodb() {
+    fn token_round_trips_through_a_client_and_mongodb() {
         let token = Token::parse(TEXT).unwrap();
-        assert_eq!(Token::of(&token.to_resume().unwrap()).as_ref(), Some(&token));
+        assert_eq!(
+            Token::from_resume(&token.to_resume().unwrap()).as_ref(),
+            Some(&token)
+        );
         assert_eq!(token.as_str(), TEXT);
     }
 
@@ -86,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_the_future_is_known_as_such() {
+    fn token_in_the_future_is_detected() {
         assert!(!Token::parse(TEXT).unwrap().is_in_the_future());
         for text in ["82FFFFFFFF000000012B0229296E04", "82FF"] {
             assert!(Token::parse(text).unwrap().is_in_the_future(), "{text}");
@@ -94,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_token() {
+    fn other_text_is_not_a_token() {
         for text in ["", "xyz", "8265f1", "{\"$gt\":1}", &"A".repeat(MAX_DIGITS + 1)] {
             assert!(Token::parse(text).is_err(), "{text}");
         }

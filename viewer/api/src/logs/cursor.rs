@@ -1,17 +1,17 @@
-//! Where a page ends: the place in the index `{received_at: -1, _id: -1}`, as a text that clients hand back.
+//! The end of a page: a position in the index `{received_at: -1, _id: -1}`, as text that clients send back.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mongodb::bson::{DateTime, Document, doc};
 
-use super::Vote;
+use super::vote::Vote;
 
-/// Bytes of the time before the id.
+/// Length of the time before the id, in bytes.
 const TIME_BYTES: usize = 8;
-/// Longest id, in bytes: twice that of a UUID's text.
+/// Longest id, in bytes: twice the length of a UUID as text.
 const MAX_ID_BYTES: usize = 72;
 
-/// A place in the log, newest first.
+/// A position in the log, newest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cursor {
     received_at: DateTime,
@@ -19,22 +19,22 @@ pub(super) struct Cursor {
 }
 
 impl Cursor {
-    /// The place of a vote.
-    pub(super) fn of(vote: &Vote) -> Self {
+    /// The position of a vote.
+    pub(super) fn at(vote: &Vote) -> Self {
         Self {
             received_at: vote.received_at,
             vote_id: vote.vote_id.clone(),
         }
     }
 
-    /// The text for clients.
+    /// The cursor as text for clients.
     pub(super) fn encode(&self) -> String {
         let mut bytes = self.received_at.timestamp_millis().to_be_bytes().to_vec();
         bytes.extend(self.vote_id.as_bytes());
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// A text that [`Self::encode`] has made.
+    /// Decodes the text of [`Self::encode`]. None if it is anything else.
     pub(super) fn decode(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (time, id) = bytes.split_first_chunk::<TIME_BYTES>()?;
@@ -46,7 +46,7 @@ impl Cursor {
         })
     }
 
-    /// What comes after it. The first condition alone finds the place in the index; the second is exact.
+    /// Selects the votes after this position. The first condition uses the index; the second one is exact.
     pub(super) fn condition(&self) -> Document {
         doc! {
             "received_at": { "$lte": self.received_at },
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_survives_the_way_through_a_client() {
+    fn decode_reverses_encode() {
         let cursor = Cursor {
             received_at: DateTime::from_millis(1_700_000_000_007),
             vote_id: "018f4c9e-7f2a-7000-8000-000000000001".to_owned(),
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_cursor() {
+    fn other_text_is_not_a_cursor() {
         let long = URL_SAFE_NO_PAD.encode([b'a'; TIME_BYTES + MAX_ID_BYTES + 1]);
         let control = URL_SAFE_NO_PAD.encode(b"12345678\n");
         let invalid = URL_SAFE_NO_PAD.encode(b"12345678\xff");

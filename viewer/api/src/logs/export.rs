@@ -1,4 +1,4 @@
-//! `GET /api/logs/export`: the log as a file, a line of JSON for each vote, newest first.
+//! `GET /api/logs/export`: the log as a file, one JSON line per vote, newest first.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,41 +14,41 @@ use mongodb::error::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::filter::Filter;
-use super::{ANSWER_TIME, Logs, in_time};
+use super::store::{Logs, RESPONSE_TIMEOUT, with_timeout};
 use crate::problem::Problem;
 use crate::query::{FromParameters, Parameters, Valid};
 
 const DEFAULT_LIMIT: u32 = 1_000;
 const MAX_LIMIT: u32 = 10_000;
-/// What the server may spend on a whole export.
-const EXPORT_TIME: Duration = Duration::from_secs(10);
-/// Exports at a time: each holds a cursor and a connection for as long as its client takes.
-const EXPORTS: usize = 4;
-/// Votes that go to the client in one piece.
-const PIECE: usize = 100;
+/// How long the server may work on a whole export.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Exports at a time. Each holds a cursor and a connection until its client has read everything.
+const MAX_EXPORTS: usize = 4;
+/// Votes per chunk of the response.
+const CHUNK_VOTES: usize = 100;
 
-/// What a client asks for.
+/// The parameters of a request.
 #[derive(Debug)]
 pub(crate) struct ExportQuery {
     filter: Filter,
     limit: u32,
 }
 
-/// Room for exports.
+/// Limits the exports in progress. Clones share the limit.
 #[derive(Clone, Debug)]
-pub(crate) struct Exports(Arc<Semaphore>);
+pub(crate) struct ExportSlots(Arc<Semaphore>);
 
-/// An export under way.
+/// An export in progress.
 struct Export {
     logs: Logs,
     cursor: Cursor<Document>,
     is_done: bool,
-    _room: OwnedSemaphorePermit,
+    _slot: OwnedSemaphorePermit,
 }
 
-impl Default for Exports {
+impl Default for ExportSlots {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(EXPORTS)))
+        Self(Arc::new(Semaphore::new(MAX_EXPORTS)))
     }
 }
 
@@ -63,26 +63,26 @@ impl FromParameters for ExportQuery {
 
 pub(crate) async fn export(
     State(logs): State<Logs>,
-    State(Exports(room)): State<Exports>,
+    State(ExportSlots(slots)): State<ExportSlots>,
     Valid(query): Valid<ExportQuery>,
 ) -> Result<Response, Problem> {
-    let room = room.try_acquire_owned().map_err(|_| Problem::TooMany {
+    let slot = slots.try_acquire_owned().map_err(|_| Problem::TooMany {
         detail: "too many exports are in progress",
         retry_after_s: 5,
     })?;
-    // The first piece is waited for: a store that is away is still a status then, and not a file that ends early.
-    let cursor = in_time(open(&logs, &query)).await?;
+    // Opens the cursor before the response starts: a failure is then an error status and not a truncated file.
+    let cursor = with_timeout(open(&logs, &query)).await?;
     let export = Export {
         logs,
         cursor,
         is_done: false,
-        _room: room,
+        _slot: slot,
     };
     let headers = [
         (CONTENT_TYPE, "application/x-ndjson"),
         (CONTENT_DISPOSITION, "attachment; filename=\"votes.ndjson\""),
     ];
-    Ok((headers, Body::from_stream(pieces(export))).into_response())
+    Ok((headers, Body::from_stream(chunks(export))).into_response())
 }
 
 async fn open(logs: &Logs, query: &ExportQuery) -> Result<Cursor<Document>, Error> {
@@ -91,22 +91,22 @@ async fn open(logs: &Logs, query: &ExportQuery) -> Result<Cursor<Document>, Erro
         .find(query.filter.condition())
         .sort(doc! { "received_at": -1, "_id": -1 })
         .limit(i64::from(query.limit))
-        .max_time(EXPORT_TIME)
+        .max_time(EXPORT_TIMEOUT)
         .await
 }
 
-/// A failure breaks the transfer off: a client must not take a part for the whole.
-fn pieces(export: Export) -> impl Stream<Item = anyhow::Result<Vec<u8>>> {
+/// A failure aborts the transfer, so that the client does not accept a truncated file.
+fn chunks(export: Export) -> impl Stream<Item = anyhow::Result<Vec<u8>>> {
     stream::try_unfold(export, |mut export| async move {
-        let piece = tokio::time::timeout(ANSWER_TIME, export.piece()).await??;
-        Ok(piece.map(|piece| (piece, export)))
+        let chunk = tokio::time::timeout(RESPONSE_TIMEOUT, export.next_chunk()).await??;
+        Ok(chunk.map(|chunk| (chunk, export)))
     })
 }
 
 impl Export {
-    async fn piece(&mut self) -> anyhow::Result<Option<Vec<u8>>> {
+    async fn next_chunk(&mut self) -> anyhow::Result<Option<Vec<u8>>> {
         let mut lines = Vec::new();
-        for _ in 0..PIECE {
+        for _ in 0..CHUNK_VOTES {
             if self.is_done || !self.cursor.advance().await? {
                 self.is_done = true;
                 break;

@@ -1,4 +1,4 @@
-//! Which votes a client wants.
+//! Filters on the log.
 
 use std::borrow::Cow;
 
@@ -8,12 +8,12 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::query::{FromParameters, Parameters};
 
-/// The routes that votes can have taken.
+/// All routes.
 pub(crate) const ROUTES: [&str; 3] = ["rest", "grpc", "bridge"];
-/// Longest name of a band, in characters: as long as a vote's may be.
+/// Longest name of a band, in characters: the limit for votes.
 const MAX_BAND_CHARS: usize = 200;
 
-/// Conditions that all must hold; every value was checked, and only values go into a query.
+/// Conditions that all must hold. Every value is validated, and a query contains values only, never operators from a client.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Filter {
     route: Option<&'static str>,
@@ -31,14 +31,14 @@ impl FromParameters for Filter {
             to: parameters.take("to", parse_time),
         };
         if filter.from.zip(filter.to).is_some_and(|(from, to)| from > to) {
-            parameters.refuse("to", "must not be before from");
+            parameters.reject("to", "must not be before from");
         }
         filter
     }
 }
 
 impl Filter {
-    /// The condition for MongoDB.
+    /// The filter as a MongoDB condition.
     pub(super) fn condition(&self) -> Document {
         let mut condition = Document::new();
         if let Some(route) = self.route {
@@ -60,22 +60,22 @@ impl Filter {
         condition
     }
 
-    /// The condition, and another one beside it.
+    /// The filter as a MongoDB condition, combined with another condition.
     pub(super) fn condition_and(&self, other: Document) -> Document {
         doc! { "$and": [self.condition(), other] }
     }
 }
 
-/// One of the routes.
+/// Parses the name of a route.
 pub(crate) fn parse_route(text: &str) -> Result<&'static str, Cow<'static, str>> {
     let known = ROUTES.into_iter().find(|route| *route == text);
     known.ok_or_else(|| format!("must be one of {}", ROUTES.join(", ")).into())
 }
 
-/// The name of a band, exactly as in the votes.
+/// Parses the name of a band, exactly as in the votes.
 pub(crate) fn parse_band(text: &str) -> Result<String, Cow<'static, str>> {
-    let is_name = text.chars().count() <= MAX_BAND_CHARS && !text.contains(char::is_control);
-    if is_name {
+    let is_valid = text.chars().count() <= MAX_BAND_CHARS && !text.contains(char::is_control);
+    if is_valid {
         Ok(text.to_owned())
     } else {
         Err("must have 1 to 200 characters and no control characters".into())
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_hold_values_and_nothing_else() {
+    fn conditions_contain_only_values() {
         assert_eq!(read(""), Ok(doc! {}));
         let name = "{\"$ne\":null}";
         assert_eq!(
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_conditions_are_named() {
+    fn invalid_parameters_are_named() {
         let long = format!("band={}", "é".repeat(201));
         for (query, field) in [
             ("route=GRPC", "route"),

@@ -1,4 +1,4 @@
-//! `GET /api/logs`: a page of the log, newest first.
+//! `GET /api/logs`: one page of the log, newest vote first.
 
 use axum::Json;
 use axum::extract::State;
@@ -7,14 +7,15 @@ use serde::Serialize;
 
 use super::cursor::Cursor;
 use super::filter::Filter;
-use super::{Logs, QUERY_TIME, Vote, in_time};
+use super::store::{Logs, QUERY_TIMEOUT, with_timeout};
+use super::vote::Vote;
 use crate::problem::Problem;
 use crate::query::{FromParameters, Parameters, Valid};
 
 const DEFAULT_LIMIT: u32 = 20;
 const MAX_LIMIT: u32 = 200;
 
-/// What a client asks for.
+/// The parameters of a request.
 #[derive(Debug)]
 pub(crate) struct PageQuery {
     filter: Filter,
@@ -22,11 +23,11 @@ pub(crate) struct PageQuery {
     limit: u32,
 }
 
-/// The answer.
+/// The response.
 #[derive(Debug, Serialize)]
 pub(crate) struct Page {
     votes: Vec<Vote>,
-    /// Where the next page begins; null where there is none.
+    /// The cursor of the next page; null on the last page.
     next: Option<String>,
 }
 
@@ -47,7 +48,7 @@ pub(crate) async fn page(
     Valid(query): Valid<PageQuery>,
 ) -> Result<Json<Page>, Problem> {
     let _permit = logs.permit()?;
-    in_time(find(&logs, query)).await.map(Json)
+    with_timeout(find(&logs, query)).await.map(Json)
 }
 
 async fn find(logs: &Logs, query: PageQuery) -> Result<Page, mongodb::error::Error> {
@@ -60,9 +61,9 @@ async fn find(logs: &Logs, query: PageQuery) -> Result<Page, mongodb::error::Err
         .await?
         .find(condition)
         .sort(doc! { "received_at": -1, "_id": -1 })
-        // One more shows whether there is another page.
+        // One more vote shows whether there is another page.
         .limit(i64::from(query.limit) + 1)
-        .max_time(QUERY_TIME)
+        .max_time(QUERY_TIMEOUT)
         .await?;
     let limit = query.limit as usize;
     let mut votes = Vec::with_capacity(limit);
@@ -74,7 +75,7 @@ async fn find(logs: &Logs, query: PageQuery) -> Result<Page, mongodb::error::Err
         }
     }
     let next = (found > limit)
-        .then(|| votes.last().map(|vote| Cursor::of(vote).encode()))
+        .then(|| votes.last().map(|vote| Cursor::at(vote).encode()))
         .flatten();
     Ok(Page { votes, next })
 }

@@ -1,25 +1,25 @@
-//! A vote as the log has it and as clients get it.
+//! A vote, as it is stored in the log and as clients receive it.
 
 use mongodb::bson::DateTime;
 use serde::ser::Error;
 use serde::{Deserialize, Serialize, Serializer};
 use time::OffsetDateTime;
 
-/// A vote of the log.
+/// A vote in the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(clippy::struct_field_names, reason = "the API's name")]
+#[allow(clippy::struct_field_names, reason = "the name is part of the API")]
 pub(crate) struct Vote {
     /// The vote's id.
     #[serde(rename(deserialize = "_id"))]
     pub vote_id: String,
-    /// Band.
+    /// The name of the band.
     pub name: String,
     album: String,
     year: String,
     rank: String,
-    /// The route that took it.
+    /// The route that accepted the vote.
     pub route: String,
-    /// When the route received it.
+    /// When the route received the vote.
     #[serde(serialize_with = "rfc3339")]
     pub received_at: DateTime,
     #[serde(serialize_with = "rfc3339")]
@@ -28,7 +28,7 @@ pub(crate) struct Vote {
     offset: i64,
 }
 
-/// RFC 3339 in UTC, always with milliseconds: texts of one length sort as their times do.
+/// RFC 3339 in UTC, always with milliseconds. All results have the same length, so they sort by time.
 pub(crate) fn format_time(time: OffsetDateTime) -> String {
     let (date, clock) = (time.date(), time.time());
     format!(
@@ -43,10 +43,10 @@ pub(crate) fn format_time(time: OffsetDateTime) -> String {
     )
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde requires this signature")]
 fn rfc3339<S: Serializer>(time: &DateTime, serializer: S) -> Result<S::Ok, S::Error> {
     let nanoseconds = i128::from(time.timestamp_millis()) * 1_000_000;
-    // BSON knows times that the calendar does not; no vote has one.
+    // BSON allows times outside the calendar's range. No vote has one.
     let time = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).map_err(S::Error::custom)?;
     serializer.serialize_str(&format_time(time))
 }
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_document_becomes_the_json_of_the_contract() {
+    fn document_is_converted_to_the_json_of_the_contract() {
         let document = doc! {
             "_id": "018f4c9e-7f2a-7000-8000-000000000001", "name": "Alux Nahual", "album": "Centroamérica",
             "year": "1984", "rank": "9.5", "route": "grpc",

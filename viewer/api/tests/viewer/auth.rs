@@ -1,57 +1,58 @@
-//! The user that can only read: made by `viewer create-user`, enough for the whole API, and not enough to write.
+//! The read-only user of `viewer create-user`: sufficient for the whole API, and without the right to write.
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use backon::Retryable;
 use lab::fetch::Cache;
 use mongodb::bson::{Document, doc};
 use mongodb::error::ErrorKind;
 use tempfile::TempDir;
 
-use crate::bed::{PATIENCE, Viewer, free_address, id, vote};
 use crate::client::{Events, get_ok, vote_ids};
+use crate::environment::{Viewer, free_address, id, retries_every, vote};
 
 const UNAUTHORIZED: i32 = 13;
 
-/// A MongoDB that asks who one is; killed when dropped.
-struct Guarded {
+/// A MongoDB with access control; killed when dropped.
+struct MongodbWithUsers {
     process: Child,
     address: String,
     _data: TempDir,
 }
 
-impl Drop for Guarded {
+impl Drop for MongodbWithUsers {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-impl Guarded {
+impl MongodbWithUsers {
     /// Starts it with the user `admin`, password `admin`.
     async fn start() -> Self {
         let (data, address) = (TempDir::new().unwrap(), free_address());
         let key = data.path().join("key");
         let mut file = std::fs::OpenOptions::new();
-        // Members of a replica set with users know each other by it; mongod takes none that others can read.
+        // Access control in a replica set requires a key file that only its owner can read.
         let mut file = file.write(true).create_new(true).mode(0o600).open(&key).unwrap();
         file.write_all(b"a key for a set with one member").unwrap();
         let process = mongod(data.path(), &key, &address);
-        let guarded = Self {
+        let mongodb = Self {
             process,
             address,
             _data: data,
         };
-        // From this machine, before there is any user, one may do this much.
-        let member = doc! { "_id": 0, "host": &guarded.address };
+        // MongoDB allows these commands from localhost without a user until the first user exists.
+        let member = doc! { "_id": 0, "host": &mongodb.address };
         let initiate = doc! { "replSetInitiate": { "_id": "rs0", "members": [member] } };
         let admin = doc! { "createUser": "admin", "pwd": "admin", "roles": ["root"] };
-        guarded.repeat("", initiate).await;
-        guarded.repeat("", admin).await;
-        guarded
+        mongodb.run_admin_command("", initiate).await;
+        mongodb.run_admin_command("", admin).await;
+        mongodb
     }
 
     fn uri(&self, user: &str, database: &str) -> String {
@@ -61,15 +62,16 @@ impl Guarded {
         )
     }
 
-    async fn repeat(&self, user: &str, command: Document) {
+    /// Runs the command, and repeats it while the server is starting.
+    async fn run_admin_command(&self, user: &str, command: Document) {
         let client = mongodb::Client::with_uri_str(self.uri(user, "admin"))
             .await
             .unwrap();
-        let started = Instant::now();
-        while let Err(error) = client.database("admin").run_command(command.clone()).await {
-            assert!(started.elapsed() < PATIENCE, "{error}");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        let database = client.database("admin");
+        let run = || async { database.run_command(command.clone()).await };
+        run.retry(retries_every(Duration::from_millis(100)))
+            .await
+            .unwrap();
     }
 }
 
@@ -108,8 +110,8 @@ fn create_user(admin_uri: &str, password: &str) -> std::process::Output {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_user_that_can_only_read_is_enough() {
-    let mongodb = Guarded::start().await;
+async fn read_only_user_is_sufficient_and_cannot_write() {
+    let mongodb = MongodbWithUsers::start().await;
     let admin_uri = mongodb.uri("admin:admin@", "admin");
     let admin = mongodb::Client::with_uri_str(&admin_uri).await.unwrap();
     let log = admin.database("votes").collection::<Document>("logs");
@@ -118,7 +120,7 @@ async fn a_user_that_can_only_read_is_enough() {
 
     let created = create_user(&admin_uri, "first");
     assert!(created.status.success(), "{created:?}");
-    // Again, with another password: that one holds.
+    // The second call replaces the password.
     let created = create_user(&admin_uri, "s3cret");
     let printed = String::from_utf8(created.stdout).unwrap();
     assert!(
@@ -136,9 +138,9 @@ async fn a_user_that_can_only_read_is_enough() {
     let second = vote("Bohemia Suburbana", "grpc", 0);
     log.insert_one(&second).await.unwrap();
     assert_eq!(events.votes(1).await.0, [id(&second)]);
-    let mut back = Events::open(&viewer, "", ready.id.as_deref()).await;
-    back.expect("ready").await;
-    assert_eq!(back.votes(1).await.0, [id(&second)]);
+    let mut reconnected = Events::open(&viewer, "", ready.id.as_deref()).await;
+    reconnected.expect("ready").await;
+    assert_eq!(reconnected.votes(1).await.0, [id(&second)]);
 
     let reader = mongodb::Client::with_uri_str(&uri).await.unwrap();
     let votes = reader.database("votes").collection::<Document>("logs");
@@ -155,7 +157,7 @@ async fn a_user_that_can_only_read_is_enough() {
         assert_eq!(command.code, UNAUTHORIZED, "{error}");
     }
 
-    // A wrong password is a store that is away, and the reason stays in the log.
+    // With a wrong password the store counts as unavailable, and the reason is only in the log.
     let wrong = Viewer::start(&mongodb.uri("viewer:first@", "votes"), &[]).await;
     assert_eq!(get_ok(&wrong, "/api/status").await["logs"], "unavailable");
 }

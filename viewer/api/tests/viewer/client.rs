@@ -1,4 +1,4 @@
-//! What a browser does, and what only an attacker does.
+//! HTTP clients of the tests: requests of a browser, raw requests, and event streams.
 
 use std::time::{Duration, Instant};
 
@@ -7,30 +7,30 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::bed::{PATIENCE, Viewer};
+use crate::environment::{TIMEOUT, Viewer};
 
-/// Status and JSON.
+/// The status and the JSON of a response.
 pub(crate) async fn get(viewer: &Viewer, path: &str) -> (u16, Value) {
     let (status, _, body) = get_raw(viewer, path, &[]).await;
     (status, serde_json::from_slice(&body).unwrap_or_default())
 }
 
-/// The JSON of a good answer.
+/// The JSON of a response with status 200.
 pub(crate) async fn get_ok(viewer: &Viewer, path: &str) -> Value {
     let (status, json) = get(viewer, path).await;
     assert_eq!(status, 200, "{path}: {json}");
     json
 }
 
-/// Asks until the answer is good and as wanted.
-pub(crate) async fn get_until(viewer: &Viewer, path: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
+/// Repeats the request until the status is 200 and the JSON is as expected.
+pub(crate) async fn get_until(viewer: &Viewer, path: &str, is_expected: impl Fn(&Value) -> bool) -> Value {
     let started = Instant::now();
     loop {
         let (status, json) = get(viewer, path).await;
-        if status == 200 && is_wanted(&json) {
+        if status == 200 && is_expected(&json) {
             return json;
         }
-        assert!(started.elapsed() < PATIENCE, "{path}: {status} {json}");
+        assert!(started.elapsed() < TIMEOUT, "{path}: {status} {json}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
@@ -49,21 +49,21 @@ pub(crate) async fn get_raw(
     (status, headers, response.bytes().await.unwrap().to_vec())
 }
 
-/// The status of a path that is sent as it stands: an URL library would tidy it up.
-pub(crate) async fn get_untidied(viewer: &Viewer, path: &str) -> (u16, String) {
+/// Sends the path unchanged, which a URL library would normalise. Returns the status and the whole response.
+pub(crate) async fn get_raw_path(viewer: &Viewer, path: &str) -> (u16, String) {
     let address = viewer.url.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: viewer\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
-    let answer = String::from_utf8_lossy(&answer).into_owned();
-    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, answer)
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).await.unwrap();
+    let response = String::from_utf8_lossy(&response).into_owned();
+    let status = response.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, response)
 }
 
-/// The names of the refused parameters.
-pub(crate) async fn refused_fields(viewer: &Viewer, path: &str) -> Vec<String> {
+/// The names of the invalid parameters.
+pub(crate) async fn invalid_fields(viewer: &Viewer, path: &str) -> Vec<String> {
     let (status, headers, body) = get_raw(viewer, path, &[]).await;
     assert_eq!(status, 422, "{path}");
     assert_eq!(headers[CONTENT_TYPE], "application/problem+json", "{path}");
@@ -74,7 +74,7 @@ pub(crate) async fn refused_fields(viewer: &Viewer, path: &str) -> Vec<String> {
         .collect()
 }
 
-/// An event of a stream.
+/// A server-sent event.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Event {
     pub(crate) name: String,
@@ -82,7 +82,7 @@ pub(crate) struct Event {
     pub(crate) data: Value,
 }
 
-/// A stream of events, read as a browser reads it.
+/// An event stream, parsed like in a browser.
 pub(crate) struct Events {
     response: reqwest::Response,
     unread: String,
@@ -103,9 +103,9 @@ impl Events {
         }
     }
 
-    /// The next event; comments are passed over. None at the end.
+    /// The next event. Skips comments. None at the end of the stream.
     pub(crate) async fn next(&mut self) -> Option<Event> {
-        let next = tokio::time::timeout(PATIENCE, self.read());
+        let next = tokio::time::timeout(TIMEOUT, self.read());
         next.await.expect("no event in time")
     }
 
@@ -119,20 +119,21 @@ impl Events {
                 }
                 continue;
             }
-            // What the service cuts off ends like what it ends.
+            // A stream that the service aborts ends like one that it closes.
             let chunk = self.response.chunk().await.unwrap_or_default()?;
             self.unread.push_str(std::str::from_utf8(&chunk).unwrap());
         }
     }
 
-    /// The next event, which must have this name.
+    /// The next event. Panics if it has another name.
     pub(crate) async fn expect(&mut self, name: &str) -> Event {
         let event = self.next().await.expect("the stream has ended");
         assert_eq!(event.name, name, "{event:?}");
         event
     }
 
-    /// Ids of votes, with how many were left out, until there are so many in all; also the last event's id.
+    /// Reads events until `count` votes were shown or skipped. Returns the ids of the shown votes, the number of skipped ones,
+    /// and the id of the last event.
     pub(crate) async fn votes(&mut self, count: u64) -> (Vec<String>, u64, Option<String>) {
         let (mut ids, mut skipped, mut last) = (Vec::new(), 0, None);
         while (ids.len() as u64) + skipped < count {

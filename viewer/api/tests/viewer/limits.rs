@@ -1,28 +1,25 @@
-//! What one client, or all together, may not do.
+//! Limits of one client and of all clients.
 
 use reqwest::StatusCode;
 
-use crate::bed::{Bed, Viewer};
-use crate::client::{get_ok, get_raw, get_untidied};
+use crate::client::{Events, get_ok, get_raw, get_raw_path, get_until};
+use crate::environment::{TestEnvironment, UNREACHABLE_MONGODB, Viewer};
 
-/// Nothing listens there; these tests need no store.
-const NOWHERE: &str = "mongodb://127.0.0.1:1";
-
-async fn is_refused(viewer: &Viewer, headers: &[(&'static str, &str)]) -> bool {
-    // Refused or answered, and no store is asked.
-    let (status, answer, _) = get_raw(viewer, "/api/reports?x=1", headers).await;
+async fn is_rate_limited(viewer: &Viewer, headers: &[(&'static str, &str)]) -> bool {
+    // The parameter is invalid, so no store is queried.
+    let (status, response, _) = get_raw(viewer, "/api/reports?x=1", headers).await;
     if status == 429 {
-        assert_eq!(answer["retry-after"], "1");
-        assert_eq!(answer["content-type"], "application/problem+json");
+        assert_eq!(response["retry-after"], "1");
+        assert_eq!(response["content-type"], "application/problem+json");
     } else {
         assert_eq!(status, 422);
     }
     status == 429
 }
 
-async fn requests_until_refused(viewer: &Viewer, headers: &[(&'static str, &str)]) -> u32 {
+async fn requests_until_rate_limited(viewer: &Viewer, headers: &[(&'static str, &str)]) -> u32 {
     for count in 0..100 {
-        if is_refused(viewer, headers).await {
+        if is_rate_limited(viewer, headers).await {
             return count;
         }
     }
@@ -30,37 +27,41 @@ async fn requests_until_refused(viewer: &Viewer, headers: &[(&'static str, &str)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_asks_too_often_is_refused_for_a_while() {
-    let viewer = Viewer::start(NOWHERE, &["--rate-limit", "1"]).await;
-    // Five at once, and perhaps one more for a second that has passed meanwhile.
-    assert!((5..=6).contains(&requests_until_refused(&viewer, &[]).await));
-    // The header is not believed: nobody said that there is a proxy.
-    assert!(is_refused(&viewer, &[("x-forwarded-for", "192.0.2.1")]).await);
-    // Neither probes nor the page's files count.
+async fn client_beyond_its_rate_is_refused_until_the_rate_allows_it() {
+    let viewer = Viewer::start(UNREACHABLE_MONGODB, &["--rate-limit", "1"]).await;
+    // A burst of five, and one more if a second passes meanwhile.
+    assert!((5..=6).contains(&requests_until_rate_limited(&viewer, &[]).await));
+    // Without trusted proxies the header is ignored.
+    assert!(is_rate_limited(&viewer, &[("x-forwarded-for", "192.0.2.1")]).await);
+    // Probes and the page's files do not count.
     assert_eq!(get_raw(&viewer, "/api/live", &[]).await.0, 200);
     tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
-    assert!(!is_refused(&viewer, &[]).await);
+    assert!(!is_rate_limited(&viewer, &[]).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn behind_a_proxy_each_client_has_its_own_limit() {
-    let viewer = Viewer::start(NOWHERE, &["--rate-limit", "1", "--trusted-proxies", "1"]).await;
+async fn clients_behind_a_proxy_have_separate_limits() {
+    let viewer = Viewer::start(
+        UNREACHABLE_MONGODB,
+        &["--rate-limit", "1", "--trusted-proxies", "1"],
+    )
+    .await;
     let one = [("x-forwarded-for", "192.0.2.1")];
-    assert!((5..=6).contains(&requests_until_refused(&viewer, &one).await));
-    // What it writes itself comes before what the proxy adds, and changes nothing.
-    assert!(is_refused(&viewer, &[("x-forwarded-for", "198.51.100.7, 192.0.2.1")]).await);
-    assert!(!is_refused(&viewer, &[("x-forwarded-for", "192.0.2.1, 198.51.100.7")]).await);
+    assert!((5..=6).contains(&requests_until_rate_limited(&viewer, &one).await));
+    // Addresses before the one that the proxy added are ignored.
+    assert!(is_rate_limited(&viewer, &[("x-forwarded-for", "198.51.100.7, 192.0.2.1")]).await);
+    assert!(!is_rate_limited(&viewer, &[("x-forwarded-for", "192.0.2.1, 198.51.100.7")]).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everything_can_only_be_read() {
-    let viewer = Viewer::start(NOWHERE, &[]).await;
+async fn only_get_and_head_are_allowed() {
+    let viewer = Viewer::start(UNREACHABLE_MONGODB, &[]).await;
     let client = reqwest::Client::new();
     for path in ["/api/logs", "/api/tallies", "/"] {
         for request in [client.post(viewer.at(path)), client.delete(viewer.at(path))] {
-            let answer = request.send().await.unwrap();
-            assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
-            assert_eq!(answer.headers()["allow"], "GET, HEAD", "{path}");
+            let response = request.send().await.unwrap();
+            assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
+            assert_eq!(response.headers()["allow"], "GET, HEAD", "{path}");
         }
     }
     let large = client
@@ -70,24 +71,24 @@ async fn everything_can_only_be_read() {
         .await;
     assert_eq!(large.unwrap().status(), StatusCode::PAYLOAD_TOO_LARGE);
     let head = "/api/logs?band=".to_owned() + &"x".repeat(20_000);
-    assert_eq!(get_untidied(&viewer, &head).await.0, 431);
+    assert_eq!(get_raw_path(&viewer, &head).await.0, 431);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn calls_beyond_the_limit_are_refused_at_once() {
-    let bed = Bed::new().await;
-    let viewer = bed.viewer_without(&["--max-calls", "1"]).await;
-    let mut stream = crate::client::Events::open(&viewer, "", None).await;
+async fn requests_beyond_the_in_flight_limit_are_refused_at_once() {
+    let environment = TestEnvironment::new().await;
+    let viewer = environment.viewer_with_only_mongodb(&["--max-calls", "1"]).await;
+    let mut stream = Events::open(&viewer, "", None).await;
     stream.expect("ready").await;
     let (status, headers, _) = get_raw(&viewer, "/api/logs", &[]).await;
     assert_eq!(status, 429);
     assert_eq!(headers["x-content-type-options"], "nosniff");
     drop(stream);
-    crate::client::get_until(&viewer, "/api/logs", |_| true).await;
+    get_until(&viewer, "/api/logs", |_| true).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_configured_shows_no_password() {
+async fn config_endpoint_shows_no_password() {
     let viewer = Viewer::start(
         "mongodb://me:s3cret@127.0.0.1:1",
         &["--redis-url", "redis://:s3cret@127.0.0.1:1"],

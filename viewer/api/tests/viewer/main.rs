@@ -1,19 +1,19 @@
-//! The real service against real MongoDB, Redis and Prometheus.
+//! Tests of the real service with real MongoDB, Redis and Prometheus servers.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "what helps a test may fail as a test does"
+    reason = "helpers of tests may panic, as tests do"
 )]
 
 mod auth;
-mod bed;
 mod client;
+mod environment;
+mod follow;
 mod limits;
-mod log;
+mod logs;
 mod pages;
-mod start;
+mod startup;
 mod stores;
-mod stream;

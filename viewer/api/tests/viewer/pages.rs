@@ -1,15 +1,14 @@
-//! The page's files and the reports.
+//! The files of the page, and the reports.
 
 use std::path::Path;
 
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::bed::Viewer;
-use crate::client::{get_ok, get_raw, get_untidied};
+use crate::client::{get_ok, get_raw, get_raw_path};
+use crate::environment::{UNREACHABLE_MONGODB, Viewer};
 
-const NOWHERE: &str = "mongodb://127.0.0.1:1";
-/// What no request may bring to light.
+/// Content that no response may contain.
 const SECRET: &str = "not for you";
 
 fn write(path: &Path, text: &str) {
@@ -18,8 +17,8 @@ fn write(path: &Path, text: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_page_and_its_files_are_served_strictly() {
-    let viewer = Viewer::start(NOWHERE, &[]).await;
+async fn page_and_assets_have_their_types_encodings_and_cache_policies() {
+    let viewer = Viewer::start(UNREACHABLE_MONGODB, &[]).await;
     let (status, _, body) = get_raw(&viewer, "/", &[]).await;
     assert_eq!(status, 404);
     assert!(String::from_utf8(body).unwrap().contains("not built"));
@@ -61,8 +60,8 @@ async fn the_page_and_its_files_are_served_strictly() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_answer_is_strict() {
-    let viewer = Viewer::start(NOWHERE, &[]).await;
+async fn every_response_has_the_security_headers() {
+    let viewer = Viewer::start(UNREACHABLE_MONGODB, &[]).await;
     write(&viewer.web.path().join("index.html"), "<!doctype html>");
     for path in [
         "/",
@@ -94,7 +93,11 @@ async fn every_answer_is_strict() {
 async fn reports_are_listed_and_served_in_a_sandbox() {
     let results = TempDir::new().unwrap();
     let directory = results.path();
-    let viewer = Viewer::start(NOWHERE, &["--results-dir", directory.to_str().unwrap()]).await;
+    let viewer = Viewer::start(
+        UNREACHABLE_MONGODB,
+        &["--results-dir", directory.to_str().unwrap()],
+    )
+    .await;
     assert_eq!(get_ok(&viewer, "/api/reports").await, json!([]));
 
     let demo = json!({ "run": "d", "reconciled": true, "totals": { "sent": 9, "acknowledged": 9 } });
@@ -104,7 +107,7 @@ async fn reports_are_listed_and_served_in_a_sandbox() {
     write(&directory.join("broken/report.json"), "{");
     write(&directory.join("broken/report.html"), "<p>broken");
     std::os::unix::fs::symlink("20260101-000000", directory.join("latest")).unwrap();
-    // Later than the other.
+    // So that the next report is newer.
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     let compare = json!({
         "format": 1, "run": "c", "reconciled": true, "plan": { "name": "quick", "arms": [] },
@@ -157,7 +160,7 @@ async fn reports_are_listed_and_served_in_a_sandbox() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_path_leads_out_of_the_folders() {
+async fn no_path_leads_out_of_the_directories() {
     let outside = TempDir::new().unwrap();
     let results = outside.path().join("results");
     write(&outside.path().join("report.html"), SECRET);
@@ -165,7 +168,7 @@ async fn no_path_leads_out_of_the_folders() {
     write(&results.join("run/report.html"), "<p>run");
     write(&results.join("run/report.json"), "{}");
     std::os::unix::fs::symlink(outside.path(), results.join("out")).unwrap();
-    let viewer = Viewer::start(NOWHERE, &["--results-dir", results.to_str().unwrap()]).await;
+    let viewer = Viewer::start(UNREACHABLE_MONGODB, &["--results-dir", results.to_str().unwrap()]).await;
     let web = viewer.web.path();
     write(&web.join("assets/app.js"), "let a");
     let secret = web.parent().unwrap().join("viewer-test-secret");
@@ -187,10 +190,10 @@ async fn no_path_leads_out_of_the_folders() {
         "/reports//report.html",
         "/reports/%ff/report.html",
     ] {
-        let (status, answer) = get_untidied(&viewer, path).await;
+        let (status, response) = get_raw_path(&viewer, path).await;
         assert!((400..500).contains(&status), "{path}: {status}");
-        assert!(!answer.contains(SECRET), "{path}");
+        assert!(!response.contains(SECRET), "{path}");
     }
     std::fs::remove_file(secret).unwrap();
-    assert_eq!(get_untidied(&viewer, "/reports/run/report.html").await.0, 200);
+    assert_eq!(get_raw_path(&viewer, "/reports/run/report.html").await.0, 200);
 }

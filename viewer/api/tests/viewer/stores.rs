@@ -1,26 +1,27 @@
-//! Tallies from Redis, the comparison from Prometheus, and what is left where they are missing.
+//! Tallies from Redis, the comparison from Prometheus, and responses while a store is missing.
 
 use std::time::{Duration, Instant};
 
 use lab::servers::Server;
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, votes};
 use crate::client::{get, get_ok, get_until};
+use crate::environment::{TIMEOUT, TestEnvironment, votes};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tallies_are_those_in_redis_the_largest_first() {
-    let mut bed = Bed::new().await;
-    bed.count(
-        &[("Alux Nahual", 5), ("Bohemia Suburbana", 7), ("Viernes Verde", 5)],
-        &[
-            ("Alux Nahual - Centroamérica", 5),
-            ("Bohemia Suburbana - Sombras", 7),
-        ],
-        &[("rest", 10), ("grpc", 7)],
-    )
-    .await;
-    let viewer = bed.viewer(&[]).await;
+async fn tallies_are_the_counts_in_redis_largest_first() {
+    let mut environment = TestEnvironment::new().await;
+    environment
+        .set_counts(
+            &[("Alux Nahual", 5), ("Bohemia Suburbana", 7), ("Viernes Verde", 5)],
+            &[
+                ("Alux Nahual - Centroamérica", 5),
+                ("Bohemia Suburbana - Sombras", 7),
+            ],
+            &[("rest", 10), ("grpc", 7)],
+        )
+        .await;
+    let viewer = environment.viewer(&[]).await;
     assert_eq!(
         get_ok(&viewer, "/api/tallies").await,
         json!({
@@ -43,21 +44,21 @@ async fn tallies_are_those_in_redis_the_largest_first() {
         get_ok(&viewer, "/api/bands").await,
         json!(["Alux Nahual", "Bohemia Suburbana", "Viernes Verde"])
     );
-    bed.forget_counts().await;
+    environment.delete_counts().await;
     let empty = json!({ "total": 0, "bands": [], "albums": [], "routes": [] });
     get_until(&viewer, "/api/tallies", |tallies| *tallies == empty).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_log_works_without_redis_and_prometheus() {
-    let bed = Bed::new().await;
+async fn log_works_without_redis_and_prometheus() {
+    let environment = TestEnvironment::new().await;
     let logged = [
         votes(2, "Alux Nahual", "rest"),
         votes(1, "Bohemia Suburbana", "grpc"),
     ]
     .concat();
-    bed.insert(&logged).await;
-    let viewer = bed.viewer_without(&[]).await;
+    environment.insert(&logged).await;
+    let viewer = environment.viewer_with_only_mongodb(&[]).await;
     let expected = json!({
         "version": env!("CARGO_PKG_VERSION"), "logs": "ok", "tallies": "not_configured",
         "metrics": "not_configured", "reports": "not_configured",
@@ -75,7 +76,7 @@ async fn the_log_works_without_redis_and_prometheus() {
     assert_eq!(
         get_ok(&viewer, "/api/bands").await,
         json!(["Alux Nahual", "Bohemia Suburbana"]),
-        "out of the log"
+        "the bands come from the log"
     );
     assert_eq!(
         get_ok(&viewer, "/api/logs").await["votes"]
@@ -87,9 +88,9 @@ async fn the_log_works_without_redis_and_prometheus() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_store_that_goes_away_is_named_in_time_and_used_again() {
-    let bed = Bed::new().await;
-    let viewer = bed.viewer(&[]).await;
+async fn unavailable_store_is_reported_in_time_and_used_again() {
+    let environment = TestEnvironment::new().await;
+    let viewer = environment.viewer(&[]).await;
     for (server, store, path) in [
         (Server::Redis, "tallies", "/api/tallies"),
         (Server::Prometheus, "metrics", "/api/compare"),
@@ -97,43 +98,43 @@ async fn a_store_that_goes_away_is_named_in_time_and_used_again() {
     ] {
         get_until(&viewer, "/api/status", |status| status[store] == "ok").await;
         get_ok(&viewer, path).await;
-        bed.stack.stop(server).await.unwrap();
-        // Past the time for which an answer is shared.
+        environment.stack.stop(server).await.unwrap();
+        // Longer than a response is cached.
         tokio::time::sleep(Duration::from_millis(2_100)).await;
-        let asked = Instant::now();
+        let started = Instant::now();
         let (status, problem) = get(&viewer, path).await;
         assert_eq!((status, &problem["code"]), (503, &json!("unavailable")), "{path}");
         assert!(
-            asked.elapsed() < Duration::from_secs(5),
+            started.elapsed() < Duration::from_secs(5),
             "{path}: {:?}",
-            asked.elapsed()
+            started.elapsed()
         );
         get_until(&viewer, "/api/status", |status| status[store] == "unavailable").await;
-        bed.stack.start_server(server).await.unwrap();
+        environment.stack.start_server(server).await.unwrap();
         get_until(&viewer, path, |_| true).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_routes_are_compared_by_what_prometheus_saw() {
-    let bed = Bed::new().await;
-    let viewer = bed.viewer(&[]).await;
-    let rest = bed.stack.endpoints().rest.clone();
+async fn comparison_has_the_metrics_in_prometheus() {
+    let environment = TestEnvironment::new().await;
+    let viewer = environment.viewer(&[]).await;
+    let rest = environment.stack.endpoints().rest.clone();
     let client = reqwest::Client::new();
     let send = async |body: &'static str| {
         let request = client.post(format!("{rest}/v1/votes"));
-        let answer = request
+        let response = request
             .header("content-type", "application/json")
             .body(body)
             .send();
-        answer.await.unwrap().status().as_u16()
+        response.await.unwrap().status().as_u16()
     };
-    let has_votes = |answer: &Value| {
+    let has_votes = |response: &Value| {
         let (rest, points) = (
-            &answer["routes"][0],
-            answer["series"][0]["points"].as_array().unwrap(),
+            &response["routes"][0],
+            response["series"][0]["points"].as_array().unwrap(),
         );
-        // The last point may lie before the first vote.
+        // The last point may be before the first vote.
         points
             .iter()
             .any(|point| point["p50_ms"].is_f64() && point["votes_per_s"].is_f64())
@@ -142,43 +143,43 @@ async fn the_routes_are_compared_by_what_prometheus_saw() {
                 .all(|value| rest[*value].as_f64().is_some_and(|value| value > 0.0))
     };
     let started = Instant::now();
-    let answer = loop {
+    let response = loop {
         assert_eq!(
             send(r#"{"name":"Alux Nahual","album":"A","year":1984,"rank":9.5}"#).await,
             202
         );
         assert_eq!(send("{}").await, 422);
-        let answer = get_ok(&viewer, "/api/compare?window=1m").await;
-        if has_votes(&answer) {
-            break answer;
+        let response = get_ok(&viewer, "/api/compare?window=1m").await;
+        if has_votes(&response) {
+            break response;
         }
-        assert!(started.elapsed() < crate::bed::PATIENCE, "{answer}");
+        assert!(started.elapsed() < TIMEOUT, "{response}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
-    assert_eq!(answer["window"], "1m");
-    assert_eq!(answer["step_s"], 2);
-    let rest = &answer["routes"][0];
+    assert_eq!(response["window"], "1m");
+    assert_eq!(response["step_s"], 2);
+    let rest = &response["routes"][0];
     assert_eq!(rest["route"], "rest");
     assert!(rest["p50_ms"].as_f64() <= rest["p99_ms"].as_f64());
     for stage in ["decode", "validate", "encode", "publish", "reply"] {
         assert!(rest["stages_ms"][stage].as_f64().unwrap() > 0.0, "{stage}");
     }
-    // Nobody has voted there.
-    let grpc = &answer["routes"][1];
+    // No vote took this route.
+    let grpc = &response["routes"][1];
     assert_eq!((&grpc["route"], &grpc["p50_ms"]), (&json!("grpc"), &Value::Null));
 
-    let series = answer["series"].as_array().unwrap();
+    let series = response["series"].as_array().unwrap();
     assert_eq!(series.len(), 3);
     let points = series[0]["points"].as_array().unwrap();
     assert_eq!(points.len(), 31);
     assert!(points.is_sorted_by_key(|point| point["t"].as_str().unwrap()));
 
     for (window, step, points) in [("5m", 5, 61), ("15m", 15, 61), ("1h", 60, 61)] {
-        let answer = get_ok(&viewer, &format!("/api/compare?window={window}")).await;
+        let response = get_ok(&viewer, &format!("/api/compare?window={window}")).await;
         assert_eq!(
-            (&answer["window"], &answer["step_s"]),
+            (&response["window"], &response["step_s"]),
             (&json!(window), &json!(step))
         );
-        assert_eq!(answer["series"][0]["points"].as_array().unwrap().len(), points);
+        assert_eq!(response["series"][0]["points"].as_array().unwrap().len(), points);
     }
 }

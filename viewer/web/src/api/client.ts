@@ -1,9 +1,9 @@
 import type { Comparison, Report, Status, Tallies, VotePage, Window } from './types'
 
-/** Longer than the service's own time limits, so that its reason arrives before this ends the wait. */
-const PATIENCE_MS = 15_000
+/** Longer than the service's own time limits, so that its error arrives before this timeout. */
+const TIMEOUT_MS = 15_000
 
-/** Why there is no answer, as far as a page can say something different about it. */
+/** The kinds of failure for which a page shows different texts. */
 export type FailureKind =
   'not_configured' | 'unavailable' | 'too_many' | 'invalid' | 'slow' | 'offline' | 'other'
 
@@ -12,9 +12,9 @@ export class ApiError extends Error {
 
   constructor(
     readonly kind: FailureKind,
-    /** The service's own sentence, in English; empty where there is none. */
+    /** The service's own description, in English; empty if there is none. */
     readonly detail: string,
-    /** Seconds after which the service wants to be asked again. */
+    /** Seconds after which the client may retry, from the `Retry-After` header. */
     readonly retryAfter: number | null = null,
   ) {
     super(detail === '' ? kind : `${kind}: ${detail}`)
@@ -23,24 +23,24 @@ export class ApiError extends Error {
 
 export type Parameters = Record<string, string>
 
-/** `path?parameters`; the order is that of the record. */
+/** Returns `path?parameters`, in the order of the record. */
 export function address(path: string, parameters: Parameters = {}): string {
   const query = new URLSearchParams(parameters).toString()
   return query === '' ? path : `${path}?${query}`
 }
 
-async function get<Answer>(path: string, parameters: Parameters, signal?: AbortSignal): Promise<Answer> {
-  const timeout = AbortSignal.timeout(PATIENCE_MS)
+async function get<Body>(path: string, parameters: Parameters, signal?: AbortSignal): Promise<Body> {
+  const timeout = AbortSignal.timeout(TIMEOUT_MS)
   try {
     const response = await fetch(address(path, parameters), {
       headers: { accept: 'application/json' },
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     })
-    if (!response.ok) throw await refusal(response)
-    return (await response.json()) as Answer
+    if (!response.ok) throw await toApiError(response)
+    return (await response.json()) as Body
   } catch (error) {
     if (error instanceof ApiError) throw error
-    // Whoever gave up does not want to hear that it failed in some other way.
+    // A caller that aborted gets its own reason and not a failure.
     if (signal?.aborted === true) throw signal.reason
     if (timeout.aborted) throw new ApiError('slow', '')
     throw new ApiError('offline', '')
@@ -54,7 +54,7 @@ interface Problem {
   errors?: { field: string; message: string }[]
 }
 
-async function refusal(response: Response): Promise<ApiError> {
+async function toApiError(response: Response): Promise<ApiError> {
   const problem = (await response.json().catch(() => ({}))) as Problem
   const fields = (problem.errors ?? []).map(({ field, message }) => `${field}: ${message}`)
   const detail =
@@ -91,10 +91,10 @@ export const fetchReports = (signal?: AbortSignal) => get<Report[]>('/api/report
 
 export const fetchStatus = (signal?: AbortSignal) => get<Status>('/api/status', {}, signal)
 
-/** Where the browser downloads votes as NDJSON. */
+/** The address from which the browser downloads votes as NDJSON. */
 export const exportAddress = (parameters: Parameters) => address('/api/logs/export', parameters)
 
-/** Where votes come as they are stored. */
+/** The address of the stream of new votes. */
 export const streamAddress = (parameters: Parameters) => address('/api/logs/stream', parameters)
 
 export const reportAddress = (report: Report) => `/reports/${encodeURIComponent(report.name)}/report.html`

@@ -1,6 +1,6 @@
-/** What the viewer's service answers. Times are RFC 3339, UTC, with milliseconds; a value without data is null. */
+/** The responses of the viewer's service. Times are RFC 3339, UTC, with milliseconds. A value without data is null. */
 
-/** The way a vote took into Kafka, in the order in which every page lists them. */
+/** The routes of votes into Kafka, in the order of every page. */
 export const ROUTES = ['rest', 'grpc', 'bridge'] as const
 export type Route = (typeof ROUTES)[number]
 
@@ -20,15 +20,15 @@ export interface Vote {
 export interface VotePage {
   /** Newest first. */
   votes: Vote[]
-  /** Leads to older votes; null on the last page. */
+  /** The cursor of the next page with older votes; null on the last page. */
   next: string | null
 }
 
-/** An event `votes` of the stream. */
-export interface VoteBurst {
-  /** The newest of what came. */
+/** The data of an event `votes` of the stream. */
+export interface VotesEvent {
+  /** The newest votes of the event. */
   votes: Vote[]
-  /** How many others came with them and are left out. */
+  /** How many older votes of the event were left out. */
   skipped: number
 }
 
@@ -39,7 +39,7 @@ export interface Tallies {
   routes: { route: Route; votes: number }[]
 }
 
-/** Parts of the time that a route's own service spends on a vote, in their order. */
+/** The stages of a vote in the service of its route, in order. */
 export const STAGES = ['decode', 'validate', 'encode', 'publish', 'reply'] as const
 export type Stage = (typeof STAGES)[number]
 
@@ -56,7 +56,7 @@ export interface RouteFigures {
   stages_ms: Record<Stage, number | null>
 }
 
-/** What is drawn over time. */
+/** The measures of the plot. */
 export type Measure = 'p50_ms' | 'p95_ms' | 'p99_ms' | 'votes_per_s'
 
 export type SeriesPoint = { t: string } & Record<Measure, number | null>
@@ -77,7 +77,7 @@ export interface Report {
 
 export type StoreState = 'ok' | 'unavailable' | 'not_configured'
 
-/** The part of a page's data that comes from one store. */
+/** The sources of data; each is one store. */
 export const SOURCES = ['logs', 'tallies', 'metrics', 'reports'] as const
 export type Source = (typeof SOURCES)[number]
 

@@ -2,19 +2,19 @@ import uPlot from 'uplot'
 
 import { ROUTES, type Comparison, type Measure, type Route } from '../api/types'
 
-/** What a plot is drawn with; read from the style sheet, which alone knows the theme. */
-export interface Ink {
+/** The colours of a plot, read from the style sheet of the current theme. */
+export interface PlotColors {
   text: string
   grid: string
   routes: Record<Route, string>
 }
 
-/** Dashes beside the colours: lines are told apart in print and with any colour vision. */
+/** Each line has a dash pattern and a colour, so that lines differ in print and with any colour vision. */
 const DASHES: Record<Route, number[]> = { rest: [], grpc: [8, 4], bridge: [2, 3] }
 
 const FONT = '11px system-ui, sans-serif'
 
-/** One series a route, over the times of all; where a route has no value the line is broken. */
+/** One series per route, over the times of all routes. The line is interrupted where a route has no value. */
 export function plotData(series: Comparison['series'], measure: Measure): uPlot.AlignedData {
   const times = seriesTimes(series)
   const columns = ROUTES.map((route) => {
@@ -30,8 +30,8 @@ export function seriesTimes(series: Comparison['series']): string[] {
   return [...new Set(series.flatMap((one) => one.points.map((point) => point.t)))].sort()
 }
 
-/** Places of values between two that are missing: no line leads to them, so they get a dot. */
-export function lone(values: ArrayLike<number | null | undefined> = []): number[] {
+/** The indexes of values without neighbours. No line leads to them, so the plot draws a dot. */
+export function isolatedIndexes(values: ArrayLike<number | null | undefined> = []): number[] {
   const has = (index: number) => (values[index] ?? null) !== null
   return Array.from(values, (_, index) => index).filter(
     (index) => has(index) && !has(index - 1) && !has(index + 1),
@@ -39,39 +39,39 @@ export function lone(values: ArrayLike<number | null | undefined> = []): number[
 }
 
 /**
- * How the plot looks. `write` puts down a value, `clock` a time in seconds since 1970, to the second (`fine`) or to the
- * minute.
+ * The options of the plot. `formatValue` formats a value; `clock` formats a time in seconds since 1970, with or without
+ * seconds (`toSecond`).
  */
 export function plotOptions(
   size: { width: number; height: number },
-  ink: Ink,
-  write: (value: number | null) => string,
-  clock: (seconds: number, fine: boolean) => string,
+  colors: PlotColors,
+  formatValue: (value: number | null) => string,
+  clock: (seconds: number, toSecond: boolean) => string,
 ): uPlot.Options {
   const axis = {
-    stroke: ink.text,
+    stroke: colors.text,
     font: FONT,
-    grid: { stroke: ink.grid, width: 1 },
-    ticks: { stroke: ink.grid },
+    grid: { stroke: colors.grid, width: 1 },
+    ticks: { stroke: colors.grid },
   }
   return {
     ...size,
-    scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.08 : 1] } },
-    // Its own legend is no text for a screen reader; the page has one, and a table.
+    scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] } },
+    // uPlot's legend is not accessible to screen readers. The page has its own legend and a table.
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, points: { size: 7 } },
     series: [
       {},
       ...ROUTES.map((route) => ({
         label: route,
-        stroke: ink.routes[route],
+        stroke: colors.routes[route],
         width: 2,
         dash: DASHES[route],
         points: {
           show: false,
           size: 6,
-          fill: ink.routes[route],
-          filter: (self: uPlot, index: number) => lone(self.data[index]),
+          fill: colors.routes[route],
+          filter: (self: uPlot, index: number) => isolatedIndexes(self.data[index]),
         },
       })),
     ],
@@ -81,7 +81,7 @@ export function plotOptions(
         space: 52,
         values: (_, times, __, ___, step) => times.map((time) => clock(time, step < 60)),
       },
-      { ...axis, size: 56, values: (_, values) => values.map(write) },
+      { ...axis, size: 56, values: (_, values) => values.map(formatValue) },
     ],
   }
 }

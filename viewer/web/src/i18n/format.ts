@@ -2,13 +2,13 @@ import { formatLocale } from '.'
 
 const ABSENT = '–'
 
-/** Numbers and times as the reader writes them. */
+/** Formats numbers and times in the user's locale. */
 export function useFormat() {
   return {
-    /** Votes. */
+    /** A number of votes. */
     count: (value: number) => value.toLocaleString(formatLocale.value),
 
-    /** A measured value to three digits that count, or to the unit where there are more; a dash where there is none. */
+    /** A measured value with three significant digits, or as an integer from 100 on; a dash for null. */
     figure: (value: number | null) =>
       value === null
         ? ABSENT
@@ -17,7 +17,7 @@ export function useFormat() {
             Math.abs(value) >= 100 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 3 },
           ),
 
-    /** A share of one. */
+    /** A share between 0 and 1, as a percentage. */
     percent: (value: number) =>
       value.toLocaleString(formatLocale.value, {
         style: 'percent',
@@ -25,12 +25,12 @@ export function useFormat() {
         maximumFractionDigits: 1,
       }),
 
-    /** The time of day of an RFC 3339 time or of ms since 1970, to the second or to the minute. */
+    /** The time of day, from RFC 3339 or from ms since 1970, with or without seconds. */
     clock: (time: string | number, toSecond = true) =>
       new Date(time).toLocaleTimeString(formatLocale.value, { timeStyle: toSecond ? 'medium' : 'short' }),
 
-    /** Date and time, short. */
-    moment: (time: string) =>
+    /** Date and time, in short form. */
+    dateTime: (time: string) =>
       new Date(time).toLocaleString(formatLocale.value, { dateStyle: 'medium', timeStyle: 'short' }),
   }
 }

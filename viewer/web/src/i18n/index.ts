@@ -1,7 +1,7 @@
 import { computed, watchEffect } from 'vue'
 import { createI18n } from 'vue-i18n'
 
-import { stored } from '../settings/stored'
+import { persisted } from '../settings/persisted'
 import en from './en.json'
 import es from './es.json'
 
@@ -10,8 +10,8 @@ export type Language = (typeof LANGUAGES)[number]
 
 const primary = (tag: string) => tag.toLowerCase().split('-')[0]
 
-/** The first of the reader's languages that the page has. */
-export function preferred(languages: readonly string[]): Language {
+/** The first of the user's languages that the page supports. */
+export function preferredLanguage(languages: readonly string[]): Language {
   for (const tag of languages) {
     const language = LANGUAGES.find((known) => known === primary(tag))
     if (language !== undefined) return language
@@ -19,7 +19,7 @@ export function preferred(languages: readonly string[]): Language {
   return 'en'
 }
 
-const language = stored<Language>('dualpath.language', LANGUAGES, preferred(navigator.languages))
+const language = persisted<Language>('dualpath.language', LANGUAGES, preferredLanguage(navigator.languages))
 
 export const i18n = createI18n({
   legacy: false,
@@ -32,7 +32,7 @@ export function useLanguage() {
   return language
 }
 
-/** Keeps messages and the document in the chosen language. To be called once, at start. */
+/** Applies the selected language to the messages and the document, also after changes. Call it once, at start. */
 export function applyLanguage(root: HTMLElement): void {
   watchEffect(() => {
     i18n.global.locale.value = language.value
@@ -40,7 +40,7 @@ export function applyLanguage(root: HTMLElement): void {
   })
 }
 
-/** How numbers and times are written: as in the reader's own country where it speaks the chosen language. */
+/** The locale for numbers and times: the user's regional variant of the selected language, if there is one. */
 export const formatLocale = computed(
   () => navigator.languages.find((tag) => primary(tag) === language.value) ?? language.value,
 )

@@ -3,11 +3,11 @@ import type { LocationQuery, LocationQueryRaw } from 'vue-router'
 import type { Parameters } from '../api/client'
 import { ROUTES, type Route } from '../api/types'
 
-/** Votes on a page, as many as the seed of this page showed. */
+/** Votes per page. */
 export const PAGE_SIZE = 20
 
-/** As long as a band's name may be. */
-export const LONGEST_BAND = 200
+/** Maximum length of a band's name, in characters. */
+export const MAX_BAND_LENGTH = 200
 
 export const RANGES = ['all', '5m', '1h', '24h', 'custom'] as const
 export type Range = (typeof RANGES)[number]
@@ -19,20 +19,20 @@ const RANGE_MS: Partial<Record<Range, number>> = {
 }
 
 export interface Filters {
-  /** Empty: all. */
+  /** Empty: all routes. */
   route: Route | ''
-  /** Exact name; empty: any. */
+  /** Exact name; empty: any band. */
   band: string
   range: Range
-  /** RFC 3339, UTC; empty: no bound. Of the custom range only. */
+  /** RFC 3339, UTC; empty: no bound. Only for the custom range. */
   from: string
   to: string
 }
 
-/** What the page's address says beyond the filters. */
+/** The state of the page that its address contains. */
 export interface View {
   filters: Filters
-  /** The cursor of an older page; empty: the newest. */
+  /** The cursor of an older page; empty: the newest page. */
   before: string
   follow: boolean
   details: boolean
@@ -40,7 +40,7 @@ export interface View {
 
 export const NO_FILTERS: Filters = { route: '', band: '', range: 'all', from: '', to: '' }
 
-/** Reads an address; what makes no sense is left out, for addresses are typed and cut off by hand. */
+/** Parses the query of an address. Invalid parts are ignored, because users edit and truncate addresses. */
 export function parseView(query: LocationQuery): View {
   const text = (name: string) => {
     const value = query[name]
@@ -48,12 +48,12 @@ export function parseView(query: LocationQuery): View {
   }
   const from = parseTime(text('from'))
   const to = parseTime(text('to'))
-  const named = RANGES.find((range) => range === text('range')) ?? 'all'
+  const preset = RANGES.find((range) => range === text('range')) ?? 'all'
   return {
     filters: {
       route: ROUTES.find((route) => route === text('route')) ?? '',
-      band: text('band').trim().slice(0, LONGEST_BAND),
-      range: from !== '' || to !== '' ? 'custom' : named,
+      band: text('band').trim().slice(0, MAX_BAND_LENGTH),
+      range: from !== '' || to !== '' ? 'custom' : preset,
       from,
       to,
     },
@@ -63,7 +63,7 @@ export function parseView(query: LocationQuery): View {
   }
 }
 
-/** The address that [`parseView`] reads; what is as usual is left out. */
+/** Creates the query that [`parseView`] parses, without default values. */
 export function viewQuery({ filters, before, follow, details }: View): LocationQueryRaw {
   const custom = filters.range === 'custom'
   return {
@@ -80,7 +80,7 @@ export function viewQuery({ filters, before, follow, details }: View): LocationQ
   }
 }
 
-/** The filters as the service takes them; `now` in ms since 1970. */
+/** The filters as parameters of the API; `now` in ms since 1970. */
 export function filterParameters(filters: Filters, now: number): Parameters {
   const span = RANGE_MS[filters.range]
   const custom = filters.range === 'custom'
@@ -92,22 +92,22 @@ export function filterParameters(filters: Filters, now: number): Parameters {
   })
 }
 
-/** What a stream can be filtered by: it has no past. */
+/** The filters of a stream. A stream has only new votes, so it has no time range. */
 export function streamParameters(filters: Filters): Parameters {
   return present({ route: filters.route, band: filters.band })
 }
 
-/** Whether no vote of the future can pass: then there is nothing to follow. */
+/** Whether the filters exclude all future votes. Then there is nothing to follow. */
 export const endsInThePast = (filters: Filters) => filters.range === 'custom' && filters.to !== ''
 
-/** A time as an `<input type="datetime-local">` shows it, in the reader's zone. */
+/** Formats a time for `<input type="datetime-local">`, in the user's time zone. */
 export function toLocalInput(time: string): string {
   if (time === '') return ''
   const at = new Date(time)
   return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19)
 }
 
-/** The other way. */
+/** Parses the value of `<input type="datetime-local">`. */
 export const fromLocalInput = (value: string) => parseTime(value)
 
 function parseTime(text: string): string {

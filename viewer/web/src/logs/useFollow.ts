@@ -1,22 +1,23 @@
 import { onScopeDispose, ref, watch, type Ref } from 'vue'
 
 import { streamAddress, type Parameters } from '../api/client'
-import type { VoteBurst } from '../api/types'
+import type { VotesEvent } from '../api/types'
 
-export type FollowState = 'off' | 'connecting' | 'live' | 'away' | 'reconnecting' | 'waiting' | 'paused'
+export type FollowState =
+  'off' | 'connecting' | 'live' | 'unavailable' | 'reconnecting' | 'retrying' | 'paused'
 
-/** After a refusal: the service has a limit of open streams, and a place may be free soon. */
+/** Pause after the service refused the stream, for example because too many streams are open. */
 export const RETRY_MS = 5_000
 
-/** A page that nobody looks at gives its stream back after this: a service that scales to zero can then do so. */
+/** A hidden page closes its stream after this time, so that the service can scale to zero. */
 export const HIDDEN_MS = 60_000
 
 interface Handlers {
   /** The stream is open for the first time with these parameters. */
-  started: () => void
-  burst: (burst: VoteBurst) => void
-  /** The stream goes on, but perhaps from a later place than where it ended. */
-  broken: () => void
+  opened: () => void
+  votes: (event: VotesEvent) => void
+  /** The stream continues, but votes may be missing. */
+  interrupted: () => void
 }
 
 /** Keeps a stream of votes open for as long as there are parameters. */
@@ -30,41 +31,41 @@ export function useFollow(parameters: Ref<Parameters | null>, handlers: Handlers
     close()
     if (parameters.value === null) return
     state.value = 'connecting'
-    const mine = (source = new EventSource(streamAddress(parameters.value)))
+    const current = (source = new EventSource(streamAddress(parameters.value)))
     let wasReady = false
-    let wentAway = false
-    /** With an id the browser takes up the stream where it ended. */
+    let wasUnavailable = false
+    /** With an id the browser resumes the stream where it ended. */
     let lastId = ''
 
-    mine.addEventListener('ready', (event) => {
+    current.addEventListener('ready', (event) => {
       state.value = 'live'
-      // Within one connection the service resumes by itself.
-      const continued = wasReady && (wentAway || lastId !== '')
-      if (!hasStarted) handlers.started()
-      else if (!continued) handlers.broken()
+      // The service resumes the stream itself while the connection is open.
+      const continued = wasReady && (wasUnavailable || lastId !== '')
+      if (!hasStarted) handlers.opened()
+      else if (!continued) handlers.interrupted()
       hasStarted = wasReady = true
-      wentAway = false
+      wasUnavailable = false
       lastId = event.lastEventId
     })
-    mine.addEventListener('votes', (event) => {
+    current.addEventListener('votes', (event) => {
       lastId = event.lastEventId
-      handlers.burst(JSON.parse(event.data as string) as VoteBurst)
+      handlers.votes(JSON.parse(event.data as string) as VotesEvent)
     })
-    mine.addEventListener('away', () => {
-      state.value = 'away'
-      wentAway = true
+    current.addEventListener('away', () => {
+      state.value = 'unavailable'
+      wasUnavailable = true
     })
-    mine.addEventListener('reset', () => {
-      handlers.broken()
+    current.addEventListener('reset', () => {
+      handlers.interrupted()
     })
-    mine.addEventListener('error', () => {
-      wentAway = false
-      if (mine.readyState !== EventSource.CLOSED) {
+    current.addEventListener('error', () => {
+      wasUnavailable = false
+      if (current.readyState !== EventSource.CLOSED) {
         state.value = 'reconnecting'
         return
       }
-      // An answer that is no stream: the browser gives up, so this page has to try again.
-      state.value = 'waiting'
+      // The response is not a stream. The browser does not retry in this case, so the page does.
+      state.value = 'retrying'
       timer = setTimeout(open, RETRY_MS)
     })
   }
@@ -84,7 +85,7 @@ export function useFollow(parameters: Ref<Parameters | null>, handlers: Handlers
         close()
         state.value = 'paused'
       }, HIDDEN_MS)
-    } else if (state.value === 'paused' || state.value === 'waiting') open()
+    } else if (state.value === 'paused' || state.value === 'retrying') open()
     else clearTimeout(timer)
   }
 

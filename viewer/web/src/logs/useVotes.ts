@@ -1,93 +1,93 @@
 import { onScopeDispose, ref, shallowRef } from 'vue'
 
 import { ApiError, fetchVotes, type FailureKind, type Parameters } from '../api/client'
-import type { Vote, VoteBurst } from '../api/types'
+import type { Vote, VotesEvent } from '../api/types'
 import { PAGE_SIZE } from './filters'
-import { burstLines, countVotes, merge, MOST_LINES, resume, voteLines, type Line } from './lines'
+import { eventLines, countVotes, merge, MAX_LINES, resume, voteLines, type Line } from './lines'
 
-/** After a failure that may pass. */
-export const ASK_AGAIN_MS = 5_000
+/** Pause before a request is repeated after a temporary failure. */
+export const LOAD_RETRY_MS = 5_000
 
-const LASTING: readonly FailureKind[] = ['invalid', 'not_configured']
+const PERMANENT_FAILURES: readonly FailureKind[] = ['invalid', 'not_configured']
 
 /** The lines that the page shows, and how they change. */
 export function useVotes() {
   const lines = shallowRef<Line[]>([])
-  /** Leads to the page of older votes. */
+  /** The cursor of the page with older votes. */
   const next = ref<string | null>(null)
   const loading = ref(false)
   const error = shallowRef<ApiError>()
-  /** When the lines last changed by an answer or an event, in ms since 1970. */
+  /** When a response or an event last changed the lines, in ms since 1970. */
   const updatedAt = ref<number>()
-  let turn = new AbortController()
+  let current = new AbortController()
   let timer: ReturnType<typeof setTimeout> | undefined
-  /** What the stream brought while an answer was awaited: the answer may be older. */
-  let meanwhile: Line[] = []
+  /** Lines from the stream that arrived during a request. The response may be older than they are. */
+  let streamed: Line[] = []
 
-  async function ask(
+  async function fetchPage(
     parameters: Parameters,
     limit: number,
-    take: (page: PageOfLines) => void,
+    apply: (page: LoadedPage) => void,
   ): Promise<void> {
     stop()
-    const mine = (turn = new AbortController())
+    const request = (current = new AbortController())
     loading.value = true
-    meanwhile = []
+    streamed = []
     try {
-      const page = await fetchVotes({ ...parameters, limit: String(limit) }, mine.signal)
-      if (mine.signal.aborted) return
-      take({ votes: page.votes, next: page.next, meanwhile })
+      const page = await fetchVotes({ ...parameters, limit: String(limit) }, request.signal)
+      if (request.signal.aborted) return
+      apply({ votes: page.votes, next: page.next, streamed })
       updatedAt.value = Date.now()
       error.value = undefined
     } catch (failure) {
-      if (mine.signal.aborted) return
+      if (request.signal.aborted) return
       error.value = failure instanceof ApiError ? failure : new ApiError('other', String(failure))
-      askAgain(error.value, () => void ask(parameters, limit, take))
+      scheduleRetry(error.value, () => void fetchPage(parameters, limit, apply))
     }
     loading.value = false
   }
 
-  /** Not while nobody looks. */
-  function askAgain(failure: ApiError, question: () => void): void {
-    if (LASTING.includes(failure.kind)) return
-    const pause = Math.max(ASK_AGAIN_MS, (failure.retryAfter ?? 0) * 1000)
+  /** Repeats a request after a pause. While the page is hidden, it waits for another pause. */
+  function scheduleRetry(failure: ApiError, retry: () => void): void {
+    if (PERMANENT_FAILURES.includes(failure.kind)) return
+    const pause = Math.max(LOAD_RETRY_MS, (failure.retryAfter ?? 0) * 1000)
     timer = setTimeout(() => {
-      if (document.hidden) askAgain(failure, question)
-      else question()
+      if (document.hidden) scheduleRetry(failure, retry)
+      else retry()
     }, pause)
   }
 
   function stop(): void {
-    turn.abort()
+    current.abort()
     clearTimeout(timer)
   }
 
-  /** Shows a page in place of what is there. */
+  /** Replaces the lines with a page. */
   const load = (parameters: Parameters, before = '') =>
-    ask(before === '' ? parameters : { ...parameters, before }, PAGE_SIZE, (page) => {
-      lines.value = merge(voteLines(page.votes), page.meanwhile)
+    fetchPage(before === '' ? parameters : { ...parameters, before }, PAGE_SIZE, (page) => {
+      lines.value = merge(voteLines(page.votes), page.streamed)
       next.value = page.next
     })
 
-  /** Adds what came during a break of the stream, and a gap where it cannot be all. */
+  /** Adds the votes that arrived while the stream was interrupted, and a gap if some may be missing. */
   const catchUp = (parameters: Parameters) =>
-    ask(parameters, MOST_LINES, (page) => {
+    fetchPage(parameters, MAX_LINES, (page) => {
       lines.value = resume(lines.value, page.votes, page.next === null)
     })
 
-  /** Shows the newest page and answers where the next one begins. */
+  /** Loads the newest page and returns the cursor of the next page. */
   async function newestCursor(parameters: Parameters): Promise<string | null> {
     await load(parameters)
     return error.value === undefined ? next.value : null
   }
 
-  /** Adds what the stream brings; answers how many votes that are. */
-  function receive(burst: VoteBurst): number {
-    const more = burstLines(burst)
-    meanwhile.push(...more)
+  /** Adds an event of the stream. Returns its number of votes, including skipped ones. */
+  function receive(event: VotesEvent): number {
+    const more = eventLines(event)
+    streamed.push(...more)
     lines.value = merge(lines.value, more)
     updatedAt.value = Date.now()
-    return countVotes(more) + burst.skipped
+    return countVotes(more) + event.skipped
   }
 
   onScopeDispose(stop)
@@ -95,8 +95,8 @@ export function useVotes() {
   return { lines, next, loading, error, updatedAt, load, catchUp, newestCursor, receive }
 }
 
-interface PageOfLines {
+interface LoadedPage {
   votes: Vote[]
   next: string | null
-  meanwhile: Line[]
+  streamed: Line[]
 }

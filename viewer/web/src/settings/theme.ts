@@ -1,18 +1,18 @@
 import { computed, onScopeDispose, ref, watchEffect } from 'vue'
 
-import { stored } from './stored'
+import { persisted } from './persisted'
 
 export const THEMES = ['system', 'light', 'dark'] as const
 export type Theme = (typeof THEMES)[number]
 
-const theme = stored<Theme>('dualpath.theme', THEMES, 'system')
+const theme = persisted<Theme>('dualpath.theme', THEMES, 'system')
 
-/** The choice; the style sheet does the rest (`color-scheme` and `light-dark()`). */
+/** The selected theme. The style sheet applies it with `color-scheme` and `light-dark()`. */
 export function useTheme() {
   return theme
 }
 
-/** Keeps the document in the chosen theme. To be called once, at start. */
+/** Applies the selected theme to the document, also after changes. Call it once, at start. */
 export function applyTheme(root: HTMLElement): void {
   watchEffect(() => {
     if (theme.value === 'system') delete root.dataset.theme
@@ -20,7 +20,7 @@ export function applyTheme(root: HTMLElement): void {
   })
 }
 
-/** Whether the page is dark now: for what is painted by script and cannot read the style sheet. */
+/** Whether the page is dark now. For content that scripts draw, which cannot use the style sheet. */
 export function useDark() {
   const query = matchMedia('(prefers-color-scheme: dark)')
   const system = ref(query.matches)

@@ -1,20 +1,20 @@
 import { onScopeDispose, ref } from 'vue'
 
-/** Between two announcements of new votes: a sentence must have time to be read out. */
-export const ANNOUNCE_EVERY_MS = 5_000
+/** Time between two announcements of new votes, so that a screen reader can finish the sentence. */
+export const ANNOUNCE_INTERVAL_MS = 5_000
 
-/** Gathers new votes into one sentence every few seconds, for a live region. */
+/** Combines new votes into one sentence every few seconds, for a live region. */
 export function useAnnouncer(sentence: (count: number) => string) {
   const message = ref('')
-  let waiting = 0
+  let pending = 0
   let timer: ReturnType<typeof setTimeout> | undefined
 
   function flush(): void {
     timer = undefined
-    if (waiting === 0) return
-    message.value = sentence(waiting)
-    waiting = 0
-    timer = setTimeout(flush, ANNOUNCE_EVERY_MS)
+    if (pending === 0) return
+    message.value = sentence(pending)
+    pending = 0
+    timer = setTimeout(flush, ANNOUNCE_INTERVAL_MS)
   }
 
   onScopeDispose(() => {
@@ -23,12 +23,12 @@ export function useAnnouncer(sentence: (count: number) => string) {
 
   return {
     message,
-    /** Counts new votes; they are announced at the next turn. */
+    /** Adds new votes to the next announcement. */
     add(count: number): void {
-      waiting += count
+      pending += count
       if (timer === undefined) flush()
     },
-    /** Announces something else at once. */
+    /** Announces another text immediately. */
     say(text: string): void {
       message.value = text
     },

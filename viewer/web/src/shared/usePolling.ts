@@ -2,51 +2,51 @@ import { onScopeDispose, ref, shallowRef, watch, type WatchSource } from 'vue'
 
 import { ApiError } from '../api/client'
 
-/** What is not set up may be set up one day, but hardly within seconds. */
-const UNHURRIED_MS = 30_000
+/** Minimum interval while a store is not configured: this does not change within seconds. */
+const NOT_CONFIGURED_INTERVAL_MS = 30_000
 
 interface Options {
-  /** From an answer to the next question. */
-  everyMs: number
-  /** What the question depends on: a change asks anew at once. */
-  on?: WatchSource[]
+  /** Time from a response to the next request. */
+  intervalMs: number
+  /** A change of one of these sends a new request immediately. */
+  dependsOn?: WatchSource[]
 }
 
 /**
- * Asks again and again while the page is visible. After a failure the last answer stays, with `error` beside it.
+ * Repeats a request while the page is visible. After a failure `data` keeps the last response and `error` is set.
  */
-export function usePolling<Answer>(ask: (signal: AbortSignal) => Promise<Answer>, options: Options) {
-  const answer = shallowRef<Answer>()
+export function usePolling<Data>(load: (signal: AbortSignal) => Promise<Data>, options: Options) {
+  const data = shallowRef<Data>()
   const error = shallowRef<ApiError>()
-  /** When `answer` came, in ms since 1970. */
-  const answeredAt = ref<number>()
-  let turn = new AbortController()
+  /** When `data` was received, in ms since 1970. */
+  const updatedAt = ref<number>()
+  let current = new AbortController()
   let timer: ReturnType<typeof setTimeout> | undefined
 
   async function run(): Promise<void> {
-    turn.abort()
+    current.abort()
     clearTimeout(timer)
-    const mine = (turn = new AbortController())
+    const request = (current = new AbortController())
     try {
-      const fresh = await ask(mine.signal)
-      if (mine.signal.aborted) return
-      answer.value = fresh
-      answeredAt.value = Date.now()
+      const loaded = await load(request.signal)
+      if (request.signal.aborted) return
+      data.value = loaded
+      updatedAt.value = Date.now()
       error.value = undefined
     } catch (failure) {
-      if (mine.signal.aborted) return
+      if (request.signal.aborted) return
       error.value = failure instanceof ApiError ? failure : new ApiError('other', String(failure))
     }
     if (!document.hidden) timer = setTimeout(() => void run(), pause(error.value))
   }
 
   function pause(failure: ApiError | undefined): number {
-    if (failure?.kind === 'not_configured') return Math.max(UNHURRIED_MS, options.everyMs)
-    return Math.max(options.everyMs, (failure?.retryAfter ?? 0) * 1000)
+    if (failure?.kind === 'not_configured') return Math.max(NOT_CONFIGURED_INTERVAL_MS, options.intervalMs)
+    return Math.max(options.intervalMs, (failure?.retryAfter ?? 0) * 1000)
   }
 
   function stop(): void {
-    turn.abort()
+    current.abort()
     clearTimeout(timer)
   }
 
@@ -60,8 +60,8 @@ export function usePolling<Answer>(ask: (signal: AbortSignal) => Promise<Answer>
     document.removeEventListener('visibilitychange', onVisibility)
     stop()
   })
-  if (options.on) watch(options.on, () => void run())
+  if (options.dependsOn) watch(options.dependsOn, () => void run())
   void run()
 
-  return { answer, error, answeredAt, refresh: run }
+  return { data, error, updatedAt, refresh: run }
 }

@@ -1,4 +1,4 @@
-//! The built page and its files.
+//! The files of the built web page.
 
 use std::path::Path;
 
@@ -14,27 +14,29 @@ use tower_http::services::{ServeDir, ServeFile};
 
 use crate::problem::Problem;
 
-/// The page's own addresses: one document shows them all.
+/// The addresses of pages. The same document serves all of them.
 const PAGES: [&str; 3] = ["/", "/tallies", "/compare"];
-/// The folder of files whose names change with their content.
+/// The directory of files whose names contain a hash of their content.
 const ASSETS: &str = "/assets";
-/// A browser asks again before it shows the document, so that a new version is seen at once.
-const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
-const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
-const A_WHILE: HeaderValue = HeaderValue::from_static("public, max-age=3600");
+/// For the document: the browser revalidates it each time, so that it loads a new version at once.
+const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
+/// For files whose names contain a hash.
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// For all other files, such as icons.
+const ONE_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 
 type FileResponse = http::Response<ServeFileSystemResponseBody>;
 
-/// Everything of the page. The files may come later than this service.
+/// Serves the files below `directory`. They may be created after the service has started.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(directory: &Path) -> Router<S> {
     let document = ServiceBuilder::new()
         .layer(MapResponseLayer::new(as_document))
         .service(compressed_file(&directory.join("index.html")));
     let assets = ServiceBuilder::new()
-        .layer(MapResponseLayer::new(|response| cached(response, FOR_EVER)))
+        .layer(MapResponseLayer::new(|response| cached(response, IMMUTABLE)))
         .service(compressed_directory(&directory.join("assets")));
     let others = ServiceBuilder::new()
-        .layer(MapResponseLayer::new(|response| cached(response, A_WHILE)))
+        .layer(MapResponseLayer::new(|response| cached(response, ONE_HOUR)))
         .service(compressed_directory(directory));
     let router = PAGES.iter().fold(Router::new(), |router, path| {
         router.route_service(path, document.clone())
@@ -42,7 +44,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(directory: &Path) -> Rout
     router.nest_service(ASSETS, assets).fallback_service(others)
 }
 
-// `vite build` leaves a compressed file beside each text file.
+// `vite build` writes a compressed file beside each text file.
 
 fn compressed_file(file: &Path) -> ServeFile {
     ServeFile::new(file).precompressed_br().precompressed_gzip()
@@ -60,20 +62,20 @@ fn as_document(response: FileResponse) -> Response {
     if response.status() == StatusCode::NOT_FOUND {
         return not_built();
     }
-    let mut response = cached(response, ASK_AGAIN);
-    // An image gives all its files one time, whatever is in them: by that, a new version would look unchanged.
+    let mut response = cached(response, REVALIDATE);
+    // In a container image all files have the same modification time, so a new version would look unmodified.
     response.headers_mut().remove(LAST_MODIFIED);
     response
 }
 
-/// How long a browser may keep a file; what is no file is a problem document like any other.
-fn cached(response: FileResponse, keep: HeaderValue) -> Response {
+/// Adds the cache policy. A missing file becomes a problem document.
+fn cached(response: FileResponse, policy: HeaderValue) -> Response {
     match response.status() {
         StatusCode::NOT_FOUND => Problem::NotFound.into_response(),
         StatusCode::METHOD_NOT_ALLOWED => Problem::MethodNotAllowed.into_response(),
         _ => {
             let mut response = response.into_response();
-            response.headers_mut().insert(CACHE_CONTROL, keep);
+            response.headers_mut().insert(CACHE_CONTROL, policy);
             response
         }
     }

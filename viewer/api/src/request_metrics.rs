@@ -1,4 +1,4 @@
-//! How long answers take.
+//! Durations of the API's responses, as a metric.
 
 use std::convert::Infallible;
 use std::time::Instant;
@@ -10,61 +10,65 @@ use axum::routing::MethodRouter;
 use prometheus::{Histogram, HistogramVec, Registry};
 use service::metrics;
 
-/// The endpoints' durations.
+/// The durations of all endpoints.
 #[derive(Clone, Debug)]
-pub(crate) struct Requests {
+pub(crate) struct RequestMetrics {
     durations: HistogramVec,
 }
 
-/// Those of one endpoint, by outcome.
+/// The durations of one endpoint, by outcome.
 #[derive(Clone, Debug)]
-struct Outcomes {
-    /// There was an answer.
+struct EndpointDurations {
+    /// The request was answered.
     answered: Histogram,
-    /// The request was at fault, or there were too many.
+    /// The request was invalid, or a limit was reached.
     refused: Histogram,
-    /// This service or a store was.
+    /// This service or a store failed.
     failed: Histogram,
 }
 
-impl Requests {
+impl RequestMetrics {
     /// Registers the metric.
     pub(crate) fn new(registry: &Registry) -> prometheus::Result<Self> {
         let durations = metrics::duration_histogram(
             registry,
             "viewer_request_duration_seconds",
-            "From the arrival of a request to the API until its answer begins",
+            "From the arrival of a request to the API until its response begins",
             &["endpoint", "outcome"],
         )?;
         Ok(Self { durations })
     }
 
-    /// The handler, timed; its series exist from now on.
-    pub(crate) fn around<S: Clone + Send + Sync + 'static>(
+    /// Wraps a handler so that its duration is observed. The endpoint's series exist from now on.
+    pub(crate) fn observe<S: Clone + Send + Sync + 'static>(
         &self,
         endpoint: &str,
         handler: MethodRouter<S, Infallible>,
     ) -> MethodRouter<S, Infallible> {
-        let of = |outcome| self.durations.with_label_values(&[endpoint, outcome]);
-        let outcomes = Outcomes {
-            answered: of("answered"),
-            refused: of("refused"),
-            failed: of("failed"),
+        let histogram = |outcome| self.durations.with_label_values(&[endpoint, outcome]);
+        let durations = EndpointDurations {
+            answered: histogram("answered"),
+            refused: histogram("refused"),
+            failed: histogram("failed"),
         };
-        handler.layer(from_fn_with_state(outcomes, time))
+        handler.layer(from_fn_with_state(durations, observe_request))
     }
 }
 
-async fn time(State(outcomes): State<Outcomes>, request: Request, next: Next) -> Response {
+async fn observe_request(
+    State(durations): State<EndpointDurations>,
+    request: Request,
+    next: Next,
+) -> Response {
     let started = Instant::now();
     let response = next.run(request).await;
     let status = response.status();
     let duration = if status.is_server_error() {
-        &outcomes.failed
+        &durations.failed
     } else if status.is_client_error() {
-        &outcomes.refused
+        &durations.refused
     } else {
-        &outcomes.answered
+        &durations.answered
     };
     duration.observe(started.elapsed().as_secs_f64());
     response

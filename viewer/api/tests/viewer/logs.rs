@@ -1,20 +1,20 @@
-//! The log: pages, filters, the export.
+//! The log: pages, filters and export.
 
 use mongodb::bson::doc;
 use serde_json::json;
 
-use crate::bed::{Bed, id, vote, votes};
-use crate::client::{get_ok, get_raw, refused_fields, vote_ids};
+use crate::client::{get_ok, get_raw, invalid_fields, vote_ids};
+use crate::environment::{TestEnvironment, UNREACHABLE_MONGODB, Viewer, id, vote, votes};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn pages_have_no_gap_and_no_double_while_votes_arrive() {
-    let bed = Bed::new().await;
-    let viewer = bed.viewer_without(&[]).await;
-    // Three votes of each millisecond: a page may end between votes of one time.
+async fn pages_have_no_gap_and_no_duplicate_while_votes_arrive() {
+    let environment = TestEnvironment::new().await;
+    let viewer = environment.viewer_with_only_mongodb(&[]).await;
+    // Three votes per millisecond, so that a page can end between votes with the same time.
     let mut logged: Vec<_> = (0..90)
         .map(|number| vote("Alux Nahual", "rest", number / 3))
         .collect();
-    bed.insert(&logged).await;
+    environment.insert(&logged).await;
     logged.sort_by_key(|vote| (vote.get_datetime("received_at").unwrap().to_owned(), id(vote)));
     let expected: Vec<String> = logged.iter().rev().map(id).collect();
 
@@ -24,23 +24,23 @@ async fn pages_have_no_gap_and_no_double_while_votes_arrive() {
         read.extend(vote_ids(&page));
         let Some(next) = page["next"].as_str() else { break };
         path = format!("/api/logs?limit=20&before={next}");
-        // Newer than all of them.
-        bed.insert(&[vote("Bohemia Suburbana", "grpc", -1)]).await;
+        // Newer than all votes above.
+        environment.insert(&[vote("Bohemia Suburbana", "grpc", -1)]).await;
     }
     assert_eq!(read, expected);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_page_is_what_the_contract_says() {
-    let bed = Bed::new().await;
-    let viewer = bed.viewer_without(&[]).await;
+async fn page_matches_the_contract() {
+    let environment = TestEnvironment::new().await;
+    let viewer = environment.viewer_with_only_mongodb(&[]).await;
     assert_eq!(
         get_ok(&viewer, "/api/logs").await,
         json!({ "votes": [], "next": null })
     );
 
     let logged = vote("Alux Nahual", "bridge", 7);
-    bed.insert(std::slice::from_ref(&logged)).await;
+    environment.insert(std::slice::from_ref(&logged)).await;
     let expected = json!({
         "vote_id": id(&logged), "name": "Alux Nahual", "album": "Álbum \"uno\"", "year": "1999", "rank": "9.5",
         "route": "bridge", "received_at": "2026-01-31T11:59:59.993Z", "consumed_at": "2026-01-31T12:00:00.005Z",
@@ -51,19 +51,21 @@ async fn a_page_is_what_the_contract_says() {
         json!({ "votes": [expected], "next": null })
     );
 
-    bed.insert(&votes(20, "Alux Nahual", "rest")).await;
+    environment.insert(&votes(20, "Alux Nahual", "rest")).await;
     let page = get_ok(&viewer, "/api/logs").await;
     assert_eq!(vote_ids(&page).len(), 20, "the default");
     assert!(page["next"].is_string());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn filters_narrow_pages_and_exports_alike() {
-    let bed = Bed::new().await;
-    let viewer = bed.viewer_without(&[]).await;
+async fn filters_apply_to_pages_and_exports() {
+    let environment = TestEnvironment::new().await;
+    let viewer = environment.viewer_with_only_mongodb(&[]).await;
     let alux = votes(3, "Alux Nahual", "rest");
     let bohemia = votes(3, "Bohemia Suburbana", "grpc");
-    bed.insert(&[alux.clone(), bohemia.clone()].concat()).await;
+    environment
+        .insert(&[alux.clone(), bohemia.clone()].concat())
+        .await;
     let cases = [
         ("route=rest", vec![&alux[0], &alux[1], &alux[2]]),
         (
@@ -93,10 +95,10 @@ async fn filters_narrow_pages_and_exports_alike() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_export_is_a_file_of_as_many_lines_as_wanted() {
-    let bed = Bed::new().await;
-    let viewer = bed.viewer_without(&[]).await;
-    bed.insert(&votes(10_100, "Alux Nahual", "rest")).await;
+async fn export_has_one_line_per_vote_up_to_the_limit() {
+    let environment = TestEnvironment::new().await;
+    let viewer = environment.viewer_with_only_mongodb(&[]).await;
+    environment.insert(&votes(10_100, "Alux Nahual", "rest")).await;
     for (query, expected) in [("", 1_000), ("?limit=10000", 10_000), ("?limit=1", 1)] {
         let (status, headers, body) = get_raw(&viewer, &format!("/api/logs/export{query}"), &[]).await;
         assert_eq!(status, 200);
@@ -114,11 +116,9 @@ async fn an_export_is_a_file_of_as_many_lines_as_wanted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn wrong_parameters_are_named_and_reach_no_store() {
-    let bed = Bed::new().await;
-    // Nothing listens there: a query that got through would be a 503.
-    let viewer = crate::bed::Viewer::start("mongodb://127.0.0.1:1", &[]).await;
-    drop(bed);
+async fn invalid_parameters_are_named_and_reach_no_store() {
+    // A query that reached the store would be answered with 503.
+    let viewer = Viewer::start(UNREACHABLE_MONGODB, &[]).await;
     let long = format!("/api/logs?band={}", "x".repeat(201));
     for (path, field) in [
         ("/api/logs?limit=0", "limit"),
@@ -146,19 +146,19 @@ async fn wrong_parameters_are_named_and_reach_no_store() {
         ("/api/status?x=1", "x"),
         ("/api/reports?x=1", "x"),
     ] {
-        assert_eq!(refused_fields(&viewer, path).await, [field], "{path}");
+        assert_eq!(invalid_fields(&viewer, path).await, [field], "{path}");
     }
-    let two = refused_fields(&viewer, "/api/logs?limit=0&route=x").await;
-    assert_eq!(two, ["route", "limit"], "all errors come together");
+    let two = invalid_fields(&viewer, "/api/logs?limit=0&route=x").await;
+    assert_eq!(two, ["route", "limit"], "all errors are in one response");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_document_that_is_no_vote_hides_no_other() {
-    let bed = Bed::new().await;
-    let viewer = bed.viewer_without(&[]).await;
+async fn invalid_document_does_not_hide_votes() {
+    let environment = TestEnvironment::new().await;
+    let viewer = environment.viewer_with_only_mongodb(&[]).await;
     let logged = votes(2, "Alux Nahual", "rest");
-    bed.insert(&logged).await;
-    bed.insert(&[doc! { "_id": "x", "name": 7 }]).await;
+    environment.insert(&logged).await;
+    environment.insert(&[doc! { "_id": "x", "name": 7 }]).await;
     let page = get_ok(&viewer, "/api/logs").await;
     assert_eq!(vote_ids(&page), [id(&logged[0]), id(&logged[1])]);
     let metrics = reqwest::get(format!("{}/metrics", viewer.admin)).await.unwrap();

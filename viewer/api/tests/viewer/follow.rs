@@ -1,4 +1,4 @@
-//! Following the log.
+//! The stream of new votes.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -7,17 +7,17 @@ use lab::servers::Server;
 use mongodb::bson::Document;
 use serde_json::json;
 
-use crate::bed::{Bed, PATIENCE, id, vote, votes};
-use crate::client::{Events, get, get_raw};
+use crate::client::{Events, get, get_raw, vote_ids};
+use crate::environment::{TIMEOUT, TestEnvironment, Viewer, id, vote, votes};
 
 fn ids(votes: &[Document]) -> Vec<String> {
     votes.iter().map(id).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn votes_come_as_they_are_logged_and_filters_hold() {
-    let bed = Bed::new().await;
-    let viewer = bed.viewer_without(&[]).await;
+async fn new_votes_are_streamed_and_filters_apply() {
+    let environment = TestEnvironment::new().await;
+    let viewer = environment.viewer_with_only_mongodb(&[]).await;
     let mut all = Events::open(&viewer, "", None).await;
     let mut some = Events::open(&viewer, "?route=grpc&band=Alux+Nahual", None).await;
     let ready = all.expect("ready").await;
@@ -25,7 +25,7 @@ async fn votes_come_as_they_are_logged_and_filters_hold() {
     some.expect("ready").await;
 
     let first = vote("Alux Nahual", "rest", 0);
-    bed.insert(std::slice::from_ref(&first)).await;
+    environment.insert(std::slice::from_ref(&first)).await;
     let event = all.expect("votes").await;
     assert_eq!(event.data["skipped"], 0);
     assert_eq!(event.data["votes"][0]["vote_id"], id(&first));
@@ -37,30 +37,30 @@ async fn votes_come_as_they_are_logged_and_filters_hold() {
         vote("Alux Nahual", "grpc", 0),
         vote("Alux Nahual", "bridge", 0),
     ];
-    bed.insert(&second).await;
+    environment.insert(&second).await;
     assert_eq!(some.votes(1).await.0, [id(&second[1])]);
     assert_eq!(all.votes(3).await.0, ids(&second));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_votes_at_once_the_newest_come_and_the_others_are_counted() {
-    let bed = Bed::new().await;
-    let viewer = bed.viewer_without(&[]).await;
+async fn burst_shows_the_newest_votes_and_counts_the_others() {
+    let environment = TestEnvironment::new().await;
+    let viewer = environment.viewer_with_only_mongodb(&[]).await;
     let mut events = Events::open(&viewer, "", None).await;
     events.expect("ready").await;
     let logged = votes(5_000, "Alux Nahual", "rest");
-    bed.insert(&logged).await;
+    environment.insert(&logged).await;
     let started = Instant::now();
     let (mut shown, mut skipped, mut count) = (Vec::new(), 0, 0);
     while shown.len() as u64 + skipped < 5_000 {
         let event = events.expect("votes").await;
-        let page = crate::client::vote_ids(&event.data);
+        let page = vote_ids(&event.data);
         assert!(page.len() <= 100);
         shown.extend(page);
         skipped += event.data["skipped"].as_u64().unwrap();
         count += 1;
     }
-    // At most four events a second, and the first one at once.
+    // At most four events per second, and the first one immediately.
     assert!(
         f64::from(count) <= started.elapsed().as_secs_f64() * 4.0 + 2.0,
         "{count} events"
@@ -75,85 +75,85 @@ async fn of_many_votes_at_once_the_newest_come_and_the_others_are_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_vote_is_missing_after_mongodb_was_killed() {
-    let bed = Bed::new().await;
-    let viewer = bed.viewer_without(&[]).await;
+async fn no_vote_is_lost_when_mongodb_is_killed() {
+    let environment = TestEnvironment::new().await;
+    let viewer = environment.viewer_with_only_mongodb(&[]).await;
     let mut events = Events::open(&viewer, "", None).await;
     events.expect("ready").await;
     let before = votes(3, "Alux Nahual", "rest");
-    bed.insert(&before).await;
+    environment.insert(&before).await;
     assert_eq!(events.votes(3).await.0, ids(&before));
 
-    bed.stack.kill(Server::Mongodb).await.unwrap();
+    environment.stack.kill(Server::Mongodb).await.unwrap();
     let away = events.expect("away").await;
     assert!(away.data["reason"].is_string());
-    bed.stack.start_server(Server::Mongodb).await.unwrap();
-    // Before the stream is back.
+    environment.stack.start_server(Server::Mongodb).await.unwrap();
+    // Inserted before the stream is open again.
     let after = votes(3, "Bohemia Suburbana", "grpc");
-    bed.insert(&after).await;
+    environment.insert(&after).await;
     events.expect("ready").await;
     assert_eq!(events.votes(3).await.0, ids(&after));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_browser_that_comes_back_misses_nothing_on_any_viewer() {
-    let bed = Bed::new().await;
-    let viewer = bed.viewer_without(&[]).await;
+async fn reconnecting_browser_misses_no_vote_on_any_viewer() {
+    let environment = TestEnvironment::new().await;
+    let viewer = environment.viewer_with_only_mongodb(&[]).await;
     let mut events = Events::open(&viewer, "", None).await;
     let ready = events.expect("ready").await;
     let first = votes(2, "Alux Nahual", "rest");
-    bed.insert(&first).await;
+    environment.insert(&first).await;
     let (_, _, last) = events.votes(2).await;
-    // Another one keeps the change stream going: who comes back has to catch up with it.
+    // A second follower keeps the shared change stream open, so the reconnecting one must catch up.
     let mut other = Events::open(&viewer, "", None).await;
     other.expect("ready").await;
     drop(events);
 
     let missed = votes(250, "Bohemia Suburbana", "grpc");
-    bed.insert(&missed).await;
+    environment.insert(&missed).await;
     other.votes(250).await;
 
-    let another_viewer = bed.viewer_without(&[]).await;
+    let another_viewer = environment.viewer_with_only_mongodb(&[]).await;
     let mut expected = ids(&missed);
     for viewer in [&viewer, &another_viewer] {
-        let mut back = Events::open(viewer, "", last.as_deref()).await;
-        back.expect("ready").await;
-        let (shown, skipped, _) = back.votes(expected.len() as u64).await;
+        let mut reconnected = Events::open(viewer, "", last.as_deref()).await;
+        reconnected.expect("ready").await;
+        let (shown, skipped, _) = reconnected.votes(expected.len() as u64).await;
         let newest = expected.len() - 100;
         assert_eq!((shown.as_slice(), skipped), (&expected[newest..], newest as u64));
-        // From there on it hears what the others hear, and nothing twice.
+        // From here on it receives the same votes as the other followers, and none twice.
         let next = vote("Alux Nahual", "bridge", 0);
-        bed.insert(std::slice::from_ref(&next)).await;
-        assert_eq!(back.votes(1).await.0, [id(&next)]);
+        environment.insert(std::slice::from_ref(&next)).await;
+        assert_eq!(reconnected.votes(1).await.0, [id(&next)]);
         expected.push(id(&next));
     }
 
-    // The place before the first vote serves as well; only two of all votes took this route.
+    // The position before the first vote also works. Only two of the votes took this route.
     let mut from_the_start = Events::open(&viewer, "?route=rest", ready.id.as_deref()).await;
     from_the_start.expect("ready").await;
     assert_eq!(from_the_start.votes(2).await.0, ids(&first));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_place_that_is_lost_is_said_to_be_so() {
-    let bed = Bed::new().await;
-    // Nobody can follow the log from before this to after it.
-    bed.insert(&votes(1, "Alux Nahual", "rest")).await;
-    bed.log.drop().await.unwrap();
-    let viewer = bed.viewer_without(&[]).await;
+async fn lost_position_is_reported_as_reset() {
+    let environment = TestEnvironment::new().await;
+    // No change stream can resume from before this drop to after it.
+    environment.insert(&votes(1, "Alux Nahual", "rest")).await;
+    environment.log.drop().await.unwrap();
+    let viewer = environment.viewer_with_only_mongodb(&[]).await;
     let mut events = Events::open(&viewer, "", None).await;
     let token = events.expect("ready").await.id.unwrap();
-    // A place's second byte to fifth are seconds since 1970.
+    // The second to the fifth byte of a token are seconds since the Unix epoch.
     let at = |seconds| format!("{}{seconds}{}", &token[..2], &token[10..]);
     let (ancient, future) = (at("00000001"), at("FFFFFFFF"));
-    // The last one has the right shape, and is no place at all.
+    // The last one has a valid format but is not a position.
     for lost in [ancient.as_str(), &future, "82FF"] {
-        let mut back = Events::open(&viewer, "", Some(lost)).await;
-        back.expect("ready").await;
-        back.expect("reset").await;
+        let mut reconnected = Events::open(&viewer, "", Some(lost)).await;
+        reconnected.expect("ready").await;
+        reconnected.expect("reset").await;
         let next = vote("Alux Nahual", "rest", 0);
-        bed.insert(std::slice::from_ref(&next)).await;
-        assert_eq!(back.votes(1).await.0, [id(&next)], "it goes on from now");
+        environment.insert(std::slice::from_ref(&next)).await;
+        assert_eq!(reconnected.votes(1).await.0, [id(&next)], "it continues from now");
     }
     let (status, _, body) = get_raw(&viewer, "/api/logs/stream", &[("last-event-id", "not hex")]).await;
     assert_eq!(status, 422);
@@ -162,24 +162,26 @@ async fn a_place_that_is_lost_is_said_to_be_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_log_that_is_dropped_begins_anew() {
-    let bed = Bed::new().await;
-    let viewer = bed.viewer_without(&[]).await;
-    bed.insert(&votes(1, "Alux Nahual", "rest")).await;
+async fn dropped_log_resets_the_stream() {
+    let environment = TestEnvironment::new().await;
+    let viewer = environment.viewer_with_only_mongodb(&[]).await;
+    environment.insert(&votes(1, "Alux Nahual", "rest")).await;
     let mut events = Events::open(&viewer, "", None).await;
     events.expect("ready").await;
-    bed.log.drop().await.unwrap();
+    environment.log.drop().await.unwrap();
     events.expect("reset").await;
     events.expect("ready").await;
     let next = vote("Alux Nahual", "rest", 0);
-    bed.insert(std::slice::from_ref(&next)).await;
+    environment.insert(std::slice::from_ref(&next)).await;
     assert_eq!(events.votes(1).await.0, [id(&next)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn streams_are_bounded_and_places_come_back() {
-    let bed = Bed::new().await;
-    let viewer = bed.viewer_without(&["--max-streams-per-client", "2"]).await;
+async fn streams_are_limited_and_closed_streams_free_their_slots() {
+    let environment = TestEnvironment::new().await;
+    let viewer = environment
+        .viewer_with_only_mongodb(&["--max-streams-per-client", "2"])
+        .await;
     let first = Events::open(&viewer, "", None).await;
     let _second = Events::open(&viewer, "", None).await;
     let (status, headers, _) = get_raw(&viewer, "/api/logs/stream", &[]).await;
@@ -187,9 +189,9 @@ async fn streams_are_bounded_and_places_come_back() {
     assert_eq!(headers["retry-after"], "10");
     drop(first);
     let started = Instant::now();
-    // The service notices by its next event, a sign of life at the latest.
+    // The service notices the closed connection at its next event, at the latest at a keep-alive comment.
     while open_streams(&viewer).await != 1 {
-        assert!(started.elapsed() < PATIENCE);
+        assert!(started.elapsed() < TIMEOUT);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let mut third = Events::open(&viewer, "", None).await;
@@ -197,24 +199,24 @@ async fn streams_are_bounded_and_places_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_without_mongodb_waits_for_it() {
-    let bed = Bed::new().await;
-    bed.stack.stop(Server::Mongodb).await.unwrap();
-    let viewer = bed.viewer_without(&[]).await;
+async fn stream_without_mongodb_waits_for_it() {
+    let environment = TestEnvironment::new().await;
+    environment.stack.stop(Server::Mongodb).await.unwrap();
+    let viewer = environment.viewer_with_only_mongodb(&[]).await;
     let mut events = Events::open(&viewer, "", None).await;
     events.expect("away").await;
     assert_eq!(get(&viewer, "/api/logs").await.1["code"], "unavailable");
-    bed.stack.start_server(Server::Mongodb).await.unwrap();
+    environment.stack.start_server(Server::Mongodb).await.unwrap();
     events.expect("ready").await;
     let next = vote("Alux Nahual", "rest", 0);
-    bed.insert(std::slice::from_ref(&next)).await;
+    environment.insert(std::slice::from_ref(&next)).await;
     assert_eq!(events.votes(1).await.0, [id(&next)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn streams_end_with_the_service() {
-    let bed = Bed::new().await;
-    let viewer = bed.viewer_without(&[]).await;
+async fn streams_end_when_the_service_stops() {
+    let environment = TestEnvironment::new().await;
+    let viewer = environment.viewer_with_only_mongodb(&[]).await;
     let mut events = Events::open(&viewer, "", None).await;
     events.expect("ready").await;
     let started = Instant::now();
@@ -227,7 +229,7 @@ async fn streams_end_with_the_service() {
     assert_eq!(events.next().await, None);
 }
 
-async fn open_streams(viewer: &crate::bed::Viewer) -> u64 {
+async fn open_streams(viewer: &Viewer) -> u64 {
     let metrics = reqwest::get(format!("{}/metrics", viewer.admin)).await.unwrap();
     let metrics = metrics.text().await.unwrap();
     let line = metrics

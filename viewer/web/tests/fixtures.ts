@@ -2,7 +2,7 @@ import { effectScope, type EffectScope } from 'vue'
 
 import type { Route, Vote } from '../src/api/types'
 
-/** The `index`th vote: a second later than the one before. */
+/** Vote number `index`. Each vote is received one second after the previous one. */
 export function vote(index: number, change: Partial<Vote> = {}): Vote {
   const received = new Date(Date.UTC(2026, 10, 25, 2, 0, index))
   return {
@@ -20,17 +20,17 @@ export function vote(index: number, change: Partial<Vote> = {}): Vote {
   }
 }
 
-/** Votes of these numbers. */
+/** The votes with these numbers. */
 export const votes = (...indexes: number[]) => indexes.map((index) => vote(index))
 
-/** Runs a composable outside a component; `scope.stop()` is what unmounting would do. */
-export function inScope<Result>(work: () => Result): { result: Result; scope: EffectScope } {
+/** Runs a composable outside of a component. `scope.stop()` has the effect of unmounting. */
+export function runInScope<Result>(work: () => Result): { result: Result; scope: EffectScope } {
   const scope = effectScope()
   const result = scope.run(work)
-  if (result === undefined) throw new Error('the composable gave nothing')
+  if (result === undefined) throw new Error('the composable returned nothing')
   return { result, scope }
 }
 
-/** An answer of the service. */
+/** A response of the service. */
 export const json = (body: unknown, init: ResponseInit = {}) =>
   new Response(JSON.stringify(body), { headers: { 'content-type': 'application/json' }, ...init })

@@ -1,28 +1,33 @@
-//! One stack for all tests of this binary, its log empty before each, and viewers to start on it.
+//! The test environment: one stack for all tests of this binary, with an empty log before each test, and viewers that use it.
 
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use backon::{ConstantBuilder, Retryable};
 use ephemeral_stack::EphemeralStack;
 use lab::process::{Identity, Signal};
 use mongodb::bson::{DateTime, Document, doc};
 use redis::AsyncCommands;
+use tallies::keys::{ALBUM, BAND, ROUTE, TOTAL};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
-/// Every wait.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// Time limit of every wait.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The stack, with an empty log and no tallies.
-pub(crate) struct Bed {
+/// A MongoDB that does not exist, for tests that need no store.
+pub(crate) const UNREACHABLE_MONGODB: &str = "mongodb://127.0.0.1:1";
+
+/// The stack, with an empty log.
+pub(crate) struct TestEnvironment {
     pub(crate) stack: MutexGuard<'static, EphemeralStack>,
     pub(crate) log: mongodb::Collection<Document>,
     pub(crate) redis: redis::aio::ConnectionManager,
 }
 
-/// A running viewer with a page of its own; killed when dropped.
+/// A running viewer with its own web directory; killed when dropped.
 pub(crate) struct Viewer {
     child: Child,
     pub(crate) url: String,
@@ -30,7 +35,7 @@ pub(crate) struct Viewer {
     pub(crate) web: TempDir,
 }
 
-impl Bed {
+impl TestEnvironment {
     pub(crate) async fn new() -> Self {
         static STACK: OnceLock<Mutex<EphemeralStack>> = OnceLock::new();
         let stack = tokio::task::spawn_blocking(|| {
@@ -43,14 +48,14 @@ impl Bed {
         let mongodb = mongodb::Client::with_uri_str(&endpoints.mongodb).await.unwrap();
         let log: mongodb::Collection<Document> = mongodb.database("votes").collection("logs");
         log.delete_many(doc! {}).await.unwrap();
-        // As the consumer makes it when it starts; a test may have dropped the log since.
+        // The consumer creates this index at its start. An earlier test may have dropped the collection.
         let newest_first = doc! { "received_at": -1, "_id": -1 };
         let index = mongodb::IndexModel::builder().keys(newest_first).build();
         log.create_index(index).await.unwrap();
         Self { stack, log, redis }
     }
 
-    /// A viewer with all stores and more options.
+    /// Starts a viewer with all stores and the given options.
     pub(crate) async fn viewer(&self, options: &[&str]) -> Viewer {
         let endpoints = self.stack.endpoints();
         let stores = [
@@ -61,49 +66,51 @@ impl Bed {
             "--scrape-interval-s",
             "2",
         ];
-        self.viewer_without(&[&stores, options].concat()).await
+        self.viewer_with_only_mongodb(&[&stores, options].concat()).await
     }
 
-    /// A viewer with MongoDB alone and more options.
-    pub(crate) async fn viewer_without(&self, options: &[&str]) -> Viewer {
+    /// Starts a viewer with MongoDB as its only store and the given options.
+    pub(crate) async fn viewer_with_only_mongodb(&self, options: &[&str]) -> Viewer {
         Viewer::start(&self.stack.endpoints().mongodb, options).await
     }
 
-    /// Logs votes.
+    /// Adds votes to the log.
     pub(crate) async fn insert(&self, votes: &[Document]) {
         self.log.insert_many(votes).await.unwrap();
     }
 
-    /// Counts in Redis as the consumer does; the keys are gone with the next call.
-    pub(crate) async fn count(&mut self, band: &[(&str, u64)], album: &[(&str, u64)], route: &[(&str, u64)]) {
-        self.forget_counts().await;
+    /// Replaces the counts in Redis, in the format of the consumer.
+    pub(crate) async fn set_counts(
+        &mut self,
+        band: &[(&str, u64)],
+        album: &[(&str, u64)],
+        route: &[(&str, u64)],
+    ) {
+        self.delete_counts().await;
         let total: u64 = route.iter().map(|(_, votes)| votes).sum();
-        let _: () = self.redis.set("{votes}:total", total).await.unwrap();
-        for (key, counts) in [("band", band), ("album", album), ("route", route)] {
-            let key = format!("{{votes}}:{key}");
+        let _: () = self.redis.set(TOTAL, total).await.unwrap();
+        for (key, counts) in [(BAND, band), (ALBUM, album), (ROUTE, route)] {
             let _: () = self.redis.hset_multiple(key, counts).await.unwrap();
         }
     }
 
-    pub(crate) async fn forget_counts(&mut self) {
-        let keys = ["total", "band", "album", "route"].map(|key| format!("{{votes}}:{key}"));
-        let _: () = self.redis.del(&keys).await.unwrap();
+    pub(crate) async fn delete_counts(&mut self) {
+        let _: () = self.redis.del(&[TOTAL, BAND, ALBUM, ROUTE]).await.unwrap();
     }
 }
 
 impl Viewer {
-    /// Starts one and waits until it answers.
+    /// Starts a viewer and waits until it answers.
     pub(crate) async fn start(mongodb_uri: &str, options: &[&str]) -> Self {
         let viewer = Self::spawn(mongodb_uri, options);
-        let started = Instant::now();
-        while reqwest::get(viewer.at("/api/live")).await.is_err() {
-            assert!(started.elapsed() < PATIENCE, "the viewer does not answer");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let get = || reqwest::get(viewer.at("/api/live"));
+        get.retry(retries_every(Duration::from_millis(5)))
+            .await
+            .expect("the viewer does not answer");
         viewer
     }
 
-    /// Starts one and does not wait.
+    /// Starts a viewer without waiting for it.
     pub(crate) fn spawn(mongodb_uri: &str, options: &[&str]) -> Self {
         let web = TempDir::new().unwrap();
         let (listen, admin) = (free_address(), free_address());
@@ -128,7 +135,7 @@ impl Viewer {
         format!("{}{path}", self.url)
     }
 
-    /// SIGTERM, and the exit status.
+    /// Sends SIGTERM and waits for the exit status.
     pub(crate) async fn terminate(mut self) -> ExitStatus {
         let pid = i32::try_from(self.child.id()).unwrap();
         Identity::of(pid).unwrap().signal(Signal::TERM).unwrap();
@@ -140,25 +147,25 @@ impl Viewer {
 
 impl Drop for Viewer {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// A vote as the consumer logs it, received `age_ms` before a fixed time.
+/// A vote in the format of the consumer, received `age_ms` before [`BASE_TIME_MS`].
 pub(crate) fn vote(name: &str, route: &str, age_ms: i64) -> Document {
     doc! {
         "_id": Uuid::now_v7().to_string(), "name": name, "album": "Álbum \"uno\"", "year": "1999", "rank": "9.5",
-        "route": route, "received_at": DateTime::from_millis(NOON - age_ms),
-        "consumed_at": DateTime::from_millis(NOON + 5), "partition": 3, "offset": age_ms,
+        "route": route, "received_at": DateTime::from_millis(BASE_TIME_MS - age_ms),
+        "consumed_at": DateTime::from_millis(BASE_TIME_MS + 5), "partition": 3, "offset": age_ms,
     }
 }
 
-/// 2026-01-31T12:00:00Z.
-const NOON: i64 = 1_769_860_800_000;
+/// 2026-01-31T12:00:00Z, in ms since the Unix epoch.
+const BASE_TIME_MS: i64 = 1_769_860_800_000;
 
-/// Many of them, each received a millisecond before the one before it.
+/// Votes, newest first, each received one millisecond before its predecessor.
 pub(crate) fn votes(count: i64, name: &str, route: &str) -> Vec<Document> {
     (0..count).map(|age_ms| vote(name, route, age_ms)).collect()
 }
@@ -169,4 +176,12 @@ pub(crate) fn id(vote: &Document) -> String {
 
 pub(crate) fn free_address() -> String {
     lab::ports::free_address().unwrap().to_string()
+}
+
+/// Retries with a constant pause until [`TIMEOUT`].
+pub(crate) fn retries_every(pause: Duration) -> ConstantBuilder {
+    let max_times = TIMEOUT.as_millis() / pause.as_millis().max(1);
+    ConstantBuilder::default()
+        .with_delay(pause)
+        .with_max_times(usize::try_from(max_times).unwrap())
 }

@@ -1,7 +1,7 @@
 import { ref, watch, type Ref } from 'vue'
 
-/** A choice that outlives the page; a browser that forbids storage forgets it at the end of the visit. */
-export function stored<Choice extends string>(
+/** A choice that is kept in local storage. If the browser forbids storage, it is kept until the page is closed. */
+export function persisted<Choice extends string>(
   key: string,
   choices: readonly Choice[],
   fallback: Choice,
@@ -11,7 +11,7 @@ export function stored<Choice extends string>(
     try {
       localStorage.setItem(key, value)
     } catch {
-      // Forgotten at the end of the visit.
+      // The choice is lost when the page is closed.
     }
   })
   return choice

@@ -1,4 +1,4 @@
-//! The answer's shape. A value is null where Prometheus has none: no votes, no latency.
+//! The response. A value is null if Prometheus has none: without votes there is no latency.
 
 use std::collections::BTreeMap;
 
@@ -6,38 +6,37 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::source::Span;
-use super::to_ms;
 use crate::logs::format_time;
 
-/// The routes side by side.
+/// The comparison of the routes.
 #[derive(Debug, Serialize)]
-pub(crate) struct Answer {
+pub(crate) struct Comparison {
     pub window: &'static str,
-    /// Time between two points.
+    /// The time between two points.
     pub step_s: u64,
-    /// Over the whole window.
+    /// The values over the whole window.
     pub routes: Vec<Route>,
-    /// Point by point.
+    /// The values over time.
     pub series: Vec<Series>,
 }
 
-/// A route over the whole window.
+/// The values of one route over the whole window.
 #[derive(Debug, Serialize)]
-#[allow(clippy::struct_field_names, reason = "the API's name")]
+#[allow(clippy::struct_field_names, reason = "the name is part of the API")]
 pub(crate) struct Route {
     pub route: &'static str,
     pub p50_ms: Option<f64>,
     pub p95_ms: Option<f64>,
     pub p99_ms: Option<f64>,
-    /// Accepted ones.
+    /// Accepted votes.
     pub votes_per_s: Option<f64>,
-    /// All others.
+    /// Requests that were not accepted, for any reason.
     pub errors_per_s: Option<f64>,
-    /// Means.
+    /// Mean durations.
     pub stages_ms: Stages,
 }
 
-/// Where the time of a vote goes.
+/// The mean duration of each stage of a request, in ms.
 #[derive(Debug, Serialize)]
 pub(crate) struct Stages {
     pub decode: Option<f64>,
@@ -47,7 +46,7 @@ pub(crate) struct Stages {
     pub reply: Option<f64>,
 }
 
-/// A route's curves.
+/// The values of one route over time.
 #[derive(Debug, Serialize)]
 pub(crate) struct Series {
     route: &'static str,
@@ -64,7 +63,7 @@ struct Point {
 }
 
 impl Series {
-    /// A point for each step of the span, whether there is data or not. `curves` are the three quantiles and the rate.
+    /// One point for each step of the span, with or without data. `curves` has the three quantiles and the rate.
     pub(super) fn new(route: &'static str, span: &Span, curves: &[BTreeMap<(String, u64), f64>]) -> Self {
         let value = |curve: usize, at: u64| {
             let key = (route.to_owned(), at);
@@ -82,6 +81,10 @@ impl Series {
             points: points.collect(),
         }
     }
+}
+
+pub(super) fn to_ms(seconds: f64) -> f64 {
+    seconds * 1_000.0
 }
 
 fn text(seconds: u64) -> String {

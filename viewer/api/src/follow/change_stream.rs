@@ -1,0 +1,57 @@
+//! Change streams of the log: how to open one, and how to read a change.
+
+use std::time::Duration;
+
+use mongodb::bson::{RawDocumentBuf, doc};
+use mongodb::change_stream::ChangeStream;
+use mongodb::change_stream::event::ChangeStreamEvent;
+use mongodb::error::{Error, ErrorKind};
+
+use super::token::Token;
+use crate::logs::{Logs, Vote};
+
+/// The server's error codes for a token that is no longer in its oplog, or never was.
+const HISTORY_LOST: [i32; 4] = [286, 280, 260, 50_811];
+
+/// A change as the driver returns it.
+pub(super) type Change = ChangeStreamEvent<RawDocumentBuf>;
+
+/// A vote with its position in the oplog.
+#[derive(Clone, Debug)]
+pub(super) struct LoggedVote {
+    pub token: Token,
+    pub vote: Vote,
+}
+
+/// Opens a change stream of new votes. It starts after `token`, or now. `wait` limits how long the server waits for changes.
+pub(super) async fn open(
+    logs: &Logs,
+    token: Option<&Token>,
+    wait: Duration,
+) -> Result<ChangeStream<Change>, Error> {
+    let pipeline = [doc! { "$match": { "operationType": "insert" } }];
+    let collection = logs.collection().await?;
+    let collection = collection.clone_with_type::<RawDocumentBuf>();
+    let watch = collection.watch().pipeline(pipeline).max_await_time(wait);
+    match token {
+        Some(token) => {
+            watch
+                .resume_after(token.to_resume().map_err(Error::custom)?)
+                .await
+        }
+        None => watch.await,
+    }
+}
+
+/// Decodes a change. None if it is not a vote.
+pub(super) fn read(logs: &Logs, change: &Change) -> Option<LoggedVote> {
+    Some(LoggedVote {
+        token: Token::from_resume(&change.id)?,
+        vote: logs.read(change.full_document.as_ref()?)?,
+    })
+}
+
+/// Whether the error means that a change stream cannot resume at its token.
+pub(super) fn is_history_lost(error: &Error) -> bool {
+    matches!(error.kind.as_ref(), ErrorKind::Command(command) if HISTORY_LOST.contains(&command.code))
+}

@@ -1,0 +1,148 @@
+//! The connection to the log in MongoDB.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mongodb::bson::{Document, doc};
+use mongodb::error::{Error, ErrorKind};
+use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria};
+use mongodb::{Client, Collection};
+use prometheus::IntCounter;
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+
+use super::vote::Vote;
+use crate::problem::{Problem, Store};
+
+pub(crate) const DATABASE: &str = "votes";
+const COLLECTION: &str = "logs";
+
+/// How long the driver searches for a server that can answer. A page that loads for longer looks broken.
+const SELECTION_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the server may work on a query. With the index a query takes milliseconds; a filter that matches almost nothing
+/// makes the server read the whole log.
+pub(super) const QUERY_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long this service waits for MongoDB. The driver has no limit for a server that accepts a query and never answers.
+pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(6);
+/// Queries at a time: one per connection, and as many that wait for a connection.
+const MAX_QUERIES: usize = 2 * CONNECTIONS as usize;
+/// Connections to each server of the replica set.
+const CONNECTIONS: u32 = 16;
+/// The server's error code for a query beyond its time limit.
+const MAX_TIME_EXPIRED: i32 = 50;
+
+/// The log of votes. Clones share the connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Logs {
+    uri: Arc<str>,
+    /// Created at the first use, because it resolves `mongodb+srv` names and the start must not wait for that.
+    client: Arc<OnceCell<Client>>,
+    queries: Arc<Semaphore>,
+    unreadable: IntCounter,
+}
+
+impl Logs {
+    /// Connects at the first query. `unreadable` counts the documents that are not valid votes.
+    pub(crate) fn new(uri: &str, unreadable: IntCounter) -> Self {
+        Self {
+            uri: uri.into(),
+            client: Arc::default(),
+            queries: Arc::new(Semaphore::new(MAX_QUERIES)),
+            unreadable,
+        }
+    }
+
+    /// Whether MongoDB answers.
+    pub(crate) async fn ping(&self) -> Result<(), Problem> {
+        let ping = async {
+            let client = self.client().await?;
+            let database = client.database(DATABASE);
+            let ping = database.run_command(doc! { "ping": 1 });
+            ping.selection_criteria(primary_preferred()).await
+        };
+        with_timeout(ping).await.map(|_| ())
+    }
+
+    /// The names of bands in alphabetical order, at most `limit`.
+    pub(crate) async fn bands(&self, limit: i64) -> Result<Vec<String>, Problem> {
+        let _permit = self.permit()?;
+        let names = async {
+            let collection = self.collection().await?;
+            let pipeline = [
+                doc! { "$group": { "_id": "$name" } },
+                doc! { "$sort": { "_id": 1 } },
+                doc! { "$limit": limit },
+            ];
+            let mut cursor = collection.aggregate(pipeline).max_time(QUERY_TIMEOUT).await?;
+            let mut names = Vec::new();
+            while cursor.advance().await? {
+                names.extend(cursor.current().get_str("_id").ok().map(str::to_owned));
+            }
+            Ok(names)
+        };
+        with_timeout(names).await
+    }
+
+    /// The collection of votes. Fails if the name of a server cannot be resolved.
+    pub(crate) async fn collection(&self) -> Result<Collection<Document>, Error> {
+        let client = self.client().await?;
+        Ok(client.database(DATABASE).collection(COLLECTION))
+    }
+
+    /// Decodes a document as a vote. An invalid document is skipped and counted, so that it does not hide the others.
+    pub(crate) fn read(&self, document: &mongodb::bson::RawDocument) -> Option<Vote> {
+        match mongodb::bson::deserialize_from_slice(document.as_bytes()) {
+            Ok(vote) => Some(vote),
+            Err(error) => {
+                self.unreadable.inc();
+                tracing::warn!(%error, "skipped a document in {DATABASE}.{COLLECTION}: it is not a valid vote");
+                None
+            }
+        }
+    }
+
+    /// A permit for one query, until it is dropped.
+    pub(super) fn permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.queries)
+            .try_acquire_owned()
+            .map_err(|_| Problem::TooMany {
+                detail: "too many queries are in progress",
+                retry_after_s: 1,
+            })
+    }
+
+    async fn client(&self) -> Result<&Client, Error> {
+        let connect = || async {
+            let mut options = ClientOptions::parse(&*self.uri).await?;
+            options.app_name = Some("viewer".to_owned());
+            options.connect_timeout = Some(SELECTION_TIMEOUT);
+            options.server_selection_timeout = Some(SELECTION_TIMEOUT);
+            options.max_pool_size = Some(CONNECTIONS);
+            options.selection_criteria.get_or_insert_with(primary_preferred);
+            Client::with_options(options)
+        };
+        self.client.get_or_try_init(connect).await
+    }
+}
+
+/// Allows reads from a secondary while there is no primary, for example during an election.
+fn primary_preferred() -> SelectionCriteria {
+    SelectionCriteria::ReadPreference(ReadPreference::PrimaryPreferred { options: None })
+}
+
+/// Runs a query with a time limit. The reason of a failure is logged and not sent to the client.
+pub(super) async fn with_timeout<T>(query: impl Future<Output = Result<T, Error>>) -> Result<T, Problem> {
+    match tokio::time::timeout(RESPONSE_TIMEOUT, query).await {
+        Ok(result) => result.map_err(|error| problem(&error)),
+        Err(_) => Err(Problem::Unavailable(Store::Logs)),
+    }
+}
+
+fn problem(error: &Error) -> Problem {
+    match error.kind.as_ref() {
+        ErrorKind::Command(command) if command.code == MAX_TIME_EXPIRED => Problem::TooSlow(Store::Logs),
+        _ => {
+            tracing::warn!(%error, "MongoDB did not answer a query");
+            Problem::Unavailable(Store::Logs)
+        }
+    }
+}
