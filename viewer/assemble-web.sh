@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Puts the built page into /image. Runs in a build stage of viewer/Dockerfile. If /prebuilt has the page, it takes that
-# one; else it builds it.
+# Copies the viewer's web page to /image. Runs in a build stage of the Dockerfile. Takes the page from /prebuilt if it is
+# there; otherwise builds it.
 set -euo pipefail
 cd "$(dirname "$0")/web"
 readonly prebuilt=/prebuilt/viewer-web page=/image/usr/share/viewer/web

@@ -1,7 +1,7 @@
-"""Makes JSON schemas for kubeconform out of Kubernetes' OpenAPI document and of CRDs.
+"""Writes JSON schemas for kubeconform from Kubernetes' OpenAPI document and from CRDs.
 
-`make.py SWAGGER CRDS OUT`: a file a kind, as OUT/<group>/<kind>_<version>.json. Unlike an API server's first look they
-are strict: a field that no schema names is an error, because there it would be dropped without a word.
+`make_json_schemas.py SWAGGER CRDS OUT` writes one file per kind: OUT/<group>/<kind>_<version>.json. The schemas are
+stricter than an API server: an unknown field is an error, whereas an API server drops it silently.
 """
 
 import json
@@ -46,11 +46,11 @@ KEPT = {
 
 
 def strict(schema: dict) -> dict:
-    """The schema as JSON Schema has it, without words, and closed where it lists its properties."""
+    """Converts a schema to JSON Schema without descriptions; objects with listed properties allow no others."""
     if schema.get("x-kubernetes-int-or-string") or schema.get("format") == "int-or-string":
         return {"type": ["string", "integer"]}
     made = {key: value for key, value in schema.items() if key in KEPT}
-    # Kubernetes' own formats, such as int32, say nothing that the type does not.
+    # Kubernetes' own formats, such as int32, add nothing to the type.
     made.pop("format", None)
     if "properties" in made:
         made["properties"] = {name: strict(inner) for name, inner in made["properties"].items()}
@@ -69,7 +69,7 @@ def strict(schema: dict) -> dict:
 
 
 def references(schema: object) -> Iterator[str]:
-    """The names of the definitions that a schema refers to."""
+    """Yields the names of the definitions that a schema refers to."""
     if isinstance(schema, dict):
         if isinstance(schema.get("$ref"), str):
             yield schema["$ref"].removeprefix(REF)
@@ -81,28 +81,28 @@ def references(schema: object) -> Iterator[str]:
 
 
 def built_in(swagger: dict) -> Iterator[tuple[str, str, str, dict]]:
-    """Group, version, kind and schema of what Kubernetes itself knows."""
+    """Yields group, version, kind and schema of each built-in kind."""
     definitions = {name: strict(schema) for name, schema in swagger["definitions"].items()}
     for name, schema in swagger["definitions"].items():
         for kind in schema.get("x-kubernetes-group-version-kind", []):
             if kind["group"] not in GROUPS or kind["kind"].endswith(("List", "Options", "Event")):
                 continue
-            needed, open_names = {}, [name]
-            while open_names:
-                reference = open_names.pop()
-                if reference not in needed:
-                    needed[reference] = definitions[reference]
-                    open_names += references(definitions[reference])
-            yield kind["group"], kind["version"], kind["kind"], {"$ref": REF + name, "definitions": needed}
+            used, pending = {}, [name]
+            while pending:
+                reference = pending.pop()
+                if reference not in used:
+                    used[reference] = definitions[reference]
+                    pending += references(definitions[reference])
+            yield kind["group"], kind["version"], kind["kind"], {"$ref": REF + name, "definitions": used}
 
 
 def custom(crd: dict) -> Iterator[tuple[str, str, str, dict]]:
-    """Group, version, kind and schema of each version of a CRD."""
+    """Yields group, version, kind and schema of each served version of a CRD."""
     spec = crd["spec"]
     for version in spec["versions"]:
         if version["served"]:
             schema = strict(version["schema"]["openAPIV3Schema"])
-            # The API server checks these itself, and CRDs do not describe them.
+            # CRDs do not describe these fields; the API server validates them.
             schema["properties"] |= {
                 "apiVersion": {"type": "string"},
                 "kind": {"type": "string"},
@@ -112,15 +112,15 @@ def custom(crd: dict) -> Iterator[tuple[str, str, str, dict]]:
 
 
 def main(swagger: str, crds: str, out: str) -> None:
-    """Writes the files."""
+    """Writes the schema files."""
     schemas = list(built_in(json.loads(Path(swagger).read_text())))
     for file in sorted(Path(crds).glob("*.yaml")):
         for crd in yaml.load_all(file.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-            # Beside its CRDs the Gateway API has a policy for their upgrades.
+            # The Gateway API's files also contain an admission policy.
             if crd["kind"] == "CustomResourceDefinition":
                 schemas += custom(crd)
     for group, version, kind, schema in schemas:
-        # kubeconform takes `v1` for the group of the core.
+        # The core group has no name; its schemas are in the directory `v1`.
         folder = Path(out) / (group or version)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{kind.lower()}_{version}.json").write_text(json.dumps(schema, separators=(",", ":")))
