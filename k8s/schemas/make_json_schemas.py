@@ -22,7 +22,7 @@ GROUPS = {
     "storage.k8s.io",
 }
 REF = "#/definitions/"
-KEPT = {
+KEPT_KEYWORDS = {
     "$ref",
     "additionalProperties",
     "allOf",
@@ -49,23 +49,23 @@ def strict(schema: dict) -> dict:
     """Converts a schema to JSON Schema without descriptions; objects with listed properties allow no others."""
     if schema.get("x-kubernetes-int-or-string") or schema.get("format") == "int-or-string":
         return {"type": ["string", "integer"]}
-    made = {key: value for key, value in schema.items() if key in KEPT}
+    result = {key: value for key, value in schema.items() if key in KEPT_KEYWORDS}
     # Kubernetes' own formats, such as int32, add nothing to the type.
-    made.pop("format", None)
-    if "properties" in made:
-        made["properties"] = {name: strict(inner) for name, inner in made["properties"].items()}
-        open_object = schema.get("x-kubernetes-preserve-unknown-fields") or "additionalProperties" in made
-        if not open_object and "type" in made:
-            made["additionalProperties"] = False
+    result.pop("format", None)
+    if "properties" in result:
+        result["properties"] = {name: strict(inner) for name, inner in result["properties"].items()}
+        allows_unknown_fields = schema.get("x-kubernetes-preserve-unknown-fields") or "additionalProperties" in result
+        if not allows_unknown_fields and "type" in result:
+            result["additionalProperties"] = False
     for key in ("items", "additionalProperties", "not"):
-        if isinstance(made.get(key), dict):
-            made[key] = strict(made[key])
+        if isinstance(result.get(key), dict):
+            result[key] = strict(result[key])
     for key in ("oneOf", "anyOf", "allOf"):
-        if key in made:
-            made[key] = [strict(inner) for inner in made[key]]
-    if schema.get("nullable") and isinstance(made.get("type"), str):
-        made["type"] = [made["type"], "null"]
-    return made
+        if key in result:
+            result[key] = [strict(inner) for inner in result[key]]
+    if schema.get("nullable") and isinstance(result.get("type"), str):
+        result["type"] = [result["type"], "null"]
+    return result
 
 
 def references(schema: object) -> Iterator[str]:
@@ -80,7 +80,7 @@ def references(schema: object) -> Iterator[str]:
             yield from references(value)
 
 
-def built_in(swagger: dict) -> Iterator[tuple[str, str, str, dict]]:
+def built_in_kinds(swagger: dict) -> Iterator[tuple[str, str, str, dict]]:
     """Yields group, version, kind and schema of each built-in kind."""
     definitions = {name: strict(schema) for name, schema in swagger["definitions"].items()}
     for name, schema in swagger["definitions"].items():
@@ -96,7 +96,7 @@ def built_in(swagger: dict) -> Iterator[tuple[str, str, str, dict]]:
             yield kind["group"], kind["version"], kind["kind"], {"$ref": REF + name, "definitions": used}
 
 
-def custom(crd: dict) -> Iterator[tuple[str, str, str, dict]]:
+def custom_kinds(crd: dict) -> Iterator[tuple[str, str, str, dict]]:
     """Yields group, version, kind and schema of each served version of a CRD."""
     spec = crd["spec"]
     for version in spec["versions"]:
@@ -113,12 +113,12 @@ def custom(crd: dict) -> Iterator[tuple[str, str, str, dict]]:
 
 def main(swagger: str, crds: str, out: str) -> None:
     """Writes the schema files."""
-    schemas = list(built_in(json.loads(Path(swagger).read_text())))
+    schemas = list(built_in_kinds(json.loads(Path(swagger).read_text())))
     for file in sorted(Path(crds).glob("*.yaml")):
         for crd in yaml.load_all(file.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             # The Gateway API's files also contain an admission policy.
             if crd["kind"] == "CustomResourceDefinition":
-                schemas += custom(crd)
+                schemas += custom_kinds(crd)
     for group, version, kind, schema in schemas:
         # The core group has no name; its schemas are in the directory `v1`.
         folder = Path(out) / (group or version)

@@ -62,7 +62,7 @@ def _prepare(environment: Environment, runner: Runner, **_: object) -> None:
             ledger=Ledger(ledger_path, truncate=not isinstance(runner, WorkerRunner)),
         )
     except (VoteFileError, OSError) as error:
-        logger.error(error)  # noqa: TRY400 - the message is sufficient, a traceback would bury it
+        logger.error(error)  # noqa: TRY400 - the message is sufficient, a traceback would hide it
         sys.exit(2)
     _interrupt_only_main()
 

@@ -74,7 +74,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_request(self, *_: object) -> None:
-        """Logs nothing: a line for each scrape would bury the errors."""
+        """Logs nothing: a line for each scrape would hide the errors."""
 
 
 def main() -> None:
