@@ -7,7 +7,7 @@ CACHE := $${XDG_CACHE_HOME:-$$HOME/.cache}/dualpath
 .PHONY: help setup setup-dev demo up status down test lint grafana-test web-test bench faults compare agreement canary cluster-test kubernetes-test
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install missing apt packages, Locust and servers, and build the programs
 	@scripts/setup.sh
@@ -50,7 +50,7 @@ web-test: setup-dev ## Test the viewer's web page: components, size, and in a br
 grafana-test: setup-dev ## Run every query of the Grafana dashboards on real servers, and validate the dashboards
 	@cd grafana && $(CACHE)/venv-dev/bin/python -m pytest --quiet
 
-bench: setup-dev ## Compare throughput and CPU per vote with the naive service and with the floor
+bench: setup-dev ## Compare throughput and CPU per vote with a naive service, and with the project without Kafka
 	@python3 bench/bench.py $(ARGS)
 
 faults: setup ## Inject faults into every server under load and reconcile the counts after each (about 40 minutes)
