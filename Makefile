@@ -1,4 +1,4 @@
-# Thin: each target calls the tool that does the work. Options reach it by ARGS: make demo ARGS="--run-time 20s"
+# Each target calls the tool that does the work. ARGS passes options to the tool: make demo ARGS="--run-time 20s"
 ARGS ?=
 LAB := target/release/lab
 CACHE := $${XDG_CACHE_HOME:-$$HOME/.cache}/dualpath
@@ -6,25 +6,25 @@ CACHE := $${XDG_CACHE_HOME:-$$HOME/.cache}/dualpath
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo up status down test lint grafana-test web-test bench faults compare agreement canary cluster-test kubernetes-test
 
-help: ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Install what is missing (apt packages, Locust, servers) and build the programs
+setup: ## Install missing apt packages, Locust and servers, and build the programs
 	@scripts/setup.sh
 
-demo: setup ## Drive a minute of votes through all three routes, check the books, write results/latest/report.html
+demo: setup ## Send votes through all three routes for a minute, reconcile the counts, write results/latest/report.html
 	@$(LAB) demo $(ARGS)
 
-up: setup ## Start the whole stack and leave it running
+up: setup ## Start the stack and leave it running
 	@$(LAB) up $(ARGS)
 
-status: ## Show which servers run and which are ready
+status: ## List the servers of the stack, and which of them run and are ready
 	@$(LAB) status
 
 down: ## Stop the stack and remove its data
 	@$(LAB) down
 
-test: setup-dev lint ## Pass every check and every test, those against real servers included
+test: setup-dev lint ## Run all checks and all tests, including tests against real servers
 	@cargo test --release --locked --workspace
 	@cd locust && $(CACHE)/venv-dev/bin/python -m pytest --quiet
 	@$(CACHE)/venv-dev/bin/python -m pytest --quiet -p no:locust bench
@@ -32,7 +32,7 @@ test: setup-dev lint ## Pass every check and every test, those against real serv
 	@cd k8s && $(CACHE)/venv-dev/bin/python -m pytest --quiet
 	@scripts/web.sh run test
 
-lint: setup-dev ## Pass the checks that need no server: formats, clippy, licences and layers, ruff, promtool, ESLint
+lint: setup-dev ## Run the checks that need no server: formats, clippy, licences and layers, ruff, promtool, ESLint
 	@cargo fmt --all --check
 	@$(CACHE)/tools/bin/cargo-deny --offline check --hide-inclusion-graph licenses bans sources
 	@$(CACHE)/venv-dev/bin/ruff check locust bench grafana k8s
@@ -44,31 +44,31 @@ lint: setup-dev ## Pass the checks that need no server: formats, clippy, licence
 	@scripts/web.sh run types
 	@cargo clippy --release --locked --workspace --all-targets -- -D warnings
 
-web-test: setup-dev ## Test the viewer's page: its parts, its size, and in a browser against a running stack
+web-test: setup-dev ## Test the viewer's web page: components, size, and in a browser against a running stack
 	@scripts/web.sh run test -- $(ARGS)
 
-grafana-test: setup-dev ## Ask each query of Grafana's boards of running servers, and hold the boards against its schema
+grafana-test: setup-dev ## Run every query of the Grafana dashboards on real servers, and validate the dashboards
 	@cd grafana && $(CACHE)/venv-dev/bin/python -m pytest --quiet
 
-bench: setup-dev ## Compare throughput and CPU per vote with the naive service and with the floor
+bench: setup-dev ## Compare throughput and CPU per vote with a naive service, and with the project without Kafka
 	@python3 bench/bench.py $(ARGS)
 
-faults: setup ## Kill, stop and starve everything under load, and read the books after each fault (about 40 minutes)
+faults: setup ## Inject faults into every server under load and reconcile the counts after each (about 40 minutes)
 	@target/release/faults $(ARGS)
 
-compare: setup ## Compare REST with gRPC by a controlled experiment of two minutes; ARGS names another plan
+compare: setup ## Compare REST with gRPC in a controlled experiment of two minutes; ARGS selects another plan
 	@target/release/compare run $(ARGS)
 
-agreement: setup-dev ## Hold the comparison's driver against h2load and ghz on the same load
+agreement: setup-dev ## Measure the same load with compare's load generator, h2load and ghz, and tabulate the latencies
 	@python3 bench/agreement.py $(ARGS)
 
-kubernetes-test: setup-dev ## Render every Kubernetes overlay, and hold it against the schemas and the rules
+kubernetes-test: setup-dev ## Render every Kubernetes overlay and validate it against the schemas and the project's rules
 	@cd k8s && $(CACHE)/venv-dev/bin/python -m pytest --quiet
 
-canary: ## Send WEIGHT percent of the split path in a cluster to the bridge: make canary WEIGHT=30 [VIA=gateway]
+canary: ## Send WEIGHT percent of a cluster's split path to the bridge: make canary WEIGHT=30 [VIA=gateway]
 	@k8s/canary.sh "$(WEIGHT)" "$(or $(VIA),ingress)"
 
-cluster-test: setup-dev ## Show the whole system on a real Kubernetes made on this machine (about 25 minutes, 20 more the first time; needs root)
+cluster-test: setup-dev ## Test the system on a real Kubernetes on this machine (about 25 minutes, first time 45; needs root)
 	@k8s/lab/test.sh $(ARGS)
 
 setup-dev:

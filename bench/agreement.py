@@ -1,28 +1,25 @@
-"""Whether the comparison's driver sees what h2load and ghz see: the same route, rate and connections, in turn.
+"""Compares the latencies that `compare`'s load generator, h2load and ghz measure for the same load.
 
     python3 bench/agreement.py            after: cargo build --release
 
-Starts Kafka and the two routes (`lab`). Each round asks every tool for the same load in an order that turns; the table
-has the median over the rounds of each percentile, with the least and the most: two tools may differ by what one tool
-differs from itself by. h2load and ghz measure from the actual send, the driver from the intended one: at a rate far
-below the limit that is the same.
+Starts Kafka and the two routes with `lab`. In each round every tool sends the same load, and the order of the tools
+rotates. The table shows the median, minimum and maximum over the rounds for each percentile. The tools agree if they
+differ by no more than one tool differs between rounds. h2load and ghz measure from the actual send time, `compare` from
+the intended send time. At a rate far below the limit both are equal.
 """
 
-import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import h2load
+from common import BenchError, argument_parser, lab_servers, run_command
 
-ROOT = Path(__file__).parents[1]
 PERCENTILES = (50, 95, 99)
 Latencies = dict[int, float]
 """Milliseconds by percentile."""
@@ -30,7 +27,7 @@ Latencies = dict[int, float]
 
 @dataclass(frozen=True)
 class Load:
-    """What each tool is asked for: votes a second, seconds, connections."""
+    """The load that each tool sends: votes per second, seconds, connections."""
 
     rate: int
     seconds: int
@@ -38,57 +35,38 @@ class Load:
 
     @property
     def votes(self) -> int:
-        """Votes in all."""
+        """Number of votes in total."""
         return self.rate * self.seconds
 
 
 def main() -> int:
-    """Measures and writes the table."""
-    arguments = _arguments()
-    load = Load(arguments.rate, arguments.seconds, arguments.connections)
-    with _routes(arguments.programs) as endpoints:
-        cases = h2load.cases(arguments.connections)
-        rows = [
-            row
-            for case in cases
-            for row in _rows(case, endpoints[case.half], load, arguments.rounds, arguments.programs)
-        ]
-    head = ["route", "tool", *(f"p{percentile} ms (least, most)" for percentile in PERCENTILES)]
-    table = "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *rows])
-    about = (
-        f"{load.rate} votes a second for {load.seconds} s on {load.connections} connections; medians of "
-        f"{arguments.rounds} rounds, the least and the most.\n"
-    )
-    print(f"{about}\n{table}")
-    if arguments.write:
-        arguments.write.write_text(f"{about}\n{table}\n")
-    return 0
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__.partition("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=7, help="rounds")
-    parser.add_argument("--rate", type=int, default=240, help="votes a second")
+    """Measures, and writes the table."""
+    parser = argument_parser(__doc__.partition("\n")[0], rounds=7)
+    parser.add_argument("--rate", type=int, default=240, help="votes per second")
     parser.add_argument("--seconds", type=int, default=4, help="length of one measurement")
     parser.add_argument("--connections", type=int, default=8, help="connections of each tool")
-    parser.add_argument("--programs", type=Path, default=ROOT / "target" / "release", help="where the binaries are")
     parser.add_argument("--write", type=Path, help="also write the table, in Markdown, to this file")
-    return parser.parse_args()
-
-
-@contextmanager
-def _routes(programs: Path) -> Iterator[dict[str, str]]:
-    with tempfile.TemporaryDirectory(prefix="dualpath-agreement-") as directory:
-        command = [programs / "lab", "up", "--only", "kafka,rest,grpc", "--free-ports", "--until-stdin-closes"]
-        command += ["--state-dir", Path(directory) / "lab"]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as lab:  # noqa: S603
-            line = lab.stdout.readline()
-            if not line:
-                raise h2load.BenchError("lab did not start the routes")
-            yield json.loads(line)
-            lab.stdin.close()
+    arguments = parser.parse_args()
+    load = Load(arguments.rate, arguments.seconds, arguments.connections)
+    with (
+        tempfile.TemporaryDirectory(prefix="dualpath-agreement-") as directory,
+        lab_servers(arguments.programs, ("kafka", "rest", "grpc"), Path(directory) / "lab") as endpoints,
+    ):
+        rows = [
+            row
+            for case in h2load.cases(arguments.connections)
+            for row in _rows(case, endpoints[case.service], load, arguments.rounds, arguments.programs)
+        ]
+    head = ["route", "tool", *(f"p{percentile} ms (min, max)" for percentile in PERCENTILES)]
+    table = "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *rows])
+    summary = (
+        f"{load.rate} votes per second for {load.seconds} s on {load.connections} connections; median, minimum and "
+        f"maximum of {arguments.rounds} rounds.\n"
+    )
+    print(f"{summary}\n{table}")
+    if arguments.write:
+        arguments.write.write_text(f"{summary}\n{table}\n")
+    return 0
 
 
 def _rows(case: h2load.Case, url: str, load: Load, rounds: int, programs: Path) -> list[list[str]]:
@@ -96,18 +74,18 @@ def _rows(case: h2load.Case, url: str, load: Load, rounds: int, programs: Path) 
         "compare": lambda: _compare(case, url, load, programs),
         "h2load": lambda: _h2load(case, url, load),
     }
-    if case.half == "grpc":
+    if case.service == "grpc":
         tools["ghz"] = lambda: _ghz(url, load)
-    seen: dict[str, list[Latencies]] = {name: [] for name in tools}
+    results: dict[str, list[Latencies]] = {name: [] for name in tools}
     for measure in tools.values():
         measure()  # warm-up
     for number in range(rounds):
         names = list(tools)
-        turned = names[number % len(names) :] + names[: number % len(names)]
-        for name in turned:
-            seen[name].append(tools[name]())
+        rotated = names[number % len(names) :] + names[: number % len(names)]
+        for name in rotated:
+            results[name].append(tools[name]())
         print(f"{case.name}, round {number + 1} of {rounds}", file=sys.stderr)
-    return [[case.name, name, *(_cell(seen[name], percentile) for percentile in PERCENTILES)] for name in tools]
+    return [[case.name, name, *(_cell(results[name], percentile) for percentile in PERCENTILES)] for name in tools]
 
 
 def _cell(rounds: list[Latencies], percentile: int) -> str:
@@ -117,10 +95,10 @@ def _cell(rounds: list[Latencies], percentile: int) -> str:
 
 def _compare(case: h2load.Case, url: str, load: Load, programs: Path) -> Latencies:
     version = "http1" if "--h1" in case.options else "h2c"
-    encoding = "grpc" if case.half == "grpc" else "json"
+    encoding = "grpc" if case.service == "grpc" else "json"
     command = [programs / "compare", "load", url, "--version", version, "--encoding", encoding, "--arrival", "uniform"]
     command += ["--rate", str(load.rate), "--seconds", str(load.seconds), "--connections", str(load.connections)]
-    summary = json.loads(_run(command))
+    summary = json.loads(run_command(command))
     return {percentile: summary[f"p{percentile}_ms"] for percentile in PERCENTILES}
 
 
@@ -131,12 +109,12 @@ def _h2load(case: h2load.Case, url: str, load: Load) -> Latencies:
         per_client = load.rate / load.connections
         command = ["h2load", f"--requests={load.votes}", f"--clients={load.connections}", f"--rps={per_client}"]
         command += [f"--log-file={log}", f"--data={body}", *case.options, f"{url}{case.url_path}"]
-        _run(command)
-        # A line is: start in µs, HTTP status, µs until the answer.
+        run_command(command)
+        # The columns of a line: start in µs, HTTP status, duration in µs.
         lines = [line.split("\t") for line in log.read_text().splitlines()]
-    bad = [line for line in lines if line[1] != "200" and line[1] != "202"]
-    if bad or len(lines) != load.votes:
-        raise h2load.BenchError(f"h2load: {len(bad)} refused, {len(lines)} of {load.votes} answered")
+    refused = [line for line in lines if line[1] != "200" and line[1] != "202"]
+    if refused or len(lines) != load.votes:
+        raise BenchError(f"h2load: {len(refused)} votes refused, {len(lines)} of {load.votes} answered")
     return _percentiles([int(line[2]) / 1e3 for line in lines])
 
 
@@ -144,14 +122,14 @@ def _ghz(url: str, load: Load) -> Latencies:
     command = [_tool("ghz"), "--insecure", "--call", "votes.v1.VoteService.CastVote", "--data", json.dumps(h2load.VOTE)]
     command += ["--total", str(load.votes), "--rps", str(load.rate), "--connections", str(load.connections)]
     command += ["--concurrency", str(load.connections), "--format", "json", url.removeprefix("http://")]
-    answers = json.loads(_run(command))["details"]
-    if any(answer["status"] != "OK" for answer in answers):
-        raise h2load.BenchError("ghz: not every vote was acknowledged")
-    return _percentiles([answer["latency"] / 1e6 for answer in answers])
+    calls = json.loads(run_command(command))["details"]
+    if any(call["status"] != "OK" for call in calls):
+        raise BenchError("ghz: not every vote was acknowledged")
+    return _percentiles([call["latency"] / 1e6 for call in calls])
 
 
 def _tool(name: str) -> Path:
-    """A tool that `make setup-dev` has put into the cache."""
+    """Returns the path of a tool that `make setup-dev` installed."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     return cache / "dualpath" / "tools" / "bin" / name
 
@@ -162,16 +140,9 @@ def _percentiles(values: list[float]) -> Latencies:
     return {percentile: ascending[rank(percentile)] for percentile in PERCENTILES}
 
 
-def _run(command: list) -> str:
-    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
-    if result.returncode != 0:
-        raise h2load.BenchError(f"{command[0]} failed: {result.stderr or result.stdout}")
-    return result.stdout
-
-
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except h2load.BenchError as error:
+    except BenchError as error:
         print(f"agreement: {error}", file=sys.stderr)
         sys.exit(1)

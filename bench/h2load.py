@@ -1,17 +1,14 @@
-"""h2load: what it is told to send, and what it says came back."""
+"""Runs h2load and parses its summary."""
 
 import json
 import re
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from common import BenchError, run_command
+
 VOTE = {"name": "Alux Nahual", "album": "Alto al fuego", "year": "1987", "rank": "9.5"}
-
-
-class BenchError(RuntimeError):
-    """A measurement that is worth nothing."""
 
 
 @dataclass(frozen=True)
@@ -19,17 +16,17 @@ class Case:
     """A protocol under test.
 
     Attributes:
-        name: as it stands in the report.
-        half: the half of the system that serves it, `rest` or `grpc`.
-        url_path: path of a single vote.
-        connections: TCP connections.
-        streams: votes in flight on each of them.
-        options: what h2load needs for this protocol.
-        body: one vote, encoded.
+        name: the name in the report.
+        service: the service that implements the protocol, `rest` or `grpc`.
+        url_path: the URL path of a single vote.
+        connections: the number of TCP connections.
+        streams: votes in flight per connection.
+        options: h2load's options for this protocol.
+        body: one encoded vote.
     """
 
     name: str
-    half: str
+    service: str
     url_path: str
     connections: int
     streams: int
@@ -42,16 +39,17 @@ def _json_body() -> bytes:
 
 
 def _grpc_body() -> bytes:
-    # A protobuf message of short strings is tag, length, text; gRPC puts a flag and the length in front.
+    # A protobuf string field is tag, length, text. gRPC prefixes the message with a flag and the length.
     texts = [text.encode() for text in VOTE.values()]
     message = b"".join(bytes([number << 3 | 2, len(text)]) + text for number, text in enumerate(texts, start=1))
     return b"\0" + len(message).to_bytes(4, "big") + message
 
 
 def cases(in_flight: int) -> list[Case]:
-    """All protocols, each with `in_flight` votes in flight.
+    """Returns all protocols, each with `in_flight` votes in flight.
 
-    HTTP/1.1 carries one vote a connection. HTTP/2 shares a connection; four of them let both cores of the service work.
+    HTTP/1.1 carries one vote per connection at a time. HTTP/2 carries many, so four connections keep both cores of the
+    service busy.
     """
     json_header = ("--header", "content-type: application/json")
     grpc_headers = ("--header", "content-type: application/grpc", "--header", "te: trailers")
@@ -65,51 +63,46 @@ def cases(in_flight: int) -> list[Case]:
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What h2load counted: seconds for all, answers with a 2xx status, bytes of all their bodies."""
+class LoadResult:
+    """The summary of h2load: total seconds, number of 2xx responses, total bytes of the response bodies."""
 
     seconds: float
     succeeded: int
     body_bytes: int
 
 
-def parse(output: str) -> Answers:
-    """Reads h2load's summary.
+def parse(output: str) -> LoadResult:
+    """Parses the summary in h2load's output.
 
     Raises:
-        BenchError: there is none.
+        BenchError: the output has no summary.
     """
     finished = re.search(r"^finished in ([\d.]+)(us|ms|s), ", output, re.MULTILINE)
     statuses = re.search(r"^status codes: (\d+) 2xx", output, re.MULTILINE)
     traffic = re.search(r"^traffic: .* \((\d+)\) data$", output, re.MULTILINE)
     if not (finished and statuses and traffic):
-        raise BenchError(f"h2load gave no summary:\n{output}")
+        raise BenchError(f"h2load printed no summary:\n{output}")
     unit = {"us": 1e-6, "ms": 1e-3, "s": 1.0}[finished[2]]
-    return Answers(float(finished[1]) * unit, int(statuses[1]), int(traffic[1]))
+    return LoadResult(float(finished[1]) * unit, int(statuses[1]), int(traffic[1]))
 
 
-def send(case: Case, address: str, votes: int) -> Answers:
-    """Sends votes and waits for all answers.
+def send(case: Case, address: str, votes: int) -> LoadResult:
+    """Sends votes and waits for all responses.
 
-    The number is fixed rather than the time: at the end of a fixed time, h2load would leave votes unanswered that are
-    in Kafka nevertheless.
+    The number of votes is fixed, not the time: at the end of a fixed time h2load would drop votes in flight that Kafka
+    stores anyway.
 
     Raises:
-        BenchError: not every answer was a receipt.
+        BenchError: not every response is a receipt.
     """
     with tempfile.NamedTemporaryFile() as body:
         Path(body.name).write_bytes(case.body)
         command = ["h2load", f"--requests={votes}", f"--clients={case.connections}"]
         command += [f"--max-concurrent-streams={case.streams}", f"--data={body.name}", *case.options]
-        result = subprocess.run(  # noqa: S603 - our own arguments
-            [*command, f"http://{address}{case.url_path}"], capture_output=True, text=True, check=False
-        )
-    if result.returncode != 0:
-        raise BenchError(f"h2load failed: {result.stderr or result.stdout}")
-    answers = parse(result.stdout)
-    if answers.succeeded != votes:
-        raise BenchError(f"{case.name}: {votes - answers.succeeded} of {votes} votes were not accepted")
-    # A gRPC error is HTTP 200 without a body; no receipt is as short as this.
-    if answers.body_bytes < 20 * votes:
-        raise BenchError(f"{case.name}: {answers.body_bytes} bytes are no {votes} receipts")
-    return answers
+        result = parse(run_command([*command, f"http://{address}{case.url_path}"]))
+    if result.succeeded != votes:
+        raise BenchError(f"{case.name}: {votes - result.succeeded} of {votes} votes were not accepted")
+    # A gRPC error is HTTP 200 without a body. A receipt is longer than 20 bytes.
+    if result.body_bytes < 20 * votes:
+        raise BenchError(f"{case.name}: {result.body_bytes} bytes are too few for {votes} receipts")
+    return result

@@ -1,4 +1,4 @@
-"""From measurements to a table and a verdict."""
+"""Summarises measurements as a table and decides whether the benchmark passed."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,11 +14,11 @@ class Measurement:
     Attributes:
         case: the protocol.
         subject: `ours`, `naive` or `floor`.
-        round: counted from 1.
-        votes: how many were sent and acknowledged.
+        round: the round, counted from 1.
+        votes: the number of votes sent and acknowledged.
         votes_per_second: the rate.
-        cpu_seconds_per_million: CPU seconds of the service for a million votes.
-        peak_rss_bytes: its largest resident set since it started.
+        cpu_seconds_per_million: CPU seconds of the service per million votes.
+        peak_rss_bytes: the peak resident set size of the service since its start.
     """
 
     case: str
@@ -32,15 +32,15 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Summary:
-    """All rounds of one protocol: medians by subject, and ours against naive.
+    """All rounds of one protocol: medians by subject, and the ratio of ours to naive.
 
     Attributes:
         case: the protocol.
         votes_per_second: median rate by subject.
         cpu_seconds_per_million: median by subject.
         peak_rss_bytes: maximum by subject.
-        ratio: median rate of ours divided by that of naive.
-        paired_ratios: the same within each round, which noise of the machine over time cannot bend.
+        ratio: median rate of ours divided by the median rate of naive.
+        paired_ratios: the ratio within each round; slow drift of the machine does not affect it.
     """
 
     case: str
@@ -51,10 +51,10 @@ class Summary:
     paired_ratios: list[float]
 
     def failures(self) -> list[str]:
-        """What is not as it must be; no tolerance."""
+        """Returns the violated limits, as messages. There is no tolerance."""
         found = []
         if self.ratio < 1:
-            found.append(f"{self.case}: {self.ratio:.3f} of the naive service's throughput")
+            found.append(f"{self.case}: throughput is {self.ratio:.3f} of the naive service's, must be at least 1")
         peak = self.peak_rss_bytes["ours"]
         if peak > RSS_LIMIT_BYTES:
             found.append(f"{self.case}: {peak / 2**20:.1f} MiB of memory, the limit is {RSS_LIMIT_BYTES / 2**20:.0f}")
@@ -62,7 +62,7 @@ class Summary:
 
 
 def summarise(measurements: Sequence[Measurement]) -> list[Summary]:
-    """One summary a protocol, in the order of their first measurements."""
+    """Returns one summary per protocol, in the order of the first measurements."""
     return [
         _summary(case, [measured for measured in measurements if measured.case == case])
         for case in dict.fromkeys(measured.case for measured in measurements)
@@ -102,7 +102,7 @@ COLUMNS = (
 
 
 def markdown(summaries: Sequence[Summary]) -> str:
-    """The table, readable on a terminal too."""
+    """Returns the table in Markdown, aligned for a terminal."""
     rows = [COLUMNS, *(_row(summary) for summary in summaries)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
     lines = [
@@ -129,7 +129,7 @@ def _row(summary: Summary) -> tuple[str, ...]:
 
 
 def document(run: str, settings: dict[str, object], measurements: Sequence[Measurement]) -> dict[str, object]:
-    """What goes into bench.json: settings, every measurement, the summaries and the verdict."""
+    """Returns the content of bench.json: settings, every measurement, the summaries, and whether the run passed."""
     summaries = summarise(measurements)
     failures = [failure for summary in summaries for failure in summary.failures()]
     return {

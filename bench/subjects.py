@@ -1,4 +1,4 @@
-"""The services under test: one process at a time, started for one measurement."""
+"""The services under test. Each measurement starts one of them in a fresh process."""
 
 import os
 import socket
@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import h2load
+from common import BenchError
 
 START_TIMEOUT_S = 30
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What all subjects share: where the programs are, the broker and topic, runtime threads."""
+class Settings:
+    """Settings of all subjects: directory of the binaries, brokers, topic, runtime threads, directory for logs."""
 
     programs: Path
     brokers: str
@@ -32,37 +32,37 @@ class Subject:
     """A service under test.
 
     Attributes:
-        name: as it stands in the report.
-        writes: True if its votes go to Kafka.
-        has_admin_port: True if it says on its admin port when it is ready.
-        command: the command that serves a half (`rest` or `grpc`) on an address; the other address is for its admin
-            port or for the half that is not under test.
+        name: the name in the report.
+        writes: True if it writes votes to Kafka.
+        has_admin_port: True if it has an admin port with `/readyz`.
+        command: returns the command that starts a service (`rest` or `grpc`) on an address. The second address is for
+            the admin port, or for the service that is not under test.
     """
 
     name: str
     writes: bool
     has_admin_port: bool
-    command: Callable[[Setting, str, str, str], list[str]]
+    command: Callable[[Settings, str, str, str], list[str]]
 
 
-def _ours(sink: str) -> Callable[[Setting, str, str, str], list[str]]:
-    def command(setting: Setting, half: str, address: str, admin_address: str) -> list[str]:
-        program = [str(setting.programs / f"ingest-{half}"), *(["serve"] if half == "grpc" else [])]
-        return [*program, "--listen", address, "--admin-addr", admin_address, "--sink", sink, *_common(setting)]
+def _ours(sink: str) -> Callable[[Settings, str, str, str], list[str]]:
+    def command(settings: Settings, service: str, address: str, admin_address: str) -> list[str]:
+        program = [str(settings.programs / f"ingest-{service}"), *(["serve"] if service == "grpc" else [])]
+        return [*program, "--listen", address, "--admin-addr", admin_address, "--sink", sink, *_common(settings)]
 
     return command
 
 
-def _naive(setting: Setting, half: str, address: str, other_address: str) -> list[str]:
-    other = "rest" if half == "grpc" else "grpc"
-    listen = [f"--{half}-listen", address, f"--{other}-listen", other_address]
-    return [str(setting.programs / "naive"), *listen, *_common(setting)]
+def _naive(settings: Settings, service: str, address: str, other_address: str) -> list[str]:
+    other = "rest" if service == "grpc" else "grpc"
+    listen = [f"--{service}-listen", address, f"--{other}-listen", other_address]
+    return [str(settings.programs / "naive"), *listen, *_common(settings)]
 
 
-def _common(setting: Setting) -> list[str]:
+def _common(settings: Settings) -> list[str]:
     return [
-        *("--kafka-brokers", setting.brokers, "--topic", setting.topic),
-        *("--worker-threads", str(setting.worker_threads)),
+        *("--kafka-brokers", settings.brokers, "--topic", settings.topic),
+        *("--worker-threads", str(settings.worker_threads)),
     ]
 
 
@@ -73,23 +73,23 @@ FLOOR = Subject("floor", writes=False, has_admin_port=True, command=_ours("null"
 
 @dataclass(frozen=True)
 class Usage:
-    """What a process has used so far: CPU seconds (user and system) and its largest resident set, bytes."""
+    """The resource usage of a process since its start: CPU seconds (user and system) and peak resident set in bytes."""
 
     cpu_seconds: float
     peak_rss_bytes: int
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningSubject:
     """A running subject."""
 
     address: str
     process: subprocess.Popen
 
     def usage(self) -> Usage:
-        """Reads the process's accounts."""
+        """Reads the resource usage from /proc."""
         directory = Path(f"/proc/{self.process.pid}")
-        # The name in parentheses may hold spaces; what follows does not.
+        # The process name in parentheses can contain spaces; the fields after it cannot.
         fields = (directory / "stat").read_text().rpartition(")")[2].split()
         ticks = int(fields[11]) + int(fields[12])
         status = dict(line.split(":", 1) for line in (directory / "status").read_text().splitlines())
@@ -98,30 +98,30 @@ class Running:
 
 
 def free_address() -> str:
-    """A loopback address with a port that nobody listens on."""
+    """Returns a loopback address with a free port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return f"127.0.0.1:{server.getsockname()[1]}"
 
 
 @contextmanager
-def running(subject: Subject, half: str, setting: Setting) -> Iterator[Running]:
-    """Starts a subject and stops it again.
+def running(subject: Subject, service: str, settings: Settings) -> Iterator[RunningSubject]:
+    """Starts a subject, and stops it at the end.
 
     Raises:
-        h2load.BenchError: it is not ready in time.
+        BenchError: the subject is not ready in time.
     """
     address, other_address = free_address(), free_address()
-    log_path = setting.log_directory / f"{subject.name}-{half}.log"
+    log_path = settings.log_directory / f"{subject.name}-{service}.log"
     with log_path.open("ab") as log:
-        command = subject.command(setting, half, address, other_address)
+        command = subject.command(settings, service, address, other_address)
         process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - our own arguments
     try:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not (_listens(address) and (not subject.has_admin_port or _is_ready(other_address))):
             if process.poll() is not None or time.monotonic() > deadline:
-                raise h2load.BenchError(f"{subject.name} is not ready on {address}; see {log_path}")
+                raise BenchError(f"{subject.name} is not ready on {address}: see {log_path}")
             time.sleep(0.05)
-        yield Running(address, process)
+        yield RunningSubject(address, process)
     finally:
         process.terminate()
         process.wait()

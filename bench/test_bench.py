@@ -1,9 +1,10 @@
-"""What the benchmark makes of h2load's output and of its measurements."""
+"""Tests of the parser of h2load's output and of the report."""
 
 import pytest
 
 import h2load
 import report
+from common import BenchError
 
 SUMMARY = """
 finished in 873.50ms, 11448.20 req/s, 1.05MB/s
@@ -14,12 +15,12 @@ traffic: 3.14MB (3296397) total, 114.44KB (117191) headers (space savings 95.76%
 MIB = 1024 * 1024
 
 
-def test_the_summary_is_read() -> None:
-    assert h2load.parse(SUMMARY) == h2load.Answers(seconds=0.8735, succeeded=9998, body_bytes=2089014)
+def test_summary_is_parsed() -> None:
+    assert h2load.parse(SUMMARY) == h2load.LoadResult(seconds=0.8735, succeeded=9998, body_bytes=2089014)
 
 
-def test_no_summary_is_an_error() -> None:
-    with pytest.raises(h2load.BenchError, match="no summary"):
+def test_output_without_summary_is_an_error() -> None:
+    with pytest.raises(BenchError, match="no summary"):
         h2load.parse("could not connect")
 
 
@@ -27,7 +28,7 @@ def test_every_case_has_the_same_number_of_votes_in_flight() -> None:
     assert {case.connections * case.streams for case in h2load.cases(64)} == {64}
 
 
-def test_the_grpc_body_is_one_framed_vote() -> None:
+def test_grpc_body_is_one_framed_vote() -> None:
     body = h2load.cases(64)[2].body
     assert body[:5] == b"\0" + (len(body) - 5).to_bytes(4, "big")
     assert body[5:].startswith(b"\x0a\x0bAlux Nahual\x12")
@@ -41,7 +42,7 @@ def measurements(ours: list[float], naive: list[float], peak_mib: int = 20) -> l
     ]
 
 
-def test_medians_and_ratios_are_of_the_same_protocol() -> None:
+def test_summary_has_medians_and_ratios() -> None:
     (summary,) = report.summarise(measurements(ours=[30, 10, 20], naive=[20, 10, 10]))
     assert summary.votes_per_second == {"ours": 20, "naive": 10, "floor": 10}
     assert summary.ratio == 2
@@ -49,18 +50,18 @@ def test_medians_and_ratios_are_of_the_same_protocol() -> None:
     assert summary.failures() == []
 
 
-def test_slower_than_naive_fails_without_tolerance() -> None:
+def test_lower_rate_than_naive_is_a_failure() -> None:
     (summary,) = report.summarise(measurements(ours=[99.9], naive=[100]))
     assert [failure.partition(":")[0] for failure in summary.failures()] == ["gRPC"]
 
 
-def test_memory_above_the_limit_fails() -> None:
+def test_memory_above_the_limit_is_a_failure() -> None:
     assert report.summarise(measurements([1], [1], peak_mib=64))[0].failures() == []
     (failure,) = report.summarise(measurements([1], [1], peak_mib=65))[0].failures()
     assert "65.0 MiB" in failure
 
 
-def test_the_table_has_a_line_a_protocol() -> None:
+def test_table_has_one_aligned_row_per_protocol() -> None:
     lines = report.markdown(report.summarise(measurements([20_000], [10_000]))).splitlines()
     assert len({len(line) for line in lines}) == 1
     assert lines[2].startswith("| gRPC | ")

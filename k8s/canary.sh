@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# canary.sh WEIGHT [ingress|gateway]: percent of the split path /v1/votes that goes to the bridge; the rest goes to rest.
+# Sends WEIGHT percent of the split path /v1/votes to the bridge and the remainder to ingest-rest.
+#
+#   canary.sh WEIGHT [ingress|gateway]
 set -euo pipefail
 readonly weight="${1:-}" via="${2:-ingress}" namespace="${NAMESPACE:-dualpath}"
 
@@ -13,7 +15,7 @@ case "$via" in
             "nginx.ingress.kubernetes.io/canary-weight=$weight"
         ;;
     gateway)
-        # The third rule is the split (components/gateway-api); its `test`s see to it that nothing else is changed.
+        # Rule 2 is the split (components/gateway-api). The `test` operations make the patch fail if it is another rule.
         refs=/spec/rules/2/backendRefs
         kubectl --namespace "$namespace" patch httproute/votes --type=json --patch "[
             {\"op\": \"test\", \"path\": \"$refs/0/name\", \"value\": \"split-rest\"},

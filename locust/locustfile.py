@@ -1,6 +1,6 @@
-"""Votes for dualpath: `locust --headless --users 16 --run-time 1m --host http://127.0.0.1:8000`.
+"""Sends votes to dualpath: `locust --headless --users 16 --run-time 1m --host http://127.0.0.1:8000`.
 
-Without a class on the command line MixedUser runs; README.md lists what can be set.
+The default user class is MixedUser. README.md lists the classes and options.
 """
 
 from dualpath_locust.run import install

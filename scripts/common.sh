@@ -1,7 +1,7 @@
-# Shared by the set-up scripts; to be sourced, from the project's root.
+# Functions of the set-up scripts. Source this file from the project's root.
 # shellcheck shell=bash
 
-# Used by the scripts that source this.
+# The scripts that source this file use it.
 # shellcheck disable=SC2034
 readonly cache="${XDG_CACHE_HOME:-$HOME/.cache}/dualpath"
 
@@ -11,11 +11,11 @@ die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"
     elif command -v sudo >/dev/null; then sudo "$@"
-    else die "this needs root: $*"
+    else die "root privileges are required for: $*"
     fi
 }
 
-# PACKAGE...: installs the Debian packages that are missing.
+# install_packages PACKAGE...: installs the missing Debian packages.
 install_packages() {
     local missing=() package
     for package in "$@"; do
@@ -29,8 +29,8 @@ install_packages() {
     fi
 }
 
-# NAME REQUIREMENTS...: a virtual environment in the cache, remade when its pinned requirements change; the stamp is
-# written last, and the lock lets two checkouts set up at once.
+# install_python_environment NAME REQUIREMENTS...: creates a virtual environment in the cache, and recreates it when the
+# pinned requirements change. The stamp is written last. The lock allows two checkouts to run this at the same time.
 install_python_environment() {
     local venv="$cache/$1" stamp requirements=()
     shift

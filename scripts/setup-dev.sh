@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# What `make test` and `make bench` need beyond scripts/setup.sh; done in a second or two where all is there.
-#   - by apt: curl and h2load (other people's clients); a browser, and a font for it
-#   - into ${XDG_CACHE_HOME:-~/.cache}/dualpath: cargo-deny, grpcurl, ghz, kustomize, kubeconform, the schemas of
-#     Kubernetes' kinds, and the Python tools
+# Installs the tools that `make test` and `make bench` need in addition to scripts/setup.sh. Takes a second or two if
+# everything is installed.
+#   - by apt: curl and h2load (independent clients); a browser and a font for it
+#   - into ${XDG_CACHE_HOME:-~/.cache}/dualpath: cargo-deny, grpcurl, ghz, kustomize, kubeconform, the schemas of the
+#     Kubernetes kinds, and the Python tools
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/common.sh
@@ -10,7 +11,7 @@ cd "$(dirname "$0")/.."
 
 readonly cargo_deny=0.20.2 grpcurl=1.9.3 ghz=0.120.0 kustomize=5.8.1 kubeconform=0.8.0
 
-# TOOL VERSION COMMAND...: runs the command unless the tool is there in this version; the stamp is written last.
+# install_tool TOOL VERSION COMMAND...: runs the command unless this version is installed. The stamp is written last.
 install_tool() {
     local tool="$1" version="$2" stamp="$cache/tools/$1.version"
     shift 2
@@ -35,8 +36,8 @@ install_tool ghz "$ghz" go_tool github.com/bojand/ghz/cmd/ghz "$ghz"
 install_tool kustomize "$kustomize" go_tool sigs.k8s.io/kustomize/kustomize/v5 "$kustomize"
 install_tool kubeconform "$kubeconform" go_tool github.com/yannh/kubeconform/cmd/kubeconform "$kubeconform"
 install_python_environment venv-dev locust/requirements.txt locust/requirements-dev.txt grafana/requirements.txt
-# The script names the versions, so it is their stamp.
+# The scripts contain the versions of the schemas, so their hash serves as the version.
 install_tool k8s-schemas "$(cat k8s/schemas/* | sha256sum | cut --characters=1-12)" \
     k8s/schemas/fetch.sh "$cache/k8s-schemas" "$cache/venv-dev/bin/python"
-# cargo-deny reads all crates, also those that only other platforms build.
+# cargo-deny reads all crates, including those for other platforms.
 cargo fetch --locked --quiet

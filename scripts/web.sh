@@ -1,29 +1,30 @@
 #!/usr/bin/env bash
-# The viewer's page (viewer/web) and the Node that it needs.
-#   scripts/web.sh install      the page's packages, where the lock has changed
-#   scripts/web.sh build        the page, where its sources have changed
+# Builds the viewer's web page (viewer/web) and provides Node for it.
+#   scripts/web.sh install      install the npm packages if package-lock.json has changed
+#   scripts/web.sh build        build the page if its sources have changed
 #   scripts/web.sh run ARGS...  npm run ARGS
-# Vite needs Node 20.19 or 22.12, and Debian 12 has 18: where there is no such Node, PyPI's goes into the cache.
+# Vite needs Node 20.19 or 22.12, and Debian 12 has 18. If no such Node is installed, this installs one from PyPI into the
+# cache.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/common.sh
 . scripts/common.sh
 
 readonly web=viewer/web
-# What the build reads.
+# The inputs of the build.
 readonly sources=(src public scripts index.html vite.config.ts tsconfig.json package-lock.json)
 
-node_suffices() {
+node_is_recent() {
     [ "$(node --print '
         const [major, minor] = process.versions.node.split(".").map(Number);
         major > 22 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19)' 2>/dev/null)" = true ]
 }
 
 provide_node() {
-    if node_suffices && command -v npm >/dev/null; then return; fi
+    if node_is_recent && command -v npm >/dev/null; then return; fi
     install_python_environment venv-node scripts/requirements-node.txt
     PATH="$cache/venv-node/bin:$PATH"
-    node_suffices || die "$cache/venv-node has no Node that suffices; remove it and run this again"
+    node_is_recent || die "the Node in $cache/venv-node is too old: remove this directory and run this again"
 }
 
 install_web_packages() {
@@ -40,7 +41,7 @@ build_page() {
     stamp="$(cd "$web" && find "${sources[@]}" -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)"
     if [ "$(cat "$web/node_modules/.built" 2>/dev/null)" = "$stamp" ] && [ -e "$web/dist/index.html" ]; then return; fi
     install_web_packages
-    say "building the viewer's page"
+    say "building the viewer's web page"
     (cd "$web" && npm run --silent build -- --logLevel warn)
     printf '%s\n' "$stamp" >"$web/node_modules/.built"
 }

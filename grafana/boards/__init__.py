@@ -1,4 +1,4 @@
-"""The boards as a program: what each shows is said here once, and Grafana's JSON is written from it."""
+"""The source of the Grafana dashboards. `python -m boards` generates the JSON files from it."""
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
@@ -7,10 +7,10 @@ from . import latency, pipeline, tallies
 
 
 def boards() -> list[Dashboard]:
-    """Every board, in the order of their links."""
+    """Returns all dashboards, in the order of their links."""
     return [latency.board(), tallies.board(), pipeline.board()]
 
 
 def to_json_text(board: Dashboard) -> str:
-    """A board as it is committed: keys sorted, so that a diff shows what changed and nothing else."""
+    """Encodes a dashboard for its committed file. Sorted keys keep diffs minimal."""
     return JSONEncoder(sort_keys=True, indent=2, ensure_ascii=False).encode(board) + "\n"

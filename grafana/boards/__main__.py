@@ -1,4 +1,4 @@
-"""Writes the boards' JSON: `python -m boards` in `grafana/`, after any change in here."""
+"""Writes the JSON files of the dashboards: run `python -m boards` in `grafana/` after a change of this package."""
 
 from pathlib import Path
 
@@ -8,13 +8,13 @@ DASHBOARDS = Path(__file__).parent.parent / "dashboards"
 
 
 def main() -> None:
-    """Writes every board and removes files of boards that are no more."""
+    """Writes every dashboard, and deletes the files of removed dashboards."""
     DASHBOARDS.mkdir(exist_ok=True)
-    wanted = {f"{board.uid}.json": to_json_text(board) for board in boards()}
+    files = {f"{board.uid}.json": to_json_text(board) for board in boards()}
     for path in DASHBOARDS.glob("*.json"):
-        if path.name not in wanted:
+        if path.name not in files:
             path.unlink()
-    for name, text in wanted.items():
+    for name, text in files.items():
         (DASHBOARDS / name).write_text(text, encoding="utf-8")
 
 

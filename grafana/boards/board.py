@@ -1,4 +1,4 @@
-"""What all boards have in common: their frame, their links, and ids that stay."""
+"""The common parts of all dashboards: settings, links and stable panel ids."""
 
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.cog.builder import Builder
@@ -19,7 +19,10 @@ Row = tuple[str, list[Builder[Panel]]]
 def assemble(
     uid: str, title: str, description: str, variables: list[Builder[VariableModel]], rows: list[Row]
 ) -> Dashboard:
-    """A board of rows with a title each; a person's links to `uid` and to panels stay right as long as both do."""
+    """Builds a dashboard from titled rows of panels.
+
+    Bookmarks contain the `uid` and the number of a panel. They break if the `uid` or the order of the panels changes.
+    """
     board = (
         builders.Dashboard(title)
         .uid(uid)
@@ -32,10 +35,10 @@ def assemble(
         .tooltip(DashboardCursorSync.CROSSHAIR)
         .variables(variables)
         .link(
-            builders.DashboardLink("Boards")
+            builders.DashboardLink("Dashboards")
             .type(DashboardLinkType.DASHBOARDS)
             .tags([TAG])
-            .tooltip("The other boards, with the same time and choices")
+            .tooltip("The other dashboards, with the same time range and variables")
             .icon("external link")
             .include_vars(True)
             .keep_time(True)

@@ -1,4 +1,4 @@
-"""The routes side by side: how long a vote takes, where the time goes, how many come and how many fail."""
+"""The latency dashboard: latency, stages, throughput and errors of the routes side by side."""
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
@@ -14,26 +14,27 @@ from .panels import (
     VOTES_PER_SECOND,
     bars,
     difference,
-    heat,
+    heat_map,
     lines,
     number,
 )
 from .queries import Query
 
 ACCEPTED = 'route=~"$route",outcome="accepted"'
-NO_VERDICT = (
-    "Live traffic is no experiment: routes get different votes at different times. The verdict is `make compare`'s."
+NOT_AN_EXPERIMENT = (
+    "Live traffic is not a controlled experiment: routes get different votes at different times. Use `make compare` to "
+    "decide which route is faster."
 )
 
 
 def board() -> Dashboard:
-    """The board."""
+    """Returns the dashboard."""
     return assemble(
         "dualpath-latency",
         "dualpath: latency",
-        f"REST, gRPC and the bridge between them, side by side. {NO_VERDICT}",
+        f"REST, gRPC and the bridge between them, side by side. {NOT_AN_EXPERIMENT}",
         [variables.datasource(), variables.route(), variables.baseline(), variables.window()],
-        [_glance(), _latency(), _difference(), _stages(), _hop(), _traffic(), _split()],
+        [_overview(), _latency(), _difference(), _stages(), _forwarding(), _traffic(), _split()],
     )
 
 
@@ -42,21 +43,21 @@ def _quantile(share: float, selector: str, by: str = "route, ", metric: str = "i
     return f"histogram_quantile({share}, sum by ({by}le) (rate({bucket}[$window])))"
 
 
-def _glance() -> Row:
+def _overview() -> Row:
     return (
-        "At a glance",
+        "Overview",
         [
             number(
-                "Accepted votes a second",
+                "Accepted votes per second",
                 "Votes that Kafka acknowledged, by route, over the last minute.",
                 VOTES_PER_SECOND,
                 Query(f"route_outcome:ingest_requests:rate1m{{{ACCEPTED}}}", "{{route}}"),
                 span=6,
             ),
             number(
-                "Time of 99 in 100 votes",
-                "Within this time 99 of 100 accepted votes of the last minute were answered, as the service saw it. "
-                "Yellow from 50 ms, red from 250 ms.",
+                "Latency now, 99th percentile",
+                "99 % of the accepted votes of the last minute were answered within this time, measured in the "
+                "service. Yellow from 50 ms, red from 250 ms.",
                 SECONDS,
                 Query('route:ingest_latency_seconds:quantile1m{quantile="0.99",route=~"$route"}', "{{route}}"),
                 steps=((None, "green"), (0.05, "yellow"), (0.25, "red")),
@@ -64,17 +65,17 @@ def _glance() -> Row:
             ),
             number(
                 "Failed votes",
-                "Share of the last minute's votes that failed by no fault of the client's: overloaded, unavailable, "
-                "deadline, internal. Red from 1 %, where the alert RouteErrors begins.",
+                "Share of the votes of the last minute that failed for a reason other than the client: overloaded, "
+                "unavailable, deadline, internal. Red from 1 %, the threshold of the alert RouteErrors.",
                 SHARE,
                 Query('route:ingest_errors:ratio1m{route=~"$route"}', "{{route}}"),
                 steps=((None, "green"), (0.001, "yellow"), (0.01, "red")),
                 span=6,
             ),
             number(
-                "Settings of rest and grpc",
-                "Whether both native routes run with the same settings. Where they do not, no difference between them "
-                "means anything.",
+                "Configuration of rest and grpc",
+                "Whether both routes have the same configuration. If they differ, a comparison of the routes is "
+                "invalid.",
                 "none",
                 Query('count(count by (config_hash) (ingest_config_info{route=~"rest|grpc"}))', "settings"),
                 steps=((None, "red"), (1, "green"), (2, "red")),
@@ -83,7 +84,7 @@ def _glance() -> Row:
             ),
             number(
                 "Split to the bridge",
-                "Share of /v1/votes that the Ingress gave to the bridge in the last five minutes.",
+                "Share of the /v1/votes requests of the last five minutes that the Ingress sent to the bridge.",
                 SHARE,
                 Query("ingress_split:bridge:ratio5m", "observed"),
                 span=3,
@@ -96,28 +97,28 @@ def _latency() -> Row:
     quantiles = [
         lines(
             f"Latency, {name}",
-            f"Time within which {words} accepted votes were answered: from the request's head, or a stream's frame, to "
-            "the answer.",
+            f"{words} of the accepted votes were answered within this time: from the head of the request, or the frame "
+            "of a stream, to the response.",
             SECONDS,
             Query(_quantile(share, ACCEPTED), "{{route}}"),
         )
         for name, share, words in (
-            ("median", 0.5, "half of the"),
-            ("95 %", 0.95, "95 of 100"),
-            ("99 %", 0.99, "99 of 100"),
+            ("median", 0.5, "50 %"),
+            ("95th percentile", 0.95, "95 %"),
+            ("99th percentile", 0.99, "99 %"),
         )
     ]
-    heat_map = heat(
+    distribution = heat_map(
         "Heat map of $route",
-        "How many accepted votes took how long. Two bands mean two kinds of votes, which a quantile would hide.",
+        "Number of accepted votes by latency. It shows a distribution with two peaks, which a percentile hides.",
         Query(
             f"sum by (le) (increase(ingest_request_duration_seconds_bucket{{{ACCEPTED}}}[$__rate_interval]))",
             "{{le}}",
             buckets=True,
         ),
     )
-    heat_map.repeat("route").repeat_direction("h").max_per_row(3).span(FULL)
-    return ("Latency of accepted votes", [*quantiles, heat_map])
+    distribution.repeat("route").repeat_direction("h").max_per_row(3).span(FULL)
+    return ("Latency of accepted votes", [*quantiles, distribution])
 
 
 def _difference() -> Row:
@@ -128,11 +129,11 @@ def _difference() -> Row:
         [
             difference(
                 f"Difference, {name}",
-                f"The route's {name} less that of $baseline: above zero it is slower. {NO_VERDICT}",
+                f"The {name} of the route minus that of $baseline. Above zero the route is slower. {NOT_AN_EXPERIMENT}",
                 SECONDS,
                 Query(f"{_quantile(share, other)} - on () group_left () {_quantile(share, base, by='')}", "{{route}}"),
             )
-            for name, share in (("median", 0.5), ("95 %", 0.95), ("99 %", 0.99))
+            for name, share in (("median", 0.5), ("95th percentile", 0.95), ("99th percentile", 0.99))
         ],
     )
 
@@ -142,8 +143,8 @@ def _stages() -> Row:
     stage = "ingest_stage_duration_seconds"
     mean = lines(
         "Stages of $route, mean",
-        "Where a vote's time goes, the stages on top of each other: decode, validate, encode, publish (until Kafka has "
-        "acknowledged; for the bridge its whole hop), reply. What the framework does around them is not in it.",
+        "Mean time of a vote in each stage, stacked: decode, validate, encode, publish (until Kafka has acknowledged; "
+        "for the bridge the whole forwarded call), reply. Time in the web framework is not included.",
         SECONDS,
         Query(
             f"sum by (stage) (rate({stage}_sum{{{selector}}}[$window])) "
@@ -158,8 +159,8 @@ def _stages() -> Row:
         [
             mean,
             lines(
-                "Own work, 99 %",
-                "The stages that the route itself works in, all but publish: 99 of 100 took no longer.",
+                "Stages without publish, 99th percentile",
+                "Time of the stages that the route processes itself: all stages except publish.",
                 SECONDS,
                 Query(
                     _quantile(0.99, f'{selector},stage!="publish"', by="route, stage, ", metric="ingest_stage"),
@@ -168,8 +169,9 @@ def _stages() -> Row:
                 span=HALF,
             ),
             lines(
-                "Publish, median and 99 %",
-                "From handing the event to Kafka's producer (for the bridge: to the call) until it is acknowledged.",
+                "Publish, median and 99th percentile",
+                "From passing the event to the Kafka producer (on the bridge: to the gRPC client) until it is "
+                "acknowledged.",
                 SECONDS,
                 Query(_quantile(0.5, f'{selector},stage="publish"', metric="ingest_stage"), "{{route}} median"),
                 Query(_quantile(0.99, f'{selector},stage="publish"', metric="ingest_stage"), "{{route}} 99 %"),
@@ -179,21 +181,21 @@ def _stages() -> Row:
     )
 
 
-def _hop() -> Row:
+def _forwarding() -> Row:
     stage = "ingest_forward_stage_duration_seconds"
     return (
-        "The bridge's second half, inside ingest-grpc",
+        "Votes that the bridge forwards to ingest-grpc",
         [
             lines(
-                "Forwarded vote, median and 99 %",
-                "What of the bridge's publish stage happens inside ingest-grpc; the rest of it is the call itself.",
+                "Forwarded vote, median and 99th percentile",
+                "Time of a forwarded vote inside ingest-grpc. The rest of the bridge's publish stage is the gRPC call.",
                 SECONDS,
                 Query(_quantile(0.5, 'outcome="accepted"', by="", metric="ingest_forward_request"), "median"),
                 Query(_quantile(0.99, 'outcome="accepted"', by="", metric="ingest_forward_request"), "99 %"),
             ),
             lines(
                 "Stages of a forwarded vote, mean",
-                "The same stages as on a route, of a vote that the bridge has forwarded.",
+                "Mean time in each stage inside ingest-grpc. The stages are the same as on a route.",
                 SECONDS,
                 Query(
                     f"sum by (stage) (rate({stage}_sum[$window])) "
@@ -204,7 +206,7 @@ def _hop() -> Row:
             ),
             lines(
                 "Forwarded votes in flight",
-                "Votes of the bridge that ingest-grpc has taken and not answered.",
+                "Votes from the bridge that ingest-grpc has received and not answered yet.",
                 COUNT,
                 Query("sum(ingest_forward_inflight_requests)", "forwarded"),
             ),
@@ -218,14 +220,14 @@ def _traffic() -> Row:
         "Throughput and errors",
         [
             lines(
-                "Accepted votes a second, over time",
+                "Accepted votes per second, over time",
                 "Votes that Kafka acknowledged.",
                 VOTES_PER_SECOND,
                 Query(f"sum by (route) (rate({count}{{{ACCEPTED}}}[$window]))", "{{route}}"),
             ),
             lines(
-                "Votes that were not accepted",
-                "By outcome. Invalid and cancelled are the client's; the others are the route's, or Kafka's.",
+                "Votes not accepted, per second",
+                "By outcome. The client causes `invalid` and `cancelled`; the route or Kafka causes the others.",
                 VOTES_PER_SECOND,
                 Query(
                     f'sum by (route, outcome) (rate({count}{{route=~"$route",outcome!="accepted"}}[$window])) > 0',
@@ -234,7 +236,7 @@ def _traffic() -> Row:
             ),
             lines(
                 "Votes in flight",
-                "Arrived and not answered yet. A route takes at most --max-in-flight of them.",
+                "Votes received and not answered yet. The limit of a route is --max-in-flight.",
                 COUNT,
                 Query('sum by (route) (ingest_inflight_requests{route=~"$route"})', "{{route}}"),
             ),
@@ -249,15 +251,16 @@ def _split() -> Row:
         [
             lines(
                 "Split to the bridge: configured and observed",
-                "The weight that the Ingress is told, and the share of /v1/votes that the bridge got over five "
-                "minutes. Requests that a header forces are not in it on one machine; in a cluster they are.",
+                "The configured weight, and the share of /v1/votes requests of the last five minutes that went to the "
+                "bridge. In a cluster the share includes requests with the header x-canary; on one machine it does "
+                "not.",
                 SHARE,
                 Query("max(ingress_split_weight_percent) / 100", "configured"),
                 Query("ingress_split:bridge:ratio5m", "observed"),
             ),
             lines(
                 "Requests of the split path",
-                "By the Ingress's own count, before any service has seen them.",
+                "Requests as the Ingress counts them, by service and status code.",
                 "reqps",
                 Query(
                     f"sum by (service, code) (rate(traefik_service_requests_total{{{service}}}[$window]))",
@@ -265,15 +268,15 @@ def _split() -> Row:
                 ),
             ),
             bars(
-                "Answered at the Ingress within, 99 %",
-                "The Ingress's own time of a request, service and way back included, by its service: what it is longer "
-                "than the route's figure is the hop through the Ingress.",
+                "Latency at the Ingress, 99th percentile",
+                "Time of a request measured at the Ingress, by service. The difference from the latency of the route "
+                "is the time in the Ingress and on the network.",
                 SECONDS,
                 Query(
                     "histogram_quantile(0.99, sum by (service, le) "
                     "(rate(traefik_service_request_duration_seconds_bucket[$window])))",
                     "{{service}}",
-                    now=True,
+                    instant=True,
                 ),
                 span=THIRD,
             ),

@@ -1,7 +1,4 @@
-"""The kinds of panels that the boards use, each with its looks decided once.
-
-Every panel takes a title, a description and a unit: without them a reader has to guess.
-"""
+"""The panel types of the dashboards, with a common style. Every panel has a title, a description and a unit."""
 
 from typing import TypeVar
 
@@ -14,7 +11,7 @@ from grafana_foundation_sdk.models.piechart import PieChartLabels, PieChartLegen
 
 from .queries import AnyQuery, Query
 
-# The colours that the project's reports give the routes, told apart also by the colour-blind.
+# The colours of the routes in the project's reports. They are distinguishable for colour-blind readers.
 ROUTE_COLOURS = {"rest": "#0072B2", "grpc": "#D55E00", "bridge": "#009E73"}
 
 SECONDS = "s"
@@ -22,7 +19,7 @@ SHARE = "percentunit"
 VOTES_PER_SECOND = "suffix:votes/s"
 COUNT = "short"
 
-# Of 24 columns.
+# Panel widths. A dashboard has 24 columns.
 FULL, HALF, THIRD, QUARTER, SIXTH = 24, 12, 8, 6, 4
 HEIGHT = 8
 
@@ -39,7 +36,7 @@ def lines(
     limit: float | None = None,
     around_zero: bool = False,
 ) -> timeseries.Panel:
-    """Values over time; `limit` draws the line above which something is wrong."""
+    """Values over time. `limit` draws a threshold line."""
     panel = (
         timeseries.Panel()
         .fill_opacity(30 if stacked else 5)
@@ -63,11 +60,11 @@ def lines(
     if limit is not None:
         panel.thresholds(_steps((None, "transparent"), (limit, "red")))
         panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(m.GraphThresholdsStyleMode.DASHED))
-    return _finish(panel, title, description, unit, queries, span)
+    return _configure(panel, title, description, unit, queries, span)
 
 
 def difference(title: str, description: str, unit: str, *queries: AnyQuery, span: int = THIRD) -> timeseries.Panel:
-    """Lines around zero: what is above is more than the baseline, what is below is less."""
+    """Values over time relative to a baseline: above zero is more than the baseline, below zero is less."""
     return lines(title, description, unit, *queries, span=span, around_zero=True)
 
 
@@ -80,7 +77,7 @@ def number(
     mappings: dict[str, tuple[str, str]] | None = None,
     span: int = SIXTH,
 ) -> stat.Panel:
-    """The last value, big, coloured by `steps`; `mappings` gives values words and colours."""
+    """The last value in large type, coloured by `steps`. `mappings` gives a text and a colour for a value."""
     panel = (
         stat.Panel()
         .graph_mode(m.BigValueGraphMode.NONE)
@@ -92,11 +89,11 @@ def number(
     )
     if mappings:
         panel.mappings([_value_map(mappings)])
-    return _finish(panel, title, description, unit, queries, span, height=5)
+    return _configure(panel, title, description, unit, queries, span, height=5)
 
 
-def heat(title: str, description: str, query: Query, *, span: int = THIRD) -> heatmap.Panel:
-    """How many votes took how long, over time; the rows are the histogram's own buckets."""
+def heat_map(title: str, description: str, query: Query, *, span: int = THIRD) -> heatmap.Panel:
+    """The distribution of a histogram metric over time; the rows are its buckets."""
     panel = (
         heatmap.Panel()
         .calculate(False)
@@ -115,13 +112,13 @@ def heat(title: str, description: str, query: Query, *, span: int = THIRD) -> he
         .tooltip(heatmap.HeatmapTooltip().mode(m.TooltipDisplayMode.SINGLE).y_histogram(True))
         .show_legend()
     )
-    return _finish(panel, title, description, SECONDS, (query,), span)
+    return _configure(panel, title, description, SECONDS, (query,), span)
 
 
 def bars(
     title: str, description: str, unit: str, *queries: AnyQuery, span: int = HALF, rows: bool = False
 ) -> bargauge.Panel:
-    """A bar for each series; with `rows`, for each row of a table."""
+    """A bar for each series, or with `rows` for each row of a table."""
     panel = (
         bargauge.Panel()
         .orientation(m.VizOrientation.HORIZONTAL)
@@ -132,7 +129,7 @@ def bars(
         .color_scheme(builders.FieldColor().mode(d.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
         .reduce_options(_reduce(rows=rows))
     )
-    return _finish(panel, title, description, unit, queries, span, height=14 if span >= HALF else HEIGHT)
+    return _configure(panel, title, description, unit, queries, span, height=14 if span >= HALF else HEIGHT)
 
 
 def pie(title: str, description: str, unit: str, *queries: AnyQuery, span: int = QUARTER) -> piechart.Panel:
@@ -150,13 +147,13 @@ def pie(title: str, description: str, unit: str, *queries: AnyQuery, span: int =
         )
         .reduce_options(_reduce(rows=False))
     )
-    return _finish(panel, title, description, unit, queries, span, height=10)
+    return _configure(panel, title, description, unit, queries, span, height=10)
 
 
 def states(
     title: str, description: str, mappings: dict[str, tuple[str, str]], *queries: AnyQuery, span: int = HALF
 ) -> statetimeline.Panel:
-    """States over time, each value with its word and colour."""
+    """States over time. `mappings` gives a text and a colour for each value."""
     panel = (
         statetimeline.Panel()
         .mappings([_value_map(mappings)])
@@ -165,10 +162,10 @@ def states(
         .row_height(0.8)
         .fill_opacity(80)
     )
-    return _finish(panel, title, description, "none", queries, span)
+    return _configure(panel, title, description, "none", queries, span)
 
 
-def _finish(
+def _configure(
     panel: P,
     title: str,
     description: str,

@@ -1,4 +1,4 @@
-"""From Kafka into the stores: what is up, whether the consumer keeps up, what it could not read, what it costs."""
+"""The pipeline dashboard: consumer lag, stores, health and resource usage of every process."""
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
@@ -11,7 +11,7 @@ from .panels import (
     SECONDS,
     SIXTH,
     VOTES_PER_SECOND,
-    heat,
+    heat_map,
     lines,
     number,
     states,
@@ -22,39 +22,41 @@ UP_AND_DOWN = {"1": ("up", "green"), "0": ("down", "red")}
 
 
 def board() -> Dashboard:
-    """The board."""
+    """Returns the dashboard."""
     return assemble(
         "dualpath-pipeline",
         "dualpath: pipeline",
         "From Kafka into Redis and MongoDB, and the state of every process.",
         [variables.datasource(), variables.route(), variables.window()],
-        [_glance(), _consumer(), _stores(), _health(), _processes(), _viewer()],
+        [_overview(), _consumer(), _stores(), _health(), _processes(), _viewer()],
     )
 
 
-def _glance() -> Row:
+def _overview() -> Row:
     return (
-        "At a glance",
+        "Overview",
         [
             number(
-                "Alerts that fire",
-                "Prometheus' own alerts; the timeline below names them.",
+                "Firing alerts",
+                "Alerts of Prometheus that fire now. The panel `Alerts over time` shows their names.",
                 COUNT,
                 Query('count(ALERTS{alertstate="firing"}) or vector(0)', "firing"),
                 steps=((None, "green"), (1, "red")),
                 span=SIXTH,
             ),
             number(
-                "Records that wait",
-                "Records in Kafka that Redis has not counted. Yellow from 1,000, where the alert LagGrowing begins.",
+                "Consumer lag",
+                "Records in Kafka that are not counted in Redis yet. Yellow from 1,000, the threshold of the alert "
+                "LagGrowing.",
                 COUNT,
                 Query("sum(job:consumer_lag_records:sum)", "lag"),
                 steps=((None, "green"), (1000, "yellow"), (100000, "red")),
                 span=SIXTH,
             ),
             number(
-                "From arrival to count, 99 %",
-                "Within this time 99 of 100 votes of the slowest route were in Redis. Yellow from 1 s, red from 5 s.",
+                "End-to-end time, 99th percentile",
+                "99 % of the votes of the slowest route were counted in Redis within this time after their arrival. "
+                "Yellow from 1 s, red from 5 s.",
                 SECONDS,
                 Query('max(route:consumer_end_to_end_seconds:quantile1m{quantile="0.99"})', "99 %"),
                 steps=((None, "green"), (1, "yellow"), (5, "red")),
@@ -62,7 +64,7 @@ def _glance() -> Row:
             ),
             number(
                 "Dead letters",
-                "Records since the consumers started that could not be read. They lie in the dead letter topic.",
+                "Undecodable records since the start of the consumers. They are in the dead-letter topic.",
                 COUNT,
                 Query('sum(consumer_votes_total{result="dead_letter"})', "dead letters"),
                 steps=((None, "green"), (1, "red")),
@@ -70,14 +72,14 @@ def _glance() -> Row:
             ),
             number(
                 "Duplicates",
-                "Votes since the consumers started that came again under an id that the client chose; counted once.",
+                "Repeated votes (same client-supplied id) since the start of the consumers. Each vote is counted once.",
                 COUNT,
                 Query('sum(consumer_votes_total{result="duplicate"})', "duplicates"),
                 span=SIXTH,
             ),
             number(
-                "Targets that are down",
-                "Processes that do not answer Prometheus.",
+                "Targets down",
+                "Processes that Prometheus cannot scrape.",
                 COUNT,
                 Query("count(up == 0) or vector(0)", "down"),
                 steps=((None, "green"), (1, "red")),
@@ -93,23 +95,24 @@ def _consumer() -> Row:
         "The consumer",
         [
             lines(
-                "Records that wait, by partition",
-                "Records of each partition that Redis has not counted. One partition alone means one consumer in "
-                "trouble, or a partition that nobody has.",
+                "Consumer lag by partition",
+                "Records of each partition that are not counted in Redis yet. Lag in a single partition means that its "
+                "consumer has a problem or that no consumer owns it.",
                 COUNT,
                 Query("sum by (partition) (consumer_lag_records)", "partition {{partition}}"),
                 stacked=True,
                 limit=1000,
             ),
             lines(
-                "Votes that left the pipeline",
-                "Applied: in both stores. Duplicate: counted before under the same id. Dead letter: unreadable.",
+                "Processed records per second",
+                "Applied: written to both stores. Duplicate: already counted under the same id. Dead letter: "
+                "undecodable.",
                 VOTES_PER_SECOND,
                 Query("result:consumer_votes:rate1m", "{{result}}"),
             ),
             lines(
-                "From arrival to count",
-                "From a vote's arrival at its route until Redis has counted it, by route.",
+                "End-to-end time",
+                "From the arrival of a vote at its route to its count in Redis, by route.",
                 SECONDS,
                 Query(
                     f'histogram_quantile(0.5, sum by (route, le) (rate({end_to_end}{{route=~"$route"}}[$window])))',
@@ -120,9 +123,9 @@ def _consumer() -> Row:
                     "{{route}} 99 %",
                 ),
             ),
-            heat(
-                "Heat map from arrival to count",
-                "How many votes took how long until Redis had counted them.",
+            heat_map(
+                "Heat map of the end-to-end time",
+                "Number of votes by the time from arrival to count in Redis.",
                 Query(
                     f'sum by (le) (increase({end_to_end}{{route=~"$route"}}[$__rate_interval]))', "{{le}}", buckets=True
                 ),
@@ -130,7 +133,7 @@ def _consumer() -> Row:
             ),
             lines(
                 "Dead letters and duplicates",
-                "How many records in a window could not be read, and how many votes came again.",
+                "Undecodable records and repeated votes in each window.",
                 COUNT,
                 Query(
                     'sum by (result) (increase(consumer_votes_total{result=~"dead_letter|duplicate"}[$window]))',
@@ -148,8 +151,8 @@ def _stores() -> Row:
         "The stores",
         [
             lines(
-                "Time of a write",
-                "One successful write: a batch to Redis or MongoDB, one dead letter to Kafka.",
+                "Write time",
+                "Time of a successful write: a batch to Redis or MongoDB, or one dead-letter record to Kafka.",
                 SECONDS,
                 Query(
                     f"histogram_quantile(0.5, sum by (store, le) (rate({apply}_bucket[$window]))) >= 0",
@@ -161,14 +164,14 @@ def _stores() -> Row:
                 ),
             ),
             lines(
-                "Writes a second",
-                "Successful writes by store. Many small batches mean an idle consumer, few large ones a busy one.",
+                "Writes per second",
+                "Successful writes by store. An idle consumer writes many small batches, a busy one few large batches.",
                 "wps",
                 Query(f"sum by (store) (rate({apply}_count[$window]))", "{{store}}"),
             ),
             lines(
-                "Votes in a batch, mean",
-                "Votes that one write to Redis has counted.",
+                "Votes per batch, mean",
+                "Votes that one write to Redis counts.",
                 COUNT,
                 Query(
                     'sum(rate(consumer_votes_total{result=~"applied|duplicate"}[$window])) '
@@ -185,22 +188,22 @@ def _health() -> Row:
         "Health",
         [
             states(
-                "Processes that answer",
-                "Whether Prometheus gets the process's metrics.",
+                "Targets",
+                "Whether Prometheus can scrape the process.",
                 UP_AND_DOWN,
                 Query("min by (service) (up)", "{{service}}"),
             ),
             states(
                 "Readiness checks",
-                "Whether a process can use what it needs: Kafka, Redis, MongoDB, the bridge's upstream. The reason is "
-                "on its admin port, under /readyz.",
+                "Whether a process can use its dependencies: Kafka, Redis, MongoDB, or the upstream of the bridge. "
+                "/readyz on the admin port gives the reason of a failure.",
                 UP_AND_DOWN,
                 Query("min by (service, check) (service_check_up)", "{{service}}: {{check}}"),
             ),
             states(
                 "Alerts over time",
-                "Alerts that fire. Each links to its section of the runbook in Prometheus.",
-                {"1": ("fires", "red")},
+                "Firing alerts. In Prometheus each alert has a link to its section of the runbook.",
+                {"1": ("firing", "red")},
                 Query(
                     'max by (alertname, route, service) (ALERTS{alertstate="firing"})',
                     "{{alertname}} {{route}}{{service}}",
@@ -218,33 +221,34 @@ def _processes() -> Row:
         [
             lines(
                 "CPU",
-                "Processor seconds a second: 1 is one core.",
+                "CPU seconds per second: 1 is one core.",
                 "suffix:cores",
                 Query(f"{by} (rate(process_cpu_seconds_total[$window]))", "{{service}}"),
             ),
             lines(
                 "Memory",
-                "Memory that the process holds (resident).",
+                "Resident memory of the process.",
                 "bytes",
                 Query(f"{by} (process_resident_memory_bytes)", "{{service}}"),
             ),
             lines(
-                "Open files",
-                "File descriptors in use, connections mostly, as a share of those it may have. At 1 it takes no more.",
+                "Open file descriptors",
+                "File descriptors in use (mostly connections) as a share of the limit. At 1 the process cannot accept "
+                "connections.",
                 "percentunit",
                 Query("max by (service, instance) (process_open_fds / process_max_fds)", "{{service}}"),
                 limit=0.8,
             ),
             lines(
                 "Threads",
-                "Threads of the process. They do not grow with load.",
+                "Threads of the process. The number does not depend on the load.",
                 COUNT,
                 Query(f"{by} (process_threads)", "{{service}}"),
                 span=HALF,
             ),
             lines(
-                "Time since the start",
-                "A fall to zero is a restart.",
+                "Uptime",
+                "Time since the start of the process. A drop to zero is a restart.",
                 SECONDS,
                 Query("min by (service, instance) (time() - process_start_time_seconds)", "{{service}}"),
                 span=HALF,
@@ -260,14 +264,14 @@ def _viewer() -> Row:
         [
             lines(
                 "Requests to the viewer",
-                "Answers of its API by outcome. Refused: the request was at fault, or there were too many. Failed: a "
-                "store or the viewer itself was.",
+                "Responses of the API by outcome. Refused: the request was invalid or above a limit. Failed: an error "
+                "of a store or of the viewer.",
                 "reqps",
                 Query(f"sum by (outcome) (rate({requests}_count[$window]))", "{{outcome}}"),
             ),
             lines(
-                "Time of the viewer's answers, 99 %",
-                "From a request to its answer's beginning, by endpoint.",
+                "Latency of the viewer, 99th percentile",
+                "From a request to the start of its response, by endpoint.",
                 SECONDS,
                 Query(
                     "histogram_quantile(0.99, sum by (endpoint, le) "
@@ -276,8 +280,8 @@ def _viewer() -> Row:
                 ),
             ),
             lines(
-                "Followers, and documents that are no votes",
-                "Clients that follow the log now; documents that were left out because they cannot be read.",
+                "Followers and unreadable documents",
+                "Clients that follow the log now, and documents that the viewer skipped because it cannot decode them.",
                 COUNT,
                 Query("sum(viewer_open_streams)", "followers"),
                 Query("sum(increase(viewer_unreadable_documents_total[$window]))", "unreadable"),

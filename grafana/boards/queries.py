@@ -1,4 +1,4 @@
-"""What a panel asks: PromQL, or a command of Redis."""
+"""The queries of a panel: PromQL or a Redis command."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,82 +15,88 @@ from .variables import PROMETHEUS, REDIS
 
 @dataclass(frozen=True)
 class Query:
-    """PromQL over the time that the board shows; `now` asks for the last moment alone, `buckets` for a heat map."""
+    """A PromQL query.
+
+    Attributes:
+        expr: the PromQL expression.
+        legend: the legend format.
+        instant: True for an instant query at the end of the time range; False for a range query.
+        buckets: True to format the result for a heat map.
+    """
 
     expr: str
     legend: str
-    now: bool = False
+    instant: bool = False
     buckets: bool = False
 
     @property
     def datasource(self) -> DataSourceRef:
-        """Where it is asked."""
+        """The data source of the query."""
         return PROMETHEUS
 
     @property
     def transformations(self) -> tuple[DataTransformerConfig, ...]:
-        """What Grafana does with the answer: nothing."""
+        """The transformations of the result in Grafana: none."""
         return ()
 
     def builder(self, ref_id: str) -> prometheus.Dataquery:
-        """As the SDK wants it."""
+        """Returns the query as a builder of the SDK."""
         query = prometheus.Dataquery().datasource(PROMETHEUS).ref_id(ref_id).expr(self.expr).legend_format(self.legend)
         query.format(PromQueryFormat.HEATMAP if self.buckets else PromQueryFormat.TIME_SERIES)
-        return query.instant() if self.now else query.range()
+        return query.instant() if self.instant else query.range()
 
 
 @dataclass(frozen=True)
-class Hash:
-    """A hash of counts in Redis: of each field its number; with `most`, a table of so many, the highest first."""
+class RedisHash:
+    """A Redis hash of counts. With `limit` the result is a table of the highest counts in descending order."""
 
     key: str
-    most: int | None = None
+    limit: int | None = None
 
     @property
     def datasource(self) -> DataSourceRef:
-        """Where it is asked."""
+        """The data source of the query."""
         return REDIS
 
     @property
     def transformations(self) -> tuple[DataTransformerConfig, ...]:
-        """The plugin gives one row with a column for each field, in no order."""
-        if self.most is None:
+        """The transformations to a sorted table. The plugin returns one row with a column per field, unordered."""
+        if self.limit is None:
             return ()
         return (
-            # One row a column: its name, and its highest value, which is its only one.
+            # Turn each column into a row with its name and its maximum, which is its only value.
             DataTransformerConfig(id_val="reduce", options={"reducers": ["max"], "mode": "seriesToRows"}),
             DataTransformerConfig(id_val="sortBy", options={"sort": [{"field": "Max", "desc": True}], "fields": {}}),
-            DataTransformerConfig(id_val="limit", options={"limitField": self.most}),
+            DataTransformerConfig(id_val="limit", options={"limitField": self.limit}),
         )
 
     def builder(self, ref_id: str) -> "RedisCommand":
-        """As the SDK wants it."""
+        """Returns the query as a builder of the SDK."""
         return RedisCommand({"command": "hgetall", "keyName": self.key}, ref_id)
 
 
 @dataclass(frozen=True)
-class Value:
-    """One number in Redis."""
+class RedisValue:
+    """A single number in Redis."""
 
     key: str
 
     @property
     def datasource(self) -> DataSourceRef:
-        """Where it is asked."""
+        """The data source of the query."""
         return REDIS
 
     @property
     def transformations(self) -> tuple[DataTransformerConfig, ...]:
-        """The plugin gives a number where it can: nothing is to be done."""
+        """The transformations of the result in Grafana: none."""
         return ()
 
     def builder(self, ref_id: str) -> "RedisCommand":
-        """As the SDK wants it."""
+        """Returns the query as a builder of the SDK."""
         return RedisCommand({"command": "get", "keyName": self.key}, ref_id)
 
 
-# What a panel can ask.
-AnyQuery = Query | Hash | Value
+AnyQuery = Query | RedisHash | RedisValue
 
 
 class RedisCommand(variants.Dataquery, cogbuilder.Builder[variants.Dataquery]):
@@ -101,9 +107,9 @@ class RedisCommand(variants.Dataquery, cogbuilder.Builder[variants.Dataquery]):
         self._ref_id = ref_id
 
     def build(self) -> "RedisCommand":
-        """It is what it builds."""
+        """Returns itself: this class is both builder and query."""
         return self
 
     def to_json(self) -> dict[str, Any]:
-        """For the SDK's encoder."""
+        """Returns the JSON fields for the SDK's encoder."""
         return {"datasource": REDIS, "refId": self._ref_id, **self._fields}

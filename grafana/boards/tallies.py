@@ -1,28 +1,28 @@
-"""What was voted for: from Redis everything that was ever counted, from Prometheus what its consumers have counted."""
+"""The tallies dashboard: votes by band, album and route, from Redis (all votes) and from Prometheus (since start)."""
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from . import variables
 from .board import Row, assemble
 from .panels import COUNT, HALF, QUARTER, VOTES_PER_SECOND, bars, lines, number, pie
-from .queries import Hash, Query, Value
+from .queries import Query, RedisHash, RedisValue
 
-# More bars than this nobody reads.
-MOST = 20
+# The number of bars in a chart.
+TOP = 20
 
 SINCE_START = (
-    "Counted since the consumers started, and lost with them. A consumer names the first 100 it meets and puts the "
-    "others under (other): Prometheus must not grow with what clients write. Redis has them all."
+    "Votes counted since the start of the consumers. A consumer has a label for the first 100 values and counts all "
+    "others as (other), so that clients cannot create an unlimited number of series. Redis has all values."
 )
 
 
 def board() -> Dashboard:
-    """The board."""
+    """Returns the dashboard."""
     return assemble(
         "dualpath-tallies",
         "dualpath: tallies",
-        "Votes by band, album and route. The first row needs Grafana's Redis plugin; the others come from Prometheus "
-        "and stay without it.",
+        "Votes by band, album and route. The first row needs Grafana's Redis plugin; the other rows need only "
+        "Prometheus.",
         [variables.datasource(), variables.redis(), variables.window()],
         [_redis(), _prometheus(), _over_time()],
     )
@@ -30,28 +30,28 @@ def board() -> Dashboard:
 
 def _redis() -> Row:
     return (
-        "From Redis: every vote that was ever counted",
+        "From Redis: all counted votes",
         [
             number(
                 "Votes in Redis",
                 "The key {votes}:total.",
                 COUNT,
-                Value("{votes}:total"),
+                RedisValue("{votes}:total"),
                 span=QUARTER,
             ),
-            pie("Routes in Redis", "The hash {votes}:route.", COUNT, Hash("{votes}:route"), span=18),
+            pie("Routes in Redis", "The hash {votes}:route.", COUNT, RedisHash("{votes}:route"), span=18),
             bars(
-                f"Bands in Redis, the first {MOST}",
+                f"Bands in Redis, top {TOP}",
                 "The hash {votes}:band.",
                 COUNT,
-                Hash("{votes}:band", MOST),
+                RedisHash("{votes}:band", TOP),
                 rows=True,
             ),
             bars(
-                f"Albums in Redis, the first {MOST}",
-                "The hash {votes}:album, each named `band - album`.",
+                f"Albums in Redis, top {TOP}",
+                "The hash {votes}:album. A field is named `band - album`.",
                 COUNT,
-                Hash("{votes}:album", MOST),
+                RedisHash("{votes}:album", TOP),
                 rows=True,
             ),
         ],
@@ -60,34 +60,38 @@ def _redis() -> Row:
 
 def _prometheus() -> Row:
     return (
-        "From Prometheus: what the running consumers have counted",
+        "From Prometheus: votes counted by the running consumers",
         [
             number(
                 "Votes counted",
-                "Votes that the running consumers have applied to both stores.",
+                "Votes that the running consumers have written to both stores.",
                 COUNT,
                 Query('sum(consumer_votes_total{result="applied"})', "applied"),
                 span=QUARTER,
             ),
             pie(
                 "Routes counted",
-                "Applied votes of the running consumers by route.",
+                "Votes that the running consumers have written to both stores, by route.",
                 COUNT,
-                Query('sum by (route) (consumer_votes_total{result="applied"}) > 0', "{{route}}", now=True),
+                Query('sum by (route) (consumer_votes_total{result="applied"}) > 0', "{{route}}", instant=True),
                 span=18,
             ),
             bars(
-                f"Bands counted, the first {MOST}",
-                SINCE_START,
-                COUNT,
-                Query(f"sort_desc(topk({MOST}, sum by (band) (consumer_band_votes_total) > 0))", "{{band}}", now=True),
-            ),
-            bars(
-                f"Albums counted, the first {MOST}",
+                f"Bands counted, top {TOP}",
                 SINCE_START,
                 COUNT,
                 Query(
-                    f"sort_desc(topk({MOST}, sum by (album) (consumer_album_votes_total) > 0))", "{{album}}", now=True
+                    f"sort_desc(topk({TOP}, sum by (band) (consumer_band_votes_total) > 0))", "{{band}}", instant=True
+                ),
+            ),
+            bars(
+                f"Albums counted, top {TOP}",
+                SINCE_START,
+                COUNT,
+                Query(
+                    f"sort_desc(topk({TOP}, sum by (album) (consumer_album_votes_total) > 0))",
+                    "{{album}}",
+                    instant=True,
                 ),
             ),
         ],
@@ -99,14 +103,14 @@ def _over_time() -> Row:
         "Over time",
         [
             lines(
-                "Counted votes a second, by route",
-                "Votes that the consumers have applied.",
+                "Counted votes per second, by route",
+                "Votes that the consumers write to both stores.",
                 VOTES_PER_SECOND,
                 Query('sum by (route) (rate(consumer_votes_total{result="applied"}[$window])) > 0', "{{route}}"),
                 span=HALF,
             ),
             lines(
-                "Counted votes a second, the first ten bands",
+                "Counted votes per second, top 10 bands",
                 SINCE_START,
                 VOTES_PER_SECOND,
                 Query("topk(10, sum by (band) (rate(consumer_band_votes_total[$window])))", "{{band}}"),

@@ -1,10 +1,10 @@
-"""What the viewer of a board can choose, and where the data come from."""
+"""The variables of the dashboards, and the data sources."""
 
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models.common import DataSourceRef
 from grafana_foundation_sdk.models.dashboard import VariableHide, VariableOption, VariableRefresh, VariableSort
 
-# The types that Grafana knows these data sources by; the second is a plugin.
+# Grafana's names of the data source types. The Redis type is a plugin.
 PROMETHEUS_TYPE = "prometheus"
 REDIS_TYPE = "redis-datasource"
 
@@ -13,7 +13,7 @@ REDIS = DataSourceRef(type_val=REDIS_TYPE, uid="${redis}")
 
 
 def datasource() -> builders.DatasourceVariable:
-    """The Prometheus that is asked."""
+    """Selects the Prometheus data source."""
     return (
         builders.DatasourceVariable("datasource")
         .label("Prometheus")
@@ -24,18 +24,18 @@ def datasource() -> builders.DatasourceVariable:
 
 
 def redis() -> builders.DatasourceVariable:
-    """The Redis with the tallies."""
+    """Selects the Redis data source."""
     return (
         builders.DatasourceVariable("redis")
         .label("Redis")
-        .description("The Redis that holds the tallies; needs the Redis plugin")
+        .description("The Redis with the tallies; needs the Redis plugin")
         .type(REDIS_TYPE)
         .current(_option("dualpath-redis", "Redis"))
     )
 
 
 def route() -> builders.QueryVariable:
-    """The routes to show; all of them unless told otherwise."""
+    """Selects the routes to show; default: all."""
     return (
         builders.QueryVariable("route")
         .label("Route")
@@ -52,11 +52,11 @@ def route() -> builders.QueryVariable:
 
 
 def baseline() -> builders.CustomVariable:
-    """The route that the others are subtracted from."""
+    """Selects the baseline: the route that the others are compared with."""
     return (
         builders.CustomVariable("baseline")
         .label("Compared with")
-        .description("The route from which the differences are counted")
+        .description("The baseline of the differences")
         .values("rest,grpc,bridge")
         .current(_option("rest", "rest"))
         .options([_option(name, name, selected=name == "rest") for name in ("rest", "grpc", "bridge")])
@@ -64,11 +64,11 @@ def baseline() -> builders.CustomVariable:
 
 
 def window() -> builders.IntervalVariable:
-    """Over how long rates and quantiles are taken."""
+    """Selects the time window of rates and quantiles."""
     return (
         builders.IntervalVariable("window")
         .label("Window")
-        .description("Over how long rates and quantiles are taken; longer is smoother and later")
+        .description("The time window of rates and quantiles; a longer window is smoother and reacts later")
         .values("1m,5m,15m,1h")
         .current(_option("1m", "1m"))
         .options([_option(value, value, selected=value == "1m") for value in ("1m", "5m", "15m", "1h")])

@@ -1,5 +1,5 @@
-// Reads boards as strictly as Grafana's published schema allows: a field that the schema does not know, a wrong type
-// or a value outside its list is an error. Exit 1 names each.
+// Validates dashboards against Grafana's published schema. An unknown field, a wrong type or a value outside an
+// enumeration is an error. Prints the errors and exits with 1 if there are any.
 package main
 
 import (
@@ -14,11 +14,11 @@ import (
 )
 
 func main() {
-	// Without them the options of panels and queries are bags of anything.
+	// Without the plugins, options of panels and queries are not validated.
 	plugins.RegisterDefaultPlugins()
 	failed := len(os.Args) < 2
 	if failed {
-		fmt.Fprintln(os.Stderr, "usage: schema-check BOARD.json...")
+		fmt.Fprintln(os.Stderr, "usage: schema-check DASHBOARD.json...")
 	}
 	for _, path := range os.Args[1:] {
 		if err := check(path); err != nil {
@@ -36,11 +36,11 @@ func check(path string) error {
 	if err != nil {
 		return err
 	}
-	// The strict reader returns its list of faults also where that is empty, and then it is not nil. For the same reason
-	// it keeps no panel: what follows looks at the board as the other reader has it.
-	var faults cog.BuildErrors
+	// The strict decoder returns a non-nil error list even if the list is empty, and for this reason drops all panels.
+	// The checks below therefore use the result of the lenient decoder.
+	var schemaErrors cog.BuildErrors
 	err = new(dashboard.Dashboard).UnmarshalJSONStrict(raw)
-	if err != nil && (!errors.As(err, &faults) || len(faults) > 0) {
+	if err != nil && (!errors.As(err, &schemaErrors) || len(schemaErrors) > 0) {
 		return err
 	}
 	var board dashboard.Dashboard
@@ -52,7 +52,7 @@ func check(path string) error {
 			continue
 		}
 		if _, known := cog.NewRuntime().ConfigForPanelcfgVariant(panel.Panel.Type); !known {
-			return fmt.Errorf("there is no panel of type %q", panel.Panel.Type)
+			return fmt.Errorf("no panel of type %q", panel.Panel.Type)
 		}
 	}
 	return board.Validate()

@@ -1,4 +1,4 @@
-"""The boards as they are committed, and what they ask."""
+"""Reads the committed dashboards and rules, and the metrics that they use."""
 
 import json
 import re
@@ -23,60 +23,60 @@ _KEYWORDS = {"and", "or", "unless", "bool", "offset"}
 
 @dataclass(frozen=True)
 class Panel:
-    """A panel with what it asks."""
+    """A panel of a dashboard."""
 
     board: str
     body: dict[str, Any]
 
     @property
     def title(self) -> str:
-        """Its title."""
+        """The title."""
         return self.body["title"]
 
     @property
     def targets(self) -> list[dict[str, Any]]:
-        """Its queries."""
+        """The queries."""
         return self.body["targets"]
 
     def __str__(self) -> str:
-        """Its place, for messages."""
+        """Returns dashboard and title, for messages."""
         return f"{self.board}: {self.title}"
 
 
 def board(path: Path) -> dict[str, Any]:
-    """A board's JSON."""
+    """Reads the JSON of a dashboard."""
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 def panels() -> list[Panel]:
-    """Every panel of every board."""
+    """Returns every panel of every dashboard."""
     return [Panel(path.stem, body) for path in FILES for body in board(path)["panels"] if body["type"] != "row"]
 
 
 def prom_exprs() -> list[tuple[Panel, dict[str, Any]]]:
-    """Every query of Prometheus."""
+    """Returns every Prometheus query, with its panel."""
     return [(panel, target) for panel in panels() for target in panel.targets if "expr" in target]
 
 
 def rules() -> list[dict[str, Any]]:
-    """Every recording rule and alert."""
+    """Returns every recording rule and alert."""
     groups = [group for path in RULE_FILES for group in yaml.safe_load(path.read_text())["groups"]]
     return [rule for group in groups for rule in group["rules"]]
 
 
 def alerts() -> list[dict[str, Any]]:
-    """Every alert."""
+    """Returns every alert."""
     return [rule for rule in rules() if "alert" in rule]
 
 
 def metrics_of(expr: str) -> set[str]:
-    """The names of the metrics that an expression reads."""
+    """Returns the names of the metrics in an expression."""
     bare = _LABELS.sub(" ", _SELECTOR.sub(" ", _TEXT.sub("''", expr)))
     functions = set(_FUNCTION.findall(bare))
     return {name for name in _NAME.findall(bare) if name not in _KEYWORDS | functions}
 
 
 def family(metric: str, families: set[str]) -> str:
-    """The metric that a series belongs to: a histogram has three."""
+    """Returns the metric of a series: the series of a histogram end in _bucket, _sum and _count."""
     base = re.sub(r"_(bucket|sum|count)$", "", metric)
     return base if base in families else metric

@@ -1,4 +1,4 @@
-"""A stack of real servers for the tests: on free ports, in a directory of its own, gone when the tests are."""
+"""A stack of real servers for the tests: on free ports, in a temporary directory, stopped after the tests."""
 
 import json
 import os
@@ -19,42 +19,42 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dual
 LAB = ROOT / "target/release/lab"
 ROUTES = ("rest", "grpc", "bridge")
 VOTE = {"name": "Alux Nahual", "album": "Centroamérica", "year": "1984", "rank": "9.5"}
-# Prometheus scrapes every two seconds and works out its rules every five.
-PATIENCE_S = 30
-PAUSE_S = 0.5
+# Prometheus scrapes every 2 s and evaluates rules every 5 s.
+TIMEOUT_S = 30
+POLL_INTERVAL_S = 0.5
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A running stack: where its servers answer, and the directory that `lab` knows it by."""
+    """A running stack: the endpoints of its servers, and its state directory."""
 
     endpoints: dict[str, str]
     directory: Path
 
     def lab(self, *arguments: str) -> None:
-        """Runs a command of `lab` on it."""
+        """Runs a command of `lab` on this stack."""
         command = [LAB, *arguments, "--state-dir", self.directory]
         subprocess.run(command, check=True, capture_output=True, timeout=60)  # noqa: S603 (our own program)
 
     def metrics(self) -> dict[str, str]:
-        """What each service exports, by its name, as text."""
+        """Returns the metrics page of each service, by the name of the service."""
         admins = {name.removesuffix("_admin"): url for name, url in self.endpoints.items() if name.endswith("_admin")}
         del admins["ingress"]
         return {name: requests.get(f"{url}/metrics", timeout=5).text for name, url in admins.items()}
 
     def instant(self, expr: str) -> list[dict]:
-        """A query of Prometheus for this moment."""
+        """Runs an instant query on Prometheus."""
         return self._query("query", query=expr)
 
     def range(self, expr: str) -> list[dict]:
-        """A query of Prometheus for the last two minutes."""
+        """Runs a range query over the last two minutes on Prometheus."""
         now = time.time()
         return self._query("query_range", query=expr, start=now - 120, end=now, step=2)
 
-    def names(self, label: str, match: str | None = None) -> set[str]:
-        """The values that Prometheus has of a label."""
+    def label_values(self, label: str, match: str | None = None) -> set[str]:
+        """Returns the values of a label in Prometheus."""
         url = f"{self.endpoints['prometheus']}/api/v1/label/{label}/values"
         answer = requests.get(url, params={"match[]": match} if match else {}, timeout=5)
         return set(_data(answer))
@@ -66,7 +66,7 @@ class Stack:
 
 @contextmanager
 def running(directory: Path) -> Iterator[Stack]:
-    """Starts every server; stops them at the end, and also when this process dies."""
+    """Starts every server; stops them at the end, also if this process is killed."""
     log = directory / "lab.log"
     command = [LAB, "up", "--until-stdin-closes", "--free-ports", "--state-dir", directory]
     with log.open("wb") as errors:
@@ -80,17 +80,17 @@ def running(directory: Path) -> Iterator[Stack]:
         supervisor.wait(timeout=60)
 
 
-def eventually(look: Callable[[], T], what: str) -> T:
-    """Looks until there is something to see."""
+def eventually(check: Callable[[], T], what: str) -> T:
+    """Repeats a check until its result is truthy; returns the result."""
     started = time.monotonic()
-    while not (seen := look()):
-        assert time.monotonic() - started < PATIENCE_S, f"after {PATIENCE_S} s still nothing: {what}"
-        time.sleep(PAUSE_S)
-    return seen
+    while not (result := check()):
+        assert time.monotonic() - started < TIMEOUT_S, f"timeout: waited {TIMEOUT_S} s for {what}"
+        time.sleep(POLL_INTERVAL_S)
+    return result
 
 
 def cast_votes(stack: Stack, seconds: float) -> None:
-    """Votes by every route and through the split, good, bad and repeated, and looks at them, for some scrapes long."""
+    """Sends valid, invalid and repeated votes by every route and through the split, and reads the log of votes."""
     ingress = stack.endpoints["ingress"]
     http = requests.Session()
     with grpc.insecure_channel(ingress.removeprefix("http://")) as channel:

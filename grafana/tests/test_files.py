@@ -1,4 +1,4 @@
-"""The committed files: current, valid by Grafana's schema, and complete for a reader."""
+"""The committed dashboards: current, valid by Grafana's schema, and complete."""
 
 import json
 import subprocess
@@ -15,28 +15,28 @@ from boards import boards, to_json_text, variables
 import boardfiles
 from boardfiles import FILES, GRAFANA
 
-# People's links and bookmarks hold these.
+# Bookmarks contain these ids.
 UIDS = {"dualpath-latency", "dualpath-tallies", "dualpath-pipeline"}
 
 
-def test_the_files_are_what_the_program_writes() -> None:
+def test_committed_files_are_current() -> None:
     written = {f"{board.uid}.json": to_json_text(board) for board in boards()}
     committed = {path.name: path.read_text(encoding="utf-8") for path in FILES}
     assert committed == written, "run `python -m boards` in grafana/"
 
 
-def test_links_to_the_boards_stay_right() -> None:
+def test_dashboard_and_panel_ids_are_stable_and_unique() -> None:
     assert {boardfiles.board(path)["uid"] for path in FILES} == UIDS
     for path in FILES:
         board = boardfiles.board(path)
         assert path.stem == board["uid"]
         ids = [panel["id"] for panel in board["panels"]]
         assert len(set(ids)) == len(ids)
-        assert board["links"][0]["tags"] == board["tags"], "the links find the other boards by this tag"
+        assert board["links"][0]["tags"] == board["tags"], "the links select the other dashboards by this tag"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_the_sdk_reads_what_it_wrote(path: Path) -> None:
+def test_sdk_round_trip_is_lossless(path: Path) -> None:
     register_default_plugins()
     body = boardfiles.board(path)
     read = json.loads(JSONEncoder().encode(Dashboard.from_json(body)))
@@ -48,7 +48,7 @@ def _schema_check(*paths: Path) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=GRAFANA / "schema-check", capture_output=True, text=True, check=False)  # noqa: S603
 
 
-def test_grafanas_schema_allows_the_boards() -> None:
+def test_dashboards_are_valid_by_grafanas_schema() -> None:
     result = _schema_check(*FILES)
     assert result.returncode == 0, result.stderr
 
@@ -56,7 +56,7 @@ def test_grafanas_schema_allows_the_boards() -> None:
 @pytest.mark.parametrize(
     ("where", "value", "complaint"),
     [
-        (("panels", 1, "tilte"), "a typing error", "unexpected field 'tilte'"),
+        (("panels", 1, "tilte"), "a typo", "unexpected field 'tilte'"),
         (("panels", 1, "options", "graphMod"), "none", "unexpected field 'graphMod'"),
         (("panels", 1, "targets", 0, "expression"), "up", "unexpected field 'expression'"),
         (("panels", 1, "gridPos", "w"), "wide", "gridPos"),
@@ -64,15 +64,15 @@ def test_grafanas_schema_allows_the_boards() -> None:
         (("panels", 1, "type"), "speedometer", "no panel of type"),
     ],
 )
-def test_grafanas_schema_refuses_faults(
+def test_schema_check_reports_errors(
     where: tuple[str | int, ...], value: str | int, complaint: str, tmp_path: Path
 ) -> None:
     body = boardfiles.board(FILES[0])
     *parents, field = where
-    place = body
-    for step in parents:
-        place = place[step]
-    place[field] = value
+    node = body
+    for key in parents:
+        node = node[key]
+    node[field] = value
     broken = tmp_path / "broken.json"
     broken.write_text(json.dumps(body))
     result = _schema_check(broken)
@@ -80,7 +80,7 @@ def test_grafanas_schema_refuses_faults(
     assert complaint in result.stderr
 
 
-def test_every_panel_tells_what_it_shows_and_in_which_unit() -> None:
+def test_every_panel_has_a_description_and_a_unit() -> None:
     for panel in boardfiles.panels():
         assert len(panel.body["description"]) > len("short"), panel
         assert panel.body["fieldConfig"]["defaults"]["unit"], panel
@@ -88,7 +88,7 @@ def test_every_panel_tells_what_it_shows_and_in_which_unit() -> None:
         assert [target["refId"] for target in panel.targets] == [*"ABCDEFGH"][: len(panel.targets)], panel
 
 
-def test_no_title_is_there_twice() -> None:
+def test_titles_are_unique() -> None:
     for path in FILES:
         titles = [panel["title"] for panel in boardfiles.board(path)["panels"]]
         assert len(set(titles)) == len(titles), path.stem
@@ -96,7 +96,7 @@ def test_no_title_is_there_twice() -> None:
     assert len(set(names)) == len(names)
 
 
-def test_panels_lie_beside_each_other_and_not_on_top() -> None:
+def test_panels_do_not_overlap() -> None:
     for path in FILES:
         taken: set[tuple[int, int]] = set()
         for panel in boardfiles.board(path)["panels"]:
@@ -105,11 +105,11 @@ def test_panels_lie_beside_each_other_and_not_on_top() -> None:
             cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
             assert not cells & taken, panel["title"]
             taken |= cells
-            # Copies fill a line of their own.
+            # The copies of a repeated panel need a full row.
             assert "repeat" not in panel or at["w"] == 24, panel["title"]
 
 
-def test_provisioning_gives_what_the_boards_ask_for() -> None:
+def test_provisioned_data_sources_match_the_dashboards() -> None:
     sources = yaml.safe_load((GRAFANA / "provisioning/datasources/dualpath.yml").read_text())["datasources"]
     types = {source["uid"]: source["type"] for source in sources}
     chosen = {
@@ -124,7 +124,7 @@ def test_provisioning_gives_what_the_boards_ask_for() -> None:
     assert provider["options"]["path"] in (GRAFANA / "README.md").read_text()
 
 
-def test_a_cluster_gets_every_board() -> None:
+def test_kustomization_contains_every_dashboard() -> None:
     maps = yaml.safe_load((GRAFANA / "kustomization.yaml").read_text())["configMapGenerator"]
     files = {file for config_map in maps for file in config_map["files"]}
     assert files >= {str(path.relative_to(GRAFANA)) for path in FILES}

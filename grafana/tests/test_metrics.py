@@ -1,4 +1,4 @@
-"""Metrics: what is asked for exists, and what exists is shown or left out on purpose."""
+"""Metrics: each queried metric exists, and each exported metric is on a dashboard or excluded with a reason."""
 
 import os
 import re
@@ -11,31 +11,31 @@ from stack import Stack, eventually
 
 REFERENCE = GRAFANA.parent / "docs/metrics.md"
 
-# Exported, and on no board.
+# Exported metrics that are on no dashboard, with the reason.
 UNUSED = {
-    "process_virtual_memory_bytes": "address space that is reserved says nothing about memory in use",
+    "process_virtual_memory_bytes": "reserved address space does not show memory usage",
 }
-# Not there while all is well.
-ONLY_IN_TROUBLE = {"ALERTS": "Prometheus has it while an alert is pending or fires"}
+# Metrics that exist only during a failure, with the reason.
+ONLY_DURING_FAILURES = {"ALERTS": "Prometheus exports it while an alert is pending or firing"}
 
 HEADER = """# Metrics
 
-What the services tell Prometheus on their admin ports, and where it is seen. Every series is there at 0 from the start.
-Written by the tests of `grafana/`: `DUALPATH_BLESS=1 make grafana-test` after a change.
+The metrics that the services export on their admin ports, and the dashboards that show them. Every series starts at 0.
+The tests of `grafana/` generate this page: run `DUALPATH_BLESS=1 make grafana-test` after a change.
 
-| metric | type | labels | exported by | means | board |
+| metric | type | labels | exported by | meaning | dashboard |
 |---|---|---|---|---|---|"""
 ALERTS_HEADER = """
 ## Alerts
 
-Their rules, and what Prometheus works out beforehand, are in [prometheus/rules](../prometheus/rules/).
+The alert rules and recording rules are in [prometheus/rules](../prometheus/rules/).
 
 | alert | severity | fires after |
 |---|---|---|"""
 
 
-def test_the_reader_of_expressions_finds_metrics() -> None:
-    """It is no parser; this is what it has to understand."""
+def test_metrics_of_finds_the_metrics_of_an_expression() -> None:
+    """`metrics_of` uses regular expressions; these are the forms that it must support."""
     assert metrics_of('sum by (route, le) (rate(a_bucket{x="b_total", y=~"c|d"}[5m]))') == {"a_bucket"}
     assert metrics_of("a - on () group_left () b / (c > 0)") == {"a", "b", "c"}
     assert metrics_of("l:a:sum > 1000 and deriv(l:a:sum[5m]) > 0 or vector(0) unless on (x) d == 1e9") == {
@@ -45,21 +45,21 @@ def test_the_reader_of_expressions_finds_metrics() -> None:
     assert metrics_of('absent(up{service="rest"}) or label_replace(a == 0, "r", "b", "", "")') == {"up", "a"}
 
 
-def test_every_metric_that_is_asked_for_exists(stack: Stack) -> None:
-    asked = {name for _, target in prom_exprs() for name in metrics_of(target["expr"])}
-    asked |= {name for rule in rules() for name in metrics_of(rule["expr"])}
-    assert asked >= {rule["record"] for rule in rules() if "record" in rule}, "a recording rule that nobody reads"
-    missing = asked - set(ONLY_IN_TROUBLE)
-    eventually(lambda: missing <= stack.names("__name__"), f"{missing - stack.names('__name__')}")
+def test_every_queried_metric_exists(stack: Stack) -> None:
+    queried = {name for _, target in prom_exprs() for name in metrics_of(target["expr"])}
+    queried |= {name for rule in rules() for name in metrics_of(rule["expr"])}
+    assert queried >= {rule["record"] for rule in rules() if "record" in rule}, "unused recording rule"
+    expected = queried - set(ONLY_DURING_FAILURES)
+    eventually(lambda: expected <= stack.label_values("__name__"), f"{expected - stack.label_values('__name__')}")
 
 
-def test_every_exported_metric_is_on_a_board_or_left_out_on_purpose(stack: Stack) -> None:
+def test_every_exported_metric_is_on_a_dashboard_or_excluded(stack: Stack) -> None:
     exported = {name for text in stack.metrics().values() for name in _described(text)}
     shown = _shown(exported)
-    assert exported - set(shown) == set(UNUSED), "put them on a board, or say why not"
+    assert exported - set(shown) == set(UNUSED), "add the metric to a dashboard, or to UNUSED with a reason"
 
 
-def test_the_reference_of_metrics_is_current(stack: Stack) -> None:
+def test_metrics_reference_is_current(stack: Stack) -> None:
     exported: dict[str, tuple[str, str]] = {}
     labels: dict[str, set[str]] = defaultdict(set)
     services: dict[str, set[str]] = defaultdict(set)
@@ -77,7 +77,7 @@ def test_the_reference_of_metrics_is_current(stack: Stack) -> None:
     written = "\n".join([HEADER, *rows, ALERTS_HEADER, *_alert_rows(), ""])
     if os.environ.get("DUALPATH_BLESS"):
         REFERENCE.write_text(written, encoding="utf-8")
-    assert REFERENCE.read_text(encoding="utf-8") == written, "DUALPATH_BLESS=1 make grafana-test"
+    assert REFERENCE.read_text(encoding="utf-8") == written, "run `DUALPATH_BLESS=1 make grafana-test`"
 
 
 def _alert_rows() -> list[str]:
@@ -89,7 +89,7 @@ def _alert_rows() -> list[str]:
 
 
 def _shown(exported: set[str]) -> dict[str, set[str]]:
-    """The boards that show each metric, directly or by a recording rule."""
+    """Returns the dashboards that show each metric, directly or by a recording rule."""
     recorded: dict[str, set[str]] = {}
     for rule in rules():
         if "record" in rule:
@@ -105,7 +105,7 @@ def _shown(exported: set[str]) -> dict[str, set[str]]:
 
 
 def _described(text: str) -> dict[str, tuple[str, str]]:
-    """Type and explanation of each metric of a scrape."""
+    """Returns type and help text of each metric of a scrape."""
     kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
     explanations = dict(re.findall(r"^# HELP (\S+) (.*)$", text, re.MULTILINE))
     return {name: (kind, explanations[name]) for name, kind in kinds.items()}
@@ -116,7 +116,7 @@ def _labels(text: str, name: str) -> set[str]:
     return {label for labels in series for label in re.findall(r'(\w+)="', labels)} - {"le"}
 
 
-def test_the_reference_is_linked() -> None:
+def test_readme_links_to_the_metrics_reference() -> None:
     readme: Path = GRAFANA / "README.md"
     assert "docs/metrics.md" in readme.read_text(encoding="utf-8")
     assert boardfiles.FILES

@@ -1,1 +1,1 @@
-"""The whole system on a running cluster, measured: `make cluster-test`."""
+"""`make cluster-test`: tests the whole system on a running cluster."""

@@ -1,36 +1,36 @@
-"""`python -m cluster_test [STAGE...]`: runs the stages on the cluster that kubectl reaches, in their order."""
+"""`python -m cluster_test [STAGE...]`: runs the stages in order on the cluster of the current kubectl context."""
 
 import argparse
 import sys
 import time
 from pathlib import Path
 
-from cluster_test.books import Books
 from cluster_test.kube import ClusterError
+from cluster_test.ledger import Ledger
 from cluster_test.report import Report, Row
 from cluster_test.stages import STAGES
 
 
 def main() -> int:
-    """Runs the stages; 0 if all that is in the report was shown."""
+    """Runs the stages; returns 0 if every row of the report is ok."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"of {', '.join(STAGES)}; default: all")
-    parser.add_argument("--out", type=Path, default=Path("results/cluster"), help="where report and ledger go")
-    parser.add_argument("--publish", type=Path, metavar="PAGE", help="a page to put the table into, docs/kubernetes.md")
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"one of {', '.join(STAGES)}; default: all")
+    parser.add_argument("--out", type=Path, default=Path("results/cluster"), help="directory of report and ledger")
+    parser.add_argument("--publish", type=Path, metavar="PAGE", help="also insert the table into docs/kubernetes.md")
     arguments = parser.parse_args()
     if unknown := set(arguments.stages) - STAGES.keys():
-        parser.error(f"no such stage: {', '.join(sorted(unknown))}")
+        parser.error(f"unknown stage: {', '.join(sorted(unknown))}")
     arguments.out.mkdir(parents=True, exist_ok=True)
-    report, books = Report(arguments.out), Books(arguments.out / "ledger.jsonl")
+    report, ledger = Report(arguments.out), Ledger(arguments.out / "ledger.jsonl")
     for name, stage in STAGES.items():
         if arguments.stages and name not in arguments.stages:
             continue
         print(f"{name}: {stage.__doc__.splitlines()[0]}", flush=True)
         started = time.monotonic()
         try:
-            rows = stage(books)
+            rows = stage(ledger)
         except ClusterError as error:
-            rows = [Row("the stage comes to its end", str(error).replace("\n", " ").replace("|", "/"), ok=False)]
+            rows = [Row("the stage completes", str(error).replace("\n", " ").replace("|", "/"), ok=False)]
         report.put(name, rows)
         print(f"  took {time.monotonic() - started:.0f} s", flush=True)
     if arguments.publish:

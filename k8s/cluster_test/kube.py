@@ -1,4 +1,4 @@
-"""kubectl, as far as the stages need it."""
+"""Calls of kubectl."""
 
 import json
 import os
@@ -8,20 +8,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 NAMESPACE = "dualpath"
-# What the set-up scripts and k8s/lab have made.
+# Output directory of the set-up scripts and of k8s/lab.
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dualpath"
 OVERLAYS = Path(__file__).parents[1] / "overlays"
 
 
 class ClusterError(Exception):
-    """The cluster did not do what it was told."""
+    """The cluster rejected a request, or did not reach the expected state in time."""
 
 
 def kubectl(*arguments: str, stdin: str | None = None, check: bool = True, timeout_s: float = 600) -> str:
-    """Runs kubectl in the namespace of the votes and returns what it printed.
+    """Runs kubectl in the project's namespace and returns its standard output.
 
     Raises:
-        ClusterError: it failed, and `check` is set.
+        ClusterError: kubectl failed, and `check` is set.
     """
     command = ["kubectl", "--namespace", NAMESPACE, *arguments]
     run = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=timeout_s)
@@ -31,66 +31,66 @@ def kubectl(*arguments: str, stdin: str | None = None, check: bool = True, timeo
 
 
 def get(*arguments: str) -> dict:
-    """An object, or a list of objects under `items`."""
+    """Returns an object, or a list of objects under `items`."""
     return json.loads(kubectl("get", *arguments, "--output=json"))
 
 
 def pods(name: str) -> list[dict]:
-    """The pods of this `app.kubernetes.io/name` that are not about to end."""
+    """Returns the pods with this `app.kubernetes.io/name` that are not being deleted."""
     found = get("pods", f"--selector=app.kubernetes.io/name={name}")["items"]
     return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
 
 def is_ready(pod: dict) -> bool:
-    """Whether a pod says that it is ready."""
+    """Tells whether a pod is ready."""
     conditions = pod["status"].get("conditions", [])
     return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 
 
 def cluster_ip(service: str) -> str:
-    """The address of a Service; this machine reaches it like any pod."""
+    """Returns the address of a Service. It is reachable from this machine."""
     return get("service", service)["spec"]["clusterIP"]
 
 
-def until(what: str, condition: Callable[[], bool], timeout_s: float, pause_s: float = 1) -> float:
-    """Waits until the condition holds; returns the seconds that it took.
+def wait_until(what: str, condition: Callable[[], bool], timeout_s: float, pause_s: float = 1) -> float:
+    """Waits until the condition holds; returns the elapsed seconds.
 
     Raises:
-        ClusterError: it did not within the time.
+        ClusterError: the condition does not hold within the timeout.
     """
     started = time.monotonic()
     while not condition():
         if time.monotonic() - started > timeout_s:
-            raise ClusterError(f"{what}: not within {timeout_s:.0f} s")
+            raise ClusterError(f"timeout: waited {timeout_s:.0f} s for {what}")
         time.sleep(pause_s)
     return time.monotonic() - started
 
 
 def workloads() -> list[str]:
-    """Every Deployment and StatefulSet, as `kind/name`."""
+    """Returns every Deployment and StatefulSet as `kind/name`."""
     items = get("deployments,statefulsets")["items"]
     return [f"{item['kind'].lower()}/{item['metadata']['name']}" for item in items]
 
 
 def all_ready() -> bool:
-    """Whether every Deployment and StatefulSet has its replicas, new and ready, and none besides."""
+    """Tells whether every Deployment and StatefulSet has exactly its desired replicas, all updated and ready."""
     for item in get("deployments,statefulsets")["items"]:
-        status, wanted = item["status"], item["spec"].get("replicas", 1)
-        seen = item["status"].get("observedGeneration", 0) >= item["metadata"]["generation"]
+        status, desired = item["status"], item["spec"].get("replicas", 1)
+        observed = item["status"].get("observedGeneration", 0) >= item["metadata"]["generation"]
         counts = [status.get(field, 0) for field in ("replicas", "readyReplicas", "updatedReplicas")]
-        if not seen or counts != [wanted] * len(counts):
+        if not observed or counts != [desired] * len(counts):
             return False
     return True
 
 
 def rollout(workload: str, timeout_s: int = 240) -> float:
-    """Makes all pods of a workload anew, a few at a time; returns the seconds until all are and the old are gone."""
+    """Restarts a workload by a rolling update; returns the seconds until all pods are replaced."""
     started = time.monotonic()
     kubectl("rollout", "restart", workload)
     kubectl("rollout", "status", workload, f"--timeout={timeout_s}s", timeout_s=timeout_s + 30)
     name = workload.split("/")[1]
-    until(
-        f"the old pods of {name}",
+    wait_until(
+        f"the end of the old pods of {name}",
         lambda: (
             not any(
                 "deletionTimestamp" in pod["metadata"]

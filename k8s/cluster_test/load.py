@@ -1,4 +1,4 @@
-"""Locust in a pod: a Job that drives the Ingress, and the ledger of what it sent."""
+"""The load generator: a Kubernetes Job that runs Locust against the Ingress and writes a ledger to its log."""
 
 import json
 import time
@@ -13,58 +13,58 @@ HTTP_HOST, GRPC_HOST = "votes.dualpath.example", "grpc.dualpath.example"
 
 @dataclass
 class Load:
-    """What was sent, and what came of it."""
+    """The ledger entries of one load: every vote sent, with its outcome."""
 
     entries: list[dict] = field(default_factory=list)
 
     @property
     def sent(self) -> int:
-        """All votes."""
+        """Number of votes sent."""
         return len(self.entries)
 
-    def answered(self, path: str) -> Counter:
-        """Votes with a receipt that were sent on a path, by the route that answered."""
+    def acknowledged(self, path: str) -> Counter:
+        """Counts the votes with a receipt that were sent on a path, by the route that answered."""
         return Counter(entry["route"] for entry in self.entries if entry["ok"] and entry["path"] == path)
 
     def failed(self, *paths: str) -> list[dict]:
-        """Votes without a receipt, of these paths or of all."""
+        """Returns the votes without a receipt, of these paths or of all."""
         return [entry for entry in self.entries if not entry["ok"] and (not paths or entry["path"] in paths)]
 
     def between(self, begin_s: float, end_s: float) -> "Load":
-        """What was sent between two moments of the Unix epoch."""
+        """Returns the votes sent between two times, in seconds since the Unix epoch."""
         return Load([entry for entry in self.entries if begin_s <= entry["sent_at_us"] / 1e6 < end_s])
 
 
-class Running:
-    """A load that is under way."""
+class RunningLoad:
+    """A running load."""
 
     def __init__(self, name: str, seconds: int) -> None:
-        """Takes over a Job that was made.
+        """Wraps an existing Job.
 
         Args:
-            name: of the Job.
-            seconds: how long it sends.
+            name: the name of the Job.
+            seconds: the run time of the load.
         """
         self.name, self.seconds = name, seconds
 
     def stop(self) -> Load:
-        """Ends it now: users finish the vote in flight."""
+        """Stops the load now; users finish the vote in flight."""
         interrupt = "import os, signal; os.kill(1, signal.SIGINT)"
         kube.kubectl("exec", f"job/{self.name}", "--", "python3", "-c", interrupt)
         return self.wait()
 
     def wait(self) -> Load:
-        """Waits for its end, and reads the ledger from its log.
+        """Waits for the end of the Job, and reads the ledger from its log.
 
         Raises:
-            ClusterError: it did not end.
+            ClusterError: the Job did not end, or sent no vote.
         """
-        kube.until(f"the end of {self.name}", self._is_over, self.seconds + 120)
+        kube.wait_until(f"the end of {self.name}", self._is_over, self.seconds + 120)
         log = kube.kubectl("logs", f"job/{self.name}", "--tail=-1")
         entries = [json.loads(line) for line in log.splitlines() if line.startswith('{"vote_id"')]
         kube.kubectl("delete", "job", self.name, "--wait=true")
         if not entries:
-            raise kube.ClusterError(f"{self.name} sent nothing: {log[-800:]}")
+            raise kube.ClusterError(f"{self.name} sent no vote: {log[-800:]}")
         return Load(entries)
 
     def _is_over(self) -> bool:
@@ -80,16 +80,16 @@ def start(
     wait_ms: int = 0,
     mix: str = "split=2,grpc=1",
     gateway: bool = False,
-) -> Running:
+) -> RunningLoad:
     """Starts a load and waits until it sends.
 
     Args:
-        users: Locust's class.
-        seconds: how long they send.
-        count: how many users.
-        wait_ms: pause of a user after each vote.
-        mix: weights of a MixedUser's paths.
-        gateway: whether to use the host names of the Gateway's routes.
+        users: the Locust user class.
+        seconds: the run time.
+        count: the number of users.
+        wait_ms: milliseconds that a user waits after each vote.
+        mix: the weights of the paths of a MixedUser.
+        gateway: True to use the host names of the Gateway API routes instead of the Ingress.
     """
     name = f"load-{time.time_ns() // 1_000_000 % 10**9}"
     host = HTTP_HOST if gateway else "ingress"
@@ -101,8 +101,8 @@ def start(
     if gateway:
         arguments.append(f"--grpc-target={GRPC_HOST}:8000")
     kube.kubectl("apply", "--filename=-", stdin=json.dumps(_job(name, arguments)))
-    kube.until(f"the start of {name}", lambda: bool(kube.get("job", name)["status"].get("ready")), 60, pause_s=0.5)
-    return Running(name, seconds)
+    kube.wait_until(f"the start of {name}", lambda: bool(kube.get("job", name)["status"].get("ready")), 60, pause_s=0.5)
+    return RunningLoad(name, seconds)
 
 
 def _job(name: str, arguments: list[str]) -> dict:

@@ -1,4 +1,4 @@
-"""What was measured: rows for people, and the same as JSON."""
+"""The report: the rows of all stages as a table and as JSON."""
 
 import datetime
 import json
@@ -13,12 +13,12 @@ BEGIN, END = "<!-- cluster-test -->", "<!-- /cluster-test -->"
 
 @dataclass(frozen=True)
 class Row:
-    """One thing that was to be shown.
+    """One claim and its measurement.
 
     Attributes:
-        claim: what was to be shown.
-        measured: what was seen, in figures.
-        ok: whether that is enough.
+        claim: the expected behaviour.
+        measured: the measured values.
+        ok: True if the measurement confirms the claim.
     """
 
     claim: str
@@ -27,15 +27,15 @@ class Row:
 
 
 class Report:
-    """The rows of each stage; a stage that runs again replaces its own."""
+    """The rows of each stage. A stage that runs again replaces its rows."""
 
     def __init__(self, directory: Path) -> None:
-        """Goes on where the directory's report ends."""
+        """Loads the existing report of the directory, if any."""
         self._file = directory / "report.json"
         self._stages: dict[str, list[dict]] = json.loads(self._file.read_text()) if self._file.exists() else {}
 
     def put(self, stage: str, rows: list[Row]) -> None:
-        """Enters a stage, prints it, and writes the files."""
+        """Adds the rows of a stage, prints them, and writes the files."""
         self._stages[stage] = [asdict(row) for row in rows]
         for row in rows:
             print(f"  {'ok  ' if row.ok else 'FAIL'} {row.claim}: {row.measured}", flush=True)
@@ -43,16 +43,16 @@ class Report:
         self._file.with_suffix(".md").write_text(self.table())
 
     def table(self) -> str:
-        """All rows as a table in Markdown."""
-        lines = ["| stage | shown | measured | |", "|---|---|---|---|"]
+        """Returns all rows as a table in Markdown."""
+        lines = ["| stage | claim | measured | ok |", "|---|---|---|---|"]
         for stage, rows in self._stages.items():
             for row in rows:
-                verdict = "yes" if row["ok"] else "**no**"
-                lines.append(f"| {stage} | {row['claim']} | {row['measured']} | {verdict} |")
+                ok = "yes" if row["ok"] else "**no**"
+                lines.append(f"| {stage} | {row['claim']} | {row['measured']} | {ok} |")
         return "\n".join(lines) + "\n"
 
     def publish(self, page: Path) -> None:
-        """Puts the table between the marks of a page."""
+        """Replaces the text between the two markers of a page with the table."""
         version = json.loads(kube.kubectl("version", "--output=json"))["serverVersion"]["gitVersion"]
         nodes, cores = len(kube.get("nodes")["items"]), os.cpu_count()
         today = datetime.datetime.now(tz=datetime.UTC).date()
@@ -63,5 +63,5 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether every row is."""
+        """Whether every row is ok."""
         return all(row["ok"] for rows in self._stages.values() for row in rows)

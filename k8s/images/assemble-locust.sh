@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Puts into /image what the image of the load adds to Python: the packages, the users, the vote files and an SBOM.
+# Fills /image with the files that the load generator's image adds to Python: the packages, the user classes, the vote
+# files and an SBOM.
 #
-# Runs in the build stage of locust/Dockerfile. If /prebuilt has the packages, it takes those; else it installs them.
+# Runs in the build stage of locust/Dockerfile. Takes the packages from /prebuilt if they are there; otherwise installs them.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 readonly image=/image prebuilt=/prebuilt/locust

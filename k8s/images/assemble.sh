@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# assemble.sh PROGRAM: puts into /image what the image of a program holds: the program, the libraries that it loads, the
-# certificate authorities, the licence and an SBOM. No shell, no package manager: they would only serve an intruder.
+# Fills /image with the files of a program's image: the program, its shared libraries, the certificate authorities, the
+# licence and an SBOM. There is no shell and no package manager, because only an attacker would use them.
 #
-# Runs in the build stage of the Dockerfiles. If /prebuilt has the program, it takes that one; else it builds it.
+#   assemble.sh PROGRAM
+#
+# Runs in the build stage of the Dockerfile. Takes the program from /prebuilt if it is there; otherwise builds it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-readonly program="$1" image=/image prebuilt=/prebuilt
+readonly program="${1:?missing program name: add --build-arg PROGRAM=NAME}" image=/image prebuilt=/prebuilt
 
 if [ ! -x "$prebuilt/$program" ]; then
     cargo build --release --locked --package "$program"
     mkdir -p "$prebuilt"
-    # Names of functions stay, for what a backtrace says; the lines would be four fifths of the file.
+    # Keep function names for backtraces; line numbers would be four fifths of the file.
     strip --strip-debug -o "$prebuilt/$program" "target/release/$program"
 fi
 if [ ! -f "$prebuilt/metadata.json" ]; then
@@ -20,7 +22,7 @@ fi
 install -D "$prebuilt/$program" "$image/usr/local/bin/$program"
 mapfile -t libraries < <(ldd "$prebuilt/$program" | grep -o '/[^ ]*')
 for library in "${libraries[@]}"; do
-    # Under the name by which it is asked for, whatever that name links to.
+    # The dynamic linker looks up this path, even where it is a symbolic link.
     install -D "$(realpath "$library")" "$image$library"
 done
 install -D --mode=644 /etc/ssl/certs/ca-certificates.crt "$image/etc/ssl/certs/ca-certificates.crt"

@@ -1,8 +1,8 @@
-"""Writes an SBOM in CycloneDX: what an image holds, from the records of those who put it there.
+"""Writes the SBOM (software bill of materials) of an image in CycloneDX format.
 
-`crates PROGRAM METADATA` reads what cargo says of the program's dependencies, `packages NAME DIRECTORY` what pip left
-in a directory. `--files` adds the Debian packages that these files belong to. A tool for each ecosystem would take
-longer to compile than the programs, and none knows them all.
+`crates PROGRAM METADATA` lists the program's crates from the output of `cargo metadata`. `packages NAME DIRECTORY`
+lists the Python packages installed in a directory. `--files` adds the Debian packages that own these files. No single
+existing tool covers all three, and compiling one tool per ecosystem would take longer than compiling the programs.
 """
 
 import argparse
@@ -15,26 +15,26 @@ from urllib.parse import quote
 
 
 def crates(program: str, metadata: dict) -> tuple[dict, list[dict]]:
-    """The program, and every crate that is linked into it.
+    """Returns the program and every crate that is linked into it.
 
     Args:
         program: name of a member of the workspace.
-        metadata: the answer of `cargo metadata --format-version 1`.
+        metadata: the output of `cargo metadata --format-version 1`.
     """
     packages = {package["id"]: package for package in metadata["packages"]}
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
     members = set(metadata["workspace_members"])
     root = next(key for key in members if packages[key]["name"] == program)
-    linked, open_ids = set(), [root]
-    while open_ids:
-        key = open_ids.pop()
+    linked, pending = set(), [root]
+    while pending:
+        key = pending.pop()
         if key in linked:
             continue
         linked.add(key)
-        open_ids += [
+        pending += [
             dependency["pkg"]
             for dependency in nodes[key]["deps"]
-            # Neither tests' nor build scripts' dependencies are in the program. A kind of null is a normal one.
+            # Dependencies of tests and build scripts are not linked. A normal dependency has the kind null.
             if any(kind["kind"] is None for kind in dependency["dep_kinds"])
         ]
     components = [_crate(packages[key]) for key in linked if key != root]
@@ -49,13 +49,13 @@ def _crate(package: dict) -> dict:
         "purl": f"pkg:cargo/{package['name']}@{quote(package['version'])}",
     }
     if package.get("license"):
-        # Cargo still accepts the old way to write OR.
+        # Cargo still accepts "/" as an old spelling of OR.
         component["licenses"] = [{"expression": package["license"].replace("/", " OR ")}]
     return component
 
 
 def packages(directory: Path) -> list[dict]:
-    """Every Python package that is installed in a directory."""
+    """Returns every Python package that is installed in a directory."""
     found = [
         {
             "type": "library",
@@ -69,10 +69,10 @@ def packages(directory: Path) -> list[dict]:
 
 
 def debian(files: list[str]) -> list[dict]:
-    """The Debian packages that files belong to; a file that belongs to none is passed over."""
+    """Returns the Debian packages that own the files; files without an owner are skipped."""
     names = set()
     for file in files:
-        # With merged /usr a library is recorded under one of two names.
+        # On a merged-/usr system dpkg records a library under one of two paths.
         for name in (file, file.removeprefix("/usr")):
             search = subprocess.run(["dpkg-query", "--search", name], capture_output=True, text=True, check=False)
             names.update(line.rsplit(": ", 1)[0] for line in search.stdout.splitlines())
@@ -88,7 +88,7 @@ def debian(files: list[str]) -> list[dict]:
 
 
 def document(application: dict, components: list[dict]) -> dict:
-    """The whole SBOM. It carries no time and no serial number: the same image has the same one."""
+    """Returns the SBOM. It has no timestamp and no serial number, so that equal images have equal SBOMs."""
     return {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",

@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
-# Compiles Kubernetes, CoreDNS, metrics-server and KEDA from their Go modules into the cache: about 20 minutes on 2 cores,
-# once.
-# build.sh [PROGRAM...]: only these. What is there already is left.
+# Compiles Kubernetes, CoreDNS, metrics-server and KEDA from their Go modules into the cache. The first run takes about 20
+# minutes on 2 cores. Programs that are in the cache are not compiled again.
+#
+#   build.sh [PROGRAM...]     only these programs; default: all
 set -euo pipefail
 # shellcheck source=k8s/lab/common.sh
 . "$(dirname "$0")/common.sh"
 
-readonly of_kubernetes=(kubectl kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy)
-# Kubernetes' own go.mod replaces them by directories, which a user of the module does not have.
+readonly kubernetes_programs=(kubectl kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy)
+# Modules that Kubernetes' go.mod replaces with directories of its repository. A module proxy does not have those.
 readonly staging=(api apiextensions-apiserver apimachinery apiserver cli-runtime client-go cloud-provider cluster-bootstrap
     code-generator component-base component-helpers controller-manager cri-api cri-client csi-translation-lib
     dynamic-resource-allocation endpointslice externaljwt kms kube-aggregator kube-controller-manager kube-proxy
     kube-scheduler kubectl kubelet metrics mount-utils pod-security-admission sample-apiserver sample-cli-plugin
     sample-controller)
 
-# A module that needs nothing but Kubernetes' commands, so that their versions are those of its own release.
+# Writes a Go module that depends on Kubernetes' commands only, so that all versions come from that release.
 prepare_module() {
     local module="$cache/kubernetes-$kubernetes/module" name
     [ -f "$module/go.sum" ] && return
@@ -25,15 +26,15 @@ prepare_module() {
         for name in "${staging[@]}"; do go mod edit -replace "k8s.io/$name=k8s.io/$name@v0.${kubernetes#1.}"; done
         {
             printf '//go:build tools\n\npackage tools\n\nimport (\n'
-            printf '\t_ "k8s.io/kubernetes/cmd/%s"\n' "${of_kubernetes[@]}"
+            printf '\t_ "k8s.io/kubernetes/cmd/%s"\n' "${kubernetes_programs[@]}"
             printf ')\n'
         } >tools.go
         GOFLAGS=-mod=mod GOTOOLCHAIN=local go mod tidy >tidy.log 2>&1 || { rm -f go.sum; tail tidy.log; die "go mod tidy failed"; }
     )
 }
 
-# KEDA's own module, because it replaces modules by others, without two of its seventy scalers, whose libraries not every
-# registry has; nothing here asks New Relic or SolarWinds.
+# Copies KEDA's module, because its go.mod has replace directives. Removes the scalers for New Relic and SolarWinds: they
+# are not used here, and not every registry has their libraries.
 prepare_keda() {
     local source="$cache/kubernetes-$kubernetes/keda-$keda"
     [ -e "$source/ready" ] && return
@@ -45,7 +46,7 @@ prepare_keda() {
     touch "$source/ready"
 }
 
-# PROGRAM: compiled beside its place and moved there, so that what is there is whole.
+# compile PROGRAM: compiles into a second directory, then moves the result, so that $bin has no incomplete file.
 compile() {
     local program="$1" version=k8s.io/component-base/version
     [ -x "$bin/$program" ] && return
@@ -93,4 +94,4 @@ fi
 install_packages containerd runc docker.io containernetworking-plugins iptables iproute2 conntrack ebtables socat \
     mmdebstrap openssl gcc libc6-dev
 install_etcd
-for program in "${of_kubernetes[@]}" coredns metrics-server keda-operator keda-adapter; do compile "$program"; done
+for program in "${kubernetes_programs[@]}" coredns metrics-server keda-operator keda-adapter; do compile "$program"; done

@@ -1,23 +1,23 @@
 #!/usr/bin/env bash
-# A real Kubernetes on a Debian 12 machine that has only package registries: a control plane, two kubelets with a
-# containerd each, kube-proxy, CoreDNS and metrics-server. No image is pulled: every image is built here.
+# Runs a real Kubernetes on a Debian 12 machine that can reach only package registries: a control plane, two kubelets with
+# one containerd each, kube-proxy, CoreDNS and metrics-server. It pulls no image; images.sh builds them all.
 #
-#   cluster.sh up               start it (build.sh first); ready in about a minute
-#   cluster.sh load ARCHIVE...  copy images, as `docker save` writes them, into both nodes
-#   cluster.sh env              print what to `eval` for kubectl
-#   cluster.sh down             stop every process it started, unmount, remove all state
+#   cluster.sh up               start the cluster (run build.sh first); takes about a minute
+#   cluster.sh load ARCHIVE...  load archives of `docker save` into both nodes
+#   cluster.sh env              print the environment variables for kubectl, for `eval`
+#   cluster.sh down             stop all processes of the cluster, unmount, remove all state
 #
-# Needs root. It listens on bridges of its own (10.99.0.0/24, 10.244.0.0/16, 10.96.0.0/16) and nowhere else.
+# Needs root. The cluster listens only on its own bridges (10.99.0.0/24, 10.244.0.0/16, 10.96.0.0/16).
 #
-# Two nodes on one machine share its kernel: what makes them nodes is a kubelet, a container runtime and a pod network of
-# their own, so that a node can be drained. Each believes that it has all the cores.
+# Both nodes share the kernel of the machine. Each node has its own kubelet, container runtime and pod network, so a node
+# can be drained. Each node reports all cores of the machine.
 set -euo pipefail
 # shellcheck source=k8s/lab/common.sh
 . "$(dirname "$0")/common.sh"
 # shellcheck source=k8s/lab/node.sh
 . "$here/node.sh"
 
-# FILE TOKEN: a kubeconfig.
+# write_kubeconfig FILE TOKEN
 write_kubeconfig() {
     cat >"$1" <<YAML
 apiVersion: v1
@@ -34,7 +34,7 @@ write_credentials() {
     local token node
     openssl genrsa -out pki/sa.key 2048 2>/dev/null
     openssl rsa -in pki/sa.key -pubout -out pki/sa.pub 2>/dev/null
-    # The aggregation layer signs itself in at metrics-server with this pair.
+    # The aggregation layer authenticates to metrics-server with this certificate.
     {
         openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=front-ca -keyout pki/front.key -out pki/front.crt
         openssl req -newkey rsa:2048 -nodes -subj /CN=front-proxy -keyout pki/proxy.key -out pki/proxy.csr
@@ -65,21 +65,21 @@ start_control_plane() {
         --requestheader-group-headers=X-Remote-Group --requestheader-extra-headers-prefix=X-Remote-Extra- \
         --proxy-client-cert-file=pki/proxy.crt --proxy-client-key-file=pki/proxy.key --enable-aggregator-routing=true
     wait_for "the API server" 120 kubectl get --raw /readyz
-    # The autoscaler looks every 5 s instead of 15: a test waits for it.
+    # The autoscaler syncs every 5 s instead of 15 s to shorten the tests.
     start_process controller-manager kube-controller-manager --kubeconfig admin.kubeconfig \
         --service-account-private-key-file=pki/sa.key --use-service-account-credentials=true --leader-elect=false \
         --root-ca-file="$run/pki/apiserver.crt" --horizontal-pod-autoscaler-sync-period=5s
     start_process scheduler kube-scheduler --kubeconfig admin.kubeconfig --leader-elect=false
-    # One for both nodes: they share the kernel's tables.
+    # One kube-proxy serves both nodes, because they share the kernel's iptables.
     start_process proxy kube-proxy --kubeconfig admin.kubeconfig --cluster-cidr=10.244.0.0/16 \
         --hostname-override "${nodes[0]}" --proxy-mode iptables
 }
 
 up() {
-    [ ! -e "$run/pid" ] || die "it runs already, or did not end well: \`$0 down\` first"
+    [ ! -e "$run/pid" ] || die "the cluster runs, or was not stopped properly: run \`$0 down\` first"
     [ -x "$bin/metrics-server" ] || die "the programs are missing: run $here/build.sh first"
     mkdir -p "$run"/{pki,etcd,volumes}
-    # The stores' volumes; the stores run as different users, and nobody else is on this machine.
+    # The stores run as different users, so their volumes are writable by all. The lab machine has no other users.
     install -d -m 777 "$run"/volumes/{kafka,redis,mongodb}
     cd "$run"
     add_addresses
@@ -118,7 +118,7 @@ down() {
     rm -rf "$run"
 }
 
-[ "$(id -u)" -eq 0 ] || die "this needs root"
+[ "$(id -u)" -eq 0 ] || die "root privileges are required"
 case "${1:-}" in
     up) up ;;
     load) shift; load "$@" ;;

@@ -1,4 +1,4 @@
-# Shared by the scripts of the lab cluster; to be sourced.
+# Settings and functions of the scripts in this directory. Source this file.
 # shellcheck shell=bash disable=SC2034
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -7,11 +7,11 @@ readonly here root
 # shellcheck source=scripts/common.sh
 . "$root/scripts/common.sh"
 readonly kubernetes=1.34.4 coredns=1.12.4 metrics_server=0.7.2 keda=2.18.3
-# The programs; the directory's name carries the version.
+# The Kubernetes programs, in a directory per version.
 readonly bin="$cache/kubernetes-$kubernetes/bin"
-# State, data and logs of the running cluster. overlays/lab/volumes.yaml names it too.
+# State, data and logs of the running cluster. overlays/lab/volumes.yaml has the same path.
 readonly run=/var/lib/dualpath-k8s
-# Pods of all nodes reach the API server here; endpoints may not be loopback addresses.
+# The address of the API server for pods. Kubernetes allows no loopback address as an endpoint.
 readonly api_address=10.99.0.1
 readonly nodes=(lab1 lab2)
 export KUBECONFIG="$run/admin.kubeconfig"
@@ -20,7 +20,7 @@ export PATH="$bin:$PATH"
 say() { printf 'k8s: %s\n' "$*"; }
 die() { printf 'k8s: %s\n' "$*" >&2; exit 1; }
 
-# NAME COMMAND...: starts a process of the cluster; `stop_process NAME` ends it.
+# start_process NAME COMMAND...: starts a process of the cluster. `stop_process NAME` stops it.
 start_process() {
     local name="$1"
     shift
@@ -42,7 +42,7 @@ stop_process() {
     kill -9 "$pid" 2>/dev/null || true
 }
 
-# WHAT SECONDS COMMAND...: until the command succeeds.
+# wait_for WHAT SECONDS COMMAND...: runs the command once per second until it succeeds.
 wait_for() {
     local what="$1" seconds="$2"
     shift 2

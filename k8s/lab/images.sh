@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds images without a registry: from what is compiled, and from the packages that `lab fetch` keeps in the cache.
+# Builds images without a registry, from compiled programs and from the packages that `lab fetch` keeps in the cache.
 #
-#   images.sh system     pause, CoreDNS, metrics-server, KEDA -> CACHE/k8s-images/system.tar
-#   images.sh project    the project's own and its stores     -> CACHE/k8s-images/project.tar
+#   images.sh system     pause, CoreDNS, metrics-server, KEDA  -> CACHE/k8s-images/system.tar
+#   images.sh project    the project's programs and its stores -> CACHE/k8s-images/project.tar
 #
-# `cluster.sh load` brings an archive into the cluster. The base of all that needs one is a Debian made by mmdebstrap.
+# `cluster.sh load` loads an archive into the cluster. The base image is a Debian made by mmdebstrap.
 set -euo pipefail
 # shellcheck source=k8s/lab/common.sh
 . "$(dirname "$0")/common.sh"
@@ -23,7 +23,7 @@ finish() {
     fi
 }
 
-# Docker's engine, if it does not run already. Without networks of its own: it would put rules between the pods.
+# Starts Docker unless it runs. Its networks are off, because their iptables rules would block traffic between pods.
 start_docker() {
     docker info >/dev/null 2>&1 && return
     mkdir -p "$archives"
@@ -32,7 +32,7 @@ start_docker() {
     wait_for "Docker (see $archives/dockerd.log)" 30 docker info
 }
 
-# IMAGE OPTION... CONTEXT: an image; what Docker says is shown if it fails. No stage needs a network.
+# build IMAGE OPTION... CONTEXT: builds an image and shows Docker's output only on failure. No stage needs a network.
 build() {
     local image="$1"
     shift
@@ -43,7 +43,7 @@ build() {
     }
 }
 
-# FILE IMAGE...: an archive, whole or not there.
+# save FILE IMAGE...: writes an archive. The rename makes sure that FILE is never incomplete.
 save() {
     local file="$1"
     shift
@@ -58,7 +58,7 @@ system_images() {
     for name in "${system[@]}"; do
         mkdir -p "$work/$name"
         [ "$name" = pause ] || ln "$bin/$name" "$work/$name/" 2>/dev/null || cp "$bin/$name" "$work/$name/"
-        # KEDA's manifests name its operator so.
+        # KEDA's manifests call the operator `keda`.
         entry="${name/#keda-operator/keda}"
         printf 'FROM scratch\nCOPY %s /%s\nUSER 65532:65532\nENTRYPOINT ["/%s"]\n' "$name" "$entry" "$entry" \
             >"$work/$name/Dockerfile"
@@ -68,7 +68,7 @@ system_images() {
     save "$archives/system.tar" "${made[@]}"
 }
 
-# A small Debian with Java, Python and what the servers' programs load.
+# A small Debian with Java, Python and the shared libraries of the servers.
 base_image() {
     docker image inspect "$base" >/dev/null 2>&1 && return
     say "making the base image"
@@ -80,7 +80,7 @@ base_image() {
     rm "$work/base.tar"
 }
 
-# The first stage of the project's Dockerfiles: the base, and in /prebuilt what is built already.
+# The build stage of the project's Dockerfiles: the base image with the finished programs in /prebuilt.
 builder_image() {
     local context="$work/builder" program
     mkdir -p "$context/prebuilt"
@@ -90,9 +90,9 @@ builder_image() {
     done
     (cd "$root" && cargo metadata --locked --offline --format-version 1 --filter-platform x86_64-unknown-linux-gnu) \
         >"$context/prebuilt/metadata.json"
-    [ -e "$root/viewer/web/dist/index.html" ] || die "the viewer's page is not built: scripts/web.sh build"
+    [ -e "$root/viewer/web/dist/index.html" ] || die "the viewer's web page is not built: scripts/web.sh build"
     cp -r "$root/viewer/web/dist" "$context/prebuilt/viewer-web"
-    # What is in the virtual environment is what requirements.txt pins; its own installers stay behind.
+    # The virtual environment has the packages that requirements.txt pins, and its own installers, which are not needed.
     cp -r "$cache"/venv/lib/python3.*/site-packages "$context/prebuilt/locust"
     rm -rf "$context"/prebuilt/locust/{pip,setuptools,pkg_resources,_distutils_hack}* "$context"/prebuilt/locust/distutils-precedence.pth
     printf 'FROM %s\nCOPY prebuilt /prebuilt\n' "$base" >"$context/Dockerfile"
@@ -101,16 +101,15 @@ builder_image() {
 
 project_images() {
     local name
-    for name in ingest-rest ingest-grpc consumer; do
-        build "localhost/dualpath/$name:0.1.0" --build-arg BUILDER="$builder" --file "$root/$name/Dockerfile" "$root"
+    for name in ingest-rest ingest-grpc consumer viewer; do
+        build "localhost/dualpath/$name:0.1.0" --build-arg BUILDER="$builder" --build-arg WEB_BUILDER="$builder" \
+            --build-arg PROGRAM="$name" --target "$name" "$root"
     done
-    build localhost/dualpath/viewer:0.1.0 --build-arg BUILDER="$builder" --build-arg WEB_BUILDER="$builder" \
-        --file "$root/viewer/Dockerfile" "$root"
     build localhost/dualpath/locust:0.1.0 --build-arg BUILDER="$builder" --build-arg PYTHON="$base" \
         --file "$root/locust/Dockerfile" "$root"
 }
 
-# NAME:TAG DIRECTORY LINE...: a server's image from a directory that `lab fetch` has filled.
+# server_image NAME:TAG DIRECTORY LINE...: builds a server's image from a directory that `lab fetch` filled.
 server_image() {
     local image="$1" directory="$2"
     shift 2

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Puts KEDA, which scales by what waits in Kafka, into the running cluster: its own manifests, with the images made here.
+# Installs KEDA, which scales by Kafka consumer lag, into the running cluster. Uses KEDA's manifests and locally built
+# images.
 set -euo pipefail
 # shellcheck source=k8s/lab/common.sh
 . "$(dirname "$0")/common.sh"
@@ -22,7 +23,7 @@ patches:
       - {op: replace, path: /spec/template/spec/containers/0/imagePullPolicy, value: IfNotPresent}
       - {op: replace, path: /spec/template/spec/containers/0/resources/requests, value: {cpu: 20m, memory: 64Mi}}
 YAML
-# Large ones do not fit into the annotation of a client-side apply.
+# A client-side apply would fail: large CRDs do not fit into its last-applied-configuration annotation.
 "$cache/tools/bin/kustomize" build "$work/lab" | kubectl apply --server-side --force-conflicts --filename=- >/dev/null
 kubectl --namespace keda rollout status deployment/keda-operator --timeout=120s
 kubectl --namespace keda rollout status deployment/keda-metrics-apiserver --timeout=120s

@@ -1,14 +1,14 @@
-# A node of the lab cluster: a container runtime, a pod network and a kubelet; to be sourced by cluster.sh.
+# A node of the lab cluster: a container runtime, a pod network and a kubelet. cluster.sh sources this file.
 # shellcheck shell=bash disable=SC2154 # common.sh sets $run and $nodes
 
-# The number of a node: lab2 is 2.
-number() { echo "${1#lab}"; }
+# node_number NODE: prints 2 for lab2.
+node_number() { echo "${1#lab}"; }
 
-# The kernel here may have no dummy link: a bridge carries the nodes' addresses.
+# A bridge holds the addresses of the nodes, because not every kernel has dummy interfaces.
 add_addresses() {
     local node
     ip link show dualpath0 >/dev/null 2>&1 || ip link add dualpath0 type bridge
-    for node in "${nodes[@]}"; do ip address replace "10.99.0.$(number "$node")/32" dev dualpath0; done
+    for node in "${nodes[@]}"; do ip address replace "10.99.0.$(node_number "$node")/32" dev dualpath0; done
     ip link set dualpath0 up
     sysctl --quiet net.ipv4.ip_forward=1
 }
@@ -16,13 +16,13 @@ add_addresses() {
 remove_addresses() {
     local node
     ip link delete dualpath0 2>/dev/null || true
-    for node in "${nodes[@]}"; do ip link delete "dppods$(number "$node")" 2>/dev/null || true; done
+    for node in "${nodes[@]}"; do ip link delete "dppods$(node_number "$node")" 2>/dev/null || true; done
 }
 
-# A bridge and a range of addresses of the node's own; the kernel routes between the bridges.
+# Each node has its own bridge and address range. The kernel routes between the bridges.
 write_network() {
     local node="$1" n
-    n="$(number "$node")"
+    n="$(node_number "$node")"
     mkdir -p "$run/$node/cni"
     cat >"$run/$node/cni/10-lab.conflist" <<JSON
 {
@@ -42,8 +42,9 @@ write_network() {
 JSON
 }
 
-# enable_unprivileged_ports: CoreDNS listens on port 53, and not as root. restrict_oom_score_adj: where a process may not lower its score, every sandbox would fail ("can't get final child's PID
-# from pipe: EOF").
+# enable_unprivileged_ports: CoreDNS listens on port 53 and does not run as root.
+# restrict_oom_score_adj: without it every sandbox fails with "can't get final child's PID from pipe: EOF" on machines that
+# do not allow a process to lower its OOM score.
 write_containerd_config() {
     local node="$1"
     cat >"$run/$node/containerd.toml" <<TOML
@@ -62,11 +63,11 @@ state = "$run/$node/containerd/state"
 TOML
 }
 
-# failCgroupV1: this Kubernetes still works with cgroup v1, but wants to be told. cgroupRoot and podLogsDir: a kubelet
-# clears away what it does not know, and must not know the other's.
+# failCgroupV1: this release supports cgroup v1 only with this setting.
+# cgroupRoot, podLogsDir: a kubelet deletes unknown cgroups and logs, so the two kubelets must not share these directories.
 write_kubelet_config() {
     local node="$1" n
-    n="$(number "$node")"
+    n="$(node_number "$node")"
     cat >"$run/$node/kubelet.yaml" <<YAML
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
@@ -85,17 +86,17 @@ clusterDomain: cluster.local
 resolvConf: $run/resolv.conf
 evictionHard: {memory.available: 100Mi}
 imageGCHighThresholdPercent: 100
-# A load writes its ledger there.
+# The load generator writes its ledger to the container log.
 containerLogMaxSize: 500Mi
 YAML
-    # Names outside the cluster are nobody's business here.
+    # Pods of this cluster need no DNS names from outside.
     echo 'nameserver 127.0.0.1' >"$run/resolv.conf"
 }
 
-# A kubelet does not make its root itself.
+# A kubelet does not create its cgroupRoot.
 make_cgroups() {
     awk '$3 ~ /^cgroup2?$/ { print $2 }' /proc/mounts | while read -r hierarchy; do mkdir -p "$hierarchy/dualpath-$1"; done
-    # A new group may use no core and no memory bank until it is told which.
+    # In cgroup v1 a new cpuset has no cores and no memory nodes until they are assigned.
     local cpuset=/sys/fs/cgroup/cpuset
     [ -f "$cpuset/cpuset.cpus" ] || return 0
     cat "$cpuset/cpuset.cpus" >"$cpuset/dualpath-$1/cpuset.cpus"
@@ -112,10 +113,10 @@ start_node() {
     start_process "containerd-$node" containerd --config "$directory/containerd.toml"
     wait_for "containerd of $node" 30 ctr --address "$directory/containerd.sock" version
     start_process "kubelet-$node" kubelet --config "$directory/kubelet.yaml" --kubeconfig "$run/$node.kubeconfig" \
-        --hostname-override "$node" --node-ip "10.99.0.$(number "$node")" --root-dir "$directory/kubelet"
+        --hostname-override "$node" --node-ip "10.99.0.$(node_number "$node")" --root-dir "$directory/kubelet"
 }
 
-# Ends what still runs in the node's containers, its runtime and its mounts.
+# Kills the remaining tasks of the node's containers, stops containerd, and removes mounts and cgroups.
 stop_node() {
     local node="$1" task ctr
     ctr=(ctr --address "$run/$node/containerd.sock" --namespace k8s.io)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# `make cluster-test`: the lab cluster from nothing, the project's images in it, every stage of k8s/cluster_test, and the
-# cluster gone again. About 25 minutes, and 20 more the first time.
+# `make cluster-test`: starts the lab cluster, loads the project's images, runs the stages of k8s/cluster_test and removes
+# the cluster. Takes about 25 minutes, the first time 45.
 #
-#   test.sh [--keep] [STAGE...]     --keep leaves the cluster running; one that runs already is used, and left running
+#   test.sh [--keep] [STAGE...]     --keep leaves the cluster running; a running cluster is reused and left running
 set -euo pipefail
 # shellcheck source=k8s/lab/common.sh
 . "$(dirname "$0")/common.sh"
@@ -16,7 +16,7 @@ if [ -e "$run/pid" ]; then
 else
     "$here/build.sh"
     "$here/images.sh" project
-    # An hour of work must not leave its mess when it is interrupted.
+    # Clean up after an interrupt, too.
     [ -n "$keep" ] || trap '"$here/cluster.sh" down' EXIT
     "$here/cluster.sh" up
     "$here/cluster.sh" load "$cache/k8s-images/project.tar"

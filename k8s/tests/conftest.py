@@ -1,4 +1,4 @@
-"""Each overlay as kustomize renders it, for every test that asks for `overlay`."""
+"""The fixture `overlay`: each overlay, rendered by kustomize."""
 
 import functools
 import os
@@ -16,7 +16,7 @@ WORKLOADS = {"Deployment", "StatefulSet", "Job"}
 
 
 def tool(name: str) -> str:
-    """The path of a tool that scripts/setup-dev.sh has installed."""
+    """Returns the path of a tool that scripts/setup-dev.sh installed."""
     return str(CACHE / "tools" / "bin" / name)
 
 
@@ -24,7 +24,7 @@ class Overlay:
     """The objects of an overlay."""
 
     def __init__(self, name: str) -> None:
-        """Renders it."""
+        """Renders the overlay."""
         self.name = name
         command = [tool("kustomize"), "build", str(K8S / "overlays" / name)]
         self.text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -32,36 +32,36 @@ class Overlay:
         self.objects = [document for document in yaml.load_all(self.text, Loader=loader) if document]
 
     def of(self, *kinds: str) -> list[dict]:
-        """The objects of these kinds."""
+        """Returns the objects of these kinds."""
         return [found for found in self.objects if found["kind"] in kinds]
 
     def named(self, kind: str, name: str) -> dict:
-        """The one object of this kind and name."""
+        """Returns the object of this kind and name."""
         (found,) = (candidate for candidate in self.of(kind) if candidate["metadata"]["name"] == name)
         return found
 
     def workloads(self) -> list[dict]:
-        """Whatever makes pods."""
+        """Returns the objects that create pods."""
         return self.of(*WORKLOADS)
 
 
 def name_of(found: dict) -> str:
-    """Kind and name, for messages."""
+    """Returns kind and name, for messages."""
     return f"{found['kind']}/{found['metadata']['name']}"
 
 
 def pod_of(workload: dict) -> dict:
-    """The specification of a workload's pods."""
+    """Returns the specification of a workload's pods."""
     return workload["spec"]["template"]["spec"]
 
 
 def labels_of(workload: dict) -> dict:
-    """The labels of a workload's pods."""
+    """Returns the labels of a workload's pods."""
     return workload["spec"]["template"]["metadata"]["labels"]
 
 
 def containers_of(workload: dict) -> Iterator[dict]:
-    """Its containers, those that run first included."""
+    """Yields the containers of a workload, including init containers."""
     pod = pod_of(workload)
     yield from pod.get("initContainers", [])
     yield from pod["containers"]
@@ -69,11 +69,11 @@ def containers_of(workload: dict) -> Iterator[dict]:
 
 @functools.cache
 def rendered(name: str) -> Overlay:
-    """An overlay, rendered once."""
+    """Renders an overlay; the result is cached."""
     return Overlay(name)
 
 
 @pytest.fixture(params=OVERLAYS)
 def overlay(request: pytest.FixtureRequest) -> Overlay:
-    """Each overlay in turn."""
+    """Every overlay, one per test run."""
     return rendered(request.param)

@@ -1,4 +1,4 @@
-"""What keeps the system up: probes, resources, budgets, drains that fit, references that lead somewhere."""
+"""Availability: probes, resources, disruption budgets, drain times, and references between objects."""
 
 import math
 import re
@@ -7,15 +7,15 @@ import yaml
 
 from conftest import Overlay, containers_of, labels_of, name_of, pod_of
 
-# Long-running containers without probes, and why.
-WITHOUT_PROBES = {"locust-worker": "serves nothing"}
-# Secrets that somebody makes before (overlays/gke/README.md).
-FROM_OUTSIDE = {"gke": {"stores", "grafana-admin"}}
+# Long-running containers without probes, with the reason.
+WITHOUT_PROBES = {"locust-worker": "listens on no port"}
+# Secrets that the operator creates before the deployment (overlays/gke/README.md).
+EXTERNAL_SECRETS = {"gke": {"stores", "grafana-admin"}}
 MILLISECONDS = 1000
 
 
 def config(overlay: Overlay, prefix: str) -> dict:
-    """The data of the generated ConfigMap of this name."""
+    """Returns the data of the generated ConfigMap with this name prefix."""
     (found,) = (
         candidate
         for candidate in overlay.of("ConfigMap")
@@ -24,7 +24,7 @@ def config(overlay: Overlay, prefix: str) -> dict:
     return found["data"]
 
 
-def test_every_container_says_what_it_needs_and_at_most_gets(overlay: Overlay) -> None:
+def test_every_container_has_requests_and_limits(overlay: Overlay) -> None:
     for workload in overlay.workloads():
         for container in containers_of(workload):
             name = f"{name_of(workload)} {container['name']}"
@@ -32,7 +32,7 @@ def test_every_container_says_what_it_needs_and_at_most_gets(overlay: Overlay) -
                 assert {"cpu", "memory"} <= container["resources"][kind].keys(), name
 
 
-def test_every_server_has_its_probes(overlay: Overlay) -> None:
+def test_every_server_has_startup_readiness_and_liveness_probes(overlay: Overlay) -> None:
     for workload in overlay.of("Deployment", "StatefulSet"):
         if workload["metadata"]["name"] in WITHOUT_PROBES:
             continue
@@ -45,7 +45,7 @@ def test_every_server_has_its_probes(overlay: Overlay) -> None:
             assert container[probe][handler]["port"] in named_ports, name_of(workload)
 
 
-def test_what_has_replicas_has_a_budget_that_lets_a_node_be_drained(overlay: Overlay) -> None:
+def test_every_replicated_deployment_has_a_budget_that_allows_a_drain(overlay: Overlay) -> None:
     budgets = {found["metadata"]["name"]: found["spec"] for found in overlay.of("PodDisruptionBudget")}
     scaled = {
         found["spec"]["scaleTargetRef"]["name"] for found in overlay.of("HorizontalPodAutoscaler", "ScaledObject")
@@ -57,7 +57,7 @@ def test_what_has_replicas_has_a_budget_that_lets_a_node_be_drained(overlay: Ove
         budget = budgets.pop(name)
         assert budget["maxUnavailable"] == 1, name
         assert budget["selector"]["matchLabels"].items() <= labels_of(deployment).items(), name
-    assert not budgets, "a budget for nothing"
+    assert not budgets, "disruption budget without a replicated deployment"
 
 
 def test_replicas_spread_over_nodes(overlay: Overlay) -> None:
@@ -66,13 +66,13 @@ def test_replicas_spread_over_nodes(overlay: Overlay) -> None:
         assert "kubernetes.io/hostname" in {constraint["topologyKey"] for constraint in constraints}, name
 
 
-def test_a_drain_fits_into_the_grace_period(overlay: Overlay) -> None:
+def test_drain_ends_within_the_grace_period(overlay: Overlay) -> None:
     routes = config(overlay, "routes")
     for name in ("ingest-rest", "ingest-grpc", "bridge", "consumer", "viewer"):
         pod = pod_of(overlay.named("Deployment", name))
         (container,) = pod["containers"]
         own = {variable["name"]: variable.get("value") for variable in container.get("env", [])}
-        # Ten seconds is the services' own default.
+        # The default of the services is 10 s.
         drain_ms = int(
             own.get("DRAIN_TIMEOUT_MS") or (routes["DRAIN_TIMEOUT_MS"] if "routes" in str(container) else 10_000)
         )
@@ -80,7 +80,7 @@ def test_a_drain_fits_into_the_grace_period(overlay: Overlay) -> None:
         assert pod["terminationGracePeriodSeconds"] > stop_s + math.ceil(drain_ms / MILLISECONDS), name
 
 
-def test_the_ingress_leaves_no_connection_behind(overlay: Overlay) -> None:
+def test_ingress_closes_all_connections_before_it_stops(overlay: Overlay) -> None:
     pod = pod_of(overlay.named("Deployment", "ingress"))
     (container,) = pod["containers"]
     seconds = {
@@ -88,16 +88,16 @@ def test_the_ingress_leaves_no_connection_behind(overlay: Overlay) -> None:
         for option in ("keepalivemaxtime", "gracetimeout")
     }
     stop_s = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-    assert seconds["keepalivemaxtime"] < stop_s, "connections are told to close while the pod still waits"
+    assert seconds["keepalivemaxtime"] < stop_s, "a connection must reach its maximum age during preStop"
     assert pod["terminationGracePeriodSeconds"] > stop_s + seconds["gracetimeout"]
 
 
-def test_a_proxy_gives_up_idle_connections_first(overlay: Overlay) -> None:
-    # Traefik's ingress-nginx provider keeps them for 60 s.
+def test_services_keep_idle_connections_longer_than_the_proxy(overlay: Overlay) -> None:
+    # Traefik's ingress-nginx provider closes idle connections after 60 s.
     assert int(config(overlay, "routes")["HEAD_TIMEOUT_MS"]) > 60 * MILLISECONDS
 
 
-def test_never_more_consumers_than_partitions(overlay: Overlay) -> None:
+def test_consumers_never_outnumber_partitions(overlay: Overlay) -> None:
     if overlay.of("KafkaTopic"):
         partitions = overlay.named("KafkaTopic", "votes")["spec"]["partitions"]
     else:
@@ -109,15 +109,15 @@ def test_never_more_consumers_than_partitions(overlay: Overlay) -> None:
         if found["spec"]["scaleTargetRef"]["name"] == "consumer"
     )
     spec = scaler["spec"]
-    most = spec.get("maxReplicas") or spec["maxReplicaCount"]
-    fewest = spec.get("minReplicas") or spec["minReplicaCount"]
+    maximum = spec.get("maxReplicas") or spec["maxReplicaCount"]
+    minimum = spec.get("minReplicas") or spec["minReplicaCount"]
     deployment = overlay.named("Deployment", "consumer")["spec"]
-    assert (fewest, most) == (2, 5), "the course's rule"
-    assert most + deployment["strategy"]["rollingUpdate"]["maxSurge"] <= partitions
-    assert "replicas" not in deployment, "each `kubectl apply` would reset it"
+    assert (minimum, maximum) == (2, 5), "the course requires 2 to 5 replicas"
+    assert maximum + deployment["strategy"]["rollingUpdate"]["maxSurge"] <= partitions
+    assert "replicas" not in deployment, "each `kubectl apply` would reset the number of replicas"
 
 
-def test_mongodb_knows_itself_by_the_name_in_its_own_hosts_file(overlay: Overlay) -> None:
+def test_mongodb_member_is_the_pods_full_name(overlay: Overlay) -> None:
     if not (found := [found for found in overlay.of("StatefulSet") if found["metadata"]["name"] == "mongodb"]):
         return
     namespace = found[0]["metadata"]["namespace"]
@@ -126,15 +126,15 @@ def test_mongodb_knows_itself_by_the_name_in_its_own_hosts_file(overlay: Overlay
     assert f"--mongodb-members={own_name}" in container["args"]
 
 
-def test_whatever_is_referred_to_is_there(overlay: Overlay) -> None:
+def test_referenced_config_maps_and_secrets_exist(overlay: Overlay) -> None:
     present = {(found["kind"], found["metadata"]["name"]) for found in overlay.of("ConfigMap", "Secret")} | {
-        ("Secret", name) for name in FROM_OUTSIDE.get(overlay.name, ())
+        ("Secret", name) for name in EXTERNAL_SECRETS.get(overlay.name, ())
     }
     for workload in overlay.workloads():
         for kind, name in sorted(_references(pod_of(workload))):
             assert (kind, name) in present, f"{name_of(workload)} needs {kind}/{name}"
-            # A change makes a new name, and so a roll-out.
-            assert re.search(r"-[a-z0-9]{10}$", name) or name in FROM_OUTSIDE.get(overlay.name, ()), name
+            # The name has a hash of the content, so that a change causes a rollout.
+            assert re.search(r"-[a-z0-9]{10}$", name) or name in EXTERNAL_SECRETS.get(overlay.name, ()), name
 
 
 def _references(pod: dict) -> set[tuple[str, str]]:
@@ -154,7 +154,7 @@ def _references(pod: dict) -> set[tuple[str, str]]:
     return found
 
 
-def test_every_service_leads_to_pods_that_listen(overlay: Overlay) -> None:
+def test_every_service_selects_pods_that_listen_on_its_ports(overlay: Overlay) -> None:
     for service in overlay.of("Service"):
         selector = service["spec"]["selector"].items()
         chosen = [workload for workload in overlay.workloads() if selector <= labels_of(workload).items()]
@@ -165,7 +165,7 @@ def test_every_service_leads_to_pods_that_listen(overlay: Overlay) -> None:
                 assert listens[port["targetPort"]] == port["port"], name_of(service)
 
 
-def test_prometheus_finds_every_service(overlay: Overlay) -> None:
+def test_prometheus_scrapes_every_admin_service(overlay: Overlay) -> None:
     prometheus = yaml.safe_load(config(overlay, "prometheus")["prometheus.yml"])
     scraped = {
         (name, source["port"])

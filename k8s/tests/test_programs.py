@@ -1,4 +1,4 @@
-"""The small programs beside the manifests."""
+"""Tests of exporter.py and sbom.py."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def metadata() -> dict:
     return {"packages": PACKAGES, "workspace_members": ["a"], "resolve": {"nodes": nodes}}
 
 
-def test_an_sbom_names_what_is_linked_and_nothing_else() -> None:
+def test_sbom_lists_exactly_the_linked_crates() -> None:
     application, components = crates("service", metadata())
     assert application["version"] == "0.1.0"
     assert [component["purl"] for component in components] == [
@@ -39,10 +39,10 @@ def test_an_sbom_names_what_is_linked_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(("annotations", "percent"), [({ANNOTATION: "30"}, 30), ({}, 0), ({ANNOTATION: "0"}, 0)])
-def test_the_weight_is_the_annotation(annotations: dict, percent: float) -> None:
+def test_weight_comes_from_the_annotation(annotations: dict, percent: float) -> None:
     assert weight({"metadata": {"annotations": annotations}}) == percent
 
 
-def test_a_weight_that_nobody_knows_is_no_sample() -> None:
+def test_unknown_weight_gives_no_sample() -> None:
     assert "ingress_split_weight_percent 30\n" in exposition(30.0)
     assert not [line for line in exposition(None).splitlines() if not line.startswith("#")]

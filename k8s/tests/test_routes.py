@@ -1,4 +1,4 @@
-"""The Ingress and its successor send each path where the contract says."""
+"""Routing: the Ingress and the Gateway API objects send each path to its service."""
 
 import pytest
 
@@ -15,13 +15,13 @@ GRPC_SERVICES = {
 
 
 def backends(ingress: dict) -> dict[str, tuple[str, int]]:
-    """Path to Service and port."""
+    """Returns Service name and port for each path of an Ingress."""
     (rule,) = ingress["spec"]["rules"]
     services = {path["path"]: path["backend"]["service"] for path in rule["http"]["paths"]}
     return {path: (service["name"], service["port"]["number"]) for path, service in services.items()}
 
 
-def test_the_canary_covers_the_same_paths_as_the_main_rule(overlay: Overlay) -> None:
+def test_canary_ingress_has_the_paths_of_the_main_ingress(overlay: Overlay) -> None:
     main, canary = overlay.named("Ingress", "split"), overlay.named("Ingress", "split-canary")
     assert backends(main) == {"/v1/votes": ("split-rest", 8080)}
     assert backends(canary) == {"/v1/votes": ("split-bridge", 8081)}
@@ -31,13 +31,13 @@ def test_the_canary_covers_the_same_paths_as_the_main_rule(overlay: Overlay) -> 
     assert annotations[ANNOTATION + "canary-by-header"] == "x-canary"
 
 
-def test_nobody_but_the_split_uses_the_services_of_the_split(overlay: Overlay) -> None:
+def test_only_the_split_uses_the_split_services(overlay: Overlay) -> None:
     for ingress in overlay.of("Ingress"):
         if not ingress["metadata"]["name"].startswith("split"):
             assert not {name for name, _ in backends(ingress).values()} & {"split-rest", "split-bridge"}
 
 
-def test_every_backend_is_a_service_that_has_the_port(overlay: Overlay) -> None:
+def test_every_backend_is_an_existing_service_port(overlay: Overlay) -> None:
     ports = {
         (service["metadata"]["name"], port["port"])
         for service in overlay.of("Service")
@@ -50,14 +50,14 @@ def test_every_backend_is_a_service_that_has_the_port(overlay: Overlay) -> None:
             assert {(reference["name"], reference["port"]) for reference in rule["backendRefs"]} <= ports
 
 
-def test_native_grpc_has_an_ingress_of_its_own(overlay: Overlay) -> None:
+def test_native_grpc_has_a_separate_ingress(overlay: Overlay) -> None:
     ingress = overlay.named("Ingress", "grpc")
     assert ingress["metadata"]["annotations"][ANNOTATION + "backend-protocol"] == "GRPC"
     assert backends(ingress) == {f"/{name}": ("ingest-grpc", 50051) for name in GRPC_SERVICES}
 
 
 @pytest.mark.parametrize("name", ["lab", "gke"])
-def test_the_gateway_splits_alike_and_keeps_grpc_apart(name: str) -> None:
+def test_gateway_splits_evenly_and_serves_grpc_on_a_separate_host(name: str) -> None:
     overlay = rendered(name)
     http, grpc = overlay.named("HTTPRoute", "votes")["spec"], overlay.named("GRPCRoute", "votes")["spec"]
     assert not set(http["hostnames"]) & set(grpc["hostnames"])

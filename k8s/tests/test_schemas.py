@@ -1,4 +1,4 @@
-"""Every object has the shape that the release of its kind asks for, and no field that it does not know."""
+"""Every object is valid by the schema of its kind and has no unknown fields."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ SCHEMAS = CACHE / "k8s-schemas" / "json"
 
 
 def errors(text: str) -> list[str]:
-    """What kubeconform finds wrong with manifests."""
+    """Returns the errors that kubeconform finds in manifests."""
     command = [
         tool("kubeconform"),
         "-output=json",
@@ -21,18 +21,18 @@ def errors(text: str) -> list[str]:
     return [f"{found['kind']} {found['name']}: {found['msg']}" for found in json.loads(run.stdout)["resources"]]
 
 
-def test_every_object_fits_its_schema(overlay: Overlay) -> None:
+def test_every_object_is_valid_by_its_schema(overlay: Overlay) -> None:
     assert errors(overlay.text) == []
 
 
-def test_the_viewers_manifest_for_cloud_run_fits_knatives_schema() -> None:
+def test_cloud_run_manifest_of_the_viewer_is_valid_by_knatives_schema() -> None:
     text = (K8S.parent / "viewer" / "cloudrun.yaml").read_text()
     assert errors(text) == []
     (error,) = errors(text.replace("containerConcurrency", "concurrency"))
     assert "concurrency" in error
 
 
-def test_what_does_not_fit_is_found() -> None:
+def test_unknown_fields_and_kinds_are_errors() -> None:
     deployment = (
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec: {selector: {}, template: {}, replica: 2}\n"
     )

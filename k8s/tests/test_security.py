@@ -1,7 +1,7 @@
-"""What the restricted Pod Security Standard asks, and some more.
+"""Security: the restricted Pod Security Standard and further rules.
 
-Nothing runs as root, can write where it need not, or can ask the API server without need; no secret lies where it may
-be read.
+No container runs as root or has a writable root file system. Only listed pods have access to the API server. No
+password is outside a Secret.
 """
 
 import base64
@@ -9,7 +9,7 @@ import re
 
 from conftest import Overlay, containers_of, name_of, pod_of, rendered
 
-# Who asks the API server, and for what.
+# Workloads that use the API server, with the reason.
 WITH_TOKEN = {
     "ingress": "watches Ingress objects and endpoints",
     "split-weight": "reads the weight of one Ingress",
@@ -25,15 +25,15 @@ CLUSTER_SCOPED = {
 PASSWORD_IN_URL = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
 
 
-def test_the_namespace_enforces_the_restricted_standard(overlay: Overlay) -> None:
+def test_namespace_enforces_the_restricted_standard(overlay: Overlay) -> None:
     (namespace,) = overlay.of("Namespace")
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     for found in overlay.objects:
-        wanted = None if found["kind"] in CLUSTER_SCOPED else "dualpath"
-        assert found["metadata"].get("namespace") == wanted, name_of(found)
+        expected = None if found["kind"] in CLUSTER_SCOPED else "dualpath"
+        assert found["metadata"].get("namespace") == expected, name_of(found)
 
 
-def test_no_pod_runs_as_root_or_shares_with_its_node(overlay: Overlay) -> None:
+def test_no_pod_runs_as_root_or_uses_host_resources(overlay: Overlay) -> None:
     for workload in overlay.workloads():
         pod, name = pod_of(workload), name_of(workload)
         context = pod["securityContext"]
@@ -45,7 +45,7 @@ def test_no_pod_runs_as_root_or_shares_with_its_node(overlay: Overlay) -> None:
         assert not any("hostPath" in volume for volume in pod.get("volumes", [])), name
 
 
-def test_no_container_can_gain_rights_or_change_its_image(overlay: Overlay) -> None:
+def test_no_container_can_gain_privileges_or_write_to_its_root(overlay: Overlay) -> None:
     for workload in overlay.workloads():
         for container in containers_of(workload):
             context, name = container["securityContext"], f"{name_of(workload)} {container['name']}"
@@ -55,7 +55,7 @@ def test_no_container_can_gain_rights_or_change_its_image(overlay: Overlay) -> N
             assert not {"privileged", "runAsUser", "runAsNonRoot"} & context.keys(), name
 
 
-def test_each_workload_has_an_account_of_its_own_without_a_token(overlay: Overlay) -> None:
+def test_each_workload_has_a_service_account_and_only_listed_ones_a_token(overlay: Overlay) -> None:
     accounts = {found["metadata"]["name"]: found for found in overlay.of("ServiceAccount")}
     for workload in overlay.workloads():
         pod, name = pod_of(workload), workload["metadata"]["name"]
@@ -64,7 +64,7 @@ def test_each_workload_has_an_account_of_its_own_without_a_token(overlay: Overla
         assert pod["automountServiceAccountToken"] is (name in WITH_TOKEN), name
 
 
-def test_roles_give_no_more_than_reading(overlay: Overlay) -> None:
+def test_roles_allow_only_reads_and_status_updates(overlay: Overlay) -> None:
     for role in overlay.of("Role", "ClusterRole"):
         for rule in role["rules"]:
             assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"], name_of(role)
@@ -83,7 +83,7 @@ def test_images_are_pinned(overlay: Overlay) -> None:
             assert re.fullmatch(r"v?\d+(\.\d+)+", tag), container["image"]
 
 
-def test_no_password_is_in_a_config_map_or_a_pod(overlay: Overlay) -> None:
+def test_no_password_is_outside_a_secret(overlay: Overlay) -> None:
     values = [
         base64.b64decode(value).decode() for secret in overlay.of("Secret") for value in secret.get("data", {}).values()
     ]
@@ -96,11 +96,11 @@ def test_no_password_is_in_a_config_map_or_a_pod(overlay: Overlay) -> None:
             assert not any(password in text for password in passwords), name_of(found)
 
 
-def test_a_shared_cluster_gets_its_secrets_from_outside() -> None:
+def test_gke_overlay_contains_no_secrets() -> None:
     assert rendered("gke").of("Secret") == []
 
 
-def test_every_pod_is_named_by_a_network_policy(overlay: Overlay) -> None:
+def test_every_pod_has_a_network_policy(overlay: Overlay) -> None:
     policies = overlay.of("NetworkPolicy")
     default = overlay.named("NetworkPolicy", "default-deny")
     assert default["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
@@ -110,4 +110,4 @@ def test_every_pod_is_named_by_a_network_policy(overlay: Overlay) -> None:
     }
     for workload in overlay.workloads():
         name = workload["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/name"]
-        assert name in named, f"nothing may connect to or from {name}"
+        assert name in named, f"no network policy allows connections of {name}"

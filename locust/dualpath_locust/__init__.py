@@ -1,1 +1,1 @@
-"""Load for dualpath: vote files in, votes out by HTTP and gRPC, one ledger line a vote."""
+"""Load generator for dualpath: reads vote files, sends the votes by HTTP and gRPC, writes one ledger line per vote."""

@@ -1,4 +1,4 @@
-"""The two ways to send a vote. Both report to locust under the route that answered, and both return an outcome."""
+"""HTTP and gRPC clients. Both report each request to locust under the name of the route that answered."""
 
 import json
 import time
@@ -15,11 +15,11 @@ from dualpath_locust.votes import Vote
 ROUTE_HEADER = "x-ingest-route"
 NO_ROUTE = "no route"
 TIMEOUT_S = 10
-"""How long either client waits for an answer: twice the default deadline of the services, so that theirs decides."""
+"""The timeout of both clients, twice the default deadline of the services, so that the service times out first."""
 
 
 class RefusedVote(Exception):  # noqa: N818 - locust shows the class name
-    """An HTTP answer that is no receipt."""
+    """The HTTP response is not a receipt."""
 
 
 def cast_by_http(session: FastHttpSession, url_path: str, vote: Vote) -> Outcome:
@@ -59,7 +59,7 @@ def _receipt_id(body: bytes) -> str | None:
 
 
 class GrpcVoteClient:
-    """A gRPC channel of its own, reporting to locust."""
+    """A gRPC client with its own connection that reports to locust."""
 
     def __init__(self, target: str, request_event: EventHook) -> None:
         """Opens the channel.
@@ -68,8 +68,8 @@ class GrpcVoteClient:
             target: `host:port`, plaintext HTTP/2.
             request_event: locust's `events.request`.
         """
-        # By default grpcio lets all channels of a process share one connection. Every HTTP user has its own, so every
-        # gRPC user gets its own too: otherwise the two would load the Ingress in different shapes.
+        # By default all gRPC channels of a process share one connection. Every HTTP user has its own connection, so
+        # give every gRPC user its own too. The load on the Ingress is then comparable.
         self._channel = grpc.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)])
         self._cast_vote: Callable = votes_pb2_grpc.VoteServiceStub(self._channel).CastVote
         self._url = f"grpc://{target}/votes.v1.VoteService/CastVote"

@@ -1,4 +1,4 @@
-"""The ledger: one JSON line for every vote sent, whatever became of it."""
+"""The ledger: one JSON line for every vote sent, with its outcome."""
 
 import json
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from dualpath_locust.sequence import VotePath
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one vote.
+    """The outcome of one vote.
 
     Attributes:
         vote_id: the id in the receipt; None without a receipt.
-        route: the route that answered (`rest`, `grpc`, `bridge`); None where none did.
+        route: the route that answered (`rest`, `grpc`, `bridge`); None without an answer.
         ok: True if there is a receipt, which means that the vote is in Kafka.
-        status: the HTTP status, the gRPC status name, or what happened instead of an answer.
-        latency_us: from the call to the whole answer, microseconds.
+        status: the HTTP status, the name of the gRPC status, or the error if there was no answer.
+        latency_us: microseconds from the call to the complete answer.
     """
 
     vote_id: str | None
@@ -27,21 +27,21 @@ class Outcome:
 
 
 class Ledger:
-    """Counts the votes of this process and, given a file, writes one line for each.
+    """Counts the votes of this process and, if a file is given, writes one line for each.
 
-    Each line is one write: after a crash or Ctrl-C the file holds every vote whose outcome was known, and several
-    worker processes on one machine can append to the same file.
+    Each line is a single unbuffered write. After a crash or Ctrl-C the file has every vote with a known outcome, and
+    several worker processes on one machine can append to the same file.
     """
 
     def __init__(self, path: Path | None, *, truncate: bool) -> None:
         """Opens the ledger.
 
         Args:
-            path: the file; None only counts.
-            truncate: start a new file; a worker process appends to the one that its master started.
+            path: the file; None to count only.
+            truncate: True to empty the file first. A worker process appends to the file of its master instead.
 
         Raises:
-            OSError: the file cannot be written.
+            OSError: the file is not writable.
         """
         self.sent = 0
         self.failed = 0
@@ -56,9 +56,9 @@ class Ledger:
         """Adds one vote.
 
         Args:
-            path: how the vote was sent.
-            sent_at_us: microseconds since the Unix epoch.
-            outcome: what came of it.
+            path: the path on which the vote was sent.
+            sent_at_us: the send time, microseconds since the Unix epoch.
+            outcome: the outcome.
         """
         self.sent += 1
         self.failed += not outcome.ok

@@ -1,4 +1,4 @@
-"""What these users add to locust's command line."""
+"""The options that this package adds to locust's command line."""
 
 import argparse
 from pathlib import Path
@@ -14,16 +14,16 @@ STOP_TIMEOUT_S = clients.TIMEOUT_S + 5
 
 
 def add_options(parser: LocustArgumentParser) -> None:
-    """Adds the options, and lets a run end only after the votes in flight have their answers.
+    """Adds the options, and sets a stop timeout that is long enough for the votes in flight.
 
-    Their values are text and numbers only, because a locust master sends them to its workers as a message.
+    The values must be text or numbers, because a locust master sends them to its workers as a message.
     """
     parser.add_argument(
         "--votes-file",
         default=str(SHIPPED_VOTES),
         env_var="LOCUST_VOTES_FILE",
         include_in_web_ui=False,
-        help="Votes to send in a cycle: a JSON array, JSON lines or CSV. Default: %(default)s",
+        help="File of votes, repeated from the start: a JSON array, JSON lines or CSV. Default: %(default)s",
     )
     parser.add_argument(
         "--mix",
@@ -31,7 +31,7 @@ def add_options(parser: LocustArgumentParser) -> None:
         default="split=2,grpc=1",
         env_var="LOCUST_MIX",
         include_in_web_ui=False,
-        help="Weights of the paths split, grpc and rest that a MixedUser draws from. Default: %(default)s",
+        help="Weights by which a MixedUser chooses the path of a vote: split, grpc or rest. Default: %(default)s",
     )
     parser.add_argument(
         "--seed",
@@ -39,7 +39,7 @@ def add_options(parser: LocustArgumentParser) -> None:
         default=1,
         env_var="LOCUST_SEED",
         include_in_web_ui=False,
-        help="Seed of those draws: the same seed gives the same votes on the same paths. Default: %(default)s",
+        help="Random seed of --mix: the same seed gives the same votes on the same paths. Default: %(default)s",
     )
     parser.add_argument(
         "--wait-ms",
@@ -55,28 +55,28 @@ def add_options(parser: LocustArgumentParser) -> None:
         metavar="HOST:PORT",
         env_var="LOCUST_GRPC_TARGET",
         include_in_web_ui=False,
-        help="Where native gRPC goes. Default: the host and port of --host",
+        help="Address of native gRPC. Default: host and port of --host",
     )
     parser.add_argument(
         "--ledger",
         metavar="PATH",
         env_var="LOCUST_LEDGER",
         include_in_web_ui=False,
-        help="File that gets one JSON line for every vote sent. Default: none",
+        help="File for the ledger: one JSON line for every vote sent. Default: none",
     )
     parser.set_defaults(stop_timeout=STOP_TIMEOUT_S)
 
 
 def grpc_target(host: str) -> str:
-    """The `host:port` of an HTTP base URL.
+    """Returns the `host:port` of an HTTP base URL.
 
     Raises:
         ValueError: the URL is not plain `http://`.
     """
     url = urlsplit(host)
     if url.scheme != "http" or not url.hostname:
-        raise ValueError(f"no gRPC target in {host!r}: native gRPC is plaintext here, give --grpc-target HOST:PORT")
-    # url.netloc would carry user and password along; brackets make an IPv6 address one word.
+        raise ValueError(f"cannot derive the gRPC target from {host!r} (not http://): add --grpc-target HOST:PORT")
+    # Not url.netloc, which can contain user and password. An IPv6 address needs brackets.
     name = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
     return f"{name}:{url.port or 80}"
 

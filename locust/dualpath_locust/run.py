@@ -1,4 +1,4 @@
-"""The life of a run: what is loaded before it, and what its exit code says after it."""
+"""Set-up of a run, and its exit code."""
 
 import logging
 import signal
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class VoteRun:
-    """What the users of a process share; users find it as `environment.vote_run`."""
+    """The state that all users of a process share, as `environment.vote_run`."""
 
     votes: list[Vote]
     mix: Mix
@@ -32,13 +32,13 @@ class VoteRun:
     sequence: VoteSequence = field(init=False)
 
     def start(self, seed: str) -> None:
-        """Starts the sequence of votes, for a second test of the web UI from the beginning again."""
+        """Starts the sequence of votes from the beginning. The web UI can start several tests in one process."""
         self.sequence = VoteSequence(self.votes, self.mix, seed)
 
 
 def install() -> None:
-    """Hooks this package into locust; a locustfile calls it once."""
-    # Without this a gRPC call would block all users of the process instead of the one that made it.
+    """Registers the event listeners of this package in locust. A locustfile calls it once."""
+    # Without this a gRPC call blocks all users of the process.
     grpc_gevent.init_gevent()
     events.init_command_line_parser.add_listener(_add_options)
     events.init.add_listener(_prepare)
@@ -62,26 +62,26 @@ def _prepare(environment: Environment, runner: Runner, **_: object) -> None:
             ledger=Ledger(ledger_path, truncate=not isinstance(runner, WorkerRunner)),
         )
     except (VoteFileError, OSError) as error:
-        logger.error(error)  # noqa: TRY400 - the message says it all, a traceback would hide it
+        logger.error(error)  # noqa: TRY400 - the message is sufficient, a traceback would hide it
         sys.exit(2)
     _interrupt_only_main()
 
 
 def _interrupt_only_main() -> None:
-    # Python raises KeyboardInterrupt in the greenlet that happens to run: mostly a user, whose vote it would cut off.
+    # Python raises KeyboardInterrupt in the current greenlet, which is usually a user. Its vote would be interrupted.
     main = gevent.getcurrent()
     gevent.signal_handler(signal.SIGINT, gevent.kill, main, KeyboardInterrupt)
 
 
 def _start(environment: Environment, **_: object) -> None:
     options, runner = environment.parsed_options, environment.runner
-    # Workers take different draws: the same ones would send every path in lockstep.
+    # Each worker needs its own seed. Otherwise all workers would choose the same paths at the same time.
     worker = f"/{runner.worker_index}" if isinstance(runner, WorkerRunner) else ""
     environment.vote_run.start(f"{options.seed}{worker}")
 
 
 def _finish(environment: Environment, **_: object) -> None:
-    # After Ctrl-C the users still run: the exit code waits for their last votes.
+    # After Ctrl-C the users still run. Wait for their last votes before counting.
     environment.runner.stop()
     sent, failed = _totals(environment)
     if failed or not sent:

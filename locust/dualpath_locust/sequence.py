@@ -1,4 +1,4 @@
-"""Which vote goes out next, and on which path."""
+"""The sequence of votes and paths."""
 
 import itertools
 import random
@@ -9,7 +9,7 @@ from dualpath_locust.votes import Vote
 
 
 class VotePath(StrEnum):
-    """How a vote is sent; which route it then takes is for the Ingress to say."""
+    """The path on which a vote is sent. The Ingress maps it to a route."""
 
     SPLIT = "split"
     GRPC = "grpc"
@@ -20,10 +20,10 @@ Mix = dict[VotePath, int]
 
 
 def parse_mix(text: str) -> Mix:
-    """Reads `split=2,grpc=1`: paths and their integer weights.
+    """Parses paths and integer weights, such as `split=2,grpc=1`.
 
     Raises:
-        ValueError: an unknown or repeated path, a weight that is not a positive integer.
+        ValueError: a path is unknown or repeated, or a weight is not a positive integer.
     """
     mix: Mix = {}
     for part in text.split(","):
@@ -39,30 +39,29 @@ def parse_mix(text: str) -> Mix:
 
 
 class VoteSequence:
-    """The votes of one process, in the order in which they go out.
+    """The votes of one process, in the order in which they are sent.
 
-    All users of a process draw from the same sequence. So vote number k is the same vote on the same path whatever
-    the number of users: for one seed, two runs send the same votes as far as the shorter of them comes. Only which
-    user sends vote k is left to chance.
+    All users of a process take votes from the same sequence. For one seed, vote number k is therefore the same vote on
+    the same path for any number of users. Only the user that sends it can differ.
 
-    Votes come in the order of the file, from the start again after its end.
+    The votes have the order of the file and repeat from its start.
     """
 
     def __init__(self, votes: Sequence[Vote], mix: Mix, seed: str) -> None:
         self._votes = itertools.cycle(votes)
-        self._paths = _draws(mix, seed)
+        self._paths = _random_paths(mix, seed)
 
     def next_vote(self) -> Vote:
-        """The next vote, for a user that has its own path."""
+        """Returns the next vote."""
         return next(self._votes)
 
     def next_path(self) -> VotePath:
-        """The path of the next vote, for a user that mixes paths."""
+        """Returns the path of the next vote, for a user without a fixed path."""
         return next(self._paths)
 
 
-def _draws(mix: Mix, seed: str) -> Iterator[VotePath]:
-    generator = random.Random(seed)  # noqa: S311 - repeatable by intention
+def _random_paths(mix: Mix, seed: str) -> Iterator[VotePath]:
+    generator = random.Random(seed)  # noqa: S311 - must be reproducible
     while True:
-        # A thousand draws a call: choices() costs more to set up than to draw.
+        # Draw a thousand at once, because the set-up of choices() costs more than a draw.
         yield from generator.choices(list(mix), weights=list(mix.values()), k=1000)

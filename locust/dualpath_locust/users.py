@@ -1,4 +1,4 @@
-"""The users that locust spawns: each sends vote after vote on its path."""
+"""The user classes. Each user sends one vote after the other on its path."""
 
 import time
 
@@ -17,7 +17,7 @@ CUT_OFF = "cut off"
 
 
 class VoteUser(FastHttpUser):
-    """A user with one HTTP connection and, if it needs it, one gRPC connection."""
+    """A user with one HTTP connection and, if its path needs it, one gRPC connection."""
 
     abstract = True
     host = "http://127.0.0.1:8000"
@@ -26,13 +26,13 @@ class VoteUser(FastHttpUser):
     connection_timeout = TIMEOUT_S
 
     path: VotePath | None = None
-    """The path of every vote; None draws one for each."""
+    """The path of every vote; None to choose one for each vote by `--mix`."""
 
     def on_start(self) -> None:
         """Opens the gRPC connection.
 
         Raises:
-            ValueError: there is no gRPC target in the host.
+            ValueError: the gRPC target cannot be derived from the host.
         """
         self._grpc_client: GrpcVoteClient | None = None
         if VotePath.GRPC in ((self.path,) if self.path else self.environment.vote_run.mix):
@@ -46,7 +46,7 @@ class VoteUser(FastHttpUser):
 
     @task
     def cast(self) -> None:
-        """Sends one vote and enters it into the ledger, also when locust kills the user before the answer."""
+        """Sends one vote and records it in the ledger, even if locust kills the user before the answer."""
         run = self.environment.vote_run
         path = self.path or run.sequence.next_path()
         vote = run.sequence.next_vote()
@@ -54,7 +54,7 @@ class VoteUser(FastHttpUser):
         try:
             outcome = self._send(path, vote)
         except BaseException as error:
-            # The vote may be in Kafka or not; an entry that is not ok says that nobody knows.
+            # Unknown outcome: the vote may or may not be in Kafka. Record it as not ok.
             status = CUT_OFF if isinstance(error, GreenletExit) else type(error).__name__
             outcome = Outcome(None, None, ok=False, status=status, latency_us=(time.time_ns() - sent_at_ns) // 1000)
             raise
@@ -67,14 +67,14 @@ class VoteUser(FastHttpUser):
         return cast_by_http(self.client, URL_PATHS[path], vote)
 
     def wait_time(self) -> float:
-        """Seconds between two votes."""
+        """Returns the seconds between two votes."""
         return self.environment.parsed_options.wait_ms / 1000
 
     def stop(self, force: bool = False) -> bool:
         """Stops the user after the vote in flight.
 
-        Locust kills a user that waits between two votes. With hardly any wait such a user may already be due to run,
-        and the kill would hit the vote that it has sent meanwhile. As stopping, it sends none.
+        Locust kills a user that waits between two votes. With a short wait, the user can send its next vote before the
+        kill takes effect, and the kill would interrupt this vote. In the state STOPPING the user sends no vote.
         """
         if not force and self._state == LOCUST_STATE_WAITING:
             self._state = LOCUST_STATE_STOPPING
@@ -83,13 +83,13 @@ class VoteUser(FastHttpUser):
 
 
 class SplitUser(VoteUser):
-    """POSTs JSON to the path that the Ingress splits by weight between `rest` and `bridge`."""
+    """Sends JSON to the path that the Ingress splits by weight between `rest` and `bridge`."""
 
     path = VotePath.SPLIT
 
 
 class RestUser(VoteUser):
-    """POSTs JSON to the path that leads to `rest` alone."""
+    """Sends JSON to the path of `rest`."""
 
     path = VotePath.REST
 
@@ -101,4 +101,4 @@ class GrpcUser(VoteUser):
 
 
 class MixedUser(VoteUser):
-    """Draws the path of every vote by the weights of `--mix`."""
+    """Chooses the path of every vote by the weights of `--mix`."""

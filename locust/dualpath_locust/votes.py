@@ -1,4 +1,4 @@
-"""Vote files: a JSON array, JSON lines or CSV, told apart by their first character."""
+"""Reads vote files: a JSON array, JSON lines or CSV. The first character determines the format."""
 
 import csv
 import io
@@ -13,16 +13,16 @@ FIELDS = ("name", "album", "year", "rank")
 
 
 class VoteFileError(ValueError):
-    """A vote file that cannot be read; the message names file, line and, where there is one, field."""
+    """The vote file is invalid. The message has the file and, if known, line and field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """A vote, encoded once for each kind of request.
+    """A vote, encoded once for each protocol.
 
     Attributes:
         body: the JSON document; numbers stay numbers.
-        message: the protobuf message; all text.
+        message: the protobuf message; all fields are text.
     """
 
     body: bytes
@@ -41,8 +41,8 @@ class Vote:
 def read_votes(path: Path) -> list[Vote]:
     """Reads a vote file.
 
-    Every vote needs `name`, `album`, `year` and `rank`, each text or a number; whatever else it has is left out.
-    What values are valid is for the service to say: a file of invalid votes is a fair test.
+    Every vote needs `name`, `album`, `year` and `rank`, each text or a number. Other fields are ignored. The values are
+    not validated, so that a file can contain votes that the service must refuse.
 
     Raises:
         VoteFileError: the file is missing, empty or malformed.
@@ -71,7 +71,7 @@ def read_votes(path: Path) -> list[Vote]:
 
 
 def _json_array(path: Path, text: str) -> Iterator[tuple[int, object]]:
-    # Element by element, because json.loads would not say on which line a bad vote is.
+    # Decode each element separately, because json.loads does not report the line of an element.
     decoder = json.JSONDecoder()
     position = _after_whitespace(text, text.index("[") + 1)
     line, counted_to = 1, 0
@@ -88,17 +88,17 @@ def _json_array(path: Path, text: str) -> Iterator[tuple[int, object]]:
         position = _after_whitespace(text, position)
         separator = text[position : position + 1]
         if separator not in ("]", ","):
-            raise VoteFileError(f"{_place(path, text, position)}: malformed JSON: expected ',' or ']' after a vote")
+            raise VoteFileError(f"{_location(path, text, position)}: malformed JSON: expected ',' or ']' after a vote")
         at_end = separator == "]"
         if not at_end:
             position = _after_whitespace(text, position + 1)
 
     rest = _after_whitespace(text, position + 1)
     if rest < len(text):
-        raise VoteFileError(f"{_place(path, text, rest)}: malformed JSON: text after the closing ']'")
+        raise VoteFileError(f"{_location(path, text, rest)}: malformed JSON: text after the closing ']'")
 
 
-def _place(path: Path, text: str, position: int) -> str:
+def _location(path: Path, text: str, position: int) -> str:
     line = text.count("\n", 0, position) + 1
     return f"{path}:{line}"
 
@@ -110,7 +110,7 @@ def _after_whitespace(text: str, position: int) -> int:
 
 
 def _json_lines(path: Path, text: str) -> Iterator[tuple[int, object]]:
-    # Not splitlines(): it also splits at U+2028, which a JSON string may hold.
+    # Not splitlines(), which also splits at U+2028. A JSON string can contain that character.
     for line, content in enumerate(text.split("\n"), start=1):
         if not content.strip():
             continue
@@ -126,7 +126,7 @@ def _csv(path: Path, text: str) -> Iterator[tuple[int, object]]:
     try:
         for field in FIELDS:
             if field not in (reader.fieldnames or ()):
-                raise VoteFileError(f"{path}:1: {field}: no such column in the header")
+                raise VoteFileError(f"{path}:1: {field}: missing column in the header")
         for record in reader:
             if None in record:
                 raise VoteFileError(f"{path}:{reader.line_num}: more cells than the header has columns")
@@ -137,11 +137,11 @@ def _csv(path: Path, text: str) -> Iterator[tuple[int, object]]:
 
 def _checked(path: Path, line: int, record: object) -> dict[str, str | int | float]:
     if not isinstance(record, dict):
-        raise VoteFileError(f"{path}:{line}: a vote is an object, this is {json.dumps(record)[:40]}")
+        raise VoteFileError(f"{path}:{line}: a vote must be an object, got {json.dumps(record)[:40]}")
     for field in FIELDS:
         value = record.get(field)
         if value is None or value == "":
             raise VoteFileError(f"{path}:{line}: {field}: missing")
         if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise VoteFileError(f"{path}:{line}: {field}: not text or a number: {json.dumps(value)[:40]}")
+            raise VoteFileError(f"{path}:{line}: {field}: neither text nor a number: {json.dumps(value)[:40]}")
     return {field: record[field] for field in FIELDS}

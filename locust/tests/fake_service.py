@@ -1,7 +1,7 @@
-"""A stand-in for the Ingress: HTTP and gRPC on two free ports, printed as one JSON line.
+"""A fake Ingress: HTTP and gRPC on two free ports, which it prints as one JSON line.
 
-A vote for the band `refused` is refused; every other one gets a receipt after `DELAY_S`. `GET /receipts` gives the list
-of all receipts as [vote_id, route].
+It refuses a vote for the band `refused` and answers any other vote with a receipt after `DELAY_S`. `GET /receipts`
+returns all receipts as a list of [vote_id, route].
 """
 
 import json
@@ -23,7 +23,7 @@ RECEIPTS: list[tuple[str, str]] = []
 
 
 def receipt(route: str) -> dict[str, str | int]:
-    """Gives a receipt, as slowly as it is told to."""
+    """Returns a receipt after the delay."""
     time.sleep(DELAY_S)
     vote_id = str(uuid.uuid4())
     RECEIPTS.append((vote_id, route))
@@ -36,7 +36,7 @@ class HttpHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        """Takes a vote."""
+        """Receives a vote."""
         vote = json.loads(self.rfile.read(int(self.headers["content-length"])))
         route = {"/v1/votes": next(SPLIT), "/rest/v1/votes": "rest"}[self.path]
         if vote["name"] == "refused":
@@ -45,11 +45,11 @@ class HttpHandler(BaseHTTPRequestHandler):
             self._answer(202, receipt(route), route)
 
     def do_GET(self) -> None:
-        """Lists the receipts."""
+        """Returns the receipts."""
         self._answer(200, RECEIPTS, "none")
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Logs nothing."""
 
     def _answer(self, status: int, document: object, route: str) -> None:
         body = json.dumps(document).encode()
@@ -61,7 +61,7 @@ class VoteServicer(votes_pb2_grpc.VoteServiceServicer):
     """`CastVote`."""
 
     def CastVote(self, request: votes_pb2.Vote, context: grpc.ServicerContext) -> votes_pb2.Receipt:  # noqa: N802
-        """Takes a vote."""
+        """Receives a vote."""
         if request.name == "refused":
             context.abort(grpc.StatusCode.UNAVAILABLE, "Kafka unavailable")
         return votes_pb2.Receipt(**receipt("grpc"))

@@ -1,4 +1,4 @@
-"""What is checked in and generated is what its generator writes."""
+"""The committed generated files are current."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ def test_protobuf_code_is_current(tmp_path: Path) -> None:
         assert checked_in.read_text() == path.read_text(), f"{path.name} is stale: run locust/generate_pb.sh"
 
 
-def test_vote_files_are_what_the_script_makes(tmp_path: Path) -> None:
+def test_vote_files_are_current(tmp_path: Path) -> None:
     subprocess.run([sys.executable, ROOT / "votes" / "make_votes.py", tmp_path], check=True)  # noqa: S603
     fresh = sorted(tmp_path.iterdir())
     assert [path.name for path in fresh] == ["bandas_guatemala.json", "example.csv", "example.jsonl"]

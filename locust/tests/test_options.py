@@ -1,4 +1,4 @@
-"""The gRPC target that follows from the host."""
+"""The default of --grpc-target."""
 
 import pytest
 
@@ -14,11 +14,11 @@ from dualpath_locust.options import grpc_target
         ("http://[::1]:8000/", "[::1]:8000"),
     ],
 )
-def test_target_is_host_and_port(host: str, target: str) -> None:
+def test_default_target_is_host_and_port_of_the_url(host: str, target: str) -> None:
     assert grpc_target(host) == target
 
 
 @pytest.mark.parametrize("host", ["https://votes.example", "votes.example:8000", "http://"])
-def test_what_is_not_plain_http_has_no_target(host: str) -> None:
+def test_url_without_plain_http_has_no_default_target(host: str) -> None:
     with pytest.raises(ValueError, match="--grpc-target"):
         grpc_target(host)

@@ -1,4 +1,4 @@
-"""Whole locust runs against a stand-in for the Ingress: what goes out, the ledger, the exit code."""
+"""Complete locust runs against a fake Ingress: the votes sent, the ledger, the exit code."""
 
 import json
 import os
@@ -23,7 +23,7 @@ Entry = dict[str, object]
 
 @dataclass
 class Service:
-    """A running stand-in."""
+    """A running fake Ingress."""
 
     http: int
     grpc: int
@@ -63,12 +63,12 @@ class Run:
         )
 
     def finish(self) -> int:
-        """Waits for the end and gives the exit code; `output` has what was printed."""
+        """Waits for the end; returns the exit code and sets `output`."""
         self.output, _ = self.process.communicate(timeout=60)
         return self.process.returncode
 
     def ledger(self) -> list[Entry]:
-        """The entries, in the order of their answers."""
+        """Returns the ledger entries, in the order of the answers."""
         return [json.loads(line) for line in self.ledger_path.read_text().splitlines()]
 
     def acknowledged(self) -> Counter:
@@ -76,7 +76,7 @@ class Run:
         return Counter((entry["vote_id"], entry["route"]) for entry in self.ledger() if entry["ok"])
 
 
-def test_the_default_run_mixes_paths_and_every_receipt_is_in_the_ledger(service: Service, tmp_path: Path) -> None:
+def test_default_run_mixes_paths_and_records_every_receipt(service: Service, tmp_path: Path) -> None:
     run = Run(service, tmp_path, "--run-time", "3s")
     assert run.finish() == 0, run.output
     ledger = run.ledger()
@@ -90,7 +90,7 @@ def test_the_default_run_mixes_paths_and_every_receipt_is_in_the_ledger(service:
         assert re.search(rf"^{request} +{route} ", run.output, re.MULTILINE)
 
 
-def test_one_seed_gives_the_same_paths_whatever_the_number_of_users(service: Service, tmp_path: Path) -> None:
+def test_one_seed_gives_the_same_paths_for_any_number_of_users(service: Service, tmp_path: Path) -> None:
     paths = []
     for users in ("1", "6"):
         run = Run(service, tmp_path, "--run-time", "2s", "--seed", "7", "--users", users)
@@ -106,9 +106,7 @@ def test_one_seed_gives_the_same_paths_whatever_the_number_of_users(service: Ser
     ("user", "path", "routes"),
     [("SplitUser", "split", {"rest", "bridge"}), ("RestUser", "rest", {"rest"}), ("GrpcUser", "grpc", {"grpc"})],
 )
-def test_a_class_named_on_the_command_line_runs_alone(
-    service: Service, tmp_path: Path, user: str, path: str, routes: set[str]
-) -> None:
+def test_only_the_selected_class_runs(service: Service, tmp_path: Path, user: str, path: str, routes: set[str]) -> None:
     run = Run(service, tmp_path, "--run-time", "1s", user)
     assert run.finish() == 0, run.output
     assert {entry["path"] for entry in run.ledger()} == {path}
@@ -117,7 +115,7 @@ def test_a_class_named_on_the_command_line_runs_alone(
 
 
 def test_worker_processes_share_one_ledger(service: Service, tmp_path: Path) -> None:
-    (tmp_path / "ledger.jsonl").write_text("left over\n")
+    (tmp_path / "ledger.jsonl").write_text("from an earlier run\n")
     run = Run(service, tmp_path, "--run-time", "3s", "--processes", "2")
     assert run.finish() == 0, run.output
     assert len(run.ledger()) > 8
@@ -125,7 +123,7 @@ def test_worker_processes_share_one_ledger(service: Service, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("stop_signal", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_loses_no_vote(service: Service, tmp_path: Path, stop_signal: signal.Signals) -> None:
+def test_interrupted_run_records_every_vote(service: Service, tmp_path: Path, stop_signal: signal.Signals) -> None:
     run = Run(service, tmp_path)
     time.sleep(3)
     run.process.send_signal(stop_signal)
@@ -135,7 +133,7 @@ def test_an_interrupted_run_loses_no_vote(service: Service, tmp_path: Path, stop
 
 
 @pytest.mark.parametrize("user", ["SplitUser", "GrpcUser"])
-def test_a_vote_cut_off_at_the_end_is_in_the_ledger_and_a_failure(tmp_path: Path, user: str) -> None:
+def test_vote_interrupted_at_the_end_is_recorded_as_failure(tmp_path: Path, user: str) -> None:
     with running_service(delay_s=5) as service:
         run = Run(service, tmp_path, "--run-time", "2s", "--stop-timeout", "0", user)
         assert run.finish() == 1, run.output
@@ -151,7 +149,7 @@ def test_a_vote_cut_off_at_the_end_is_in_the_ledger_and_a_failure(tmp_path: Path
     ("user", "status", "routes"),
     [("SplitUser", "503", {"rest", "bridge"}), ("GrpcUser", "UNAVAILABLE", {None})],
 )
-def test_a_refused_vote_is_a_failure(
+def test_refused_vote_is_a_failure(
     service: Service, tmp_path: Path, user: str, status: str, routes: set[str | None]
 ) -> None:
     votes = tmp_path / "votes.csv"
@@ -164,10 +162,10 @@ def test_a_refused_vote_is_a_failure(
     assert run.acknowledged() == service.receipts()
 
 
-def test_no_server_is_a_failure_on_both_paths(tmp_path: Path) -> None:
-    # Port 1 needs root to listen on and nobody does.
-    nobody = Service(http=1, grpc=1)
-    run = Run(nobody, tmp_path, "--run-time", "1s", "--wait-ms", "100")
+def test_unreachable_server_is_a_failure_on_both_paths(tmp_path: Path) -> None:
+    # No server listens on port 1.
+    unreachable = Service(http=1, grpc=1)
+    run = Run(unreachable, tmp_path, "--run-time", "1s", "--wait-ms", "100")
     assert run.finish() == 1
     assert {(entry["path"], entry["status"], entry["route"]) for entry in run.ledger()} == {
         ("split", "ConnectionRefusedError", None),
@@ -175,7 +173,7 @@ def test_no_server_is_a_failure_on_both_paths(tmp_path: Path) -> None:
     }
 
 
-def test_a_run_without_votes_is_a_failure(service: Service, tmp_path: Path) -> None:
+def test_run_without_votes_is_a_failure(service: Service, tmp_path: Path) -> None:
     run = Run(service, tmp_path, "--run-time", "1s", "--users", "0")
     assert run.finish() == 1
     assert run.ledger() == []
@@ -190,7 +188,7 @@ def test_a_run_without_votes_is_a_failure(service: Service, tmp_path: Path) -> N
         (("--ledger", "/proc/ledger"), "/proc/ledger"),
     ],
 )
-def test_a_bad_option_ends_the_run_before_it_starts(
+def test_invalid_option_ends_the_run_before_the_first_vote(
     service: Service, tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     run = Run(service, tmp_path, "--run-time", "1s", *arguments)

@@ -1,4 +1,4 @@
-"""Vote files: the three formats, and errors that say where."""
+"""Vote files: the three formats, and the location of errors."""
 
 import json
 from pathlib import Path
@@ -45,42 +45,42 @@ def test_numbers_stay_numbers_in_json_and_become_text_in_protobuf(tmp_path: Path
     assert (vote.message.year, vote.message.rank) == ("1996", "8.5")
 
 
-def test_other_fields_are_left_out(tmp_path: Path) -> None:
+def test_other_fields_are_ignored(tmp_path: Path) -> None:
     (vote,) = read_votes(write(tmp_path, json.dumps([GOOD | {"vote_id": "x", "genre": "rock"}])))
     assert json.loads(vote.body) == GOOD
 
 
 @pytest.mark.parametrize(
-    ("text", "place"),
+    ("text", "message"),
     [
         ("", "no votes"),
         ("[]", "no votes"),
         (HEADER, "no votes"),
         (json.dumps([GOOD, GOOD | {"year": None}], indent=1), ":8: year: missing"),
-        (json.dumps([GOOD, GOOD | {"rank": True}]), ":1: rank: not text or a number: true"),
+        (json.dumps([GOOD, GOOD | {"rank": True}]), ":1: rank: neither text nor a number: true"),
         (f"[{json.dumps(GOOD)},\n{json.dumps(GOOD)}\n{json.dumps(GOOD)}]", ":3: malformed JSON"),
         (f"[{json.dumps(GOOD)},\n{{'name'}}]", ":2: malformed JSON"),
         (f"[{json.dumps(GOOD)},\n", ":2: malformed JSON"),
         (f"[{json.dumps(GOOD)}]\n]", ":2: malformed JSON: text after"),
-        (f"[{json.dumps(GOOD)},\n7]", ":2: a vote is an object, this is 7"),
+        (f"[{json.dumps(GOOD)},\n7]", ":2: a vote must be an object, got 7"),
         (json.dumps(GOOD) + "\n" + json.dumps({"name": "Extinción"}), ":2: album: missing"),
         (json.dumps(GOOD) + "\n{", ":2: malformed JSON"),
-        ("name,album,year\n", ":1: rank: no such column"),
+        ("name,album,year\n", ":1: rank: missing column"),
         (HEADER + "Extinción,,1996,8.5\n", ":2: album: missing"),
         (HEADER + "Extinción,Orange Buddha,1996\n", ":2: rank: missing"),
         (HEADER + "Extinción,Orange Buddha,1996,8.5,9\n", ":2: more cells"),
         (HEADER + '"Extinción,Orange Buddha,1996,8.5\n', "malformed CSV"),
     ],
 )
-def test_an_error_names_file_line_and_field(tmp_path: Path, text: str, place: str) -> None:
+def test_error_has_file_line_and_field(tmp_path: Path, text: str, message: str) -> None:
     path = write(tmp_path, text)
     with pytest.raises(VoteFileError) as caught:
         read_votes(path)
     assert str(caught.value).startswith(str(path))
-    assert place in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_a_missing_file_and_one_in_another_encoding_are_clear(tmp_path: Path) -> None:
+def test_missing_file_and_wrong_encoding_are_errors(tmp_path: Path) -> None:
     with pytest.raises(VoteFileError, match="No such file"):
         read_votes(tmp_path / "none.json")
     path = tmp_path / "latin1.csv"
@@ -89,7 +89,7 @@ def test_a_missing_file_and_one_in_another_encoding_are_clear(tmp_path: Path) ->
         read_votes(path)
 
 
-def test_the_shipped_votes_are_valid_and_plenty() -> None:
+def test_shipped_votes_are_valid() -> None:
     votes = read_votes(SHIPPED_VOTES)
     assert len(votes) >= 1200
     for vote in votes:
@@ -101,7 +101,7 @@ def test_the_shipped_votes_are_valid_and_plenty() -> None:
         assert round(float(rank), 2) == float(rank)
 
 
-def test_the_examples_hold_the_first_shipped_votes() -> None:
+def test_examples_are_the_first_shipped_votes() -> None:
     shipped = fields(SHIPPED_VOTES)
     for example in ("example.jsonl", "example.csv"):
         votes = fields(SHIPPED_VOTES.with_name(example))

@@ -1,7 +1,7 @@
-"""Writes the vote files beside this script from the catalogue of bands: `python make_votes.py [DIRECTORY]`.
+"""Generates the vote files from the catalogue of bands: `python make_votes.py [DIRECTORY]`.
 
-The same script always writes the same files. A band gets votes by its popularity, an album of it by its place in the
-band's list, and each album has a rank around which its voters scatter.
+The default directory is that of this script. The output is deterministic. The number of votes for a band depends on its
+popularity, and for an album on its position in the band's list. Each album has a mean rank with random deviations.
 """
 
 import csv
@@ -16,19 +16,19 @@ VOTES = 1500
 EXAMPLES = 25
 SEED = 502
 NUMBERS_SHARE = 0.15
-"""How many votes carry year and rank as JSON numbers; the others carry text, as most clients send it."""
+"""The share of votes with year and rank as JSON numbers. The others have text, as most clients send it."""
 
 Vote = dict[str, str | int | float]
 
 
 def draw_votes() -> list[Vote]:
     """Draws the votes."""
-    generator = random.Random(SEED)  # noqa: S311 - repeatable by intention
+    generator = random.Random(SEED)  # noqa: S311 - must be reproducible
     albums, weights, mean_ranks = [], [], []
     for band in json.loads((HERE / "catalogue.json").read_text("utf-8")):
-        for place, (album, year) in enumerate(band["albums"].items(), start=1):
+        for position, (album, year) in enumerate(band["albums"].items(), start=1):
             albums.append((band["name"], album, year))
-            weights.append(band["popularity"] / place**0.7)
+            weights.append(band["popularity"] / position**0.7)
             mean_ranks.append(generator.uniform(6, 9))
 
     votes = []
@@ -43,17 +43,17 @@ def draw_votes() -> list[Vote]:
 
 
 def as_json(votes: list[Vote]) -> str:
-    """One JSON array, a line a vote."""
+    """Encodes the votes as a JSON array with one vote per line."""
     return "[\n" + ",\n".join(json.dumps(vote, ensure_ascii=False) for vote in votes) + "\n]\n"
 
 
 def as_json_lines(votes: list[Vote]) -> str:
-    """A JSON object a line."""
+    """Encodes the votes as JSON lines."""
     return "".join(json.dumps(vote, ensure_ascii=False) + "\n" for vote in votes)
 
 
 def as_csv(votes: list[Vote]) -> str:
-    """A header, then a vote a line."""
+    """Encodes the votes as CSV with a header."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(votes[0]), lineterminator="\n")
     writer.writeheader()

@@ -1,7 +1,7 @@
-"""Exports the weight that the canary Ingress asks for, as `ingress_split_weight_percent`.
+"""Exports the configured weight of the canary Ingress as the metric `ingress_split_weight_percent`.
 
-Asks the API server at each scrape, with the pod's own token, for that one object. Without an answer there is no sample:
-a stale weight would be compared with what is observed.
+Each scrape reads that Ingress from the API server with the pod's token. If the request fails, the scrape has no sample:
+alerts must not compare a stale weight with the observed share.
 """
 
 import http.server
@@ -19,14 +19,14 @@ TIMEOUT_S = 2
 
 
 def weight(ingress: dict) -> float:
-    """The percentage in the annotation; without one the canary gets nothing, as ingress-nginx has it."""
+    """Returns the percentage in the annotation; 0 without the annotation, as in ingress-nginx."""
     return float(ingress["metadata"].get("annotations", {}).get(ANNOTATION, 0))
 
 
 def exposition(percent: float | None) -> str:
-    """The metrics page; `percent` is None where nobody knows."""
+    """Returns the metrics page; it has no sample if `percent` is None."""
     lines = [
-        "# HELP ingress_split_weight_percent Percent of the split path that the Ingress is told to give to the bridge",
+        "# HELP ingress_split_weight_percent Configured percentage of split-path requests that go to the bridge",
         "# TYPE ingress_split_weight_percent gauge",
     ]
     if percent is not None:
@@ -35,11 +35,11 @@ def exposition(percent: float | None) -> str:
 
 
 def read_ingress(name: str) -> dict:
-    """The Ingress `name` of the pod's namespace."""
+    """Reads the Ingress `name` of the pod's namespace from the API server."""
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
     namespace = (ACCOUNT / "namespace").read_text()
     url = f"https://{host}:{port}/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses/{name}"
-    # The kubelet renews the token: it is read each time.
+    # The kubelet renews the token, so read it for each request.
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {(ACCOUNT / 'token').read_text()}"})
     context = ssl.create_default_context(cafile=str(ACCOUNT / "ca.crt"))
     with urllib.request.urlopen(request, timeout=TIMEOUT_S, context=context) as answer:
@@ -47,10 +47,10 @@ def read_ingress(name: str) -> dict:
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers /metrics and /livez."""
+    """Serves /metrics and /livez."""
 
     def do_GET(self) -> None:
-        """Answers a scrape or a probe."""
+        """Responds to a scrape or a probe."""
         if self.path == "/livez":
             self._answer("ok\n")
         elif self.path == "/metrics":
@@ -62,7 +62,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         try:
             return weight(read_ingress(os.environ["CANARY_INGRESS"]))
         except (OSError, ValueError, KeyError) as error:
-            self.log_error("no weight: %s", error)
+            self.log_error("cannot read the weight of the canary Ingress: %s", error)
             return None
 
     def _answer(self, text: str) -> None:
@@ -74,11 +74,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_request(self, *_: object) -> None:
-        """Says nothing: a line for each scrape would hide the errors."""
+        """Logs nothing: a line for each scrape would hide the errors."""
 
 
 def main() -> None:
-    """Serves until the pod ends."""
+    """Serves until the pod is stopped."""
     http.server.ThreadingHTTPServer(("", PORT), Handler).serve_forever()
 
 

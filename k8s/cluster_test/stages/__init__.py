@@ -1,12 +1,12 @@
-"""What is shown, in the order in which it runs. A stage gets the books and returns rows."""
+"""The stages of the test, in the order in which they run. Each stage is a function from the ledger to report rows."""
 
 from collections.abc import Callable
 
-from cluster_test.books import Books
+from cluster_test.ledger import Ledger
 from cluster_test.report import Row
 from cluster_test.stages import autoscaling, deletions, deploy, drain, observers, rollouts, routes, security, split
 
-STAGES: dict[str, Callable[[Books], list[Row]]] = {
+STAGES: dict[str, Callable[[Ledger], list[Row]]] = {
     "deploy": deploy.deploy,
     "security": security.security,
     "dry-run": deploy.dry_run,

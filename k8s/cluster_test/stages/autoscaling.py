@@ -1,4 +1,4 @@
-"""Load makes consumers, and its end takes them away."""
+"""Autoscaling of the consumer: by CPU, and by lag with KEDA."""
 
 import json
 import re
@@ -7,99 +7,105 @@ import time
 import urllib.request
 
 from cluster_test import kube
-from cluster_test.books import Books
+from cluster_test.ledger import Ledger
+from cluster_test.load import Load
 from cluster_test.report import Row
-from cluster_test.stages.common import balance, failures, under_load
+from cluster_test.stages.common import describe_failures, reconciled, under_load
 
-FEWEST, MOST = 2, 5
+MIN_REPLICAS, MAX_REPLICAS = 2, 5
 UP_WITHIN_S, DOWN_WITHIN_S = 150, 240
-SETTLED_S, OBSERVED_S = 10, 20
+REBALANCE_S, OBSERVED_S = 10, 20
 PARTITIONS = 6
-COUNTED = r'consumer_votes_total\{[^}]*result="applied"'
+APPLIED_VOTES = r'consumer_votes_total\{[^}]*result="applied"'
 
 
-def replicas() -> int:
-    """Consumers that are ready."""
+def ready_consumers() -> int:
+    """Returns the number of ready consumer pods."""
     return sum(kube.is_ready(pod) for pod in kube.pods("consumer"))
 
 
-def by_cpu(books: Books) -> list[Row]:
-    """The consumer from 2 to 5 by CPU and back, each owning partitions and counting votes."""
-    kube.until(f"{FEWEST} consumers", lambda: replicas() == FEWEST, DOWN_WITHIN_S)
-    with under_load(books, seconds=UP_WITHIN_S + 60, count=32, wait_ms=0) as actions:
-        up = kube.until(f"{MOST} consumers", lambda: replicas() == MOST, UP_WITHIN_S)
+def by_cpu(ledger: Ledger) -> list[Row]:
+    """The consumer scales from 2 to 5 by CPU and back. Each replica owns partitions and counts votes."""
+    _wait_for_minimum()
+    with under_load(ledger, seconds=UP_WITHIN_S + 60, count=32, wait_ms=0) as actions:
+        up = kube.wait_until(f"{MAX_REPLICAS} consumers", lambda: ready_consumers() == MAX_REPLICAS, UP_WITHIN_S)
         shares = _shares()
-    down = kube.until(f"{FEWEST} consumers again", lambda: len(kube.pods("consumer")) == FEWEST, DOWN_WITHIN_S)
-    return [
-        Row(f"load scales the consumer {FEWEST} -> {MOST} by CPU", f"{MOST} ready after {up:.0f} s", True),
-        shares,
-        Row(f"and back to {FEWEST} after the load", f"after {down:.0f} s", True),
-        Row(
-            "no vote fails meanwhile", f"{actions.sent.sent} votes, {failures(actions.sent)}", not actions.sent.failed()
-        ),
-        balance(books),
-    ]
+    scaled_up = Row(
+        f"load scales the consumer {MIN_REPLICAS} -> {MAX_REPLICAS} by CPU",
+        f"{MAX_REPLICAS} ready after {up:.0f} s",
+        True,
+    )
+    return [scaled_up, shares, *_scale_down(ledger, "after the load", actions.sent)]
 
 
-def by_lag(books: Books) -> list[Row]:
-    """The same by KEDA, by what waits in Kafka while Redis is away: CPU would ask for nobody."""
+def by_lag(ledger: Ledger) -> list[Row]:
+    """The consumer scales by lag (KEDA) while Redis is down. CPU would not scale it then."""
     subprocess.run([str(kube.OVERLAYS.parent / "lab" / "keda.sh")], check=True, capture_output=True)
     kube.kubectl("delete", "hpa", "consumer")
     kube.kubectl("apply", "--kustomize", str(kube.OVERLAYS / "lab-lag"))
     try:
-        return _by_lag(books)
+        return _by_lag(ledger)
     finally:
-        # The overlay that the other stages expect.
+        # Restore the overlay of the other stages.
         kube.kubectl("delete", "scaledobject", "consumer")
         kube.kubectl("apply", "--kustomize", str(kube.OVERLAYS / "lab"))
 
 
-def _by_lag(books: Books) -> list[Row]:
+def _by_lag(ledger: Ledger) -> list[Row]:
     kube.kubectl("wait", "--for=condition=Ready", "scaledobject/consumer", "--timeout=90s")
-    kube.until(f"{FEWEST} consumers", lambda: replicas() == FEWEST, DOWN_WITHIN_S)
-    with under_load(books, count=16, wait_ms=0) as actions:
+    _wait_for_minimum()
+    with under_load(ledger, count=16, wait_ms=0) as actions:
         kube.kubectl("scale", "statefulset/redis", "--replicas=0")
         try:
-            up = kube.until(f"{MOST} consumers", lambda: len(kube.pods("consumer")) == MOST, UP_WITHIN_S)
-            waiting = _lag()
-            used = kube.kubectl("top", "pods", "--selector=app.kubernetes.io/name=consumer", "--no-headers")
+            up = kube.wait_until(
+                f"{MAX_REPLICAS} consumers", lambda: len(kube.pods("consumer")) == MAX_REPLICAS, UP_WITHIN_S
+            )
+            lag = _lag()
+            usage = kube.kubectl("top", "pods", "--selector=app.kubernetes.io/name=consumer", "--no-headers")
         finally:
             kube.kubectl("scale", "statefulset/redis", "--replicas=1")
-        ready = kube.until(f"{MOST} consumers", lambda: replicas() == MOST, UP_WITHIN_S)
+        ready = kube.wait_until(f"{MAX_REPLICAS} consumers", lambda: ready_consumers() == MAX_REPLICAS, UP_WITHIN_S)
         shares = _shares()
-    down = kube.until(f"{FEWEST} consumers again", lambda: len(kube.pods("consumer")) == FEWEST, DOWN_WITHIN_S)
-    cpu = ", ".join(line.split()[1] for line in used.splitlines())
+    cpu = ", ".join(line.split()[1] for line in usage.splitlines())
+    scaled_up = Row(
+        f"lag scales the consumer {MIN_REPLICAS} -> {MAX_REPLICAS} (KEDA) while Redis is down",
+        f"after {up:.0f} s, at a lag of {lag} records, with consumers that use {cpu} of CPU;"
+        f" all ready {ready:.0f} s after Redis started again",
+        True,
+    )
+    return [scaled_up, shares, *_scale_down(ledger, "when the lag is 0", actions.sent)]
+
+
+def _wait_for_minimum() -> None:
+    kube.wait_until(f"{MIN_REPLICAS} consumers", lambda: ready_consumers() == MIN_REPLICAS, DOWN_WITHIN_S)
+
+
+def _scale_down(ledger: Ledger, when: str, sent: Load) -> list[Row]:
+    """Waits for the minimum again; returns the rows for scaling down, for failed votes and for the reconciliation."""
+    seconds = kube.wait_until(
+        f"{MIN_REPLICAS} consumers again", lambda: len(kube.pods("consumer")) == MIN_REPLICAS, DOWN_WITHIN_S
+    )
     return [
-        Row(
-            f"lag scales the consumer {FEWEST} -> {MOST} (KEDA) while Redis is away",
-            f"after {up:.0f} s, with {waiting} records waiting and consumers that use {cpu} of CPU;"
-            f" {ready:.0f} s later Redis is back and all are ready",
-            True,
-        ),
-        shares,
-        Row(f"and back to {FEWEST} when nothing waits", f"after {down:.0f} s", True),
-        Row(
-            "no vote fails meanwhile", f"{actions.sent.sent} votes, {failures(actions.sent)}", not actions.sent.failed()
-        ),
-        balance(books),
+        Row(f"the consumer scales back to {MIN_REPLICAS} {when}", f"after {seconds:.0f} s", True),
+        Row("no vote fails meanwhile", f"{sent.sent} votes, {describe_failures(sent)}", not sent.failed()),
+        reconciled(ledger),
     ]
 
 
 def _shares() -> Row:
-    """What each consumer does, of those that are there before and after."""
-    # The rebalance settles.
-    time.sleep(SETTLED_S)
+    """Measures partitions and counted votes of each consumer that runs during the whole observation."""
+    time.sleep(REBALANCE_S)
     before = {pod["metadata"]["name"]: pod for pod in kube.pods("consumer")}
-    counted = {name: _samples(pod, COUNTED) for name, pod in before.items()}
+    counted = {name: _sum(pod, APPLIED_VOTES) for name, pod in before.items()}
     time.sleep(OBSERVED_S)
     after = {pod["metadata"]["name"]: pod for pod in kube.pods("consumer")}
     names = sorted(before.keys() & after.keys())
-    partitions = {name: len(_found(after[name], "consumer_lag_records")) for name in names}
-    votes = {name: _samples(after[name], COUNTED) - counted[name] for name in names}
+    partitions = {name: len(_values(after[name], "consumer_lag_records")) for name in names}
+    votes = {name: _sum(after[name], APPLIED_VOTES) - counted[name] for name in names}
     return Row(
-        f"every consumer owns partitions and counts votes (of {OBSERVED_S} s)",
+        f"every consumer owns partitions and counts votes (within {OBSERVED_S} s)",
         "; ".join(f"{name[-5:]}: {partitions[name]} partitions, {votes[name]:.0f} votes" for name in names),
-        len(names) == MOST
+        len(names) == MAX_REPLICAS
         and sum(partitions.values()) == PARTITIONS
         and all(votes.values())
         and all(partitions.values()),
@@ -107,7 +113,7 @@ def _shares() -> Row:
 
 
 def _lag() -> int:
-    """Records that wait, as KEDA tells the autoscaler; no consumer knows its place while Redis is away."""
+    """Returns the lag in records that KEDA reports to the autoscaler. Consumers report none while Redis is down."""
     (metric,) = kube.get("scaledobject", "consumer")["status"]["externalMetricNames"]
     query = f"{kube.NAMESPACE}/{metric}?labelSelector=scaledobject.keda.sh%2Fname%3Dconsumer"
     answer = json.loads(kube.kubectl("get", "--raw", f"/apis/external.metrics.k8s.io/v1beta1/namespaces/{query}"))
@@ -115,12 +121,12 @@ def _lag() -> int:
     return int(value.removesuffix("m")) // 1000 if value.endswith("m") else int(value)
 
 
-def _samples(pod: dict, start: str) -> float:
-    """The sum of a consumer's samples whose lines begin so."""
-    return sum(map(float, _found(pod, start)))
+def _sum(pod: dict, prefix: str) -> float:
+    """Returns the sum of a consumer's samples whose lines start with the prefix (a regular expression)."""
+    return sum(map(float, _values(pod, prefix)))
 
 
-def _found(pod: dict, start: str) -> list[str]:
+def _values(pod: dict, prefix: str) -> list[str]:
     with urllib.request.urlopen(f"http://{pod['status']['podIP']}:9104/metrics", timeout=5) as answer:
         text = answer.read().decode()
-    return re.findall(rf"^{start}.* (\S+)$", text, re.MULTILINE)
+    return re.findall(rf"^{prefix}.* (\S+)$", text, re.MULTILINE)

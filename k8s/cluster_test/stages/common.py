@@ -1,4 +1,4 @@
-"""What several stages do."""
+"""Functions that several stages use."""
 
 import json
 import time
@@ -9,19 +9,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from cluster_test import kube, load
-from cluster_test.books import Books
-from cluster_test.load import Load, Running
+from cluster_test.ledger import Ledger
+from cluster_test.load import Load, RunningLoad
 from cluster_test.report import Row
 
-# A vote that was sent shortly before the end of an action may still suffer from it.
+# Seconds of load after an action that are counted to it, because its effect can last a little longer.
 AFTER_S = 5
-# What a load sends before anything happens.
+# Seconds of load before the first action.
 BEFORE_S = 5
 
 
-def balance(books: Books) -> Row:
-    """The row that says whether everything so far is in every store, once."""
-    counts = books.check()
+def reconciled(ledger: Ledger) -> Row:
+    """Reconciles all votes so far; returns a row for the result."""
+    counts = ledger.reconcile()
     seen = [
         f"{route} {figures['acknowledged']}" for route, figures in sorted(counts.items()) if figures["acknowledged"]
     ]
@@ -30,51 +30,56 @@ def balance(books: Books) -> Row:
     )
 
 
-def failures(sent: Load, *paths: str) -> str:
-    """How many votes of these paths failed, and how."""
+def describe_failures(sent: Load, *paths: str) -> str:
+    """Describes how many votes of these paths failed, and with which status."""
     failed = sent.failed(*paths)
     kinds = Counter(entry["status"] for entry in failed)
     return f"{len(failed)} failed" + (f" ({', '.join(f'{n} {kind}' for kind, n in kinds.items())})" if kinds else "")
 
 
 class Actions:
-    """Actions under load, each with the time that it took."""
+    """Actions during a running load, each with its time window."""
 
-    def __init__(self, books: Books, running: Running) -> None:
-        """Begins with none."""
+    def __init__(self, ledger: Ledger, running: RunningLoad) -> None:
+        """Starts without actions."""
         self._windows: list[tuple[str, float, float]] = []
-        self._books, self._running = books, running
+        self._ledger, self._running = ledger, running
         self.sent = Load()
 
-    def do(self, what: str, action: Callable[[], object]) -> None:
-        """Acts, and waits until everything is ready again."""
+    def run(self, what: str, action: Callable[[], object]) -> None:
+        """Runs an action, and waits until all workloads are ready again."""
         begin = time.time()
         action()
-        kube.until(f"everything ready after {what}", kube.all_ready, 240)
+        kube.wait_until(f"readiness after {what}", kube.all_ready, 240)
         time.sleep(AFTER_S)
         self._windows.append((what, begin, time.time()))
 
     def end(self) -> None:
-        """Ends the load and enters what it has sent."""
-        self.sent = self._books.add(self._running.stop())
+        """Stops the load and adds its votes to the ledger."""
+        self.sent = self._ledger.add(self._running.stop())
 
     def rows(self, tolerated: Callable[[str, Load], bool]) -> list[Row]:
-        """A row for each action: what was sent meanwhile and what failed."""
+        """Returns a row for each action: the votes sent during it, and the failures.
+
+        Args:
+            tolerated: tells whether the failures during an action are acceptable.
+        """
         rows = []
         for what, begin, end in self._windows:
             part = self.sent.between(begin, end)
             measured = (
-                f"{part.sent} votes in {end - begin:.0f} s; REST and bridge: {failures(part, 'split', 'rest')};"
-                f" gRPC: {failures(part, 'grpc')}"
+                f"{part.sent} votes in {end - begin:.0f} s;"
+                f" REST and bridge: {describe_failures(part, 'split', 'rest')};"
+                f" gRPC: {describe_failures(part, 'grpc')}"
             )
             rows.append(Row(what, measured, part.sent > 0 and tolerated(what, part)))
         return rows
 
 
 @contextmanager
-def under_load(books: Books, *, seconds: int = 900, count: int = 8, wait_ms: int = 10) -> Iterator[Actions]:
-    """All routes are used while the block acts; what was sent is entered in the books however the block ends."""
-    actions = Actions(books, load.start("MixedUser", seconds, count=count, wait_ms=wait_ms))
+def under_load(ledger: Ledger, *, seconds: int = 900, count: int = 8, wait_ms: int = 10) -> Iterator[Actions]:
+    """Sends votes by all routes during the block; adds them to the ledger at its end, also after an exception."""
+    actions = Actions(ledger, load.start("MixedUser", seconds, count=count, wait_ms=wait_ms))
     try:
         time.sleep(BEFORE_S)
         yield actions
@@ -83,12 +88,12 @@ def under_load(books: Books, *, seconds: int = 900, count: int = 8, wait_ms: int
 
 
 def none_failed(_: str, part: Load) -> bool:
-    """Whether every vote has its receipt."""
+    """Tells whether every vote has a receipt."""
     return not part.failed()
 
 
 def prometheus(query: str) -> list[dict]:
-    """The result of a query."""
+    """Returns the result of an instant query of Prometheus."""
     url = f"http://{kube.cluster_ip('prometheus')}:9090/api/v1/query?{urllib.parse.urlencode({'query': query})}"
     with urllib.request.urlopen(url, timeout=10) as answer:
         return json.load(answer)["data"]["result"]

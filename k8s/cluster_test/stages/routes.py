@@ -1,22 +1,22 @@
-"""Each path of the contract leads to its route, through the Ingress."""
+"""Routing through the Ingress: each documented path reaches its route."""
 
 import http.client
 import json
 import subprocess
 
 from cluster_test import kube
-from cluster_test.books import Books
+from cluster_test.ledger import Ledger
 from cluster_test.load import Load
 from cluster_test.report import Row
-from cluster_test.stages.common import balance
+from cluster_test.stages.common import reconciled
 
 VOTE = {"name": "Alux Nahual", "album": "Centroamérica", "year": "1984", "rank": "9.5"}
-FORCED = 200
+FORCED_VOTES = 200
 PORT = 8000
 
 
 def post(address: str, path: str, body: object, headers: dict[str, str]) -> tuple[int, dict, str | None]:
-    """Status, answer and route."""
+    """Posts JSON; returns status, body and route."""
     connection = http.client.HTTPConnection(address, PORT, timeout=10)
     try:
         connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json", **headers})
@@ -27,33 +27,33 @@ def post(address: str, path: str, body: object, headers: dict[str, str]) -> tupl
 
 
 def entry(answer: dict, route: str | None) -> dict:
-    """A line of the ledger."""
+    """Returns a ledger entry for a response."""
     return {"vote_id": answer.get("vote_id"), "route": route, "ok": "vote_id" in answer, "path": "direct"}
 
 
-def routes(books: Books) -> list[Row]:
-    """Header forcing, prefixes, batches and native gRPC."""
+def routes(ledger: Ledger) -> list[Row]:
+    """Tests the x-canary header, path prefixes, batches and native gRPC."""
     address, load, rows = kube.cluster_ip("ingress"), Load(), []
-    for value, wanted in (("always", "bridge"), ("never", "rest")):
+    for value, expected in (("always", "bridge"), ("never", "rest")):
         seen = []
-        for _ in range(FORCED):
+        for _ in range(FORCED_VOTES):
             _, answer, route = post(address, "/v1/votes", VOTE, {"x-canary": value})
             load.entries.append(entry(answer, route))
             seen.append(route)
-        measured = f"{seen.count(wanted)} of {FORCED} answered by {wanted}"
-        rows.append(Row(f"`x-canary: {value}` forces {wanted}", measured, seen.count(wanted) == FORCED))
+        measured = f"{seen.count(expected)} of {FORCED_VOTES} answered by {expected}"
+        rows.append(Row(f"`x-canary: {value}` forces {expected}", measured, seen.count(expected) == FORCED_VOTES))
 
-    answers = {}
-    for prefix, wanted in (("/rest", "rest"), ("/rust", "rest"), ("/wasm", "rest"), ("/grpc", "bridge")):
+    correct = {}
+    for prefix, expected in (("/rest", "rest"), ("/rust", "rest"), ("/wasm", "rest"), ("/grpc", "bridge")):
         for path in ("/v1/votes", "/insert", "/send_data", "/", ""):
             status, answer, route = post(address, prefix + path, VOTE, {})
             load.entries.append(entry(answer, route))
-            answers[prefix + path] = status == 202 and route == wanted
-    wrong = [path for path, right in answers.items() if not right]
+            correct[prefix + path] = status == 202 and route == expected
+    wrong = [path for path, is_correct in correct.items() if not is_correct]
     rows.append(
         Row(
-            "prefixes lead to their route and are stripped",
-            f"{len(answers)} paths, wrong: {wrong or 'none'}",
+            "path prefixes are stripped and select their route",
+            f"{len(correct)} paths, wrong: {wrong or 'none'}",
             not wrong,
         )
     )
@@ -61,16 +61,20 @@ def routes(books: Books) -> list[Row]:
     status, answer, route = post(address, "/v1/votes:batch", [VOTE] * 10, {})
     load.entries += [entry(result, route) for result in answer.get("results", [])]
     rows.append(
-        Row("/v1/votes:batch", f"{answer.get('accepted')} of 10 accepted by {route}", answer.get("accepted") == 10)
+        Row(
+            "`/v1/votes:batch` accepts a batch",
+            f"{answer.get('accepted')} of 10 accepted by {route}",
+            answer.get("accepted") == 10,
+        )
     )
     rows += _grpc(address, load)
-    books.add(load)
-    rows.append(balance(books))
+    ledger.add(load)
+    rows.append(reconciled(ledger))
     return rows
 
 
 def _grpc(address: str, load: Load) -> list[Row]:
-    """By reflection, as a person would try it."""
+    """Calls the gRPC services with grpcurl, which uses reflection."""
 
     def call(method: str, data: dict | None = None) -> dict:
         command = [
@@ -91,9 +95,9 @@ def _grpc(address: str, load: Load) -> list[Row]:
     course = call("confproto.getInfo/returnInfo", VOTE)
     load.entries.append({"vote_id": None, "route": "grpc", "ok": False, "path": "direct"})
     health = call("grpc.health.v1.Health/Check")
-    right = cast.get("route") == "grpc" and "info" in course and health.get("status") == "SERVING"
+    ok = cast.get("route") == "grpc" and "info" in course and health.get("status") == "SERVING"
     measured = f"route {cast.get('route')}, health {health.get('status')}, course's reply {course.get('info')!r}"
     errors = "; ".join(answer["error"] for answer in (cast, course, health) if "error" in answer)
     return [
-        Row("native gRPC, reflection, health and the course's own service on the same port", errors or measured, right)
+        Row("native gRPC, reflection, health and the course's service work on the same port", errors or measured, ok)
     ]

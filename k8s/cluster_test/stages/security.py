@@ -1,4 +1,4 @@
-"""What the running pods may do, and where their secrets are."""
+"""Permissions of the running pods, and the places of their secrets."""
 
 import base64
 import mmap
@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cluster_test import kube
-from cluster_test.books import Books
+from cluster_test.ledger import Ledger
 from cluster_test.report import Row
 
 IMAGES = kube.CACHE / "k8s-images" / "project.tar"
 
 
 def admission(warnings: str) -> Row:
-    """Whether the API server took every pod as it is.
+    """Checks that the API server admitted every pod without a Pod Security warning.
 
     Args:
-        warnings: what kubectl said on standard error when it applied them.
+        warnings: the standard error of `kubectl apply`.
     """
     (enforced,) = (
         item["metadata"]["labels"].get("pod-security.kubernetes.io/enforce")
@@ -35,8 +35,8 @@ def admission(warnings: str) -> Row:
     )
 
 
-def security(_: Books) -> list[Row]:
-    """Users, secrets and network policies."""
+def security(_: Ledger) -> list[Row]:
+    """Checks users, secrets and network policies."""
     pods = kube.get("pods")["items"]
     policies = kube.get("networkpolicies")["items"]
     return [
@@ -51,14 +51,15 @@ def security(_: Books) -> list[Row]:
 
 
 def _users(pods: list[dict]) -> tuple[str, bool]:
-    """The users of the processes, as the kernel sees them."""
+    """Compares the user ids of the pod specifications with those of the running processes; none may be root."""
     users = set()
     for pod in pods:
         context = pod["spec"]["securityContext"]
         for container in pod["spec"]["containers"]:
             users.add(container.get("securityContext", {}).get("runAsUser") or context.get("runAsUser"))
-    real = _users_of_processes()
-    return f"users of the pods: {sorted(users)}; of their processes: {sorted(real)}", 0 not in real and 0 not in users
+    actual = _users_of_processes()
+    measured = f"users of the pods: {sorted(users)}; of their processes: {sorted(actual)}"
+    return measured, 0 not in actual and 0 not in users
 
 
 def _users_of_processes() -> set[int]:
@@ -74,11 +75,11 @@ def _users_of_processes() -> set[int]:
 
 
 def _secrets() -> tuple[str, bool]:
-    """Looks for every password in whatever is no Secret."""
+    """Searches all ConfigMaps and images for every password."""
     passwords = set(_passwords())
     maps = kube.get("configmaps")["items"]
     found = [f"{item['metadata']['name']}" for item in maps if any(word in str(item) for word in passwords)]
-    # The layers in such an archive are not compressed.
+    # `docker save` does not compress layers, so a byte search finds text in them.
     with IMAGES.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as archive:
         found += [IMAGES.name for word in passwords if archive.find(word.encode()) >= 0]
     measured = f"{len(passwords)} passwords, {len(maps)} ConfigMaps, {IMAGES.stat().st_size >> 20} MiB of images: "
@@ -86,7 +87,7 @@ def _secrets() -> tuple[str, bool]:
 
 
 def _passwords() -> Iterator[str]:
-    """What is secret in the Secrets: the passwords of addresses, and those of Redis' own file."""
+    """Yields the passwords in all Secrets: in URLs and in Redis configuration."""
     for secret in kube.get("secrets")["items"]:
         for value in secret.get("data", {}).values():
             text = base64.b64decode(value).decode()

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Stands for the script of this name in Kafka's distribution, which the jars of a Maven repository lack.
+# Replaces the script of this name in Kafka's distribution; Maven repositories have only the jars.
 set -eu
-# shellcheck disable=SC2086 # options are words
+# shellcheck disable=SC2086 # word splitting of the options is intended
 exec java ${KAFKA_HEAP_OPTS:-} ${KAFKA_LOG4J_OPTS:-} -cp '/opt/kafka/libs/*' kafka.Kafka "$@"

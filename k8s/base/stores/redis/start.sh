@@ -1,9 +1,9 @@
 #!/bin/sh
-# Starts Redis on an append-only file that is whole.
+# Repairs the append-only file, then starts Redis.
 #
-# Redis 7.0 ignores a transaction that a crash has left half written, but leaves its beginning in the file, writes on
-# behind it, and executes those commands at the start after the next: counts would be added twice. redis-check-aof cuts
-# it off. Here and not in an init container, because those do not run again when only the container is restarted.
+# Redis 7.0 ignores an incomplete transaction at the end of the file after a crash, but keeps it in the file and appends new
+# commands. A later start then executes the transaction, and counts are added twice. redis-check-aof removes it. An init
+# container would not work, because it does not run again when only the container restarts.
 set -eu
 manifest=/data/appendonlydir/appendonly.aof.manifest
 if [ -f "$manifest" ]; then

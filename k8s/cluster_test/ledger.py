@@ -1,4 +1,4 @@
-"""Whether the stores agree with what was sent: `consumer reconcile` in a pod, with everything that was ever sent."""
+"""The ledger of all votes sent, and its reconciliation with the stores by `consumer reconcile` in a pod."""
 
 import json
 from pathlib import Path
@@ -9,42 +9,42 @@ from cluster_test.load import Load
 POD = "reconcile"
 
 
-class Books:
-    """Everything that was sent since the stores were empty, kept in a file for the stages of a later call."""
+class Ledger:
+    """All votes sent since the stores were empty. The file persists them for stages of a later run."""
 
     def __init__(self, file: Path) -> None:
-        """Goes on where the file ends."""
+        """Opens the ledger; new entries are appended to the file."""
         self._file = file
 
-    def begin(self) -> None:
-        """Begins with nothing: the stores are empty."""
+    def reset(self) -> None:
+        """Removes all entries. Call this when the stores are empty."""
         self._file.write_text("")
 
     def add(self, load: Load) -> Load:
-        """Enters what a load has sent."""
+        """Appends the votes of a load; returns the load."""
         with self._file.open("a") as file:
             for entry in load.entries:
                 file.write(json.dumps({key: entry[key] for key in ("vote_id", "route", "ok")}) + "\n")
         return load
 
-    def check(self) -> dict:
-        """Compares per route and vote by vote; returns the counts of each route.
+    def reconcile(self) -> dict:
+        """Compares the ledger with the stores, per route and vote by vote; returns the counts of each route.
 
-        A vote without a receipt may have arrived or not: that is no difference, and the stages count such votes.
+        A vote without a receipt may or may not be in the stores, so it is no difference. The stages count such votes.
 
         Raises:
-            ClusterError: the books differ, or nobody can tell.
+            ClusterError: the counts differ, or the reconciliation failed.
         """
         arguments = ["reconcile", "--json", "--ledger=/dev/stdin", "--tolerate-failed", "--wait-s=120"]
         kube.kubectl("delete", "pod", POD, "--ignore-not-found", "--wait=true")
         kube.kubectl("apply", "--filename=-", stdin=json.dumps(_pod(arguments)))
         kube.kubectl("wait", "--for=jsonpath={.status.phase}=Running", f"pod/{POD}", "--timeout=60s")
         kube.kubectl("attach", POD, "--stdin", "--quiet", stdin=self._file.read_text(), check=False)
-        kube.until("the end of the check of the books", self._is_over, 200)
+        kube.wait_until("the end of the reconciliation", self._is_over, 200)
         log = kube.kubectl("logs", POD)
         code = kube.get("pod", POD)["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"]
         if code != 0:
-            raise kube.ClusterError(f"the books do not balance (exit code {code}): {log[-3000:]}")
+            raise kube.ClusterError(f"the counts do not reconcile (exit code {code}): {log[-3000:]}")
         kube.kubectl("delete", "pod", POD)
         return json.loads(log[log.find("{") :])["routes"]
 
@@ -53,12 +53,12 @@ class Books:
 
 
 def _pod(arguments: list[str]) -> dict:
-    """The consumer's own pod, with other arguments and an open standard input."""
+    """Returns a copy of the consumer's pod with other arguments and an open standard input."""
     spec = kube.get("deployment", "consumer")["spec"]["template"]["spec"]
     container = spec["containers"][0]
     kept = {"name", "image", "env", "envFrom", "resources", "securityContext"}
-    once = {key: value for key, value in container.items() if key in kept}
-    once |= {"args": arguments, "stdin": True, "stdinOnce": True}
+    copy = {key: value for key, value in container.items() if key in kept}
+    copy |= {"args": arguments, "stdin": True, "stdinOnce": True}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -69,6 +69,6 @@ def _pod(arguments: list[str]) -> dict:
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "securityContext": spec["securityContext"],
-            "containers": [once],
+            "containers": [copy],
         },
     }

@@ -1,7 +1,7 @@
-"""Makes JSON schemas for kubeconform out of Kubernetes' OpenAPI document and of CRDs.
+"""Writes JSON schemas for kubeconform from Kubernetes' OpenAPI document and from CRDs.
 
-`make.py SWAGGER CRDS OUT`: a file a kind, as OUT/<group>/<kind>_<version>.json. Unlike an API server's first look they
-are strict: a field that no schema names is an error, because there it would be dropped without a word.
+`make_json_schemas.py SWAGGER CRDS OUT` writes one file per kind: OUT/<group>/<kind>_<version>.json. The schemas are
+stricter than an API server: an unknown field is an error, whereas an API server drops it silently.
 """
 
 import json
@@ -22,7 +22,7 @@ GROUPS = {
     "storage.k8s.io",
 }
 REF = "#/definitions/"
-KEPT = {
+KEPT_KEYWORDS = {
     "$ref",
     "additionalProperties",
     "allOf",
@@ -46,30 +46,30 @@ KEPT = {
 
 
 def strict(schema: dict) -> dict:
-    """The schema as JSON Schema has it, without words, and closed where it lists its properties."""
+    """Converts a schema to JSON Schema without descriptions; objects with listed properties allow no others."""
     if schema.get("x-kubernetes-int-or-string") or schema.get("format") == "int-or-string":
         return {"type": ["string", "integer"]}
-    made = {key: value for key, value in schema.items() if key in KEPT}
-    # Kubernetes' own formats, such as int32, say nothing that the type does not.
-    made.pop("format", None)
-    if "properties" in made:
-        made["properties"] = {name: strict(inner) for name, inner in made["properties"].items()}
-        open_object = schema.get("x-kubernetes-preserve-unknown-fields") or "additionalProperties" in made
-        if not open_object and "type" in made:
-            made["additionalProperties"] = False
+    result = {key: value for key, value in schema.items() if key in KEPT_KEYWORDS}
+    # Kubernetes' own formats, such as int32, add nothing to the type.
+    result.pop("format", None)
+    if "properties" in result:
+        result["properties"] = {name: strict(inner) for name, inner in result["properties"].items()}
+        allows_unknown_fields = schema.get("x-kubernetes-preserve-unknown-fields") or "additionalProperties" in result
+        if not allows_unknown_fields and "type" in result:
+            result["additionalProperties"] = False
     for key in ("items", "additionalProperties", "not"):
-        if isinstance(made.get(key), dict):
-            made[key] = strict(made[key])
+        if isinstance(result.get(key), dict):
+            result[key] = strict(result[key])
     for key in ("oneOf", "anyOf", "allOf"):
-        if key in made:
-            made[key] = [strict(inner) for inner in made[key]]
-    if schema.get("nullable") and isinstance(made.get("type"), str):
-        made["type"] = [made["type"], "null"]
-    return made
+        if key in result:
+            result[key] = [strict(inner) for inner in result[key]]
+    if schema.get("nullable") and isinstance(result.get("type"), str):
+        result["type"] = [result["type"], "null"]
+    return result
 
 
 def references(schema: object) -> Iterator[str]:
-    """The names of the definitions that a schema refers to."""
+    """Yields the names of the definitions that a schema refers to."""
     if isinstance(schema, dict):
         if isinstance(schema.get("$ref"), str):
             yield schema["$ref"].removeprefix(REF)
@@ -80,29 +80,29 @@ def references(schema: object) -> Iterator[str]:
             yield from references(value)
 
 
-def built_in(swagger: dict) -> Iterator[tuple[str, str, str, dict]]:
-    """Group, version, kind and schema of what Kubernetes itself knows."""
+def built_in_kinds(swagger: dict) -> Iterator[tuple[str, str, str, dict]]:
+    """Yields group, version, kind and schema of each built-in kind."""
     definitions = {name: strict(schema) for name, schema in swagger["definitions"].items()}
     for name, schema in swagger["definitions"].items():
         for kind in schema.get("x-kubernetes-group-version-kind", []):
             if kind["group"] not in GROUPS or kind["kind"].endswith(("List", "Options", "Event")):
                 continue
-            needed, open_names = {}, [name]
-            while open_names:
-                reference = open_names.pop()
-                if reference not in needed:
-                    needed[reference] = definitions[reference]
-                    open_names += references(definitions[reference])
-            yield kind["group"], kind["version"], kind["kind"], {"$ref": REF + name, "definitions": needed}
+            used, pending = {}, [name]
+            while pending:
+                reference = pending.pop()
+                if reference not in used:
+                    used[reference] = definitions[reference]
+                    pending += references(definitions[reference])
+            yield kind["group"], kind["version"], kind["kind"], {"$ref": REF + name, "definitions": used}
 
 
-def custom(crd: dict) -> Iterator[tuple[str, str, str, dict]]:
-    """Group, version, kind and schema of each version of a CRD."""
+def custom_kinds(crd: dict) -> Iterator[tuple[str, str, str, dict]]:
+    """Yields group, version, kind and schema of each served version of a CRD."""
     spec = crd["spec"]
     for version in spec["versions"]:
         if version["served"]:
             schema = strict(version["schema"]["openAPIV3Schema"])
-            # The API server checks these itself, and CRDs do not describe them.
+            # CRDs do not describe these fields; the API server validates them.
             schema["properties"] |= {
                 "apiVersion": {"type": "string"},
                 "kind": {"type": "string"},
@@ -112,15 +112,15 @@ def custom(crd: dict) -> Iterator[tuple[str, str, str, dict]]:
 
 
 def main(swagger: str, crds: str, out: str) -> None:
-    """Writes the files."""
-    schemas = list(built_in(json.loads(Path(swagger).read_text())))
+    """Writes the schema files."""
+    schemas = list(built_in_kinds(json.loads(Path(swagger).read_text())))
     for file in sorted(Path(crds).glob("*.yaml")):
         for crd in yaml.load_all(file.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-            # Beside its CRDs the Gateway API has a policy for their upgrades.
+            # The Gateway API's files also contain an admission policy.
             if crd["kind"] == "CustomResourceDefinition":
-                schemas += custom(crd)
+                schemas += custom_kinds(crd)
     for group, version, kind, schema in schemas:
-        # kubeconform takes `v1` for the group of the core.
+        # The core group has no name; its schemas are in the directory `v1`.
         folder = Path(out) / (group or version)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{kind.lower()}_{version}.json").write_text(json.dumps(schema, separators=(",", ":")))

@@ -1,7 +1,7 @@
-"""Mends CRDs that Fabric8's generator made: `loosen.py FILE...`.
+"""Corrects two errors in CRDs that Fabric8's generator made: `fix_crds.py FILE...`.
 
-Where a Java class says `Map<String, Object>`, any value is meant; the generator says that each must be an object. And
-of a class with subclasses it knows no field but `type`, which tells them apart.
+A Java `Map<String, Object>` accepts any value, but the generator requires objects. For a class with subclasses the
+generator knows no field except the discriminator `type`.
 """
 
 import sys
@@ -10,11 +10,11 @@ from pathlib import Path
 import yaml
 
 
-def loosen(schema: object) -> None:
-    """Lets such maps and objects hold anything."""
+def allow_unknown_fields(schema: object) -> None:
+    """Allows any content in these maps and objects."""
     if isinstance(schema, list):
         for inner in schema:
-            loosen(inner)
+            allow_unknown_fields(inner)
     elif isinstance(schema, dict):
         if schema.get("additionalProperties") == {"type": "object"}:
             del schema["additionalProperties"]
@@ -22,11 +22,11 @@ def loosen(schema: object) -> None:
         if schema.get("type") == "object" and (schema.get("properties") or {}).keys() == {"type"}:
             schema["x-kubernetes-preserve-unknown-fields"] = True
         for inner in schema.values():
-            loosen(inner)
+            allow_unknown_fields(inner)
 
 
 if __name__ == "__main__":
     for file in map(Path, sys.argv[1:]):
         crd = yaml.safe_load(file.read_text())
-        loosen(crd)
+        allow_unknown_fields(crd)
         file.write_text(yaml.safe_dump(crd))

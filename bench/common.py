@@ -1,0 +1,61 @@
+"""Code that the benchmark and the comparison of load generators share: options, servers, commands."""
+
+import argparse
+import json
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+class BenchError(RuntimeError):
+    """The measurement is invalid."""
+
+
+def argument_parser(description: str, *, rounds: int) -> argparse.ArgumentParser:
+    """Returns a parser with the options `--rounds` and `--programs`.
+
+    Args:
+        description: the first line of `--help`.
+        rounds: the default of `--rounds`.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=rounds, help="number of rounds")
+    parser.add_argument("--programs", type=Path, default=ROOT / "target" / "release", help="directory of the binaries")
+    return parser
+
+
+@contextmanager
+def lab_servers(programs: Path, names: Sequence[str], state_directory: Path) -> Iterator[dict[str, str]]:
+    """Starts servers on free ports with `lab up`; yields their endpoints by name, and stops the servers at the end.
+
+    Args:
+        programs: the directory of the binaries.
+        names: the servers, such as `kafka` or `rest`.
+        state_directory: the directory for data and logs.
+
+    Raises:
+        BenchError: the servers did not start.
+    """
+    command = [programs / "lab", "up", "--only", ",".join(names), "--free-ports", "--until-stdin-closes"]
+    command += ["--state-dir", state_directory]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as lab:  # noqa: S603
+        endpoints = lab.stdout.readline()
+        if not endpoints:
+            raise BenchError(f"lab did not start {', '.join(names)}: see its messages above")
+        yield json.loads(endpoints)
+        lab.stdin.close()
+
+
+def run_command(command: Sequence[str | Path]) -> str:
+    """Runs a command and returns its standard output.
+
+    Raises:
+        BenchError: the exit code is not 0.
+    """
+    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
+    if result.returncode != 0:
+        raise BenchError(f"{command[0]} failed: {result.stderr or result.stdout}")
+    return result.stdout
