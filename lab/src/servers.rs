@@ -1,6 +1,6 @@
 //! The servers of the stack: their names, their ports and the order in which they start.
 //!
-//! This module depends only on [`crate::ports`]; [`crate::launch`] configures, starts and checks each server.
+//! This is a leaf module: it depends only on `ports`. The module `launch` configures, starts and checks the servers.
 
 use std::fmt;
 
