@@ -71,16 +71,15 @@ async fn routes_reject_votes_without_kafka_and_recover() {
     stack.start_server(Server::Kafka).await.unwrap();
     let restarted = Instant::now();
     for endpoint in Endpoint::ALL {
-        while !matches!(
-            clients.send_valid_vote(endpoint).await,
-            Ok(VoteResponse::Receipt(_))
-        ) {
-            assert!(
-                restarted.elapsed() < RECOVERY_TIMEOUT,
-                "{endpoint:?} did not recover"
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let accepts_votes = async || {
+            let response = clients.send_valid_vote(endpoint).await;
+            matches!(response, Ok(VoteResponse::Receipt(_)))
+        };
+        let remaining = STATE_CHANGE_TIMEOUT.saturating_sub(restarted.elapsed());
+        assert!(
+            holds_within(remaining, Duration::from_millis(50), accepts_votes).await,
+            "{endpoint:?} did not recover"
+        );
         println!(
             "{endpoint:?} accepted votes again after {:?}",
             restarted.elapsed()

@@ -134,7 +134,7 @@ async fn bytes_beyond_the_budget_are_rejected_and_small_votes_are_accepted() {
         let attempt = async || {
             others
                 .clone()
-                .call(Method::Single, excess_body.clone())
+                .send_call(Method::Single, excess_body.clone())
                 .await
                 .unwrap()
         };
