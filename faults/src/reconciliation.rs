@@ -1,4 +1,4 @@
-//! The verdict of `consumer reconcile` on everything that was sent to a stack.
+//! Runs `consumer reconcile` on all votes that were sent to a stack.
 
 use std::collections::BTreeMap;
 
@@ -6,45 +6,45 @@ use anyhow::{Context, Result, bail};
 use lab::reconcile;
 use serde::Deserialize;
 
-use crate::scene::Scene;
+use crate::environment::TestEnvironment;
 
-/// Differences that are named; the others are of the same kind.
-const MOST_SENTENCES: usize = 10;
+/// Differences that an error lists. More would hide the other output.
+const MAX_LISTED_DIFFERENCES: usize = 10;
 
-/// What `consumer reconcile --json` prints, as far as it matters here.
+/// The output of `consumer reconcile --json`, reduced to the fields that the suite needs.
 #[derive(Clone, Debug, Default, Deserialize)]
-pub struct Books {
-    /// Whether all is equal.
+pub struct Reconciliation {
+    /// Whether the counts reconcile.
     pub reconciled: bool,
     /// The counts of each route.
-    pub routes: BTreeMap<String, Counts>,
-    /// What is not equal.
+    pub routes: BTreeMap<String, RouteCounts>,
+    /// Every difference.
     pub differences: Vec<Difference>,
 }
 
 /// The counts of a route.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
-pub struct Counts {
-    /// Votes without a receipt that are in Kafka all the same.
+pub struct RouteCounts {
+    /// Votes without a receipt that are in Kafka.
     pub in_doubt: u64,
-    /// Acknowledged votes that a store lacks.
+    /// Acknowledged votes that are missing in a store.
     pub lost: u64,
-    /// Votes that are counted or written twice.
+    /// Votes that are counted or logged twice.
     pub double: u64,
 }
 
-/// One thing that is not equal.
+/// One difference between two stores.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Difference {
-    /// What it is, in words.
+    /// The difference as a sentence.
     pub sentence: String,
 }
 
-impl Books {
-    /// Asks the real tool. Errors if it cannot tell.
-    pub async fn of(scene: &Scene) -> Result<Self> {
-        scene.ledger().flush()?;
-        let output = reconcile::command(scene.endpoints(), scene.ledger().path())?
+impl Reconciliation {
+    /// Runs the real command. Errors if it cannot complete the comparison.
+    pub async fn run(environment: &TestEnvironment) -> Result<Self> {
+        environment.ledger().flush()?;
+        let output = reconcile::command(environment.endpoints(), environment.ledger().path())?
             .args(["--json", "--tolerate-failed"])
             .output()
             .await
@@ -55,25 +55,25 @@ impl Books {
                 String::from_utf8_lossy(&output.stderr).trim()
             );
         }
-        let books: Self =
-            serde_json::from_slice(&output.stdout).context("reading what consumer reconcile prints")?;
+        let reconciliation: Self =
+            serde_json::from_slice(&output.stdout).context("reading the output of consumer reconcile")?;
         anyhow::ensure!(
-            books.reconciled == output.status.success(),
-            "consumer reconcile contradicts its exit code"
+            reconciliation.reconciled == output.status.success(),
+            "the output of consumer reconcile contradicts its exit code"
         );
-        Ok(books)
+        Ok(reconciliation)
     }
 
-    /// Errors with what is different.
-    pub fn must_be_equal(&self) -> Result<()> {
+    /// Errors with the first differences if the counts do not reconcile.
+    pub fn ensure_reconciled(&self) -> Result<()> {
         let sentences = self
             .differences
             .iter()
             .map(|difference| difference.sentence.as_str());
-        let shown: Vec<&str> = sentences.take(MOST_SENTENCES).collect();
+        let shown: Vec<&str> = sentences.take(MAX_LISTED_DIFFERENCES).collect();
         anyhow::ensure!(
             self.reconciled,
-            "the books differ in {} points: {}",
+            "the counts do not reconcile, {} differences: {}",
             self.differences.len(),
             shown.join("; ")
         );
@@ -81,14 +81,14 @@ impl Books {
     }
 
     /// The sum over all routes.
-    pub fn total(&self) -> Counts {
+    pub fn total(&self) -> RouteCounts {
         self.routes
             .values()
-            .fold(Counts::default(), |sum, route| sum + *route)
+            .fold(RouteCounts::default(), |sum, route| sum + *route)
     }
 }
 
-impl std::ops::Add for Counts {
+impl std::ops::Add for RouteCounts {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {

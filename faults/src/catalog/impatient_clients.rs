@@ -1,4 +1,4 @@
-//! Clients without patience: they send a vote again while its first copy is still on its way.
+//! Clients with a very short timeout: they send a vote again while the first copy is still in flight.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -10,69 +10,73 @@ use lab::process::Signal;
 use lab::servers::Server;
 use vote::Route;
 
-use super::{Fault, a_while};
-use crate::load::{Crowd, Load, Manner};
-use crate::scene::Scene;
+use crate::environment::TestEnvironment;
+use crate::fault::{Fault, random_duration};
+use crate::load::{ClientMix, Load, RetryPolicy};
 
-const LONGEST: Duration = Duration::from_millis(1_500);
+const MAX_DURATION: Duration = Duration::from_millis(1_500);
 
-const CROWD: Crowd = Crowd {
+const CLIENTS: ClientMix = ClientMix {
     retrying: 16,
-    plain: 0,
-    pace: Duration::from_millis(50),
-    manner: Manner {
-        patience: Duration::from_millis(30),
-        pause: Duration::from_millis(10),
+    single_attempt: 0,
+    interval: Duration::from_millis(50),
+    retry_policy: RetryPolicy {
+        timeout: Duration::from_millis(30),
+        max_pause: Duration::from_millis(10),
     },
 };
 
 #[derive(Default)]
-pub(super) struct Impatient {
-    crowd: Option<Load>,
+pub(super) struct ImpatientClients {
+    load: Option<Load>,
     repeats_before: usize,
 }
 
 #[async_trait(?Send)]
-impl Fault for Impatient {
+impl Fault for ImpatientClients {
     fn name(&self) -> String {
         "impatient-client".to_owned()
     }
 
-    fn sentence(&self) -> String {
+    fn description(&self) -> String {
         format!(
-            "Clients wait {} ms and send the vote again under the same id, while kafka stands still for about a second.",
-            CROWD.manner.patience.as_millis()
+            "Clients wait {} ms and send the vote again under the same id, while kafka is paused for about a second.",
+            CLIENTS.retry_policy.timeout.as_millis()
         )
     }
 
-    async fn inject(&mut self, scene: &Scene, random: &mut Rng) -> Result<()> {
-        self.repeats_before = repeats_in_kafka(scene).await?;
-        self.crowd = Some(Load::start(CROWD, scene.endpoints(), scene.ledger())?);
-        let before = scene.seen(&Route::ALL);
-        scene.freeze(Server::Kafka).await?;
-        tokio::time::sleep(a_while(random, LONGEST)).await;
-        scene.clients_notice(&Route::ALL, &before).await
+    async fn inject(&mut self, environment: &TestEnvironment, random: &mut Rng) -> Result<()> {
+        self.repeats_before = repeats_in_kafka(environment).await?;
+        self.load = Some(Load::start(
+            CLIENTS,
+            environment.endpoints(),
+            environment.ledger(),
+        )?);
+        let before = environment.client_counts(&Route::ALL);
+        environment.pause(Server::Kafka).await?;
+        tokio::time::sleep(random_duration(random, MAX_DURATION)).await;
+        environment.wait_for_client_failures(&Route::ALL, &before).await
     }
 
-    async fn heal(&mut self, scene: &Scene) -> Result<()> {
-        scene.stack().signal(Server::Kafka, Signal::CONT)?;
-        self.crowd
+    async fn heal(&mut self, environment: &TestEnvironment) -> Result<()> {
+        environment.stack().signal(Server::Kafka, Signal::CONT)?;
+        self.load
             .take()
-            .context("there is no crowd to end")?
+            .context("the load of impatient clients is not running")?
             .finish()
             .await?;
-        let repeats = repeats_in_kafka(scene).await?;
+        let repeats = repeats_in_kafka(environment).await?;
         anyhow::ensure!(
             repeats > self.repeats_before,
-            "no vote was written to Kafka twice: there was nothing to count once"
+            "no vote was written to Kafka twice: the fault had no effect"
         );
         Ok(())
     }
 }
 
-/// How many records of the topic repeat the vote of another.
-async fn repeats_in_kafka(scene: &Scene) -> Result<usize> {
-    let brokers = scene.endpoints().kafka.clone();
+/// The number of records in the topic that have the same vote id as an earlier record.
+async fn repeats_in_kafka(environment: &TestEnvironment) -> Result<usize> {
+    let brokers = environment.endpoints().kafka.clone();
     let count = move || {
         let (mut ids, mut repeats) = (HashSet::new(), 0);
         kafka::scan(&brokers, "votes", |record| {

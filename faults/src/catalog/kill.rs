@@ -1,4 +1,4 @@
-//! A process ends without warning and is started again with the data it had.
+//! A process is killed and started again with its data.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use fastrand::Rng;
 use lab::servers::Server;
 
-use super::{Fault, a_while, routes_through};
-use crate::scene::Scene;
+use crate::environment::TestEnvironment;
+use crate::fault::{Fault, random_duration, routes_through};
 
-const LONGEST_ABSENCE: Duration = Duration::from_secs(2);
+const MAX_DOWNTIME: Duration = Duration::from_secs(2);
 
 pub(super) struct Kill(pub(super) Server);
 
@@ -20,7 +20,7 @@ impl Fault for Kill {
         format!("kill-{}", self.0)
     }
 
-    fn sentence(&self) -> String {
+    fn description(&self) -> String {
         let restart = match self.0 {
             Server::Redis => " Started again from its append-only file.",
             _ => " Started again with its data.",
@@ -28,15 +28,15 @@ impl Fault for Kill {
         format!("SIGKILL of {}.{restart}", self.0)
     }
 
-    async fn inject(&mut self, scene: &Scene, random: &mut Rng) -> Result<()> {
+    async fn inject(&mut self, environment: &TestEnvironment, random: &mut Rng) -> Result<()> {
         let routes = routes_through(self.0);
-        let before = scene.seen(routes);
-        scene.kill(self.0).await?;
-        tokio::time::sleep(a_while(random, LONGEST_ABSENCE)).await;
-        scene.clients_notice(routes, &before).await
+        let before = environment.client_counts(routes);
+        environment.kill(self.0).await?;
+        tokio::time::sleep(random_duration(random, MAX_DOWNTIME)).await;
+        environment.wait_for_client_failures(routes, &before).await
     }
 
-    async fn heal(&mut self, scene: &Scene) -> Result<()> {
-        scene.stack().start_server(self.0).await
+    async fn heal(&mut self, environment: &TestEnvironment) -> Result<()> {
+        environment.stack().start_server(self.0).await
     }
 }

@@ -1,5 +1,5 @@
-//! The consumer dies when a batch is in MongoDB and not yet counted in Redis: the place where a careless consumer counts
-//! twice, or never.
+//! The consumer is killed between the two stores: a batch is in MongoDB and not yet counted in Redis. A wrong consumer counts
+//! such a batch twice or never.
 
 use std::time::Duration;
 
@@ -10,87 +10,92 @@ use lab::process::Signal;
 use lab::servers::Server;
 use mongodb::bson::doc;
 
-use super::Fault;
-use super::stores::MemoryLimit;
-use crate::scene::Scene;
-use crate::wait::until;
+use super::stores_reject_writes::MemoryLimit;
+use crate::environment::TestEnvironment;
+use crate::fault::Fault;
+use crate::wait::wait_until;
 
-/// Redis refuses to count, so that what is logged stays uncounted until the consumer is dead.
+/// Redis rejects writes, so that logged votes stay uncounted until the consumer is killed.
 #[derive(Default)]
-pub(super) struct RedisRefuses {
+pub(super) struct KillWhileRedisRefuses {
     limit: Option<MemoryLimit>,
 }
 
 #[async_trait(?Send)]
-impl Fault for RedisRefuses {
+impl Fault for KillWhileRedisRefuses {
     fn name(&self) -> String {
         "kill-consumer-between-stores".to_owned()
     }
 
-    fn sentence(&self) -> String {
-        "SIGKILL of consumer when MongoDB has logged votes that Redis, at its memory limit, refuses to count."
+    fn description(&self) -> String {
+        "SIGKILL of consumer when MongoDB has logged votes that Redis, at its memory limit, rejects."
             .to_owned()
     }
 
-    async fn inject(&mut self, scene: &Scene, _: &mut Rng) -> Result<()> {
-        self.limit = Some(MemoryLimit::lower(scene).await?);
-        let is_between = async || Ok(scene.logged(doc! {}).await? > scene.counted().await?);
-        until("MongoDB holds votes that Redis does not count", is_between).await?;
-        scene.kill(Server::Consumer).await?;
+    async fn inject(&mut self, environment: &TestEnvironment, _: &mut Rng) -> Result<()> {
+        self.limit = Some(MemoryLimit::lower(environment).await?);
+        let has_uncounted_votes =
+            async || Ok(environment.logged_votes(doc! {}).await? > environment.counted_votes().await?);
+        wait_until(
+            "MongoDB has votes that Redis has not counted",
+            has_uncounted_votes,
+        )
+        .await?;
+        environment.kill(Server::Consumer).await?;
         anyhow::ensure!(
-            is_between().await?,
-            "nothing was between the stores when the consumer died"
+            has_uncounted_votes().await?,
+            "Redis had counted every logged vote when the consumer was killed: the fault had no effect"
         );
         Ok(())
     }
 
-    async fn heal(&mut self, scene: &Scene) -> Result<()> {
+    async fn heal(&mut self, environment: &TestEnvironment) -> Result<()> {
         if let Some(limit) = self.limit.take() {
-            limit.restore(scene).await?;
+            limit.restore(environment).await?;
         }
-        scene.stack().start_server(Server::Consumer).await
+        environment.stack().start_server(Server::Consumer).await
     }
 }
 
-/// Redis stands still, so that the script that counts is on its way when the consumer dies; Redis runs it afterwards.
+/// Redis is paused, so that the counting script is in flight when the consumer is killed. Redis runs it afterwards.
 #[derive(Default)]
-pub(super) struct RedisStands {
+pub(super) struct KillWhileRedisIsPaused {
     counted_before: u64,
 }
 
-/// Enough for Redis to answer all that a consumer has asked, and for the consumer to log what it holds and send a script
-/// for it. Below its response time-out of 1 s, after which it would make a new connection, and wait for that.
+/// Enough for Redis to answer the pending requests of the consumer, and for the consumer to log its batch and send the
+/// script. Below the consumer's response timeout of 1 s, after which it would open a new connection.
 const TIME_TO_SEND: Duration = Duration::from_millis(400);
 
 #[async_trait(?Send)]
-impl Fault for RedisStands {
+impl Fault for KillWhileRedisIsPaused {
     fn name(&self) -> String {
-        "kill-consumer-script-under-way".to_owned()
+        "kill-consumer-script-in-flight".to_owned()
     }
 
-    fn sentence(&self) -> String {
-        "SIGKILL of consumer while Redis stands still with its script unread; Redis counts after the consumer's death."
+    fn description(&self) -> String {
+        "SIGKILL of consumer while Redis is paused with its script unread; Redis counts after the consumer has exited."
             .to_owned()
     }
 
-    async fn inject(&mut self, scene: &Scene, _: &mut Rng) -> Result<()> {
-        // With both standing still, what Redis has counted is known: everything beyond comes from the scripts below.
-        scene.freeze(Server::Consumer).await?;
+    async fn inject(&mut self, environment: &TestEnvironment, _: &mut Rng) -> Result<()> {
+        // While both are paused, the count of Redis is final: every further vote comes from the script in flight.
+        environment.pause(Server::Consumer).await?;
         tokio::time::sleep(TIME_TO_SEND).await;
-        self.counted_before = scene.counted().await?;
-        scene.freeze(Server::Redis).await?;
-        scene.stack().signal(Server::Consumer, Signal::CONT)?;
+        self.counted_before = environment.counted_votes().await?;
+        environment.pause(Server::Redis).await?;
+        environment.stack().signal(Server::Consumer, Signal::CONT)?;
         tokio::time::sleep(TIME_TO_SEND).await;
-        scene.kill(Server::Consumer).await?;
+        environment.kill(Server::Consumer).await?;
         Ok(())
     }
 
-    async fn heal(&mut self, scene: &Scene) -> Result<()> {
-        scene.stack().signal(Server::Redis, Signal::CONT)?;
-        until("Redis counts for a consumer that is dead", async || {
-            Ok(scene.counted().await? > self.counted_before)
+    async fn heal(&mut self, environment: &TestEnvironment) -> Result<()> {
+        environment.stack().signal(Server::Redis, Signal::CONT)?;
+        wait_until("Redis counts the script of the killed consumer", async || {
+            Ok(environment.counted_votes().await? > self.counted_before)
         })
         .await?;
-        scene.stack().start_server(Server::Consumer).await
+        environment.stack().start_server(Server::Consumer).await
     }
 }

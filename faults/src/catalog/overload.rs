@@ -1,4 +1,4 @@
-//! More votes at a time than a route takes in flight.
+//! More concurrent votes than a route accepts.
 
 use std::time::Duration;
 
@@ -7,21 +7,21 @@ use async_trait::async_trait;
 use fastrand::Rng;
 use vote::Route;
 
-use super::{Fault, a_while};
-use crate::load::{Crowd, Load, Manner};
-use crate::scene::Scene;
-use crate::wait::until;
+use crate::environment::TestEnvironment;
+use crate::fault::{Fault, random_duration};
+use crate::load::{ClientMix, Load, RetryPolicy};
+use crate::wait::wait_until;
 
-const LONGEST: Duration = Duration::from_secs(5);
+const MAX_DURATION: Duration = Duration::from_secs(5);
 
-/// Eight times as many as the queue takes, each with the next vote as soon as it has an answer.
-const BURST: Crowd = Crowd {
+/// Eight times as many clients as the limit of votes in flight. Each sends the next vote as soon as it has a response.
+const BURST: ClientMix = ClientMix {
     retrying: 48,
-    plain: 16,
-    pace: Duration::ZERO,
-    manner: Manner {
-        patience: Duration::from_secs(1),
-        pause: Duration::from_millis(100),
+    single_attempt: 16,
+    interval: Duration::ZERO,
+    retry_policy: RetryPolicy {
+        timeout: Duration::from_secs(1),
+        max_pause: Duration::from_millis(100),
     },
 };
 
@@ -36,8 +36,8 @@ impl Fault for FullQueue {
         "full-queue".to_owned()
     }
 
-    fn sentence(&self) -> String {
-        "Each route takes 8 votes in flight, and 64 further clients of each come at once: 429 or RESOURCE_EXHAUSTED."
+    fn description(&self) -> String {
+        "Each route accepts 8 votes in flight, and 64 more clients for each send at once: 429 or RESOURCE_EXHAUSTED."
             .to_owned()
     }
 
@@ -45,23 +45,23 @@ impl Fault for FullQueue {
         &["--max-in-flight", "8"]
     }
 
-    async fn inject(&mut self, scene: &Scene, random: &mut Rng) -> Result<()> {
-        let before = scene.seen(&Route::ALL);
-        self.burst = Some(Load::start(BURST, scene.endpoints(), scene.ledger())?);
+    async fn inject(&mut self, environment: &TestEnvironment, random: &mut Rng) -> Result<()> {
+        let before = environment.client_counts(&Route::ALL);
+        self.burst = Some(Load::start(BURST, environment.endpoints(), environment.ledger())?);
         for (route, before) in Route::ALL.into_iter().zip(before) {
-            until(&format!("{route} refuses at once"), async || {
-                Ok(scene.ledger().seen(route).since(before).overloaded > 0)
+            wait_until(&format!("{route} rejects votes for overload"), async || {
+                Ok(environment.ledger().counts(route).since(before).overloaded > 0)
             })
             .await?;
         }
-        tokio::time::sleep(a_while(random, LONGEST)).await;
+        tokio::time::sleep(random_duration(random, MAX_DURATION)).await;
         Ok(())
     }
 
-    async fn heal(&mut self, _: &Scene) -> Result<()> {
+    async fn heal(&mut self, _: &TestEnvironment) -> Result<()> {
         self.burst
             .take()
-            .context("there is no burst to end")?
+            .context("the burst is not running")?
             .finish()
             .await
     }

@@ -1,4 +1,4 @@
-//! A process stands still, with its connections open, and goes on as if nothing had happened.
+//! A process is paused with its connections open, and continues later.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use fastrand::Rng;
 use lab::process::Signal;
 use lab::servers::Server;
 
-use super::{Fault, routes_through};
-use crate::scene::Scene;
+use crate::environment::TestEnvironment;
+use crate::fault::{Fault, routes_through};
 
 pub(super) struct Pause {
     pub(super) server: Server,
-    pub(super) lasts: Duration,
+    pub(super) duration: Duration,
 }
 
 #[async_trait(?Send)]
@@ -22,23 +22,23 @@ impl Fault for Pause {
         format!("pause-{}", self.server)
     }
 
-    fn sentence(&self) -> String {
+    fn description(&self) -> String {
         format!(
             "SIGSTOP of {} for {} s, then SIGCONT.",
             self.server,
-            self.lasts.as_secs_f64()
+            self.duration.as_secs_f64()
         )
     }
 
-    async fn inject(&mut self, scene: &Scene, _: &mut Rng) -> Result<()> {
+    async fn inject(&mut self, environment: &TestEnvironment, _: &mut Rng) -> Result<()> {
         let routes = routes_through(self.server);
-        let before = scene.seen(routes);
-        scene.freeze(self.server).await?;
-        tokio::time::sleep(self.lasts).await;
-        scene.clients_notice(routes, &before).await
+        let before = environment.client_counts(routes);
+        environment.pause(self.server).await?;
+        tokio::time::sleep(self.duration).await;
+        environment.wait_for_client_failures(routes, &before).await
     }
 
-    async fn heal(&mut self, scene: &Scene) -> Result<()> {
-        scene.stack().signal(self.server, Signal::CONT)
+    async fn heal(&mut self, environment: &TestEnvironment) -> Result<()> {
+        environment.stack().signal(self.server, Signal::CONT)
     }
 }

@@ -1,4 +1,4 @@
-//! Redis comes back older than it was, as after a power cut: what it had not yet synced to disk is gone.
+//! Redis loses the writes that it had not yet synced to disk, as after a power failure.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -9,50 +9,54 @@ use async_trait::async_trait;
 use fastrand::Rng;
 use lab::servers::Server;
 
-use super::Fault;
-use crate::scene::Scene;
-use crate::wait::until;
+use crate::environment::TestEnvironment;
+use crate::fault::Fault;
+use crate::wait::wait_until;
 
-/// What `appendfsync everysec` may lose.
-const UNSYNCED: Duration = Duration::from_secs(1);
+/// The writes of this time can be lost with `appendfsync everysec`.
+const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 
-pub(super) struct RedisForgets;
+pub(super) struct RedisDataLoss;
 
 #[async_trait(?Send)]
-impl Fault for RedisForgets {
+impl Fault for RedisDataLoss {
     fn name(&self) -> String {
         "redis-loses-a-second".to_owned()
     }
 
-    fn sentence(&self) -> String {
-        "SIGKILL of redis, and its append-only file is cut to what it was up to a second before.".to_owned()
+    fn description(&self) -> String {
+        "SIGKILL of redis, and its append-only file is truncated to its state of up to a second before."
+            .to_owned()
     }
 
-    async fn inject(&mut self, scene: &Scene, random: &mut Rng) -> Result<()> {
-        let file = append_only_file(scene)?;
+    async fn inject(&mut self, environment: &TestEnvironment, random: &mut Rng) -> Result<()> {
+        let file = append_only_file(environment)?;
         let length = || anyhow::Ok(std::fs::metadata(&file)?.len());
         let synced = length()?;
-        tokio::time::sleep(UNSYNCED.mul_f64(random.f64())).await;
-        until("Redis has written since", async || Ok(length()? > synced)).await?;
-        let counted = scene.counted().await?;
-        scene.kill(Server::Redis).await?;
+        tokio::time::sleep(SYNC_INTERVAL.mul_f64(random.f64())).await;
+        wait_until("Redis has written to its append-only file", async || {
+            Ok(length()? > synced)
+        })
+        .await?;
+        let counted = environment.counted_votes().await?;
+        environment.kill(Server::Redis).await?;
         File::options()
             .write(true)
             .open(&file)?
             .set_len(random.u64(synced..length()?))
-            .context("cutting the append-only file")?;
-        anyhow::ensure!(counted > 0, "there was nothing to forget");
+            .context("truncating the append-only file")?;
+        anyhow::ensure!(counted > 0, "Redis had counted no vote: the fault had no effect");
         Ok(())
     }
 
-    async fn heal(&mut self, scene: &Scene) -> Result<()> {
-        scene.stack().start_server(Server::Redis).await
+    async fn heal(&mut self, environment: &TestEnvironment) -> Result<()> {
+        environment.stack().start_server(Server::Redis).await
     }
 }
 
-/// The file that Redis appends to: `appendonlydir/<name>.<number>.incr.aof`.
-fn append_only_file(scene: &Scene) -> Result<PathBuf> {
-    let directory = scene
+/// The current append-only file of Redis: `appendonlydir/<name>.<number>.incr.aof`.
+fn append_only_file(environment: &TestEnvironment) -> Result<PathBuf> {
+    let directory = environment
         .stack()
         .stack()
         .dir()
