@@ -1,8 +1,9 @@
-//! What the end-to-end tests share: the routes as their clients see them.
+//! Helpers of the end-to-end tests: clients, service processes, and access to the records in Kafka.
 
 pub mod cases;
-pub mod doors;
-pub mod edge;
+pub mod endpoints;
+pub mod http2_client;
 pub mod load;
 pub mod records;
-pub mod wire;
+pub mod service_process;
+pub mod wait;

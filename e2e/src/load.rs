@@ -1,4 +1,4 @@
-//! A steady load of votes whose every answer is remembered.
+//! A steady load of votes. Keeps every response.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,40 +7,40 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::doors::{Answer, Door, Doors};
+use crate::endpoints::{Endpoint, EndpointClients, VoteResponse};
 
-/// A refused client comes again after a while, as it was told; as fast as the loop can, it would starve the servers.
-const BACK_OFF: Duration = Duration::from_millis(50);
+/// Delay after a rejected vote. Without it, the retries would starve the servers of CPU.
+const RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// One vote that was sent: the door, and the answer if one came.
-pub type Sent = (Door, anyhow::Result<Answer>);
+/// One vote that was sent: the endpoint, and the response or the transport error.
+pub type SentVote = (Endpoint, anyhow::Result<VoteResponse>);
 
-/// Workers that send one vote after the other until told to stop.
+/// Workers that send one vote after the other until [`Load::finish`].
 #[derive(Debug)]
 pub struct Load {
     stop: Arc<AtomicBool>,
     workers: JoinSet<()>,
-    answers: mpsc::UnboundedReceiver<Sent>,
+    responses: mpsc::UnboundedReceiver<SentVote>,
 }
 
 impl Load {
-    /// Starts `workers` workers at each of `doors`.
-    pub fn start(clients: &Doors, doors: &[Door], workers: usize) -> Self {
+    /// Starts `workers` workers for each of `endpoints`.
+    pub fn start(clients: &EndpointClients, endpoints: &[Endpoint], workers: usize) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let (sender, answers) = mpsc::unbounded_channel();
+        let (sender, responses) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
-        for &door in doors {
+        for &endpoint in endpoints {
             for _ in 0..workers {
                 let (clients, sender, stop) = (clients.clone(), sender.clone(), Arc::clone(&stop));
                 tasks.spawn(async move {
                     while !stop.load(Ordering::Relaxed) {
-                        let answer = clients.send_good_vote(door).await;
-                        let refused = !matches!(answer, Ok(Answer::Receipt(_)));
-                        if sender.send((door, answer)).is_err() {
+                        let response = clients.send_valid_vote(endpoint).await;
+                        let rejected = !matches!(response, Ok(VoteResponse::Receipt(_)));
+                        if sender.send((endpoint, response)).is_err() {
                             return;
                         }
-                        if refused {
-                            tokio::time::sleep(BACK_OFF).await;
+                        if rejected {
+                            tokio::time::sleep(RETRY_DELAY).await;
                         }
                     }
                 });
@@ -49,16 +49,16 @@ impl Load {
         Self {
             stop,
             workers: tasks,
-            answers,
+            responses,
         }
     }
 
-    /// Lets every worker finish its vote in flight, and gives all that was sent.
-    pub async fn finish(mut self) -> Vec<Sent> {
+    /// Waits until every worker has finished its vote in flight. Returns all votes that were sent.
+    pub async fn finish(mut self) -> Vec<SentVote> {
         self.stop.store(true, Ordering::Relaxed);
         self.workers.join_all().await;
         let mut sent = Vec::new();
-        while let Ok(one) = self.answers.try_recv() {
+        while let Ok(one) = self.responses.try_recv() {
             sent.push(one);
         }
         sent

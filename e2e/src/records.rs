@@ -1,4 +1,4 @@
-//! What lies in Kafka, found by receipt.
+//! The records of the topic `votes`, looked up by receipt.
 
 use std::collections::HashMap;
 
@@ -20,31 +20,34 @@ impl Records {
         Ok(Self(records))
     }
 
-    /// The event that a receipt points to. Its key must be the vote's id, and its bytes must be what encoding it gives:
-    /// then two events that are equal are equal byte for byte.
+    /// The event that a receipt points to. Errors if the key is not the vote's id, or if encoding the event again gives
+    /// other bytes: equal events must be equal byte by byte.
     pub fn event(&self, receipt: &Receipt) -> Result<VoteEvent> {
         let record = self
             .0
             .get(&(receipt.partition, receipt.offset))
-            .context("no record where the receipt points")?;
+            .context("no record at the partition and offset of the receipt")?;
         ensure!(
             record.key.as_deref() == Some(receipt.vote_id.as_bytes()),
-            "the key is not the vote's id"
+            "the record's key is not the vote's id"
         );
-        ensure!(record.headers.is_empty(), "a vote's record has no headers");
+        ensure!(
+            record.headers.is_empty(),
+            "the record of a vote must not have headers"
+        );
         let event = VoteEvent::decode(record.payload.as_slice())?;
         ensure!(
             event.encode_to_vec() == record.payload,
-            "the value has bytes that the event does not account for"
+            "encoding the event again gives other bytes than the record's value"
         );
         ensure!(
             event.vote_id == receipt.vote_id,
-            "the value has another id than the receipt"
+            "the record's value has another vote id than the receipt"
         );
         Ok(event)
     }
 
-    /// All vote ids in the topic, as often as they occur.
+    /// The vote id of every record. A vote with several records occurs several times.
     pub fn ids(&self) -> impl Iterator<Item = String> + '_ {
         self.0
             .values()

@@ -1,10 +1,10 @@
-//! Batches and streams: a result per vote, in order, by every way that carries more than one.
+//! Batches and streams: one result per vote, in order, at every endpoint that takes several votes.
 
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that cannot go on has failed"
+    reason = "a panic fails the test"
 )]
 
 use std::collections::HashSet;
@@ -31,14 +31,14 @@ async fn batches_and_streams_answer_every_vote_in_order() {
     let endpoints = stack.endpoints();
     let mut receipts = HashSet::new();
     for base in [&endpoints.rest, &endpoints.bridge] {
-        receipts.extend(json_array(base).await);
-        receipts.extend(ndjson(base).await);
-        receipts.extend(protobuf(base).await);
-        refuses_a_batch_as_a_whole(base).await;
+        receipts.extend(send_json_array(base).await);
+        receipts.extend(send_ndjson(base).await);
+        receipts.extend(send_protobuf(base).await);
+        check_rejection_of_whole_batches(base).await;
     }
-    receipts.extend(grpc_batch(&endpoints.grpc).await);
-    receipts.extend(grpc_stream(&endpoints.grpc).await);
-    receipts.insert(course_call(&endpoints.grpc).await);
+    receipts.extend(send_grpc_batch(&endpoints.grpc).await);
+    receipts.extend(send_grpc_stream(&endpoints.grpc).await);
+    receipts.insert(call_the_course_service(&endpoints.grpc).await);
 
     let brokers = endpoints.kafka.clone();
     let records = tokio::task::spawn_blocking(move || Records::read(&brokers))
@@ -46,16 +46,20 @@ async fn batches_and_streams_answer_every_vote_in_order() {
         .unwrap()
         .unwrap();
     let in_kafka: Vec<_> = records.ids().collect();
-    assert_eq!(in_kafka.len(), receipts.len(), "as many records as receipts");
+    assert_eq!(
+        in_kafka.len(),
+        receipts.len(),
+        "Kafka must hold one record per receipt"
+    );
     assert_eq!(in_kafka.into_iter().collect::<HashSet<_>>(), receipts);
 }
 
-/// Votes of which every third is invalid, so that order shows.
+/// Votes of which every third is invalid, so that a wrong order of the results fails the test.
 fn votes(count: usize) -> Vec<Vote> {
     let vote = |index: usize| Vote {
         name: "La Tona".to_owned(),
         album: format!("Album {index}"),
-        year: if is_bad(index) {
+        year: if is_invalid(index) {
             "0".to_owned()
         } else {
             "1995".to_owned()
@@ -66,7 +70,7 @@ fn votes(count: usize) -> Vec<Vote> {
     (0..count).map(vote).collect()
 }
 
-fn is_bad(index: usize) -> bool {
+fn is_invalid(index: usize) -> bool {
     index % 3 == 1
 }
 
@@ -90,7 +94,7 @@ async fn post(base: &str, content_type: &str, body: impl Into<reqwest::Body>) ->
     )
 }
 
-async fn json_array(base: &str) -> Vec<String> {
+async fn send_json_array(base: &str) -> Vec<String> {
     let (status, body) = post(
         base,
         "application/json",
@@ -101,7 +105,7 @@ async fn json_array(base: &str) -> Vec<String> {
     check_json(&body, 1_000)
 }
 
-async fn ndjson(base: &str) -> Vec<String> {
+async fn send_ndjson(base: &str) -> Vec<String> {
     let lines: Vec<_> = json_votes(7).iter().map(ToString::to_string).collect();
     let (status, body) = post(base, "application/x-ndjson", lines.join("\n") + "\n\n").await;
     assert_eq!(status, 200);
@@ -109,12 +113,12 @@ async fn ndjson(base: &str) -> Vec<String> {
 }
 
 fn check_json(body: &[u8], count: usize) -> Vec<String> {
-    let answer: Value = serde_json::from_slice(body).unwrap();
-    let results = answer["results"].as_array().unwrap();
+    let response: Value = serde_json::from_slice(body).unwrap();
+    let results = response["results"].as_array().unwrap();
     assert_eq!(results.len(), count);
     let mut ids = Vec::new();
     for (index, result) in results.iter().enumerate() {
-        if is_bad(index) {
+        if is_invalid(index) {
             assert_eq!(
                 (&result["status"], &result["errors"][0]["field"]),
                 (&json!(422), &json!("year")),
@@ -125,13 +129,13 @@ fn check_json(body: &[u8], count: usize) -> Vec<String> {
         }
     }
     assert_eq!(
-        (answer["accepted"].as_u64(), answer["rejected"].as_u64()),
+        (response["accepted"].as_u64(), response["rejected"].as_u64()),
         (Some(ids.len() as u64), Some((count - ids.len()) as u64))
     );
     ids
 }
 
-async fn protobuf(base: &str) -> Vec<String> {
+async fn send_protobuf(base: &str) -> Vec<String> {
     let request = CastVotesRequest { votes: votes(50) };
     let (status, body) = post(base, "application/x-protobuf", request.encode_to_vec()).await;
     assert_eq!(status, 200);
@@ -146,9 +150,9 @@ async fn channel(base: &str) -> Channel {
         .unwrap()
 }
 
-async fn grpc_batch(base: &str) -> Vec<String> {
+async fn send_grpc_batch(base: &str) -> Vec<String> {
     let mut client = VoteServiceClient::new(channel(base).await).max_decoding_message_size(4 << 20);
-    let answer = client
+    let response = client
         .cast_votes(CastVotesRequest { votes: votes(1_000) })
         .await
         .unwrap()
@@ -158,17 +162,17 @@ async fn grpc_batch(base: &str) -> Vec<String> {
         .await
         .unwrap_err();
     assert_eq!(too_many.code(), Code::InvalidArgument);
-    check_results(&answer.results, 1_000)
+    check_results(&response.results, 1_000)
 }
 
-async fn grpc_stream(base: &str) -> Vec<String> {
+async fn send_grpc_stream(base: &str) -> Vec<String> {
     let mut client = VoteServiceClient::new(channel(base).await);
-    let answers = client
+    let responses = client
         .stream_votes(stream::iter(votes(2_000)))
         .await
         .unwrap()
         .into_inner();
-    let results: Vec<_> = answers.map(|result| result.unwrap()).collect().await;
+    let results: Vec<_> = responses.map(|result| result.unwrap()).collect().await;
     check_results(&results, 2_000)
 }
 
@@ -176,11 +180,11 @@ fn check_results(results: &[VoteResult], count: usize) -> Vec<String> {
     assert_eq!(results.len(), count);
     let check = |(index, result): (usize, &VoteResult)| match result.result.as_ref().unwrap() {
         Content::Receipt(receipt) => {
-            assert!(!is_bad(index), "{index}");
+            assert!(!is_invalid(index), "{index}");
             Some(receipt.vote_id.clone())
         }
         Content::Problem(problem) => {
-            assert!(is_bad(index), "{index}: {problem:?}");
+            assert!(is_invalid(index), "{index}: {problem:?}");
             assert_eq!(
                 (problem.status, problem.code, problem.errors[0].field.as_str()),
                 (422, 3, "year")
@@ -191,7 +195,7 @@ fn check_results(results: &[VoteResult], count: usize) -> Vec<String> {
     results.iter().enumerate().filter_map(check).collect()
 }
 
-async fn course_call(base: &str) -> String {
+async fn call_the_course_service(base: &str) -> String {
     let mut client = GetInfoClient::new(channel(base).await);
     let request = |year: &str| RequestId {
         name: "Viernes Verde".to_owned(),
@@ -199,8 +203,8 @@ async fn course_call(base: &str) -> String {
         year: year.to_owned(),
         rank: "9".to_owned(),
     };
-    let refused = client.return_info(request("dos mil")).await.unwrap_err();
-    assert_eq!(refused.code(), Code::InvalidArgument);
+    let rejected = client.return_info(request("dos mil")).await.unwrap_err();
+    assert_eq!(rejected.code(), Code::InvalidArgument);
     let info = client
         .return_info(request("2004"))
         .await
@@ -210,7 +214,7 @@ async fn course_call(base: &str) -> String {
     info.split_whitespace().nth(1).unwrap().to_owned()
 }
 
-async fn refuses_a_batch_as_a_whole(base: &str) {
+async fn check_rejection_of_whole_batches(base: &str) {
     let too_many = serde_json::to_vec(&json_votes(1_001)).unwrap();
     let too_large = format!("[{{\"name\":\"{}\"}}]", "x".repeat(1 << 20));
     for (content_type, body, expected) in [
@@ -220,15 +224,15 @@ async fn refuses_a_batch_as_a_whole(base: &str) {
         ("application/json", b"{}".to_vec(), 400),
         ("text/csv", b"a,b".to_vec(), 415),
         ("application/x-protobuf", vec![0xff; 9], 400),
-        // Half a million empty votes in a megabyte.
+        // 524,288 empty votes in 1 MiB.
         ("application/x-protobuf", [0x0a, 0x00].repeat(1 << 19), 413),
     ] {
-        let (status, answer) = post(base, content_type, body).await;
+        let (status, response) = post(base, content_type, body).await;
         assert_eq!(
             status,
             expected,
             "{content_type}: {}",
-            String::from_utf8_lossy(&answer)
+            String::from_utf8_lossy(&response)
         );
     }
     let (status, body) = post(base, "application/json", "[]").await;

@@ -1,14 +1,14 @@
-//! One vote under one id, by every way to give an id: a receipt each time, and the same key in Kafka, so that it is counted
-//! once.
+//! One vote with one id, sent in every way that can carry an id. Each attempt gets a receipt and the same key in Kafka, so
+//! that the vote is counted once.
 
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that cannot go on has failed"
+    reason = "a panic fails the test"
 )]
 
-use e2e::doors::{Answer, Doors};
+use e2e::endpoints::{EndpointClients, VoteResponse};
 use e2e::records::Records;
 use ephemeral_stack::EphemeralStack;
 use lab::servers::Server;
@@ -37,34 +37,34 @@ fn with_id(id: &str) -> Value {
     vote
 }
 
-fn receipt(answer: &Value) -> Receipt {
+fn receipt(response: &Value) -> Receipt {
     Receipt {
-        vote_id: answer["vote_id"].as_str().unwrap().to_owned(),
-        route: answer["route"].as_str().unwrap().to_owned(),
-        partition: answer["partition"].as_i64().unwrap() as i32,
-        offset: answer["offset"].as_i64().unwrap(),
+        vote_id: response["vote_id"].as_str().unwrap().to_owned(),
+        route: response["route"].as_str().unwrap().to_owned(),
+        partition: response["partition"].as_i64().unwrap() as i32,
+        offset: response["offset"].as_i64().unwrap(),
     }
 }
 
 #[tokio::test]
-async fn an_id_is_one_vote_however_it_is_given() {
+async fn vote_id_has_one_key_in_kafka_however_it_is_sent() {
     let stack = EphemeralStack::start_only(&SERVERS).unwrap();
     let endpoints = stack.endpoints();
-    let doors = Doors::open(endpoints).await.unwrap();
+    let clients = EndpointClients::connect(endpoints).await.unwrap();
     let id = Uuid::new_v4().to_string();
-    let loud = id.to_uppercase();
+    let upper_case = id.to_uppercase();
 
     let mut receipts = Vec::new();
     for base in [&endpoints.rest, &endpoints.bridge] {
         for (key, body) in [
             (Some(id.as_str()), vote()),
-            (Some(loud.as_str()), vote()),
+            (Some(upper_case.as_str()), vote()),
             (None, with_id(&id)),
-            (Some(id.as_str()), with_id(&loud)),
+            (Some(id.as_str()), with_id(&upper_case)),
         ] {
-            let (status, answer) = post(base, key, &body).await;
-            assert_eq!(status, 202, "{base} {key:?} {body}: {answer}");
-            receipts.push(receipt(&answer));
+            let (status, response) = post(base, key, &body).await;
+            assert_eq!(status, 202, "{base} {key:?} {body}: {response}");
+            receipts.push(receipt(&response));
         }
     }
     let by_grpc = Vote {
@@ -74,9 +74,9 @@ async fn an_id_is_one_vote_however_it_is_given() {
         rank: "8".to_owned(),
         vote_id: id.clone(),
     };
-    match doors.cast(by_grpc).await.unwrap() {
-        Answer::Receipt(receipt) => receipts.push(receipt),
-        refusal @ Answer::Refusal { .. } => panic!("{refusal:?}"),
+    match clients.send_by_grpc(by_grpc).await.unwrap() {
+        VoteResponse::Receipt(receipt) => receipts.push(receipt),
+        rejection @ VoteResponse::Rejection { .. } => panic!("{rejection:?}"),
     }
 
     let brokers = endpoints.kafka.clone();
@@ -91,15 +91,18 @@ async fn an_id_is_one_vote_however_it_is_given() {
             (&receipt.vote_id, &event.vote_id, event.client_id),
             (&id, &id, true)
         );
-        assert_eq!(receipt.partition, partition, "copies must meet in one partition");
+        assert_eq!(
+            receipt.partition, partition,
+            "all copies must be in one partition"
+        );
     }
     assert_eq!(records.ids().filter(|key| *key == id).count(), receipts.len());
     assert_eq!(records.ids().count(), receipts.len());
 
     for (key, body) in [
-        (Some("no-uuid"), vote()),
+        (Some("not-a-uuid"), vote()),
         (Some(id.as_str()), with_id(&Uuid::new_v4().to_string())),
-        (None, with_id("no-uuid")),
+        (None, with_id("not-a-uuid")),
     ] {
         let (status, problem) = post(&endpoints.rest, key, &body).await;
         assert_eq!(

@@ -1,85 +1,94 @@
-//! Kafka goes away under load and comes back: every route refuses in time, says so, lies to nobody, and recovers.
+//! Kafka is killed under load and restarted: every route rejects votes within the deadline, reports that it is not ready,
+//! acknowledges no vote that it loses, and recovers.
 
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that cannot go on has failed"
+    reason = "a panic fails the test"
 )]
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use e2e::doors::{Answer, Door, Doors};
-use e2e::load::{Load, Sent};
+use e2e::endpoints::{Endpoint, EndpointClients, VoteResponse};
+use e2e::load::{Load, SentVote};
 use e2e::records::Records;
+use e2e::wait::holds_within;
 use ephemeral_stack::EphemeralStack;
 use lab::servers::Server;
 
 const SERVERS: [Server; 4] = [Server::Kafka, Server::Grpc, Server::Rest, Server::Bridge];
 const DEADLINE: Duration = Duration::from_secs(3);
-/// What the network, the scheduler and a busy machine may add to the deadline.
+/// Time that the network, the scheduler and a busy machine can add to the deadline.
 const SLACK: Duration = Duration::from_secs(2);
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Time limit for a route to detect that Kafka is away, or that it is back.
+const STATE_CHANGE_TIMEOUT: Duration = Duration::from_mins(1);
 const UNAVAILABLE: i32 = 14;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn routes_refuse_without_kafka_and_recover_with_it() {
+async fn routes_reject_votes_without_kafka_and_recover() {
     let mut options = vec!["--deadline-ms", "3000", "--only"];
     let names = SERVERS.map(Server::name).join(",");
     options.push(&names);
     let stack = EphemeralStack::start_with(&options).unwrap();
-    let doors = Doors::open(stack.endpoints()).await.unwrap();
+    let clients = EndpointClients::connect(stack.endpoints()).await.unwrap();
 
-    let load = Load::start(&doors, &Door::ALL, 4);
+    let load = Load::start(&clients, &Endpoint::ALL, 4);
     tokio::time::sleep(Duration::from_secs(1)).await;
     stack.kill(Server::Kafka).await.unwrap();
     tokio::time::sleep(DEADLINE + SLACK).await;
 
-    // Each route now refuses, in time, with the same meaning.
-    for door in Door::ALL {
+    // Each route now rejects votes within the deadline, with the equivalent error.
+    for endpoint in Endpoint::ALL {
         let started = Instant::now();
-        let answer = doors.send_good_vote(door).await.unwrap();
+        let response = clients.send_valid_vote(endpoint).await.unwrap();
         let took = started.elapsed();
-        let expected_code = if door == Door::Grpc { UNAVAILABLE } else { 503 };
-        let Answer::Refusal { code, retry, .. } = answer else {
-            panic!("{door:?} gave a receipt without Kafka")
+        let expected_code = if endpoint == Endpoint::Grpc {
+            UNAVAILABLE
+        } else {
+            503
         };
-        assert_eq!((code, retry), (expected_code, true), "{door:?}");
-        assert!(took < DEADLINE + SLACK, "{door:?} took {took:?}");
+        let VoteResponse::Rejection { code, retry, .. } = response else {
+            panic!("{endpoint:?} gave a receipt without Kafka")
+        };
+        assert_eq!((code, retry), (expected_code, true), "{endpoint:?}");
+        assert!(took < DEADLINE + SLACK, "{endpoint:?} took {took:?}");
     }
     for admin in [
         &stack.endpoints().rest_admin,
         &stack.endpoints().grpc_admin,
         &stack.endpoints().bridge_admin,
     ] {
-        let started = Instant::now();
-        while status(&format!("{admin}/readyz")).await != 503 {
-            assert!(
-                started.elapsed() < PATIENCE,
-                "{admin} says that it is ready without Kafka"
-            );
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        let is_not_ready = async || status(&format!("{admin}/readyz")).await == 503;
+        assert!(
+            holds_within(STATE_CHANGE_TIMEOUT, Duration::from_millis(100), is_not_ready).await,
+            "{admin} reports ready without Kafka"
+        );
         assert_eq!(status(&format!("{admin}/livez")).await, 200, "{admin}");
     }
 
     stack.start_server(Server::Kafka).await.unwrap();
-    let recovered = Instant::now();
-    for door in Door::ALL {
-        while !matches!(doors.send_good_vote(door).await, Ok(Answer::Receipt(_))) {
-            assert!(
-                recovered.elapsed() < PATIENCE,
-                "{door:?} did not recover by itself"
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        println!("{door:?} took votes again after {:?}", recovered.elapsed());
+    let restarted = Instant::now();
+    for endpoint in Endpoint::ALL {
+        let accepts_votes = async || {
+            let response = clients.send_valid_vote(endpoint).await;
+            matches!(response, Ok(VoteResponse::Receipt(_)))
+        };
+        let remaining = STATE_CHANGE_TIMEOUT.saturating_sub(restarted.elapsed());
+        assert!(
+            holds_within(remaining, Duration::from_millis(50), accepts_votes).await,
+            "{endpoint:?} did not recover"
+        );
+        println!(
+            "{endpoint:?} accepted votes again after {:?}",
+            restarted.elapsed()
+        );
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
     let sent = load.finish().await;
 
-    // Whoever got a receipt finds his vote in Kafka.
+    // Every acknowledged vote must be in Kafka.
     let brokers = stack.endpoints().kafka.clone();
     let records = tokio::task::spawn_blocking(move || Records::read(&brokers))
         .await
@@ -94,33 +103,36 @@ async fn routes_refuse_without_kafka_and_recover_with_it() {
         lost.len(),
         acknowledged.len()
     );
-    for door in Door::ALL {
-        let of_door = |wanted: fn(&Answer) -> bool| {
-            let answers = sent
+    for endpoint in Endpoint::ALL {
+        let count_for_endpoint = |wanted: fn(&VoteResponse) -> bool| {
+            let responses = sent
                 .iter()
-                .filter(|(by, _)| *by == door)
-                .filter_map(|(_, answer)| answer.as_ref().ok());
-            answers.filter(|answer| wanted(answer)).count()
+                .filter(|(by, _)| *by == endpoint)
+                .filter_map(|(_, response)| response.as_ref().ok());
+            responses.filter(|response| wanted(response)).count()
         };
-        let (receipts, refusals) = (of_door(is_receipt), of_door(|answer| !is_receipt(answer)));
-        println!("{door:?}: {receipts} receipts, {refusals} refusals");
+        let (receipts, rejections) = (
+            count_for_endpoint(is_receipt),
+            count_for_endpoint(|response| !is_receipt(response)),
+        );
+        println!("{endpoint:?}: {receipts} receipts, {rejections} rejections");
         assert!(
-            receipts > 0 && refusals > 0,
-            "{door:?}: the load did not see both states"
+            receipts > 0 && rejections > 0,
+            "{endpoint:?}: the load must run with and without Kafka"
         );
     }
 }
 
-fn is_receipt(answer: &Answer) -> bool {
-    matches!(answer, Answer::Receipt(_))
+fn is_receipt(response: &VoteResponse) -> bool {
+    matches!(response, VoteResponse::Receipt(_))
 }
 
-fn acknowledged_ids(sent: &[Sent]) -> HashSet<String> {
-    let answers = sent.iter().filter_map(|(_, answer)| answer.as_ref().ok());
-    answers
-        .filter_map(|answer| match answer {
-            Answer::Receipt(receipt) => Some(receipt.vote_id.clone()),
-            Answer::Refusal { .. } => None,
+fn acknowledged_ids(sent: &[SentVote]) -> HashSet<String> {
+    let responses = sent.iter().filter_map(|(_, response)| response.as_ref().ok());
+    responses
+        .filter_map(|response| match response {
+            VoteResponse::Receipt(receipt) => Some(receipt.vote_id.clone()),
+            VoteResponse::Rejection { .. } => None,
         })
         .collect()
 }

@@ -1,14 +1,14 @@
-//! Every door gives the same verdict on the same vote, and what it accepts looks the same in Kafka.
+//! Every endpoint gives an equivalent response to the same vote, and writes the same event to Kafka.
 
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that cannot go on has failed"
+    reason = "a panic fails the test"
 )]
 
 use e2e::cases::{self, Case, Expected};
-use e2e::doors::{Answer, Door, Doors};
+use e2e::endpoints::{Endpoint, EndpointClients, VoteResponse};
 use e2e::records::Records;
 use ephemeral_stack::EphemeralStack;
 use lab::servers::Server;
@@ -19,29 +19,29 @@ const SERVERS: [Server; 4] = [Server::Kafka, Server::Grpc, Server::Rest, Server:
 const INVALID_ARGUMENT: i32 = 3;
 
 #[tokio::test]
-async fn every_door_gives_the_same_verdict_and_the_same_record() {
+async fn every_endpoint_gives_the_same_response_and_the_same_event() {
     let stack = EphemeralStack::start_only(&SERVERS).unwrap();
-    let doors = Doors::open(stack.endpoints()).await.unwrap();
+    let clients = EndpointClients::connect(stack.endpoints()).await.unwrap();
     let cases = cases::all();
     assert!(cases.len() >= 40, "only {} cases", cases.len());
 
     let mut failures = Vec::new();
     let mut receipts = Vec::new();
     for case in &cases {
-        for door in Door::ALL {
-            let Some(answer) = knock(&doors, door, case).await else {
+        for endpoint in Endpoint::ALL {
+            let Some(response) = send_case(&clients, endpoint, case).await else {
                 continue;
             };
-            match judge(case, door, &answer) {
-                Ok(Some(receipt)) => receipts.push((case, door, receipt)),
+            match check_response(case, endpoint, &response) {
+                Ok(Some(receipt)) => receipts.push((case, endpoint, receipt)),
                 Ok(None) => {}
-                Err(reason) => failures.push(format!("{} by {door:?}: {reason}", case.name)),
+                Err(reason) => failures.push(format!("{} by {endpoint:?}: {reason}", case.name)),
             }
         }
     }
     assert!(
         failures.is_empty(),
-        "{} verdicts differ:\n{}",
+        "{} responses are wrong:\n{}",
         failures.len(),
         failures.join("\n")
     );
@@ -51,56 +51,64 @@ async fn every_door_gives_the_same_verdict_and_the_same_record() {
         .await
         .unwrap()
         .unwrap();
-    for (case, door, receipt) in &receipts {
+    for (case, endpoint, receipt) in &receipts {
         let event = records
             .event(receipt)
-            .unwrap_or_else(|error| panic!("{} by {door:?}: {error:#}", case.name));
+            .unwrap_or_else(|error| panic!("{} by {endpoint:?}: {error:#}", case.name));
         assert_eq!(
-            comparable(&event, *door),
-            wanted(case),
-            "{} by {door:?}",
+            without_variable_fields(&event, *endpoint),
+            expected_event(case),
+            "{} by {endpoint:?}",
             case.name
         );
     }
     assert_eq!(
         records.ids().count(),
         receipts.len(),
-        "a refused vote must leave no record"
+        "a rejected vote must not be in Kafka"
     );
     println!(
-        "{} cases, {} receipts, all equal in Kafka",
+        "{} cases, {} receipts; all events are equal",
         cases.len(),
         receipts.len()
     );
 }
 
-/// Sends a case in by a door, if it can be said there.
-async fn knock(doors: &Doors, door: Door, case: &Case) -> Option<Answer> {
-    let answer = match (door, &case.protobuf) {
-        (Door::RestJson | Door::BridgeJson, _) => {
-            doors.send_json(door, case.content_type, case.json.clone()).await
+/// Sends a case to an endpoint; `None` if the encoding of the endpoint cannot express it.
+async fn send_case(clients: &EndpointClients, endpoint: Endpoint, case: &Case) -> Option<VoteResponse> {
+    let response = match (endpoint, &case.protobuf) {
+        (Endpoint::RestJson | Endpoint::BridgeJson, _) => {
+            clients
+                .send_json(endpoint, case.content_type, case.json.clone())
+                .await
         }
-        (Door::RestProtobuf | Door::Grpc, Some(message)) => doors.send_protobuf(door, message.clone()).await,
-        (Door::RestProtobuf | Door::Grpc, None) => return None,
+        (Endpoint::RestProtobuf | Endpoint::Grpc, Some(message)) => {
+            clients.send_protobuf(endpoint, message.clone()).await
+        }
+        (Endpoint::RestProtobuf | Endpoint::Grpc, None) => return None,
     };
-    Some(answer.unwrap_or_else(|error| panic!("{} by {door:?}: {error:#}", case.name)))
+    Some(response.unwrap_or_else(|error| panic!("{} by {endpoint:?}: {error:#}", case.name)))
 }
 
-/// Holds an answer to what the case expects; the receipt, if there is one.
-fn judge(case: &Case, door: Door, answer: &Answer) -> Result<Option<Receipt>, String> {
-    match (&case.expected, answer) {
-        (Expected::Accepted(_), Answer::Receipt(receipt)) if receipt.route == door.route() => {
+/// Compares a response with the expected one. Returns the receipt, if there is one.
+fn check_response(
+    case: &Case,
+    endpoint: Endpoint,
+    response: &VoteResponse,
+) -> Result<Option<Receipt>, String> {
+    match (&case.expected, response) {
+        (Expected::Accepted(_), VoteResponse::Receipt(receipt)) if receipt.route == endpoint.route() => {
             Ok(Some(receipt.clone()))
         }
         (
-            Expected::Refused { status, fields },
-            Answer::Refusal {
+            Expected::Rejected { status, fields },
+            VoteResponse::Rejection {
                 code,
                 errors,
                 retry: false,
             },
         ) => {
-            let expected_code = if door == Door::Grpc {
+            let expected_code = if endpoint == Endpoint::Grpc {
                 INVALID_ARGUMENT
             } else {
                 i32::from(*status)
@@ -111,16 +119,16 @@ fn judge(case: &Case, door: Door, answer: &Answer) -> Result<Option<Receipt>, St
                 return Ok(None);
             }
             Err(format!(
-                "wanted {expected_code} naming {fields:?}, got {answer:?}"
+                "expected {expected_code} for the fields {fields:?}, got {response:?}"
             ))
         }
-        (expected, _) => Err(format!("wanted {expected:?}, got {answer:?}")),
+        (expected, _) => Err(format!("expected {expected:?}, got {response:?}")),
     }
 }
 
-/// An event without what may differ between the doors: route, an id made by the server, and the time.
-fn comparable(event: &VoteEvent, door: Door) -> VoteEvent {
-    let route = match door.route() {
+/// An event without the fields that can differ between endpoints: the route, an id of the server, and the time.
+fn without_variable_fields(event: &VoteEvent, endpoint: Endpoint) -> VoteEvent {
+    let route = match endpoint.route() {
         "rest" => Route::Rest,
         "grpc" => Route::Grpc,
         _ => Route::Bridge,
@@ -144,9 +152,9 @@ fn comparable(event: &VoteEvent, door: Door) -> VoteEvent {
     }
 }
 
-fn wanted(case: &Case) -> VoteEvent {
+fn expected_event(case: &Case) -> VoteEvent {
     let Expected::Accepted([name, album, year, rank]) = &case.expected else {
-        panic!("{} has no record", case.name);
+        panic!("the case {} expects no record", case.name);
     };
     let client_id = case.name.starts_with("client's id");
     let vote_id = if client_id {

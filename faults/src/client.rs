@@ -1,4 +1,4 @@
-//! A client at one of the three doors, past the Ingress: casts a vote and says what became of it.
+//! A client of one of the three routes, without the Ingress: sends a vote and returns the outcome.
 
 use std::time::Duration;
 
@@ -14,36 +14,36 @@ use tonic::transport::Channel;
 use uuid::Uuid;
 use vote::Route;
 
-/// What is voted for: band, album, year, rank. More than one, so that the tallies by band and album have to be right too.
-const CHOICES: [[&str; 4]; 4] = [
+/// The votes: band, album, year, rank. Several, so that the reconciliation also covers the tallies by band and album.
+const VOTES: [[&str; 4]; 4] = [
     ["Bohemia Suburbana", "Sombras", "1997", "9.5"],
     ["Alux Nahual", "Centroamérica", "1984", "9.75"],
     ["Malacates Trébol Shop", "Paquetecuetes", "2009", "8"],
     ["Bohemia Suburbana", "Mil Palabras con sus Dientes", "1996", "10"],
 ];
 
-/// What became of an attempt to vote.
+/// The outcome of one attempt to send a vote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Acknowledged, under this id.
+    /// Acknowledged with this vote id.
     Receipt(Uuid),
-    /// Refused at once, for too many votes are in flight: 429 or RESOURCE_EXHAUSTED.
+    /// Rejected because too many votes are in flight: 429 or RESOURCE_EXHAUSTED.
     Overloaded,
-    /// Refused for another reason.
-    Refused,
-    /// No connection, or no answer within the client's patience.
-    Silence,
+    /// Rejected for another reason.
+    Rejected,
+    /// No connection, or no response within the timeout of the client.
+    NoResponse,
 }
 
-/// A client with a connection of its own, made when it is needed and made anew when it breaks.
+/// A client with its own connection, which it opens on first use and reopens after an error.
 #[derive(Clone, Debug)]
 pub struct Client {
     route: Route,
-    door: Door,
+    endpoint: Endpoint,
 }
 
 #[derive(Clone, Debug)]
-enum Door {
+enum Endpoint {
     Http { client: reqwest::Client, url: String },
     Grpc(VoteServiceClient<Channel>),
 }
@@ -56,64 +56,66 @@ struct Receipt {
 impl Client {
     /// A client of `route`.
     pub fn new(route: Route, endpoints: &Endpoints) -> Result<Self> {
-        let http = |base: &str| -> Result<Door> {
+        let http = |base: &str| -> Result<Endpoint> {
             let client = reqwest::Client::builder().http1_only().build()?;
-            Ok(Door::Http {
+            Ok(Endpoint::Http {
                 client,
                 url: format!("{base}/v1/votes"),
             })
         };
-        let door = match route {
+        let endpoint = match route {
             Route::Rest => http(&endpoints.rest)?,
             Route::Bridge => http(&endpoints.bridge)?,
             Route::Grpc => {
                 let channel = Channel::from_shared(endpoints.grpc.clone())?.connect_lazy();
-                Door::Grpc(VoteServiceClient::new(channel))
+                Endpoint::Grpc(VoteServiceClient::new(channel))
             }
         };
-        Ok(Self { route, door })
+        Ok(Self { route, endpoint })
     }
 
-    /// The route that it votes by.
+    /// The route that the client uses.
     pub fn route(&self) -> Route {
         self.route
     }
 
-    /// Casts a vote, under an id of the client's own if there is one, and waits no longer than `patience`.
-    pub async fn cast(&self, vote_id: Option<Uuid>, patience: Duration) -> Outcome {
-        let answer = async {
-            match &self.door {
-                Door::Http { client, url } => post(client, url, vote_id).await,
-                Door::Grpc(service) => call(service.clone(), vote_id).await,
+    /// Sends a vote, with `vote_id` if the client chooses the id, and waits at most `timeout` for the response.
+    pub async fn send_vote(&self, vote_id: Option<Uuid>, timeout: Duration) -> Outcome {
+        let response = async {
+            match &self.endpoint {
+                Endpoint::Http { client, url } => send_by_http(client, url, vote_id).await,
+                Endpoint::Grpc(service) => send_by_grpc(service.clone(), vote_id).await,
             }
         };
-        tokio::time::timeout(patience, answer)
+        tokio::time::timeout(timeout, response)
             .await
-            .unwrap_or(Outcome::Silence)
+            .unwrap_or(Outcome::NoResponse)
     }
 }
 
-async fn post(client: &reqwest::Client, url: &str, vote_id: Option<Uuid>) -> Outcome {
-    let [name, album, year, rank] = choice();
+async fn send_by_http(client: &reqwest::Client, url: &str, vote_id: Option<Uuid>) -> Outcome {
+    let [name, album, year, rank] = random_vote();
     let mut vote = json!({ "name": name, "album": album, "year": year, "rank": rank });
     if let (Some(id), Some(fields)) = (vote_id, vote.as_object_mut()) {
         fields.insert("vote_id".to_owned(), json!(id));
     }
     let Ok(response) = client.post(url).json(&vote).send().await else {
-        return Outcome::Silence;
+        return Outcome::NoResponse;
     };
     match response.status() {
         StatusCode::ACCEPTED => response
             .json()
             .await
-            .map_or(Outcome::Silence, |Receipt { vote_id }| Outcome::Receipt(vote_id)),
+            .map_or(Outcome::NoResponse, |Receipt { vote_id }| {
+                Outcome::Receipt(vote_id)
+            }),
         StatusCode::TOO_MANY_REQUESTS => Outcome::Overloaded,
-        _ => Outcome::Refused,
+        _ => Outcome::Rejected,
     }
 }
 
-async fn call(mut service: VoteServiceClient<Channel>, vote_id: Option<Uuid>) -> Outcome {
-    let [name, album, year, rank] = choice().map(str::to_owned);
+async fn send_by_grpc(mut service: VoteServiceClient<Channel>, vote_id: Option<Uuid>) -> Outcome {
+    let [name, album, year, rank] = random_vote().map(str::to_owned);
     let vote_id = vote_id.map_or_else(String::new, |id| id.to_string());
     match service
         .cast_vote(Vote {
@@ -129,14 +131,14 @@ async fn call(mut service: VoteServiceClient<Channel>, vote_id: Option<Uuid>) ->
             .into_inner()
             .vote_id
             .parse()
-            .map_or(Outcome::Refused, Outcome::Receipt),
+            .map_or(Outcome::Rejected, Outcome::Receipt),
         Err(status) if status.code() == Code::ResourceExhausted => Outcome::Overloaded,
-        // The client library's word for a connection that broke or never was; a service's refusal has details.
-        Err(status) if status.details().is_empty() => Outcome::Silence,
-        Err(_) => Outcome::Refused,
+        // An error of the service has details; without them the client library reports a connection that failed.
+        Err(status) if status.details().is_empty() => Outcome::NoResponse,
+        Err(_) => Outcome::Rejected,
     }
 }
 
-fn choice() -> [&'static str; 4] {
-    fastrand::choice(CHOICES).unwrap_or_default()
+fn random_vote() -> [&'static str; 4] {
+    fastrand::choice(VOTES).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! What it costs Redis to remember the ids that clients choose: measured through the consumer's own code.
+//! Measures the memory that Redis needs for the vote ids that clients choose, with the counting code of the consumer.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -18,20 +18,20 @@ use vote::{Draft, Route, Valid, VoteEvent};
 use crate::document;
 use crate::report::{Table, thousands};
 
-/// The consumer's default.
-const BATCH: u32 = 500;
+/// The default batch size of the consumer.
+const BATCH_SIZE: u32 = 500;
 const PARTITION: i32 = 0;
-const BYTES_A_MIB: f64 = 1024.0 * 1024.0;
+const BYTES_PER_MIB: f64 = 1024.0 * 1024.0;
 
 /// Options of `faults dedup-memory`.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct DedupArgs {
-    /// Ids to remember
+    /// Number of vote ids
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..))]
     ids: u32,
 }
 
-/// Counts so many votes under ids of their clients and compares Redis' memory before and after.
+/// Counts votes with ids of their clients, and compares the memory of Redis before and after.
 pub async fn run(options: &DedupArgs, write: Option<&Path>) -> Result<ExitCode> {
     let stack = tokio::task::spawn_blocking(|| EphemeralStack::start_only(&[Server::Redis]))
         .await
@@ -53,23 +53,23 @@ pub async fn run(options: &DedupArgs, write: Option<&Path>) -> Result<ExitCode> 
 }
 
 async fn measure(ids: u32, redis_url: &str) -> Result<String> {
-    // Longer than this takes: no id may be forgotten while others are added.
+    // Longer than the measurement: no id may expire while others are added.
     let tally = Tally::new(redis_url, Duration::from_hours(24))?;
     let topic_id = Uuid::new_v4();
     tally.adopt(topic_id).await?;
     let mut counter = Counter {
         tally,
         topic_id,
-        fence: None,
-        vote: example()?,
+        applied_offset: None,
+        vote: example_vote()?,
     };
-    // The tallies themselves, and what a connection costs, are not the price of ids.
+    // Excludes the memory of the tallies and of the connection from the result.
     counter.count(1, false).await?;
     let before = used_memory(redis_url).await?;
-    let step = Progress::new().step("counting");
+    let step = Progress::new().step("counting votes");
     let mut left = ids;
     while left > 0 {
-        let size = left.min(BATCH);
+        let size = left.min(BATCH_SIZE);
         counter.count(size, true).await?;
         left -= size;
         step.update(&format!(
@@ -80,54 +80,56 @@ async fn measure(ids: u32, redis_url: &str) -> Result<String> {
     }
     let after = used_memory(redis_url).await?;
     step.done(&format!("{} ids", thousands(u64::from(ids))));
-    let an_id = (after - before) as f64 / f64::from(ids);
+    let bytes_per_id = (after - before) as f64 / f64::from(ids);
     let mut table = Table::new(&[
         "ids",
         "used_memory before, MiB",
         "after, MiB",
-        "bytes an id",
-        "MiB a million",
+        "bytes per id",
+        "MiB per million",
     ]);
     table.row([
         thousands(u64::from(ids)),
-        format!("{:.1}", before as f64 / BYTES_A_MIB),
-        format!("{:.1}", after as f64 / BYTES_A_MIB),
-        format!("{an_id:.0}"),
-        format!("{:.0}", an_id * 1e6 / BYTES_A_MIB),
+        format!("{:.1}", before as f64 / BYTES_PER_MIB),
+        format!("{:.1}", after as f64 / BYTES_PER_MIB),
+        format!("{bytes_per_id:.0}"),
+        format!("{:.0}", bytes_per_id * 1e6 / BYTES_PER_MIB),
     ]);
     Ok(table.markdown())
 }
 
-/// Counts votes as the consumer does, batch after batch of one partition.
+/// Counts votes like the consumer: one batch after the other, in one partition.
 struct Counter {
     tally: Tally,
     topic_id: Uuid,
-    fence: Option<i64>,
+    applied_offset: Option<i64>,
     vote: vote::Vote,
 }
 
 impl Counter {
     async fn count(&mut self, size: u32, client_id: bool) -> Result<()> {
-        let first = self.fence.unwrap_or_default();
+        let first = self.applied_offset.unwrap_or_default();
         let offsets = first..first + i64::from(size);
-        let votes: Vec<LoggedVote> = offsets.map(|offset| self.logged(offset, client_id)).collect();
+        let votes: Vec<LoggedVote> = offsets
+            .map(|offset| self.logged_vote(offset, client_id))
+            .collect();
         let next = first + i64::from(size);
         let batch = Count {
             topic_id: self.topic_id,
             partition: PARTITION,
-            fence: self.fence,
+            fence: self.applied_offset,
             next,
             level: Level::default(),
             votes: &votes,
         };
         match self.tally.count(batch).await? {
-            Counted::Done { duplicates } if duplicates.is_empty() => self.fence = Some(next),
+            Counted::Done { duplicates } if duplicates.is_empty() => self.applied_offset = Some(next),
             other => bail!("a batch of new ids was not counted: {other:?}"),
         }
         Ok(())
     }
 
-    fn logged(&self, offset: i64, client_id: bool) -> LoggedVote {
+    fn logged_vote(&self, offset: i64, client_id: bool) -> LoggedVote {
         let event = VoteEvent {
             vote_id: Uuid::new_v4(),
             client_id,
@@ -139,12 +141,12 @@ impl Counter {
     }
 }
 
-fn example() -> Result<vote::Vote> {
+fn example_vote() -> Result<vote::Vote> {
     let json = r#"{"name": "Alux Nahual", "album": "Centroamérica", "year": "1984", "rank": "9.5"}"#;
     let draft = Draft::from_json(json.as_bytes())?;
     match draft.validate() {
         Ok(Valid { vote, .. }) => Ok(vote),
-        Err(errors) => bail!("the example is no vote: {errors:?}"),
+        Err(errors) => bail!("the example vote is invalid: {errors:?}"),
     }
 }
 
@@ -157,5 +159,6 @@ async fn used_memory(redis_url: &str) -> Result<u64> {
         .arg("memory")
         .query_async(&mut connection)
         .await?;
-    info.get("used_memory").context("INFO has no used_memory")
+    info.get("used_memory")
+        .context("the output of INFO has no used_memory")
 }

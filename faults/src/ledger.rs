@@ -1,4 +1,4 @@
-//! What the clients know: a line for each vote in a file that `consumer reconcile` reads, and counts of what they saw.
+//! The ledger of the clients: one line for each vote in a file that `consumer reconcile` reads, and counts of the outcomes.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,7 +13,7 @@ use vote::Route;
 
 use crate::client::Outcome;
 
-/// One vote as its sender saw it, in the load driver's format.
+/// One vote and its outcome, in the ledger format of the load generator.
 #[derive(Debug, Serialize)]
 struct Line {
     vote_id: Option<Uuid>,
@@ -21,20 +21,20 @@ struct Line {
     ok: bool,
 }
 
-/// What the clients of one route, or of all, have seen.
+/// Counts of the outcomes that the clients of one route, or of all routes, observed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct ClientCounts {
     /// Votes that were sent.
     pub votes: u64,
-    /// Those of them that ended without a receipt.
+    /// Votes that ended without a receipt.
     pub failed: u64,
-    /// Attempts that were repeated under the same id.
+    /// Attempts that were repeated with the same id.
     pub repeated: u64,
-    /// Attempts that were refused at once, for too many votes were in flight.
+    /// Attempts that were rejected because too many votes were in flight.
     pub overloaded: u64,
 }
 
-/// The ledger of a stack; all its clients write into it.
+/// The ledger of a stack. All clients write to it.
 #[derive(Debug)]
 pub struct Ledger {
     path: PathBuf,
@@ -44,37 +44,37 @@ pub struct Ledger {
 #[derive(Debug)]
 struct Content {
     file: BufWriter<File>,
-    seen: BTreeMap<Route, Seen>,
+    counts: BTreeMap<Route, ClientCounts>,
 }
 
 impl Ledger {
-    /// A new ledger in this file.
+    /// Creates the ledger file.
     pub fn create(path: &Path) -> Result<Self> {
         let file = File::create(path).with_context(|| format!("creating {}", path.display()))?;
         Ok(Self {
             path: path.to_owned(),
             content: Mutex::new(Content {
                 file: BufWriter::new(file),
-                seen: BTreeMap::new(),
+                counts: BTreeMap::new(),
             }),
         })
     }
 
-    /// Its file.
+    /// The ledger file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Notes an attempt that will be repeated.
-    pub fn repeat(&self, route: Route, outcome: Outcome) {
+    /// Records an attempt that the client will repeat.
+    pub fn record_repeated(&self, route: Route, outcome: Outcome) {
         let mut content = self.lock();
-        let seen = content.seen.entry(route).or_default();
-        seen.repeated += 1;
-        seen.overloaded += u64::from(outcome == Outcome::Overloaded);
+        let counts = content.counts.entry(route).or_default();
+        counts.repeated += 1;
+        counts.overloaded += u64::from(outcome == Outcome::Overloaded);
     }
 
-    /// Notes a vote's last attempt, which ends it.
-    pub fn end(&self, route: Route, outcome: Outcome) -> Result<()> {
+    /// Records the last attempt of a vote.
+    pub fn record_final(&self, route: Route, outcome: Outcome) -> Result<()> {
         let vote_id = match outcome {
             Outcome::Receipt(id) => Some(id),
             _ => None,
@@ -87,36 +87,36 @@ impl Ledger {
         let mut content = self.lock();
         serde_json::to_writer(&mut content.file, &line)?;
         content.file.write_all(b"\n")?;
-        let seen = content.seen.entry(route).or_default();
-        seen.votes += 1;
-        seen.failed += u64::from(vote_id.is_none());
-        seen.overloaded += u64::from(outcome == Outcome::Overloaded);
+        let counts = content.counts.entry(route).or_default();
+        counts.votes += 1;
+        counts.failed += u64::from(vote_id.is_none());
+        counts.overloaded += u64::from(outcome == Outcome::Overloaded);
         Ok(())
     }
 
-    /// What the clients of `route` have seen so far.
-    pub fn seen(&self, route: Route) -> Seen {
-        self.lock().seen.get(&route).copied().unwrap_or_default()
+    /// The counts of `route` so far.
+    pub fn counts(&self, route: Route) -> ClientCounts {
+        self.lock().counts.get(&route).copied().unwrap_or_default()
     }
 
-    /// What all clients have seen so far.
-    pub fn seen_by_all(&self) -> Seen {
-        Route::ALL.map(|route| self.seen(route)).into_iter().sum()
+    /// The counts of all routes so far.
+    pub fn total_counts(&self) -> ClientCounts {
+        Route::ALL.map(|route| self.counts(route)).into_iter().sum()
     }
 
-    /// Makes every line visible to whoever reads the file.
+    /// Writes buffered lines to the file, so that other processes can read them.
     pub fn flush(&self) -> Result<()> {
         self.lock().file.flush().context("writing the ledger")
     }
 
     fn lock(&self) -> MutexGuard<'_, Content> {
-        // A panic between two statements leaves a line too few or too many: the books would show it.
+        // A panic can leave a missing or incomplete line. The reconciliation detects it.
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Seen {
-    /// What was seen since `before`.
+impl ClientCounts {
+    /// The difference to the counts at an earlier time.
     #[must_use]
     pub fn since(self, before: Self) -> Self {
         Self {
@@ -127,13 +127,13 @@ impl Seen {
         }
     }
 
-    /// Attempts that got no receipt.
-    pub fn troubles(self) -> u64 {
+    /// Attempts without a receipt.
+    pub fn unacknowledged(self) -> u64 {
         self.failed + self.repeated
     }
 }
 
-impl std::ops::Add for Seen {
+impl std::ops::Add for ClientCounts {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
@@ -146,7 +146,7 @@ impl std::ops::Add for Seen {
     }
 }
 
-impl std::iter::Sum for Seen {
+impl std::iter::Sum for ClientCounts {
     fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
         all.fold(Self::default(), |sum, one| sum + one)
     }

@@ -1,20 +1,21 @@
-//! The fault suite: real processes and real servers, load on all three routes, and the books after every fault.
+//! The fault suite: faults in real services and servers under load on all three routes, with a reconciliation after each.
 //!
-//! A [`families::Fault`] is injected into a [`scene::Scene`] and healed again; [`probe`] says when every route is well,
-//! [`books`] whether each acknowledged vote was counted once and logged once. [`suite`] runs faults in rounds. [`soak`]
-//! and [`dedup_memory`] measure what goes wrong slowly.
+//! A [`fault::Fault`] is injected into an [`environment::TestEnvironment`] and healed again. [`probe`] measures the time until
+//! every route works again, [`reconciliation`] checks that each acknowledged vote was counted once and logged once. [`suite`]
+//! runs the faults of the [`catalog`] in rounds. [`soak`] and [`dedup_memory`] measure memory over time and over ids.
 
-pub mod books;
+pub mod catalog;
 pub mod cli;
 pub mod client;
 pub mod dedup_memory;
 pub mod document;
-pub mod families;
+pub mod environment;
+pub mod fault;
 pub mod ledger;
 pub mod load;
 pub mod probe;
+pub mod reconciliation;
 pub mod report;
-pub mod scene;
 pub mod soak;
 pub mod suite;
 pub mod wait;

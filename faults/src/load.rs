@@ -1,4 +1,4 @@
-//! The load: clients at all three doors, each with one vote at a time, at a pace that leaves the machine room.
+//! The load: clients on all three routes, each with one vote at a time, at a rate that does not saturate the machine.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,50 +14,50 @@ use vote::Route;
 use crate::client::{Client, Outcome};
 use crate::ledger::Ledger;
 
-/// After this time without a receipt something hangs, and a retrying client says so.
-pub const GIVE_UP: Duration = Duration::from_mins(2);
+/// A vote without a receipt after this time means that a service hangs: a retrying client then returns an error.
+pub const ACKNOWLEDGEMENT_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// How a client deals with a vote that was not acknowledged.
+/// How a client repeats a vote that was not acknowledged.
 #[derive(Clone, Copy, Debug)]
-pub struct Manner {
-    /// How long it waits for an answer.
-    pub patience: Duration,
-    /// Longest pause before it tries again.
-    pub pause: Duration,
+pub struct RetryPolicy {
+    /// Time limit for a response.
+    pub timeout: Duration,
+    /// Longest random pause before the next attempt.
+    pub max_pause: Duration,
 }
 
-/// Clients of each route.
+/// The clients of each route.
 #[derive(Clone, Copy, Debug)]
-pub struct Crowd {
-    /// Those that choose their votes' ids and repeat each vote until they have a receipt.
+pub struct ClientMix {
+    /// Clients that choose the vote id and repeat each vote until they have a receipt.
     pub retrying: usize,
-    /// Those that leave the id to the service and send each vote once.
-    pub plain: usize,
-    /// Time between two votes of a client; zero for one right after the other.
-    pub pace: Duration,
-    /// How they deal with failures; a plain client waits for its answer six times as long.
-    pub manner: Manner,
+    /// Clients that leave the id to the service and send each vote once.
+    pub single_attempt: usize,
+    /// Time between two votes of a client; zero for no pause.
+    pub interval: Duration,
+    /// How clients handle failures. A single-attempt client waits six times as long for a response.
+    pub retry_policy: RetryPolicy,
 }
 
-impl Manner {
-    /// Gives up before the service's own deadline: a copy may be on its way when the next is sent.
-    pub const USUAL: Self = Self {
-        patience: Duration::from_secs(1),
-        pause: Duration::from_millis(200),
+impl RetryPolicy {
+    /// The timeout is shorter than the deadline of the services: a copy can be in flight when the client sends the next.
+    pub const DEFAULT: Self = Self {
+        timeout: Duration::from_secs(1),
+        max_pause: Duration::from_millis(200),
     };
 }
 
-impl Crowd {
-    /// 24 clients with a vote in 80 ms each: 300 votes a second by each route.
-    pub const USUAL: Self = Self {
+impl ClientMix {
+    /// 24 clients with one vote per 80 ms: 300 votes a second on each route.
+    pub const DEFAULT: Self = Self {
         retrying: 18,
-        plain: 6,
-        pace: Duration::from_millis(80),
-        manner: Manner::USUAL,
+        single_attempt: 6,
+        interval: Duration::from_millis(80),
+        retry_policy: RetryPolicy::DEFAULT,
     };
 }
 
-/// A running crowd.
+/// A running load.
 #[derive(Debug)]
 pub struct Load {
     stop: Arc<AtomicBool>,
@@ -65,29 +65,29 @@ pub struct Load {
 }
 
 impl Load {
-    /// Sends `crowd` to every route.
-    pub fn start(crowd: Crowd, endpoints: &Endpoints, ledger: &Arc<Ledger>) -> Result<Self> {
+    /// Starts the clients of `mix` on every route.
+    pub fn start(mix: ClientMix, endpoints: &Endpoints, ledger: &Arc<Ledger>) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let mut clients = JoinSet::new();
         for route in Route::ALL {
-            for number in 0..crowd.retrying + crowd.plain {
+            for number in 0..mix.retrying + mix.single_attempt {
                 let worker = Worker {
                     client: Client::new(route, endpoints)?,
                     ledger: Arc::clone(ledger),
-                    manner: crowd.manner,
-                    is_retrying: number < crowd.retrying,
+                    retry_policy: mix.retry_policy,
+                    is_retrying: number < mix.retrying,
                 };
-                clients.spawn(worker.run(crowd.pace, Arc::clone(&stop)));
+                clients.spawn(worker.run(mix.interval, Arc::clone(&stop)));
             }
         }
         Ok(Self { stop, clients })
     }
 
-    /// Lets every client finish its vote. Errors if one of them could not.
+    /// Waits until every client has finished its vote. Errors if a retrying client got no receipt.
     pub async fn finish(mut self) -> Result<()> {
         self.stop.store(true, Ordering::Relaxed);
         while let Some(ended) = self.clients.join_next().await {
-            ended.context("a client of the load")??;
+            ended.context("a client of the load panicked")??;
         }
         Ok(())
     }
@@ -96,15 +96,15 @@ impl Load {
 struct Worker {
     client: Client,
     ledger: Arc<Ledger>,
-    manner: Manner,
+    retry_policy: RetryPolicy,
     is_retrying: bool,
 }
 
 impl Worker {
-    async fn run(self, pace: Duration, stop: Arc<AtomicBool>) -> Result<()> {
-        // All at once would be a pulse, not a stream.
-        tokio::time::sleep(pace.mul_f64(fastrand::f64())).await;
-        let mut ticks = (!pace.is_zero()).then(|| tokio::time::interval(pace));
+    async fn run(self, interval: Duration, stop: Arc<AtomicBool>) -> Result<()> {
+        // Spreads the clients over the interval instead of sending all votes at once.
+        tokio::time::sleep(interval.mul_f64(fastrand::f64())).await;
+        let mut ticks = (!interval.is_zero()).then(|| tokio::time::interval(interval));
         if let Some(ticks) = &mut ticks {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
@@ -113,12 +113,12 @@ impl Worker {
                 ticks.tick().await;
             }
             if self.is_retrying {
-                insist(&self.client, new_id(), self.manner, &self.ledger).await?;
+                send_until_acknowledged(&self.client, new_id(), self.retry_policy, &self.ledger).await?;
             } else {
-                let outcome = self.client.cast(None, self.manner.patience * 6).await;
-                self.ledger.end(self.client.route(), outcome)?;
+                let outcome = self.client.send_vote(None, self.retry_policy.timeout * 6).await;
+                self.ledger.record_final(self.client.route(), outcome)?;
                 if !matches!(outcome, Outcome::Receipt(_)) {
-                    back_off(self.manner).await;
+                    back_off(self.retry_policy).await;
                 }
             }
         }
@@ -126,29 +126,34 @@ impl Worker {
     }
 }
 
-/// Casts the vote `id` again and again until it is acknowledged.
-pub async fn insist(client: &Client, id: Uuid, manner: Manner, ledger: &Ledger) -> Result<()> {
+/// Sends the vote `id` repeatedly until it is acknowledged, at most for [`ACKNOWLEDGEMENT_TIMEOUT`].
+pub async fn send_until_acknowledged(
+    client: &Client,
+    id: Uuid,
+    retry_policy: RetryPolicy,
+    ledger: &Ledger,
+) -> Result<()> {
     let (route, started) = (client.route(), Instant::now());
-    let mut patience = manner.patience;
+    let mut timeout = retry_policy.timeout;
     loop {
-        let outcome = client.cast(Some(id), patience).await;
-        if let Outcome::Receipt(named) = outcome {
-            if named != id {
-                bail!("{route}: the receipt for vote {id} names {named}");
+        let outcome = client.send_vote(Some(id), timeout).await;
+        if let Outcome::Receipt(acknowledged_id) = outcome {
+            if acknowledged_id != id {
+                bail!("{route}: the receipt for vote {id} names {acknowledged_id}");
             }
-            return ledger.end(route, outcome);
+            return ledger.record_final(route, outcome);
         }
-        if started.elapsed() > GIVE_UP {
-            bail!("{route}: vote {id} has no receipt after {GIVE_UP:?}, last: {outcome:?}");
+        if started.elapsed() > ACKNOWLEDGEMENT_TIMEOUT {
+            bail!("{route}: vote {id} has no receipt after {ACKNOWLEDGEMENT_TIMEOUT:?}, last: {outcome:?}");
         }
-        ledger.repeat(route, outcome);
-        back_off(manner).await;
-        // Whoever is never content with the time that an answer takes would never get one.
-        patience = patience.mul_f64(1.5).min(GIVE_UP);
+        ledger.record_repeated(route, outcome);
+        back_off(retry_policy).await;
+        // With a fixed timeout, a client would never get a receipt if every response takes longer.
+        timeout = timeout.mul_f64(1.5).min(ACKNOWLEDGEMENT_TIMEOUT);
     }
 }
 
-/// An id as clients choose them: some random, some by time.
+/// A vote id as clients choose it: a UUIDv4 or a UUIDv7.
 pub fn new_id() -> Uuid {
     if fastrand::bool() {
         Uuid::new_v4()
@@ -157,6 +162,6 @@ pub fn new_id() -> Uuid {
     }
 }
 
-async fn back_off(manner: Manner) {
-    tokio::time::sleep(manner.pause.mul_f64(fastrand::f64())).await;
+async fn back_off(retry_policy: RetryPolicy) {
+    tokio::time::sleep(retry_policy.max_pause.mul_f64(fastrand::f64())).await;
 }

@@ -1,4 +1,4 @@
-//! The fault suite on the command line; `faults --help` says what it does.
+//! The program `faults`. `faults --help` describes it.
 
 use std::process::ExitCode;
 

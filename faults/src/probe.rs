@@ -1,4 +1,4 @@
-//! How long the system takes until it is well again: a vote of its own goes through every part of every route.
+//! Measures the recovery time with a probe vote through every part of every route.
 
 use std::time::{Duration, Instant};
 
@@ -7,32 +7,31 @@ use futures::future::try_join_all;
 use vote::Route;
 
 use crate::client::Client;
-use crate::load::{Manner, insist, new_id};
-use crate::scene::Scene;
-use crate::wait::until;
+use crate::environment::TestEnvironment;
+use crate::load::{RetryPolicy, new_id, send_until_acknowledged};
+use crate::wait::wait_until;
 
-/// A probe asks often: its pauses would otherwise be part of what is measured.
-const MANNER: Manner = Manner {
-    patience: Duration::from_millis(500),
-    pause: Duration::from_millis(40),
+/// Short pauses, because they add to the measured recovery time.
+const RETRY_POLICY: RetryPolicy = RetryPolicy {
+    timeout: Duration::from_millis(500),
+    max_pause: Duration::from_millis(40),
 };
 
-/// Time since `ended` until on every route a vote sent after that is acknowledged, logged and counted.
-pub async fn recovered(scene: &Scene, ended: Instant) -> Result<Duration> {
-    try_join_all(Route::ALL.map(|route| probe(scene, route))).await?;
-    Ok(ended.elapsed())
+/// Waits until a new vote is acknowledged, logged and counted on every route. Returns the time since `fault_end`.
+pub async fn wait_for_recovery(environment: &TestEnvironment, fault_end: Instant) -> Result<Duration> {
+    try_join_all(Route::ALL.map(|route| probe(environment, route))).await?;
+    Ok(fault_end.elapsed())
 }
 
-async fn probe(scene: &Scene, route: Route) -> Result<()> {
-    let (client, id) = (Client::new(route, scene.endpoints())?, new_id());
-    insist(&client, id, MANNER, scene.ledger()).await?;
-    until(&format!("{route}: the probe's vote {id} is logged"), async || {
-        scene.is_logged(id).await
+async fn probe(environment: &TestEnvironment, route: Route) -> Result<()> {
+    let (client, id) = (Client::new(route, environment.endpoints())?, new_id());
+    send_until_acknowledged(&client, id, RETRY_POLICY, environment.ledger()).await?;
+    wait_until(&format!("{route}: the probe vote {id} is logged"), async || {
+        environment.is_logged(id).await
     })
     .await?;
-    until(
-        &format!("{route}: the probe's vote {id} is counted"),
-        async || scene.is_counted(id).await,
-    )
+    wait_until(&format!("{route}: the probe vote {id} is counted"), async || {
+        environment.is_counted(id).await
+    })
     .await
 }

@@ -1,15 +1,15 @@
-//! The table of a run, for a terminal and for the document: aligned Markdown.
+//! The result table as aligned Markdown, for the terminal and for a document.
 
 use std::time::Duration;
 
-use crate::suite::Row;
+use crate::suite::FaultResult;
 
-/// Cells of a table; the first row is its head. All columns but the first are numbers.
+/// The cells of a table. The first row is the head. All columns except the first hold numbers.
 #[derive(Clone, Debug)]
 pub struct Table(Vec<Vec<String>>);
 
 impl Table {
-    /// A table with this head.
+    /// Creates a table with this head.
     pub fn new(head: &[&str]) -> Self {
         Self(vec![head.iter().map(|&cell| cell.to_owned()).collect()])
     }
@@ -19,7 +19,7 @@ impl Table {
         self.0.push(cells.into_iter().collect());
     }
 
-    /// The table as Markdown, its columns aligned.
+    /// The table as Markdown with aligned columns.
     pub fn markdown(&self) -> String {
         let columns = self.0.first().map_or(0, Vec::len);
         let width = |column: usize| {
@@ -33,8 +33,8 @@ impl Table {
     }
 }
 
-/// The table of the suite.
-pub fn suite(rows: &[Row]) -> Table {
+/// The result table of the suite.
+pub fn suite(results: &[FaultResult]) -> Table {
     let mut table = Table::new(&[
         "fault",
         "rounds",
@@ -47,24 +47,24 @@ pub fn suite(rows: &[Row]) -> Table {
         "recovery p50, s",
         "max, s",
     ]);
-    for row in rows {
-        let good = row.rounds as usize - row.failures.len();
-        let rounds = if row.failures.is_empty() {
-            row.rounds.to_string()
+    for result in results {
+        let passed = result.rounds as usize - result.failures.len();
+        let rounds = if result.failures.is_empty() {
+            result.rounds.to_string()
         } else {
-            format!("{good} of {}", row.rounds)
+            format!("{passed} of {}", result.rounds)
         };
-        let mut recoveries = row.recoveries.clone();
+        let mut recoveries = result.recoveries.clone();
         recoveries.sort();
         table.row([
-            row.name.clone(),
+            result.name.clone(),
             rounds,
-            thousands(row.seen.votes),
-            thousands(row.seen.repeated),
-            thousands(row.seen.failed),
-            thousands(row.books.in_doubt),
-            row.books.lost.to_string(),
-            row.books.double.to_string(),
+            thousands(result.client_counts.votes),
+            thousands(result.client_counts.repeated),
+            thousands(result.client_counts.failed),
+            thousands(result.route_counts.in_doubt),
+            result.route_counts.lost.to_string(),
+            result.route_counts.double.to_string(),
             seconds(recoveries.get(recoveries.len().saturating_sub(1) / 2)),
             seconds(recoveries.last()),
         ]);
@@ -72,15 +72,15 @@ pub fn suite(rows: &[Row]) -> Table {
     table
 }
 
-/// What each fault does, as a list.
-pub fn sentences(rows: &[Row]) -> String {
-    let lines = rows
+/// The description of each fault, as a list.
+pub fn descriptions(results: &[FaultResult]) -> String {
+    let lines = results
         .iter()
-        .map(|row| format!("- `{}`: {}", row.name, row.sentence));
+        .map(|result| format!("- `{}`: {}", result.name, result.description));
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// A number with a comma before every three digits.
+/// Formats a number with a comma between groups of three digits.
 pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
@@ -129,10 +129,10 @@ fn rule(widths: &[usize]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::Seen;
+    use crate::ledger::ClientCounts;
 
     #[test]
-    fn a_table_is_aligned() {
+    fn table_columns_are_aligned() {
         let mut table = Table::new(&["name", "n"]);
         table.row(["é".to_owned(), "1,000".to_owned()]);
         assert_eq!(
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn digits_are_grouped_by_three() {
+    fn thousands_are_separated_by_commas() {
         assert_eq!(
             [0, 999, 1_000, 1_234_567].map(thousands),
             ["0", "999", "1,000", "1,234,567"]
@@ -150,19 +150,19 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_round_shows() {
-        let row = Row {
+    fn failed_round_is_shown_in_the_table() {
+        let result = FaultResult {
             name: "kill-rest".to_owned(),
             rounds: 5,
-            seen: Seen {
+            client_counts: ClientCounts {
                 votes: 12_000,
-                ..Seen::default()
+                ..ClientCounts::default()
             },
             recoveries: [3, 1, 2, 4].map(Duration::from_secs).to_vec(),
-            failures: vec!["why".to_owned()],
-            ..Row::default()
+            failures: vec!["reason".to_owned()],
+            ..FaultResult::default()
         };
-        let markdown = suite(&[row]).markdown();
+        let markdown = suite(&[result]).markdown();
         let cells: Vec<&str> = markdown
             .lines()
             .nth(2)

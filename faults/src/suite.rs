@@ -1,4 +1,4 @@
-//! Faults in rounds: each on a stack of its own, at random moments, with the books read after every round.
+//! Runs each fault in rounds on its own stack, at random moments, with a reconciliation after every round.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
@@ -7,133 +7,136 @@ use anyhow::{Context, Result};
 use fastrand::Rng;
 use lab::progress::Progress;
 
-use crate::books::{Books, Counts};
-use crate::families::Fault;
-use crate::ledger::Seen;
-use crate::load::{Crowd, Load};
+use crate::environment::TestEnvironment;
+use crate::fault::Fault;
+use crate::ledger::ClientCounts;
+use crate::load::{ClientMix, Load};
 use crate::probe;
-use crate::scene::Scene;
+use crate::reconciliation::{Reconciliation, RouteCounts};
 
-/// Load after the recovery: what went wrong may show late.
-const AFTERMATH: Duration = Duration::from_secs(1);
+/// Load after the recovery, because an error can appear late.
+const LOAD_AFTER_RECOVERY: Duration = Duration::from_secs(1);
 
-/// How faults are put on.
+/// How to run the faults.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// Where every random moment comes from.
+    /// Seed of all random moments.
     pub seed: u64,
     /// Rounds of each fault.
     pub rounds: u32,
-    /// Longest time of load before the fault.
-    pub load: Duration,
+    /// Longest time of load before a fault.
+    pub max_load: Duration,
 }
 
-/// What became of a fault.
+/// The result of a fault over all rounds.
 #[derive(Clone, Debug, Default)]
-pub struct Row {
-    /// Its name.
+pub struct FaultResult {
+    /// The name of the fault.
     pub name: String,
-    /// What it did.
-    pub sentence: String,
-    /// Rounds that were begun.
+    /// The description of the fault.
+    pub description: String,
+    /// Rounds that were started.
     pub rounds: u32,
-    /// What the clients saw.
-    pub seen: Seen,
-    /// What the books say.
-    pub books: Counts,
-    /// Time to recover in each round that got so far.
+    /// The outcomes that the clients observed.
+    pub client_counts: ClientCounts,
+    /// The result of the reconciliation, over all routes.
+    pub route_counts: RouteCounts,
+    /// The recovery time of each round that recovered.
     pub recoveries: Vec<Duration>,
-    /// What went wrong, a sentence each.
+    /// One message for each failed round.
     pub failures: Vec<String>,
 }
 
-/// Puts on every fault; what fails is in its row.
-pub async fn run(faults: Vec<Box<dyn Fault>>, plan: Plan, progress: &Progress) -> Vec<Row> {
-    let mut rows = Vec::new();
+/// Runs every fault. Failures are part of the results.
+pub async fn run(faults: Vec<Box<dyn Fault>>, plan: Plan, progress: &Progress) -> Vec<FaultResult> {
+    let mut results = Vec::new();
     for mut fault in faults {
-        rows.push(put_on(fault.as_mut(), plan, progress).await);
+        results.push(run_fault(fault.as_mut(), plan, progress).await);
     }
-    rows
+    results
 }
 
-async fn put_on(fault: &mut dyn Fault, plan: Plan, progress: &Progress) -> Row {
-    let mut row = Row {
+async fn run_fault(fault: &mut dyn Fault, plan: Plan, progress: &Progress) -> FaultResult {
+    let mut result = FaultResult {
         name: fault.name(),
-        sentence: fault.sentence(),
-        ..Row::default()
+        description: fault.description(),
+        ..FaultResult::default()
     };
-    // Of its own: a fault's moments are the same whichever others are put on.
-    let mut random = Rng::with_seed(seed_of(&row.name, plan.seed));
-    while row.rounds < plan.rounds {
-        if let Err(error) = rounds_on_one_stack(fault, plan, &mut random, &mut row, progress).await {
-            let failure = format!("{} round {}: {error:#}", row.name, row.rounds);
+    // One generator for each fault: its moments do not depend on which other faults run.
+    let mut random = Rng::with_seed(seed_of(&result.name, plan.seed));
+    while result.rounds < plan.rounds {
+        if let Err(error) = rounds_on_one_stack(fault, plan, &mut random, &mut result, progress).await {
+            let failure = format!("{} round {}: {error:#}", result.name, result.rounds);
             progress.note(&failure);
-            row.failures.push(failure);
+            result.failures.push(failure);
         }
     }
-    row
+    result
 }
 
-/// Rounds until all are done, or until one fails: what comes after it would be on its books.
+/// Runs rounds until all are done or one fails. A failed round would distort the reconciliation of the next.
 async fn rounds_on_one_stack(
     fault: &mut dyn Fault,
     plan: Plan,
     random: &mut Rng,
-    row: &mut Row,
+    result: &mut FaultResult,
     progress: &Progress,
 ) -> Result<()> {
-    let scene = Scene::set(fault.stack_options()).await;
-    let mut scene = scene.inspect_err(|_| row.rounds += 1)?;
-    let mut books = Books::default();
+    let environment = TestEnvironment::start(fault.stack_options()).await;
+    let mut environment = environment.inspect_err(|_| result.rounds += 1)?;
+    let mut reconciliation = Reconciliation::default();
     let mut outcome = Ok(());
-    while row.rounds < plan.rounds && outcome.is_ok() {
-        row.rounds += 1;
-        let step = progress.step(&format!("{} {}/{}", row.name, row.rounds, plan.rounds));
-        let before = scene.ledger().seen_by_all();
+    while result.rounds < plan.rounds && outcome.is_ok() {
+        result.rounds += 1;
+        let step = progress.step(&format!("{} {}/{}", result.name, result.rounds, plan.rounds));
+        let before = environment.ledger().total_counts();
         outcome = async {
-            let recovery = round(&scene, fault, plan.load, random).await?;
-            row.recoveries.push(recovery);
-            books = Books::of(&scene).await?;
-            books.must_be_equal()?;
+            let recovery = round(&environment, fault, plan.max_load, random).await?;
+            result.recoveries.push(recovery);
+            reconciliation = Reconciliation::run(&environment).await?;
+            reconciliation.ensure_reconciled()?;
             step.done(&format!(
-                "recovered after {:.1} s, books equal",
+                "recovered after {:.1} s, counts reconcile",
                 recovery.as_secs_f64()
             ));
             anyhow::Ok(())
         }
         .await;
-        row.seen = row.seen + scene.ledger().seen_by_all().since(before);
+        result.client_counts = result.client_counts + environment.ledger().total_counts().since(before);
     }
-    row.books = row.books + books.total();
+    result.route_counts = result.route_counts + reconciliation.total();
     if outcome.is_err() {
-        scene.keep_logs();
+        environment.keep_logs();
     }
-    // Waits for processes to end.
-    tokio::task::spawn_blocking(move || drop(scene))
+    // Stopping the stack blocks until its processes have exited.
+    tokio::task::spawn_blocking(move || drop(environment))
         .await
         .context("stopping a stack")?;
     outcome
 }
 
-/// One round: at most `load_before` of load, the fault, and the recovery; gives the time that this took. The clients
-/// have finished afterwards, so that the books can be read.
+/// Runs one round: load for at most `max_load_before`, the fault, and the recovery. Returns the recovery time. All clients
+/// have finished afterwards, so that a reconciliation is possible.
 pub async fn round(
-    scene: &Scene,
+    environment: &TestEnvironment,
     fault: &mut dyn Fault,
-    load_before: Duration,
+    max_load_before: Duration,
     random: &mut Rng,
 ) -> Result<Duration> {
-    let load = Load::start(Crowd::USUAL, scene.endpoints(), scene.ledger())?;
-    // Nothing can be said about a fault that comes before everything works.
-    probe::recovered(scene, Instant::now())
+    let load = Load::start(ClientMix::DEFAULT, environment.endpoints(), environment.ledger())?;
+    // The effect of a fault is only visible if every route worked before.
+    probe::wait_for_recovery(environment, Instant::now())
         .await
         .context("before the fault")?;
-    tokio::time::sleep(load_before.mul_f64(random.f64())).await;
-    fault.inject(scene, random).await.context("injecting the fault")?;
-    let ended = Instant::now();
-    let heal = async { fault.heal(scene).await.context("healing the fault") };
-    let (recovery, ()) = tokio::try_join!(probe::recovered(scene, ended), heal)?;
-    tokio::time::sleep(AFTERMATH).await;
+    tokio::time::sleep(max_load_before.mul_f64(random.f64())).await;
+    fault
+        .inject(environment, random)
+        .await
+        .context("injecting the fault")?;
+    let fault_end = Instant::now();
+    let heal = async { fault.heal(environment).await.context("healing the fault") };
+    let (recovery, ()) = tokio::try_join!(probe::wait_for_recovery(environment, fault_end), heal)?;
+    tokio::time::sleep(LOAD_AFTER_RECOVERY).await;
     load.finish().await?;
     Ok(recovery)
 }

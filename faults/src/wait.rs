@@ -1,28 +1,36 @@
-//! Waiting for a condition, with a limit and words for what did not come.
+//! Waiting for a condition, with a time limit and an error that names the condition.
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow};
+use backon::{ConstantBuilder, Retryable};
 
-/// How long anything may take that must come: a server's start, a rebalance, a recovery.
-pub const PATIENCE: Duration = Duration::from_mins(2);
-/// Fine enough to measure a recovery by, and no load worth speaking of.
-const INTERVAL: Duration = Duration::from_millis(20);
+/// Time limit for every wait: the start of a server, a rebalance, a recovery.
+pub const TIMEOUT: Duration = Duration::from_mins(2);
+/// Short enough to measure a recovery, long enough to cause no significant load.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Waits until `condition` holds. An error of it counts as no, and is named where the wait was in vain.
-pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
+/// Waits until `condition` holds, at most [`TIMEOUT`]. An error of the condition counts as "does not hold yet"; the last one
+/// is part of the error after the timeout.
+pub async fn wait_until(what: &str, condition: impl AsyncFn() -> Result<bool>) -> Result<()> {
     let started = Instant::now();
-    loop {
-        let outcome = condition().await;
-        if matches!(outcome, Ok(true)) {
-            return Ok(());
+    let check = || async {
+        match condition().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(None),
+            Err(error) => Err(Some(error)),
         }
-        if started.elapsed() > PATIENCE {
-            match outcome {
-                Err(error) => bail!("waited {PATIENCE:?} in vain until {what}: {error:#}"),
-                Ok(_) => bail!("waited {PATIENCE:?} in vain until {what}"),
-            }
-        }
-        tokio::time::sleep(INTERVAL).await;
-    }
+    };
+    check
+        .retry(
+            ConstantBuilder::new()
+                .with_delay(POLL_INTERVAL)
+                .without_max_times(),
+        )
+        .when(|_| started.elapsed() <= TIMEOUT)
+        .await
+        .map_err(|last_error| match last_error {
+            Some(error) => error.context(format!("waited {TIMEOUT:?} in vain until {what}")),
+            None => anyhow!("waited {TIMEOUT:?} in vain until {what}"),
+        })
 }

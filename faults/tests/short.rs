@@ -1,10 +1,11 @@
-//! A round each of the faults that find most, on one stack; `make faults` runs all of them, often.
+//! The short suite: one round of each fault that finds the most defects, on one stack. `make faults` runs every fault several
+//! times.
 
 use std::time::Duration;
 
-use faults::books::Books;
-use faults::families;
-use faults::scene::Scene;
+use faults::catalog;
+use faults::environment::TestEnvironment;
+use faults::reconciliation::Reconciliation;
 use faults::suite::round;
 
 const FAULTS: [&str; 5] = [
@@ -14,25 +15,27 @@ const FAULTS: [&str; 5] = [
     "kill-kafka",
     "impatient-client",
 ];
-const LOAD: Duration = Duration::from_secs(1);
+const MAX_LOAD: Duration = Duration::from_secs(1);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_acknowledged_vote_is_counted_once_and_logged_once() {
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
-    let scene = Scene::set(&[]).await.unwrap();
-    let mut faults = families::all(Duration::ZERO);
+    let environment = TestEnvironment::start(&[]).await.unwrap();
+    let mut faults = catalog::all(Duration::ZERO);
     faults.retain(|fault| FAULTS.contains(&fault.name().as_str()));
-    assert_eq!(faults.len(), FAULTS.len(), "a fault has another name now");
+    assert_eq!(faults.len(), FAULTS.len(), "FAULTS has a name that no fault has");
     for fault in &mut faults {
-        let recovery = round(&scene, fault.as_mut(), LOAD, &mut random).await.unwrap();
-        let books = Books::of(&scene).await.unwrap();
-        books.must_be_equal().unwrap();
+        let recovery = round(&environment, fault.as_mut(), MAX_LOAD, &mut random)
+            .await
+            .unwrap();
+        let reconciliation = Reconciliation::run(&environment).await.unwrap();
+        reconciliation.ensure_reconciled().unwrap();
         println!(
             "{}: recovered after {recovery:?}, {:?}",
             fault.name(),
-            scene.ledger().seen_by_all()
+            environment.ledger().total_counts()
         );
     }
 }

@@ -1,105 +1,127 @@
-//! Votes that break a rule: 422 and the fields by name.
+//! Votes that break a validation rule: status 422, and the error names the fields.
 
 use serde_json::{Value, json};
 
-use super::{Case, deep_field, good, json_only, object, refusal, refused, with, without};
+use super::case::{
+    Case, deep_field, json_only, rejected, rejection, valid_vote, vote_from, vote_with, vote_without,
+};
 
-#[allow(clippy::too_many_lines, reason = "a list")]
+#[allow(clippy::too_many_lines, reason = "the length comes from the number of cases")]
 pub(super) fn invalid() -> Vec<Case> {
     let too_long = "é".repeat(201);
     vec![
-        refused(
-            "no field at all",
-            &object(json!({})),
+        rejected(
+            "no fields",
+            &vote_from(json!({})),
             &["album", "name", "rank", "year"],
         ),
-        refused("no name", &without("name"), &["name"]),
-        refused("no album", &without("album"), &["album"]),
-        refused("no year", &without("year"), &["year"]),
-        refused("no rank", &without("rank"), &["rank"]),
-        refused("blank name", &with("name", " \t\n"), &["name"]),
-        refused(
+        rejected("name missing", &vote_without("name"), &["name"]),
+        rejected("album missing", &vote_without("album"), &["album"]),
+        rejected("year missing", &vote_without("year"), &["year"]),
+        rejected("rank missing", &vote_without("rank"), &["rank"]),
+        rejected("name of white space only", &vote_with("name", " \t\n"), &["name"]),
+        rejected(
             "201 characters in the name",
-            &with("name", too_long.as_str()),
+            &vote_with("name", too_long.as_str()),
             &["name"],
         ),
-        refused(
+        rejected(
             "201 characters in the album",
-            &with("album", too_long.as_str()),
+            &vote_with("album", too_long.as_str()),
             &["album"],
         ),
-        refused("NUL in the name", &with("name", "Alux\u{0}Nahual"), &["name"]),
-        refused(
+        rejected(
+            "NUL in the name",
+            &vote_with("name", "Alux\u{0}Nahual"),
+            &["name"],
+        ),
+        rejected(
             "line break inside the album",
-            &with("album", "Centro\namérica"),
+            &vote_with("album", "Centro\namérica"),
             &["album"],
         ),
-        refused(
-            "C1 control character",
-            &with("album", "Centro\u{85}américa"),
+        rejected(
+            "C1 control character in the album",
+            &vote_with("album", "Centro\u{85}américa"),
             &["album"],
         ),
-        refused("year before 1900", &with("year", "1899"), &["year"]),
-        refused("year after 2100", &with("year", 2101), &["year"]),
-        refused("year in words", &with("year", "mil novecientos"), &["year"]),
-        refused("year with a decimal", &with("year", "1984.0"), &["year"]),
-        refused("year with a sign", &with("year", "+1984"), &["year"]),
-        refused("year of two digits", &with("year", 84), &["year"]),
-        refused("year in full-width digits", &with("year", "１９８４"), &["year"]),
-        refused("rank below 0", &with("rank", -1), &["rank"]),
-        refused("rank above 100", &with("rank", "100.01"), &["rank"]),
-        refused("rank with three decimals", &with("rank", 9.123), &["rank"]),
-        refused("rank with a comma", &with("rank", "9,5"), &["rank"]),
-        refused("rank with an exponent in text", &with("rank", "1e1"), &["rank"]),
-        refused(
+        rejected("year before 1900", &vote_with("year", "1899"), &["year"]),
+        rejected("year after 2100", &vote_with("year", 2101), &["year"]),
+        rejected("year in words", &vote_with("year", "mil novecientos"), &["year"]),
+        rejected("year with a decimal", &vote_with("year", "1984.0"), &["year"]),
+        rejected("year with a sign", &vote_with("year", "+1984"), &["year"]),
+        rejected("year of two digits", &vote_with("year", 84), &["year"]),
+        rejected(
+            "year in full-width digits",
+            &vote_with("year", "１９８４"),
+            &["year"],
+        ),
+        rejected("rank below 0", &vote_with("rank", -1), &["rank"]),
+        rejected("rank above 100", &vote_with("rank", "100.01"), &["rank"]),
+        rejected("rank with three decimals", &vote_with("rank", 9.123), &["rank"]),
+        rejected("rank with a comma", &vote_with("rank", "9,5"), &["rank"]),
+        rejected(
+            "rank with an exponent in text",
+            &vote_with("rank", "1e1"),
+            &["rank"],
+        ),
+        rejected(
             "rank without digits after the point",
-            &with("rank", "9."),
+            &vote_with("rank", "9."),
             &["rank"],
         ),
-        refused("rank not a number", &with("rank", "NaN"), &["rank"]),
-        refused(
-            "a rank too large for any integer",
-            &with("rank", "99999999999999999999"),
+        rejected("rank is NaN", &vote_with("rank", "NaN"), &["rank"]),
+        rejected(
+            "rank beyond 64 bits",
+            &vote_with("rank", "99999999999999999999"),
             &["rank"],
         ),
-        refused("vote_id that is no UUID", &with("vote_id", "42"), &["vote_id"]),
-        refused(
-            "everything wrong at once",
-            &object(json!({
+        rejected(
+            "vote_id that is not a UUID",
+            &vote_with("vote_id", "42"),
+            &["vote_id"],
+        ),
+        rejected(
+            "every field invalid",
+            &vote_from(json!({
                 "name": "", "album": "a\u{7}", "year": "0", "rank": "x", "vote_id": "y"
             })),
             &["album", "name", "rank", "vote_id", "year"],
         ),
         json_only(
-            "number for the name",
-            good().and("name", 5).to_json(),
-            refusal(422, &["name"]),
+            "name is a number",
+            valid_vote().set("name", 5).to_json(),
+            rejection(422, &["name"]),
         ),
         json_only(
-            "list for the album",
-            good().and("album", json!(["a"])).to_json(),
-            refusal(422, &["album"]),
+            "album is an array",
+            valid_vote().set("album", json!(["a"])).to_json(),
+            rejection(422, &["album"]),
         ),
         json_only(
-            "boolean for the year",
-            good().and("year", true).to_json(),
-            refusal(422, &["year"]),
+            "year is a boolean",
+            valid_vote().set("year", true).to_json(),
+            rejection(422, &["year"]),
         ),
         json_only(
-            "object for the rank",
-            good().and("rank", json!({"value": 9})).to_json(),
-            refusal(422, &["rank"]),
+            "rank is an object",
+            valid_vote().set("rank", json!({"value": 9})).to_json(),
+            rejection(422, &["rank"]),
         ),
         json_only(
-            "number for vote_id",
-            good().and("vote_id", 7).to_json(),
-            refusal(422, &["vote_id"]),
+            "vote_id is a number",
+            valid_vote().set("vote_id", 7).to_json(),
+            rejection(422, &["vote_id"]),
         ),
         json_only(
-            "null for the name",
-            good().and("name", Value::Null).to_json(),
-            refusal(422, &["name"]),
+            "name is null",
+            valid_vote().set("name", Value::Null).to_json(),
+            rejection(422, &["name"]),
         ),
-        json_only("a field 6,000 levels deep", deep_field(), refusal(422, &["name"])),
+        json_only(
+            "name nested 6,000 levels deep",
+            deep_field(),
+            rejection(422, &["name"]),
+        ),
     ]
 }

@@ -1,70 +1,71 @@
-//! Floods and monsters: each is refused in order, the memory of the process stays below a bound, and a bystander is served
-//! all the while. Prints what happened and the peak of each process.
+//! Denial-of-service attacks: the service rejects each with the right status, its memory stays below a bound, and a
+//! well-behaved client gets its receipts meanwhile. Prints the result and the peak memory of each process.
 
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that cannot go on has failed"
+    reason = "a panic fails the test"
 )]
 
-mod bystander;
+mod harness;
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use e2e::edge::{Edge, Kind};
-use e2e::wire::{Method, PATIENCE, Verdict, Wire, content_type, grpc_frame, path, vote_body, wait_for};
+use e2e::http2_client::{CallOutcome, Http2Client, Method, content_type, grpc_frame, path, vote_body};
+use e2e::service_process::{ServiceKind, ServiceProcess};
+use e2e::wait::{RESPONSE_TIMEOUT, wait_until};
 use futures::future::join_all;
 use h2::Reason;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::bystander::{Bystander, report, tally, withstands};
+use crate::harness::{BackgroundClient, check_survives, count_outcomes, report};
 
-/// A body for an edge: what JSON reads, or a message of gRPC.
-fn body(kind: Kind, bytes: Vec<u8>) -> Bytes {
-    if kind == Kind::Grpc {
+/// A request body with these bytes: with the gRPC prefix for gRPC, unchanged for HTTP.
+fn body(kind: ServiceKind, bytes: Vec<u8>) -> Bytes {
+    if kind == ServiceKind::Grpc {
         grpc_frame(&bytes)
     } else {
         bytes.into()
     }
 }
 
-fn is_invalid(verdict: &Verdict, status: u16) -> bool {
-    match verdict.grpc_code {
+fn is_invalid(outcome: &CallOutcome, status: u16) -> bool {
+    match outcome.grpc_code {
         Some(code) => code == i32::from(tonic::Code::InvalidArgument),
-        None => verdict.status == status,
+        None => outcome.status == status,
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn giant_bodies() {
-    withstands("16 requests of 64 MiB", async |edge| {
-        let giant = body(edge.kind(), vec![b'['; 64 << 20]);
+async fn giant_bodies_are_rejected() {
+    check_survives("16 requests of 64 MiB", async |service| {
+        let giant = body(service.kind(), vec![b'['; 64 << 20]);
         let attacks = (0..16).map(async |_| {
-            let mut wire = Wire::connect(edge.kind(), edge.address()).await?;
-            wire.call(Method::Batch, giant.clone()).await
+            let mut client = Http2Client::connect(service.kind(), service.address()).await?;
+            client.send_call(Method::Batch, giant.clone()).await
         });
-        let verdicts = join_all(attacks).await;
-        // Whoever sends on after his refusal may find the stream reset before he has read it.
-        let answered: Vec<_> = verdicts.iter().flatten().collect();
+        let outcomes = join_all(attacks).await;
+        // A client that still sends after the rejection can get a reset before it reads the response.
+        let answered: Vec<_> = outcomes.iter().flatten().collect();
         assert!(!answered.is_empty());
         assert!(
-            answered.iter().all(|verdict| is_invalid(verdict, 413)),
+            answered.iter().all(|outcome| is_invalid(outcome, 413)),
             "{answered:?}"
         );
-        tally(verdicts)
+        count_outcomes(outcomes)
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn deep_nesting() {
-    withstands("16 Ki levels of nesting, 1,000 times", async |edge| {
-        // Arrays and objects in JSON; in protobuf, groups that begin and never end.
-        let shapes = if edge.kind() == Kind::Grpc {
+async fn deep_nesting_is_rejected() {
+    check_survives("16 Ki levels of nesting, 1,000 times", async |service| {
+        // Arrays and objects in JSON; unterminated groups in protobuf.
+        let shapes = if service.kind() == ServiceKind::Grpc {
             vec![vec![0x0b; 16_000], vec![0x3b; 16_000]]
         } else {
             vec![
@@ -73,56 +74,63 @@ async fn deep_nesting() {
                 br#"{"name":["#.repeat(1_700),
             ]
         };
-        let mut wire = Wire::connect(edge.kind(), edge.address()).await.unwrap();
-        let mut verdicts = Vec::new();
+        let mut client = Http2Client::connect(service.kind(), service.address())
+            .await
+            .unwrap();
+        let mut outcomes = Vec::new();
         for index in 0..1_000 {
             let shape = shapes[index % shapes.len()].clone();
-            let verdict = wire.call(Method::Single, body(edge.kind(), shape)).await.unwrap();
-            assert!(is_invalid(&verdict, 400), "{verdict:?}");
-            verdicts.push(Ok(verdict));
+            let outcome = client
+                .send_call(Method::Single, body(service.kind(), shape))
+                .await
+                .unwrap();
+            assert!(is_invalid(&outcome, 400), "{outcome:?}");
+            outcomes.push(Ok(outcome));
         }
-        tally(verdicts)
+        count_outcomes(outcomes)
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn giant_headers() {
-    withstands("200 request heads of 1 MiB", async |edge| {
+async fn giant_request_heads_are_rejected() {
+    check_survives("200 request heads of 1 MiB", async |service| {
         let value = "x".repeat(8 * 1024);
-        let mut answers = Vec::new();
+        let mut responses = Vec::new();
         for _ in 0..100 {
-            let mut wire = Wire::connect(edge.kind(), edge.address()).await.unwrap();
-            let headers: Vec<_> = (0..128).map(|_| ("x-much", value.as_str())).collect();
-            let answer = match wire.begin_with(Method::Single, &headers).await {
-                Ok(open) => open.verdict().await,
+            let mut client = Http2Client::connect(service.kind(), service.address())
+                .await
+                .unwrap();
+            let headers: Vec<_> = (0..128).map(|_| ("x-large", value.as_str())).collect();
+            let response = match client.start_call_with(Method::Single, &headers).await {
+                Ok(call) => call.outcome().await,
                 Err(error) => Err(error),
             };
-            assert!(!answer.as_ref().is_ok_and(Verdict::is_receipt));
-            answers.push(answer);
+            assert!(!response.as_ref().is_ok_and(CallOutcome::is_receipt));
+            responses.push(response);
         }
         for _ in 0..100 {
-            answers.push(giant_head_by_http1(edge, &value).await);
+            responses.push(send_giant_head_by_http1(service, &value).await);
         }
-        tally(answers)
+        count_outcomes(responses)
     })
     .await;
 }
 
-async fn giant_head_by_http1(edge: &Edge, value: &str) -> anyhow::Result<Verdict> {
-    let mut stream = TcpStream::connect(edge.address()).await?;
-    let path = path(edge.kind(), Method::Single);
+async fn send_giant_head_by_http1(service: &ServiceProcess, value: &str) -> anyhow::Result<CallOutcome> {
+    let mut stream = TcpStream::connect(service.address()).await?;
+    let path = path(service.kind(), Method::Single);
     let head = format!(
         "POST {path} HTTP/1.1\r\nhost: x\r\n{}",
-        format!("x-much: {value}\r\n").repeat(128)
+        format!("x-large: {value}\r\n").repeat(128)
     );
-    // It may be refused before it is all written.
+    // The server can close the connection before the whole head is written.
     stream.write_all(head.as_bytes()).await.ok();
-    let mut answer = vec![0; 12];
-    timeout(PATIENCE, stream.read_exact(&mut answer)).await??;
-    let status = std::str::from_utf8(&answer[9..])?.parse()?;
+    let mut response = vec![0; 12];
+    timeout(RESPONSE_TIMEOUT, stream.read_exact(&mut response)).await??;
+    let status = std::str::from_utf8(&response[9..])?.parse()?;
     anyhow::ensure!(status == 431, "{status}");
-    Ok(Verdict {
+    Ok(CallOutcome {
         status: http::StatusCode::from_u16(status)?,
         grpc_code: None,
         retry: false,
@@ -130,229 +138,246 @@ async fn giant_head_by_http1(edge: &Edge, value: &str) -> anyhow::Result<Verdict
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rapid_resets() {
+async fn rapid_resets_leave_other_clients_served() {
     const RESETS: usize = 10_000;
-    withstands("10,000 calls reset at once", async |edge| {
+    check_survives("10,000 calls, each reset at once", async |service| {
         let (mut sent, mut connections) = (0, 0);
         while sent < RESETS {
             connections += 1;
-            let mut wire = Wire::connect(edge.kind(), edge.address()).await.unwrap();
-            // The server ends a connection that does this too fast; the attacker comes again.
+            let mut client = Http2Client::connect(service.kind(), service.address())
+                .await
+                .unwrap();
+            // The server closes a connection with too many resets; the attacker then reconnects.
             while sent < RESETS
-                && let Ok(mut open) = wire.begin(Method::Single).await
+                && let Ok(mut call) = client.start_call(Method::Single).await
             {
-                open.body.send_reset(Reason::CANCEL);
+                call.body.send_reset(Reason::CANCEL);
                 sent += 1;
             }
         }
-        format!("{connections} connections were needed")
+        format!("over {connections} connections")
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_flood_of_streams() {
-    for kind in Kind::EDGES {
-        // A long deadline: the flood is to stay.
-        let mut edge = Edge::start_without_kafka(kind, &["--deadline-ms", "60000"])
+async fn calls_left_open_are_refused_beyond_the_limit() {
+    for kind in ServiceKind::KAFKA_PRODUCERS {
+        // The long deadline keeps the calls open for the whole test.
+        let mut service = ServiceProcess::start_without_kafka(kind, &["--deadline-ms", "60000"])
             .await
             .unwrap();
-        let bystander = Bystander::start(&edge).await;
-        let mut flood = Vec::new();
+        let background_client = BackgroundClient::start(&service).await;
+        let mut open_calls = Vec::new();
         for connection in 0..6 {
-            let mut wire = Wire::connect(kind, edge.address()).await.unwrap();
-            let method = if kind == Kind::Grpc && connection == 0 {
+            let mut client = Http2Client::connect(kind, service.address()).await.unwrap();
+            let method = if kind == ServiceKind::Grpc && connection == 0 {
                 Method::Stream
             } else {
                 Method::Single
             };
             for _ in 0..4_000 {
-                flood.push(wire.begin(method).await.unwrap());
+                open_calls.push(client.start_call(method).await.unwrap());
             }
         }
-        let mut others = Wire::connect(kind, edge.address()).await.unwrap();
-        wait_for(async || others.clone().vote().await.unwrap().is_overloaded()).await;
-        let verdicts = bystander.stop().await;
+        let mut others = Http2Client::connect(kind, service.address()).await.unwrap();
+        wait_until(async || others.clone().send_vote().await.unwrap().is_overloaded()).await;
+        let outcomes = background_client.stop().await;
         assert!(
-            verdicts
+            outcomes
                 .iter()
-                .all(|verdict| verdict.is_receipt() || verdict.is_overloaded())
+                .all(|outcome| outcome.is_receipt() || outcome.is_overloaded())
         );
-        for open in &mut flood {
-            open.body.send_reset(Reason::CANCEL);
+        for call in &mut open_calls {
+            call.body.send_reset(Reason::CANCEL);
         }
-        wait_for(async || others.clone().vote().await.unwrap().is_receipt()).await;
-        assert!(others.vote().await.unwrap().is_receipt());
-        let receipts = verdicts.iter().filter(|verdict| verdict.is_receipt()).count();
-        let outcome = format!(
-            "refused at once past 16,384; served again when it was gone; {} refusals for the bystander",
-            verdicts.len() - receipts
+        wait_until(async || others.clone().send_vote().await.unwrap().is_receipt()).await;
+        assert!(others.send_vote().await.unwrap().is_receipt());
+        let receipts = outcomes.iter().filter(|outcome| outcome.is_receipt()).count();
+        let summary = format!(
+            "refused at once beyond 16,384 calls; served again after the attack; {} refusals for the background client",
+            outcomes.len() - receipts
         );
-        report("24,000 calls begun and left open", &mut edge, &outcome, receipts).await;
+        report("24,000 calls left open", &mut service, &summary, receipts).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn slow_big_bodies() {
+async fn large_bodies_that_stop_get_no_receipt() {
     const BODIES: usize = 3_000;
-    withstands(
-        "3,000 batches of 1 MiB that stop before their end",
-        async |edge| {
-            let part = body(edge.kind(), vec![b' '; 1_000_000]);
+    check_survives(
+        "3,000 batches of 1 MiB that stop before the end",
+        async |service| {
+            let part = body(service.kind(), vec![b' '; 1_000_000]);
             let mut calls = Vec::new();
             for chunk in 0..3 {
-                let mut wire = Wire::connect(edge.kind(), edge.address()).await.unwrap();
+                let mut client = Http2Client::connect(service.kind(), service.address())
+                    .await
+                    .unwrap();
                 for _ in 0..BODIES / 3 {
-                    let mut open = wire.begin(Method::Batch).await.unwrap();
-                    open.body
+                    let mut call = client.start_call(Method::Batch).await.unwrap();
+                    call.body
                         .send_data(part.slice(..part.len() - 1 - chunk), false)
                         .unwrap();
-                    calls.push(tokio::spawn(open.verdict()));
+                    calls.push(tokio::spawn(call.outcome()));
                 }
             }
-            let verdicts = join_all(calls).await.into_iter().map(Result::unwrap);
-            let verdicts: Vec<_> = verdicts.collect();
-            let receipts = verdicts
+            let outcomes = join_all(calls).await.into_iter().map(Result::unwrap);
+            let outcomes: Vec<_> = outcomes.collect();
+            let receipts = outcomes
                 .iter()
                 .flatten()
-                .filter(|verdict| verdict.is_receipt())
+                .filter(|outcome| outcome.is_receipt())
                 .count();
             assert_eq!(receipts, 0);
-            tally(verdicts)
+            count_outcomes(outcomes)
         },
     )
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn slow_bodies_by_http1() {
-    withstands(
-        "900 connections with a body that stops before its end",
-        async |edge| {
+async fn large_bodies_that_stop_get_no_receipt_by_http1() {
+    check_survives(
+        "900 connections with a body that stops before the end",
+        async |service| {
             let head = format!(
                 "POST {} HTTP/1.1\r\nhost: x\r\ncontent-type: {}\r\ncontent-length: 1000005\r\n\r\n",
-                path(edge.kind(), Method::Batch),
-                content_type(edge.kind())
+                path(service.kind(), Method::Batch),
+                content_type(service.kind())
             );
-            let body = body(edge.kind(), vec![b' '; 1_000_000]);
+            let body = body(service.kind(), vec![b' '; 1_000_000]);
             let attacks = (0..900).map(async |_| {
-                let mut stream = TcpStream::connect(edge.address()).await?;
+                let mut stream = TcpStream::connect(service.address()).await?;
                 stream.write_all(head.as_bytes()).await?;
-                // An answer, or a reset where the connection was closed while it was written to.
+                // Either a response, or a reset because the server closed the connection during the write.
                 if stream.write_all(&body[..900_000]).await.is_ok() {
-                    timeout(PATIENCE, stream.read_u8()).await?.ok();
+                    timeout(RESPONSE_TIMEOUT, stream.read_u8()).await?.ok();
                 }
                 anyhow::Ok(())
             });
             for attack in join_all(attacks).await {
                 attack.unwrap();
             }
-            let (overloaded, deadline) = (edge.outcomes("overloaded").await, edge.outcomes("deadline").await);
+            let (overloaded, deadline) = (
+                service.count_by_outcome("overloaded").await,
+                service.count_by_outcome("deadline").await,
+            );
             let (overloaded, deadline) = (overloaded.unwrap(), deadline.unwrap());
             assert_eq!((overloaded + deadline) as usize, 900);
-            format!("{overloaded} refused for overload, {deadline} at their deadline")
+            format!("{overloaded} refused for overload, {deadline} at the deadline")
         },
     )
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn answers_that_pile_up() {
+async fn unread_responses_count_against_the_memory_budget() {
     const BATCHES: usize = 2_000;
-    for kind in Kind::EDGES {
-        // A long patience: what is not taken is to stay.
-        let mut edge = Edge::start_without_kafka(kind, &["--idle-timeout-ms", "600000"])
+    for kind in ServiceKind::KAFKA_PRODUCERS {
+        // The long timeout keeps the unread responses in memory for the whole test.
+        let mut service = ServiceProcess::start_without_kafka(kind, &["--idle-timeout-ms", "600000"])
             .await
             .unwrap();
         let mut settings = h2::client::Builder::new();
         settings.initial_window_size(0);
-        // Few bytes that make many: a thousand votes without fields.
-        let batch = if kind == Kind::Grpc {
+        // A small request with a large response: a thousand votes without fields.
+        let batch = if kind == ServiceKind::Grpc {
             grpc_frame(&[0x0a, 0x00].repeat(1_000))
         } else {
             format!("[{}]", vec!["{}"; 1_000].join(",")).into()
         };
-        let mut wire = Wire::connect_with(kind, edge.address(), &settings).await.unwrap();
+        let mut client = Http2Client::connect_with(kind, service.address(), &settings)
+            .await
+            .unwrap();
         let mut calls = Vec::new();
         for _ in 0..BATCHES {
-            let mut open = wire.begin(Method::Batch).await.unwrap();
-            open.body.send_data(batch.clone(), true).unwrap();
-            calls.push(open);
+            let mut call = client.start_call(Method::Batch).await.unwrap();
+            call.body.send_data(batch.clone(), true).unwrap();
+            calls.push(call);
         }
-        // All of it has arrived when it is counted: as votes with wrong fields, or as batches without room.
-        wait_for(async || {
-            let refused = edge.outcomes("overloaded").await.unwrap();
-            let judged = edge.outcomes("invalid").await.unwrap() / 1_000.0;
-            judged + refused >= BATCHES as f64
+        // A batch has arrived when its votes count as invalid, or when the whole batch counts as overloaded.
+        wait_until(async || {
+            let refused = service.count_by_outcome("overloaded").await.unwrap();
+            let invalid_batches = service.count_by_outcome("invalid").await.unwrap() / 1_000.0;
+            invalid_batches + refused >= BATCHES as f64
         })
         .await;
-        let refused = edge.outcomes("overloaded").await.unwrap();
-        drop((calls, wire));
-        let outcome = format!("{refused} batches were refused when too many answers waited");
+        let refused = service.count_by_outcome("overloaded").await.unwrap();
+        drop((calls, client));
+        let summary = format!("{refused} batches refused because of unread responses");
         assert!(
             refused > 0.0,
-            "{kind:?}: the answers that wait are not accounted for"
+            "{kind:?}: no batch was refused although the responses stay unread"
         );
-        let bystander = Bystander::start(&edge).await;
+        let background_client = BackgroundClient::start(&service).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
-        let verdicts = bystander.stop().await;
+        let outcomes = background_client.stop().await;
         report(
-            "2,000 batches whose answers nobody takes",
-            &mut edge,
-            &outcome,
-            verdicts.len(),
+            "2,000 batches whose responses the client does not read",
+            &mut service,
+            &summary,
+            outcomes.len(),
         )
         .await;
     }
 }
 
-/// Only gRPC has streams; and only so many of them.
+/// Only gRPC has streams.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn streams_that_nobody_reads() {
+async fn unread_streams_are_bounded() {
     const STREAMS: usize = 1_200;
-    const PLACES: usize = 256;
+    const MAX_STREAMS: usize = 256;
     let options = ["--idle-timeout-ms", "600000"];
-    let mut edge = Edge::start_without_kafka(Kind::Grpc, &options).await.unwrap();
-    let bystander = Bystander::start(&edge).await;
+    let mut service = ServiceProcess::start_without_kafka(ServiceKind::Grpc, &options)
+        .await
+        .unwrap();
+    let background_client = BackgroundClient::start(&service).await;
     let mut settings = h2::client::Builder::new();
     settings.initial_window_size(0);
-    let votes: Bytes = vote_body(Kind::Grpc).repeat(20_000).into();
+    let votes: Bytes = vote_body(ServiceKind::Grpc).repeat(20_000).into();
     let mut streams = Vec::new();
     for _ in 0..12 {
-        let mut wire = Wire::connect_with(Kind::Grpc, edge.address(), &settings)
+        let mut client = Http2Client::connect_with(ServiceKind::Grpc, service.address(), &settings)
             .await
             .unwrap();
         for _ in 0..STREAMS / 12 {
-            let mut open = wire.begin(Method::Stream).await.unwrap();
-            open.body.send_data(votes.clone(), false).unwrap();
-            streams.push(open);
+            let mut call = client.start_call(Method::Stream).await.unwrap();
+            call.body.send_data(votes.clone(), false).unwrap();
+            streams.push(call);
         }
     }
-    wait_for(async || edge.outcomes("overloaded").await.unwrap() as usize >= STREAMS - PLACES).await;
-    let verdicts = bystander.stop().await;
-    assert!(verdicts.iter().all(Verdict::is_receipt));
-    // What comes in stops when the windows are full: then all that this attack can fill is filled.
+    wait_until(async || {
+        service.count_by_outcome("overloaded").await.unwrap() as usize >= STREAMS - MAX_STREAMS
+    })
+    .await;
+    let outcomes = background_client.stop().await;
+    assert!(outcomes.iter().all(CallOutcome::is_receipt));
+    // When the flow-control windows are full, the service accepts no more votes: the attack then holds all memory it can.
     let accepted = async || {
         tokio::time::sleep(Duration::from_millis(200)).await;
-        edge.outcomes("accepted").await.unwrap() as u64
+        service.count_by_outcome("accepted").await.unwrap() as u64
     };
     while accepted().await != accepted().await {}
-    let outcome = format!(
-        "{} refused at once, the others held back by their windows",
-        STREAMS - PLACES
+    let summary = format!(
+        "{} refused at once, the others stopped by flow control",
+        STREAMS - MAX_STREAMS
     );
-    let name = "1,200 streams of 20,000 votes that nobody reads";
-    report(name, &mut edge, &outcome, verdicts.len()).await;
+    let name = "1,200 streams of 20,000 votes whose responses the client does not read";
+    report(name, &mut service, &summary, outcomes.len()).await;
     drop(streams);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_at_all() {
-    withstands("none, for comparison: 10,000 votes", async |edge| {
-        let mut wire = Wire::connect(edge.kind(), edge.address()).await.unwrap();
+async fn baseline_without_an_attack() {
+    check_survives("none, as a baseline: 10,000 votes", async |service| {
+        let mut client = Http2Client::connect(service.kind(), service.address())
+            .await
+            .unwrap();
         for _ in 0..10_000 {
             assert!(
-                wire.call(Method::Single, vote_body(edge.kind()))
+                client
+                    .send_call(Method::Single, vote_body(service.kind()))
                     .await
                     .unwrap()
                     .is_receipt()

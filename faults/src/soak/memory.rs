@@ -1,14 +1,15 @@
-//! The memory of our own processes, sampled every second.
+//! The resident memory of our services, sampled every second.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use lab::progress::Progress;
 use lab::servers::Server;
+use procfs::process::Process;
 
-use crate::scene::Scene;
+use crate::environment::TestEnvironment;
 
-/// The processes that are watched.
+/// The services that are measured.
 pub(super) const SERVERS: [Server; 4] = [Server::Rest, Server::Grpc, Server::Bridge, Server::Consumer];
 const INTERVAL: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -21,8 +22,12 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Watches for so long. Errors if a process ends.
-    pub(super) async fn watch(scene: &Scene, time: Duration, progress: &Progress) -> Result<Self> {
+    /// Samples the memory for `time`. Errors if a process exits.
+    pub(super) async fn measure(
+        environment: &TestEnvironment,
+        time: Duration,
+        progress: &Progress,
+    ) -> Result<Self> {
         let step = progress.step("soak");
         let started = Instant::now();
         let mut ticks = tokio::time::interval(INTERVAL);
@@ -31,21 +36,21 @@ impl Memory {
             ticks.tick().await;
             let mut sample = [0.0; SERVERS.len()];
             for (server, value) in SERVERS.into_iter().zip(&mut sample) {
-                *value = resident_mib(scene.stack().pid(server)?)
+                *value = resident_mib(environment.stack().pid(server)?)
                     .with_context(|| format!("memory of {server}"))?;
             }
             memory.samples.push((started.elapsed(), sample));
             step.update(&format!("{} s, MiB: {sample:.1?}", started.elapsed().as_secs()));
         }
-        step.done("over");
+        step.done("finished");
         Ok(memory)
     }
 
-    /// The medians of the second minute and of the last, MiB.
+    /// The medians of the second and of the last minute, in MiB.
     pub(super) fn medians(&self, server: Server) -> [Option<f64>; 2] {
         let end = self.samples.last().map_or(Duration::ZERO, |(time, _)| *time);
         [(MINUTE, 2 * MINUTE), (end.saturating_sub(MINUTE), end)].map(|(from, to)| {
-            let index = SERVERS.into_iter().position(|watched| watched == server)?;
+            let index = SERVERS.into_iter().position(|measured| measured == server)?;
             let within = self.samples.iter().filter(|(time, _)| (from..=to).contains(time));
             let mut values: Vec<f64> = within
                 .filter_map(|(_, sample)| sample.get(index).copied())
@@ -55,7 +60,7 @@ impl Memory {
         })
     }
 
-    /// By how much a process grew between these two, in percent.
+    /// The growth from the second to the last minute, in percent.
     pub(super) fn growth(&self, server: Server) -> Option<f64> {
         let [second, last] = self.medians(server);
         Some((last? / second? - 1.0) * 100.0)
@@ -63,19 +68,9 @@ impl Memory {
 }
 
 fn resident_mib(pid: i32) -> Result<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).context("the process has ended")?;
-    let kib: f64 = status
-        .lines()
-        .find_map(|line| {
-            line.strip_prefix("VmRSS:")?
-                .trim()
-                .strip_suffix("kB")?
-                .trim()
-                .parse()
-                .ok()
-        })
-        .context("/proc says nothing about it")?;
-    Ok(kib / 1024.0)
+    let status = Process::new(pid)?.status().context("the process has exited")?;
+    let kibibytes = status.vmrss.context("/proc shows no VmRSS for the process")?;
+    Ok(kibibytes as f64 / 1024.0)
 }
 
 #[cfg(test)]
@@ -83,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn growth_is_from_the_second_minute_to_the_last() {
+    fn growth_compares_the_second_and_the_last_minute() {
         let value = |second: u64| match second {
             0..60 => 5.0,
             60..=120 => 20.0,

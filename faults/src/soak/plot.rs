@@ -1,4 +1,4 @@
-//! Memory over time as SVG.
+//! Draws memory over time as an SVG.
 
 use anyhow::Result;
 use lab::plot::{Axis, Layer, Plot, Shape, WHITE, color};
@@ -29,7 +29,7 @@ pub(super) fn svg(memory: &Memory) -> Result<String> {
     Plot {
         title: "Resident memory of each process over time".to_owned(),
         x: Axis::linear("minutes", 0.0..end),
-        // The legend has its place above the lines.
+        // Leaves space for the legend above the lines.
         y: Axis::linear("resident memory, MiB", 0.0..highest * 1.6),
         height: 320,
         layers: layers.collect(),

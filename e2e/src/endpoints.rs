@@ -1,4 +1,4 @@
-//! The doors that a vote can come in by, and what each of them answers.
+//! The endpoints that accept a vote, and a client for each.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-/// No answer takes longer, or the test has found a hanging route.
-const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+/// A response that takes longer means that the route hangs.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A way in.
+/// One combination of service, protocol and encoding that accepts a vote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Door {
+pub enum Endpoint {
     /// JSON over HTTP/1.1 into `ingest-rest`.
     RestJson,
     /// Protobuf over h2c into `ingest-rest`.
@@ -30,36 +30,36 @@ pub enum Door {
     Grpc,
 }
 
-/// What a door answered, in the words of the error table.
+/// The response of an endpoint, reduced to what the error table defines.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum VoteResponse {
     /// A receipt.
     Receipt(votes::Receipt),
-    /// A refusal.
-    Refusal {
+    /// An error.
+    Rejection {
         /// HTTP status, or gRPC status code.
         code: i32,
-        /// The wrong fields with the reasons, sorted by field.
+        /// The invalid fields and the reason for each, sorted by field.
         errors: Vec<(String, String)>,
-        /// Whether the client is told when to come again.
+        /// Whether the error says when to retry.
         retry: bool,
     },
 }
 
-/// Clients for every door of a running stack.
+/// A client for each endpoint of a running stack.
 #[derive(Clone, Debug)]
-pub struct Doors {
+pub struct EndpointClients {
     http1: reqwest::Client,
     h2c: reqwest::Client,
     grpc: VoteServiceClient<Channel>,
     endpoints: Endpoints,
 }
 
-impl Door {
-    /// Every door.
+impl Endpoint {
+    /// Every endpoint.
     pub const ALL: [Self; 4] = [Self::RestJson, Self::RestProtobuf, Self::BridgeJson, Self::Grpc];
 
-    /// The route that the door belongs to.
+    /// The route of the endpoint, as receipts name it.
     pub const fn route(self) -> &'static str {
         match self {
             Self::RestJson | Self::RestProtobuf => "rest",
@@ -69,12 +69,12 @@ impl Door {
     }
 }
 
-impl Doors {
-    /// Connects to the services themselves, past the Ingress.
-    pub async fn open(endpoints: &Endpoints) -> Result<Self> {
-        let client = || reqwest::Client::builder().timeout(ANSWER_LIMIT);
+impl EndpointClients {
+    /// Connects to the services directly, without the Ingress.
+    pub async fn connect(endpoints: &Endpoints) -> Result<Self> {
+        let client = || reqwest::Client::builder().timeout(RESPONSE_TIMEOUT);
         let channel = Channel::from_shared(endpoints.grpc.clone())?
-            .timeout(ANSWER_LIMIT)
+            .timeout(RESPONSE_TIMEOUT)
             .connect()
             .await?;
         Ok(Self {
@@ -85,19 +85,24 @@ impl Doors {
         })
     }
 
-    /// Sends JSON bytes as they are.
-    pub async fn send_json(&self, door: Door, content_type: &str, body: Vec<u8>) -> Result<Answer> {
-        let url = match door {
-            Door::BridgeJson => &self.endpoints.bridge,
+    /// Sends JSON bytes unchanged.
+    pub async fn send_json(
+        &self,
+        endpoint: Endpoint,
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> Result<VoteResponse> {
+        let url = match endpoint {
+            Endpoint::BridgeJson => &self.endpoints.bridge,
             _ => &self.endpoints.rest,
         };
         self.post(&self.http1, url, content_type, body).await
     }
 
-    /// Sends protobuf bytes as they are: as a request body, or as the message of a gRPC call.
-    pub async fn send_protobuf(&self, door: Door, message: Vec<u8>) -> Result<Answer> {
-        match door {
-            Door::Grpc => self.call(message).await,
+    /// Sends protobuf bytes unchanged, as a request body or as the message of a gRPC call.
+    pub async fn send_protobuf(&self, endpoint: Endpoint, message: Vec<u8>) -> Result<VoteResponse> {
+        match endpoint {
+            Endpoint::Grpc => self.send_grpc_message(message).await,
             _ => {
                 self.post(&self.h2c, &self.endpoints.rest, "application/x-protobuf", message)
                     .await
@@ -105,8 +110,8 @@ impl Doors {
         }
     }
 
-    /// Sends a vote that nothing is wrong with, as the door's own clients do.
-    pub async fn send_good_vote(&self, door: Door) -> Result<Answer> {
+    /// Sends a valid vote in the encoding of the endpoint.
+    pub async fn send_valid_vote(&self, endpoint: Endpoint) -> Result<VoteResponse> {
         let (name, album, year, rank) = ("Bohemia Suburbana", "Sombras", "1997", "9.5");
         let json =
             || serde_json::json!({"name": name, "album": album, "year": year, "rank": rank}).to_string();
@@ -117,21 +122,21 @@ impl Doors {
             rank: rank.to_owned(),
             vote_id: String::new(),
         };
-        match door {
-            Door::RestJson | Door::BridgeJson => {
-                self.send_json(door, "application/json", json().into_bytes())
+        match endpoint {
+            Endpoint::RestJson | Endpoint::BridgeJson => {
+                self.send_json(endpoint, "application/json", json().into_bytes())
                     .await
             }
-            Door::RestProtobuf => self.send_protobuf(door, vote().encode_to_vec()).await,
-            Door::Grpc => self.cast(vote()).await,
+            Endpoint::RestProtobuf => self.send_protobuf(endpoint, vote().encode_to_vec()).await,
+            Endpoint::Grpc => self.send_by_grpc(vote()).await,
         }
     }
 
-    /// Sends a vote by gRPC as a generated client does.
-    pub async fn cast(&self, vote: votes::Vote) -> Result<Answer> {
+    /// Sends a vote by gRPC with the generated client.
+    pub async fn send_by_grpc(&self, vote: votes::Vote) -> Result<VoteResponse> {
         match self.grpc.clone().cast_vote(vote).await {
-            Ok(response) => Ok(Answer::Receipt(response.into_inner())),
-            Err(status) => Ok(refusal(&status)),
+            Ok(response) => Ok(VoteResponse::Receipt(response.into_inner())),
+            Err(status) => Ok(rejection(&status)),
         }
     }
 
@@ -141,7 +146,7 @@ impl Doors {
         url: &str,
         content_type: &str,
         body: Vec<u8>,
-    ) -> Result<Answer> {
+    ) -> Result<VoteResponse> {
         let request = client.post(format!("{url}/v1/votes"));
         let response = request
             .header(CONTENT_TYPE, content_type)
@@ -153,34 +158,34 @@ impl Doors {
             .headers()
             .get("x-ingest-route")
             .cloned()
-            .context("no x-ingest-route")?;
-        let answered_as = response
+            .context("the response has no x-ingest-route header")?;
+        let response_type = response
             .headers()
             .get(CONTENT_TYPE)
             .cloned()
-            .context("no content type")?;
+            .context("the response has no content type")?;
         let retry = response.headers().contains_key(RETRY_AFTER);
         let bytes = response.bytes().await?;
         if status == 202 {
-            let receipt = if answered_as == "application/x-protobuf" {
+            let receipt = if response_type == "application/x-protobuf" {
                 votes::Receipt::decode(bytes)?
             } else {
                 json_receipt(&serde_json::from_slice(&bytes)?)?
             };
             anyhow::ensure!(
                 route == receipt.route.as_str(),
-                "header and receipt name different routes"
+                "the x-ingest-route header and the receipt name different routes"
             );
-            return Ok(Answer::Receipt(receipt));
+            return Ok(VoteResponse::Receipt(receipt));
         }
         anyhow::ensure!(
-            answered_as == "application/problem+json",
-            "{status} came as {answered_as:?}"
+            response_type == "application/problem+json",
+            "the error with status {status} has content type {response_type:?}"
         );
         let problem: Value = serde_json::from_slice(&bytes)?;
         anyhow::ensure!(
             problem.get("status") == Some(&Value::from(status)),
-            "status differs: {problem}"
+            "the problem document has another status than {status}: {problem}"
         );
         let text = |error: &Value, key: &str| {
             error
@@ -192,21 +197,21 @@ impl Doors {
         let errors = problem
             .get("errors")
             .and_then(Value::as_array)
-            .context("no errors list")?;
+            .context("the problem document has no list of errors")?;
         let mut errors: Vec<_> = errors
             .iter()
             .map(|error| (text(error, "field"), text(error, "message")))
             .collect();
         errors.sort();
-        Ok(Answer::Refusal {
+        Ok(VoteResponse::Rejection {
             code: status.into(),
             errors,
             retry,
         })
     }
 
-    /// A unary call with arbitrary bytes as its message.
-    async fn call(&self, message: Vec<u8>) -> Result<Answer> {
+    /// Sends a unary gRPC call with arbitrary bytes as its message.
+    async fn send_grpc_message(&self, message: Vec<u8>) -> Result<VoteResponse> {
         let mut frame = vec![0];
         frame.extend(u32::try_from(message.len())?.to_be_bytes());
         frame.extend(message);
@@ -220,11 +225,11 @@ impl Doors {
             .send()
             .await?;
         if let Some(status) = Status::from_header_map(response.headers()) {
-            return Ok(refusal(&status));
+            return Ok(rejection(&status));
         }
         let mut body: Bytes = response.bytes().await?;
-        anyhow::ensure!(body.len() >= 5, "no message in the answer");
-        Ok(Answer::Receipt(votes::Receipt::decode(body.split_off(5))?))
+        anyhow::ensure!(body.len() >= 5, "the response has no message");
+        Ok(VoteResponse::Receipt(votes::Receipt::decode(body.split_off(5))?))
     }
 }
 
@@ -232,25 +237,25 @@ fn json_receipt(receipt: &Value) -> Result<votes::Receipt> {
     let text = |key: &str| receipt.get(key).and_then(Value::as_str).map(str::to_owned);
     let number = |key: &str| receipt.get(key).and_then(Value::as_i64);
     Ok(votes::Receipt {
-        vote_id: text("vote_id").context("vote_id")?,
-        route: text("route").context("route")?,
-        partition: i32::try_from(number("partition").context("partition")?)?,
-        offset: number("offset").context("offset")?,
+        vote_id: text("vote_id").context("the receipt has no vote_id")?,
+        route: text("route").context("the receipt has no route")?,
+        partition: i32::try_from(number("partition").context("the receipt has no partition")?)?,
+        offset: number("offset").context("the receipt has no offset")?,
     })
 }
 
-fn refusal(status: &Status) -> Answer {
+fn rejection(status: &Status) -> VoteResponse {
     let details = status.get_details_bad_request();
     let violations = details.into_iter().flat_map(|details| details.field_violations);
     let mut errors: Vec<_> = violations
         .map(|violation| (violation.field, violation.description))
         .collect();
-    // Where HTTP's status says all, gRPC names the message as a whole.
+    // For a malformed message, gRPC names the field `body`; HTTP only sets the status.
     errors.retain(|(field, _)| field != "body");
     errors.sort();
     let retry = status.get_details_retry_info().is_some();
     debug_assert_ne!(status.code(), Code::Ok);
-    Answer::Refusal {
+    VoteResponse::Rejection {
         code: status.code().into(),
         errors,
         retry,

@@ -1,4 +1,4 @@
-//! Where faults happen: a stack of its own with load on it, and hands on its stores.
+//! The test environment of a fault: a stack of its own, the ledger of the clients, and access to the stores.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,15 +10,16 @@ use lab::process::{Identity, Signal};
 use lab::servers::Server;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::ClientOptions;
+use procfs::process::{ProcState, Process};
 use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
 use uuid::Uuid;
 use vote::Route;
 
-use crate::ledger::{Ledger, Seen};
-use crate::wait::until;
+use crate::ledger::{ClientCounts, Ledger};
+use crate::wait::wait_until;
 
-/// What a vote passes; nothing of it can be left out.
+/// The servers and services on the path of a vote.
 pub const SERVERS: [Server; 7] = [
     Server::Kafka,
     Server::Redis,
@@ -29,23 +30,23 @@ pub const SERVERS: [Server; 7] = [
     Server::Bridge,
 ];
 
-/// A store that is being tormented may accept a question and never answer it.
-const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+/// Time limit for a response of a store. A faulty store can accept a request and never respond.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A running stack, its ledger, and clients for its stores.
 #[derive(Debug)]
-pub struct Scene {
+pub struct TestEnvironment {
     stack: EphemeralStack,
     ledger: Arc<Ledger>,
     redis: redis::Client,
     mongodb: mongodb::Client,
-    /// Speaks to the server itself, whether or not it is a primary.
+    /// Connects directly to the server, even if it is not a primary.
     mongodb_member: mongodb::Client,
 }
 
-impl Scene {
-    /// Starts the servers with more options of `lab up`.
-    pub async fn set(options: &[&str]) -> Result<Self> {
+impl TestEnvironment {
+    /// Starts the servers with additional options of `lab up`.
+    pub async fn start(options: &[&str]) -> Result<Self> {
         let names = SERVERS.map(Server::name).join(",");
         let options: Vec<String> = ["--only", &names]
             .into_iter()
@@ -56,10 +57,10 @@ impl Scene {
             move || EphemeralStack::start_with(&options.iter().map(String::as_str).collect::<Vec<_>>());
         let stack = tokio::task::spawn_blocking(start)
             .await
-            .context("starting a stack")??;
+            .context("waiting for the start of the stack")??;
         let endpoints = stack.endpoints();
         let mut mongodb = ClientOptions::parse(&endpoints.mongodb).await?;
-        mongodb.server_selection_timeout = Some(ANSWER_LIMIT);
+        mongodb.server_selection_timeout = Some(RESPONSE_TIMEOUT);
         let mut member = mongodb.clone();
         member.direct_connection = Some(true);
         Ok(Self {
@@ -71,27 +72,27 @@ impl Scene {
         })
     }
 
-    /// The servers.
+    /// The stack of servers and services.
     pub fn stack(&self) -> &EphemeralStack {
         &self.stack
     }
 
-    /// Where they answer.
+    /// The addresses of the servers and services.
     pub fn endpoints(&self) -> &Endpoints {
         self.stack.endpoints()
     }
 
-    /// What the clients know.
+    /// The ledger of the clients.
     pub fn ledger(&self) -> &Arc<Ledger> {
         &self.ledger
     }
 
-    /// Keeps logs and ledger for whoever wants to know what went wrong; they are gone with the scene otherwise.
+    /// Keeps the logs and the ledger for an investigation. By default they are deleted with the environment.
     pub fn keep_logs(&mut self) {
         self.stack.keep_logs();
     }
 
-    /// Ends a server without warning, and makes sure that its process is gone.
+    /// Kills a server, and checks that its process has exited.
     pub async fn kill(&self, server: Server) -> Result<Identity> {
         let identity = self.stack.identity(server)?;
         self.stack.kill(server).await?;
@@ -99,18 +100,15 @@ impl Scene {
         Ok(identity)
     }
 
-    /// Stops a process in its tracks, and makes sure that it stands.
-    pub async fn freeze(&self, server: Server) -> Result<Identity> {
+    /// Pauses a process (SIGSTOP), and waits until it has stopped.
+    pub async fn pause(&self, server: Server) -> Result<Identity> {
         let identity = self.stack.identity(server)?;
         identity.signal(Signal::STOP)?;
-        until(&format!("{server} stands still"), async || {
-            Ok(is_stopped(identity))
-        })
-        .await?;
+        wait_until(&format!("{server} is paused"), async || is_stopped(identity)).await?;
         Ok(identity)
     }
 
-    /// What Redis answers to a command; a connection each, for the server may be another one by now.
+    /// Sends a command to Redis. Each command opens a new connection, because the server can have been restarted.
     pub async fn redis<T: redis::FromRedisValue>(&self, words: &[&str]) -> Result<T> {
         let mut command = redis::Cmd::new();
         command.arg(words);
@@ -118,71 +116,71 @@ impl Scene {
         Ok(command.query_async(&mut connection).await?)
     }
 
-    /// Votes that Redis has counted.
-    pub async fn counted(&self) -> Result<u64> {
+    /// The number of votes that Redis has counted.
+    pub async fn counted_votes(&self) -> Result<u64> {
         let total: Option<u64> = self.redis(&["GET", tallies::keys::TOTAL]).await?;
         Ok(total.unwrap_or_default())
     }
 
-    /// Whether Redis has counted a vote whose id its client chose.
+    /// Whether Redis has counted the vote with this id, which the client chose.
     pub async fn is_counted(&self, id: Uuid) -> Result<bool> {
         let key = format!("{}{id}", tallies::keys::SEEN_PREFIX);
         self.redis(&["EXISTS", &key]).await
     }
 
-    /// How many documents of MongoDB's log match.
-    pub async fn logged(&self, filter: Document) -> Result<u64> {
+    /// The number of logged votes in MongoDB that match `filter`.
+    pub async fn logged_votes(&self, filter: Document) -> Result<u64> {
         let log = self.mongodb.database("votes").collection::<Document>("logs");
-        in_time(async { Ok(log.count_documents(filter).await?) }).await
+        with_timeout(async { Ok(log.count_documents(filter).await?) }).await
     }
 
-    /// Whether MongoDB's log has a vote.
+    /// Whether the log in MongoDB has the vote with this id.
     pub async fn is_logged(&self, id: Uuid) -> Result<bool> {
-        Ok(self.logged(doc! { "_id": id.to_string() }).await? > 0)
+        Ok(self.logged_votes(doc! { "_id": id.to_string() }).await? > 0)
     }
 
-    /// MongoDB's answer to a command for administrators.
+    /// Runs an administrative command on MongoDB.
     pub async fn mongodb_admin(&self, command: Document) -> Result<Document> {
         let admin = self.mongodb_member.database("admin");
-        in_time(async { Ok(admin.run_command(command).await?) }).await
+        with_timeout(async { Ok(admin.run_command(command).await?) }).await
     }
 
-    /// Whether MongoDB takes writes.
+    /// Whether MongoDB accepts writes.
     pub async fn is_primary(&self) -> Result<bool> {
         let hello = self.mongodb_admin(doc! { "hello": 1 }).await?;
         Ok(hello.get("isWritablePrimary") == Some(&Bson::Boolean(true)))
     }
 
-    /// Waits until the consumer says that it is not ready, and why.
-    pub async fn consumer_reports(&self, reason: &str) -> Result<()> {
+    /// Waits until `/readyz` of the consumer reports that it is not ready, with this reason.
+    pub async fn wait_until_consumer_reports(&self, reason: &str) -> Result<()> {
         let url = format!("{}/readyz", self.endpoints().consumer_admin);
-        until(&format!("the consumer reports {reason}"), async || {
+        wait_until(&format!("the consumer reports {reason}"), async || {
             let response = reqwest::get(&url).await?;
             Ok(response.status() == 503 && response.text().await?.contains(reason))
         })
         .await
     }
 
-    /// Waits until a client of each of `routes` has got no receipt for an attempt since `before`.
-    pub async fn clients_notice(&self, routes: &[Route], before: &[Seen]) -> Result<()> {
+    /// Waits until on each of `routes` an attempt since `before` got no receipt.
+    pub async fn wait_for_client_failures(&self, routes: &[Route], before: &[ClientCounts]) -> Result<()> {
         for (route, before) in routes.iter().zip(before) {
-            until(&format!("clients of {route} notice"), async || {
-                Ok(self.ledger.seen(*route).since(*before).troubles() > 0)
+            wait_until(&format!("an attempt of a client of {route} fails"), async || {
+                Ok(self.ledger.counts(*route).since(*before).unacknowledged() > 0)
             })
             .await?;
         }
         Ok(())
     }
 
-    /// What clients of `routes` have seen.
-    pub fn seen(&self, routes: &[Route]) -> Vec<Seen> {
-        routes.iter().map(|route| self.ledger.seen(*route)).collect()
+    /// The outcomes that the clients of `routes` observed so far.
+    pub fn client_counts(&self, routes: &[Route]) -> Vec<ClientCounts> {
+        routes.iter().map(|route| self.ledger.counts(*route)).collect()
     }
 
     async fn redis_connection(&self) -> Result<MultiplexedConnection> {
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(ANSWER_LIMIT))
-            .set_response_timeout(Some(ANSWER_LIMIT));
+            .set_connection_timeout(Some(RESPONSE_TIMEOUT))
+            .set_response_timeout(Some(RESPONSE_TIMEOUT));
         Ok(self
             .redis
             .get_multiplexed_async_connection_with_config(&config)
@@ -190,16 +188,13 @@ impl Scene {
     }
 }
 
-/// Whether a process was stopped by a signal (`/proc/<pid>/stat`, field 3).
-fn is_stopped(identity: Identity) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", identity.pid)).unwrap_or_default();
-    // The command name is in parentheses and may itself hold spaces and parentheses.
-    stat.rsplit_once(") ")
-        .is_some_and(|(_, fields)| fields.starts_with('T'))
+/// Whether a process was stopped by a signal.
+fn is_stopped(identity: Identity) -> Result<bool> {
+    Ok(Process::new(identity.pid)?.stat()?.state()? == ProcState::Stopped)
 }
 
-async fn in_time<T>(operation: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::time::timeout(ANSWER_LIMIT, operation)
+async fn with_timeout<T>(operation: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::time::timeout(RESPONSE_TIMEOUT, operation)
         .await
-        .context("no answer")?
+        .context("the store did not respond in time")?
 }

@@ -1,64 +1,49 @@
-//! The whole road: votes in through the Ingress, tallies in Redis, the log in MongoDB, metrics in Prometheus. And the
-//! clients of other people, unchanged.
+//! The end-to-end path: votes through the Ingress, tallies in Redis, the log in MongoDB, metrics in Prometheus. The clients
+//! include third-party tools and a locustfile as students write it.
 
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that cannot go on has failed"
+    reason = "a panic fails the test"
 )]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use e2e::records::Records;
+use e2e::wait::holds_within;
 use ephemeral_stack::EphemeralStack;
 use serde_json::{Value, json};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 const VOTE: &str = r#"{"name":"Bohemia Suburbana","album":"Sombras","year":"1997","rank":"9.5"}"#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn votes_take_the_whole_road_and_other_peoples_clients_work() {
+async fn votes_of_all_clients_reach_every_store_and_the_metrics() {
     let stack = EphemeralStack::start().unwrap();
     let endpoints = stack.endpoints().clone();
-    let mut cast = Cast::default();
+    let mut acknowledged = 0;
 
-    the_ingress_splits_and_obeys(&endpoints.ingress, &mut cast).await;
-    the_courses_paths_work(&endpoints.ingress, &mut cast);
-    grpcurl_works(&endpoints.ingress, &mut cast);
-    ghz_works(&endpoints.ingress, &mut cast);
-    h2load_works(&endpoints, &mut cast);
-    the_courses_locustfile_works(&endpoints.ingress).await;
+    acknowledged += check_routing_of_the_ingress(&endpoints.ingress).await;
+    acknowledged += send_to_course_paths(&endpoints.ingress);
+    acknowledged += send_with_grpcurl(&endpoints.ingress);
+    acknowledged += send_with_ghz(&endpoints.ingress);
+    acknowledged += send_with_h2load(&endpoints);
+    run_course_locustfile(&endpoints.ingress).await;
 
-    let total = counted_total(&endpoints.kafka, &endpoints.redis).await;
+    let total = wait_until_redis_has_counted_all(&endpoints.kafka, &endpoints.redis).await;
     assert!(
-        total > cast.sum(),
-        "the locustfile's votes come on top of {}",
-        cast.sum()
+        total > acknowledged,
+        "{total} votes in Kafka: the locustfile must add votes to the {acknowledged} of the other clients"
     );
-    tallies_and_log_agree(&endpoints, total).await;
+    check_tallies_and_log(&endpoints, total).await;
     prometheus_has_every_metric(&endpoints.prometheus).await;
 }
 
-/// Votes that were acknowledged so far, by whatever client.
-#[derive(Debug, Default)]
-struct Cast {
-    votes: u64,
-}
-
-impl Cast {
-    fn add(&mut self, votes: u64) {
-        self.votes += votes;
-    }
-
-    fn sum(&self) -> u64 {
-        self.votes
-    }
-}
-
-async fn the_ingress_splits_and_obeys(ingress: &str, cast: &mut Cast) {
+/// Checks the weights, the header and the paths of the Ingress. Returns the number of acknowledged votes.
+async fn check_routing_of_the_ingress(ingress: &str) -> u64 {
     let client = reqwest::Client::new();
     let send = async |path: &str, canary: Option<&str>| {
         let request = client
@@ -104,12 +89,13 @@ async fn the_ingress_splits_and_obeys(ingress: &str, cast: &mut Cast) {
             .as_u16(),
         200
     );
-    cast.add(100 + 10 + 3 + 1);
+    100 + 10 + 3 + 1
 }
 
-/// `curl` to the paths that the course's assignment names.
-fn the_courses_paths_work(ingress: &str, cast: &mut Cast) {
-    for path in ["/grpc/insert", "/rust/send_data", "/wasm/", "/rust", "/grpc/"] {
+/// Sends votes with `curl` to the paths of the course's assignment. Returns the number of acknowledged votes.
+fn send_to_course_paths(ingress: &str) -> u64 {
+    const PATHS: [&str; 5] = ["/grpc/insert", "/rust/send_data", "/wasm/", "/rust", "/grpc/"];
+    for path in PATHS {
         let output = run(Command::new("curl")
             .args([
                 "--silent",
@@ -123,14 +109,15 @@ fn the_courses_paths_work(ingress: &str, cast: &mut Cast) {
             .arg(format!("{ingress}{path}")));
         let receipt: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert!(receipt["offset"].is_i64(), "{path}: {receipt}");
-        cast.add(1);
     }
     run(Command::new("curl")
         .args(["--silent", "--fail"])
         .arg(format!("{ingress}/rest/")));
+    PATHS.len() as u64
 }
 
-fn grpcurl_works(ingress: &str, cast: &mut Cast) {
+/// Lists the services by reflection and sends votes with `grpcurl`. Returns the number of acknowledged votes.
+fn send_with_grpcurl(ingress: &str) -> u64 {
     let target = ingress.trim_start_matches("http://");
     let services = run(Command::new(tool("grpcurl")).args(["-plaintext", target, "list"]));
     let services = String::from_utf8(services.stdout).unwrap();
@@ -141,14 +128,14 @@ fn grpcurl_works(ingress: &str, cast: &mut Cast) {
     ] {
         assert!(services.contains(service), "reflection lists:\n{services}");
     }
-    let answer = run(Command::new(tool("grpcurl")).args([
+    let response = run(Command::new(tool("grpcurl")).args([
         "-plaintext",
         "-d",
         VOTE,
         target,
         "votes.v1.VoteService/CastVote",
     ]));
-    let receipt: Value = serde_json::from_slice(&answer.stdout).unwrap();
+    let receipt: Value = serde_json::from_slice(&response.stdout).unwrap();
     assert_eq!(receipt["route"], json!("grpc"));
     run(Command::new(tool("grpcurl")).args([
         "-plaintext",
@@ -157,10 +144,11 @@ fn grpcurl_works(ingress: &str, cast: &mut Cast) {
         target,
         "confproto.getInfo/returnInfo",
     ]));
-    cast.add(2);
+    2
 }
 
-fn ghz_works(ingress: &str, cast: &mut Cast) {
+/// Sends votes with `ghz`. Returns the number of acknowledged votes.
+fn send_with_ghz(ingress: &str) -> u64 {
     let output = run(Command::new(tool("ghz"))
         .args([
             "--insecure",
@@ -185,10 +173,11 @@ fn ghz_works(ingress: &str, cast: &mut Cast) {
         "{}",
         report["errorDistribution"]
     );
-    cast.add(200);
+    200
 }
 
-fn h2load_works(endpoints: &lab::endpoints::Endpoints, cast: &mut Cast) {
+/// Sends votes with `h2load` over HTTP/1.1 and HTTP/2. Returns the number of acknowledged votes.
+fn send_with_h2load(endpoints: &lab::endpoints::Endpoints) -> u64 {
     let body = std::env::temp_dir().join(format!("dualpath-vote-{}.json", std::process::id()));
     std::fs::write(&body, VOTE).unwrap();
     for protocol in [vec!["--h1"], vec!["--max-concurrent-streams", "8"]] {
@@ -210,13 +199,13 @@ fn h2load_works(endpoints: &lab::endpoints::Endpoints, cast: &mut Cast) {
             report.contains("status codes: 200 2xx, 0 3xx, 0 4xx, 0 5xx"),
             "{report}"
         );
-        cast.add(200);
     }
     std::fs::remove_file(&body).unwrap();
+    2 * 200
 }
 
-/// A locustfile as the course's students write it, in the version of Locust that the project pins.
-async fn the_courses_locustfile_works(ingress: &str) {
+/// Runs a locustfile as the course's students write it, with the pinned version of Locust.
+async fn run_course_locustfile(ingress: &str) {
     let locustfile = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/course_locustfile.py");
     for prefix in ["/grpc", "/rust"] {
         run(Command::new(cache().join("venv/bin/locust"))
@@ -238,29 +227,25 @@ async fn the_courses_locustfile_works(ingress: &str) {
     tokio::task::yield_now().await;
 }
 
-/// The votes in Kafka, once Redis has counted as many.
-async fn counted_total(kafka: &str, redis: &str) -> u64 {
+/// Waits until Redis has counted every vote in Kafka. Returns their number.
+async fn wait_until_redis_has_counted_all(kafka: &str, redis: &str) -> u64 {
     let brokers = kafka.to_owned();
     let records = tokio::task::spawn_blocking(move || Records::read(&brokers))
         .await
         .unwrap()
         .unwrap();
     let expected = u64::try_from(records.ids().count()).unwrap();
-    let started = Instant::now();
-    loop {
-        let total = redis_command::<Option<u64>>(redis, redis::cmd("GET").arg("{votes}:total")).await;
-        if total == Some(expected) {
-            return expected;
-        }
-        assert!(
-            started.elapsed() < PATIENCE,
-            "Redis counts {total:?} of {expected} votes in Kafka"
-        );
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+    let total = async || redis_command::<Option<u64>>(redis, redis::cmd("GET").arg("{votes}:total")).await;
+    let has_counted_all = async || total().await == Some(expected);
+    assert!(
+        holds_within(TIMEOUT, Duration::from_millis(200), has_counted_all).await,
+        "Redis has counted {:?} of {expected} votes in Kafka",
+        total().await
+    );
+    expected
 }
 
-async fn tallies_and_log_agree(endpoints: &lab::endpoints::Endpoints, total: u64) {
+async fn check_tallies_and_log(endpoints: &lab::endpoints::Endpoints, total: u64) {
     for key in ["{votes}:band", "{votes}:album", "{votes}:route"] {
         let counts: Vec<u64> = redis_command(&endpoints.redis, redis::cmd("HVALS").arg(key)).await;
         assert_eq!(counts.iter().sum::<u64>(), total, "{key}");
@@ -295,7 +280,7 @@ async fn redis_command<T: redis::FromRedisValue>(url: &str, command: &mut redis:
         .unwrap()
 }
 
-/// Every metric of the contract, with every route that must have it.
+/// Checks that Prometheus has every metric of the contract, with every route that must export it.
 async fn prometheus_has_every_metric(prometheus: &str) {
     let by_route = ["rest", "grpc", "bridge"];
     let mut queries = Vec::new();
@@ -327,7 +312,7 @@ async fn prometheus_has_every_metric(prometheus: &str) {
             "consumer_end_to_end_seconds_count{{route=\"{route}\"}} > 0"
         ));
     }
-    // One configuration on both native routes, or a comparison of them means nothing.
+    // A comparison of the routes is valid only if both have the same configuration.
     queries.push("count(count by (config_hash) (ingest_config_info{route=~\"rest|grpc\"})) == 1".to_owned());
     queries.push("sum(consumer_apply_duration_seconds_count{store=\"redis\"}) > 0".to_owned());
     queries.push("sum(consumer_apply_duration_seconds_count{store=\"mongodb\"}) > 0".to_owned());
@@ -348,11 +333,11 @@ async fn prometheus_has_every_metric(prometheus: &str) {
         ));
     }
     for query in queries {
-        let started = Instant::now();
-        while !has_data(prometheus, &query).await {
-            assert!(started.elapsed() < PATIENCE, "no data: {query}");
-            tokio::time::sleep(Duration::from_millis(500)).await;
-        }
+        let query_has_data = async || has_data(prometheus, &query).await;
+        assert!(
+            holds_within(TIMEOUT, Duration::from_millis(500), query_has_data).await,
+            "Prometheus has no data for {query} after {TIMEOUT:?}"
+        );
     }
 }
 
@@ -361,8 +346,8 @@ async fn has_data(prometheus: &str, query: &str) -> bool {
     let request = reqwest::Client::new()
         .post(format!("{prometheus}/api/v1/query"))
         .form(&form);
-    let answer: Value = request.send().await.unwrap().json().await.unwrap();
-    answer["data"]["result"]
+    let response: Value = request.send().await.unwrap().json().await.unwrap();
+    response["data"]["result"]
         .as_array()
         .is_some_and(|series| !series.is_empty())
 }
@@ -370,7 +355,7 @@ async fn has_data(prometheus: &str, query: &str) -> bool {
 fn run(command: &mut Command) -> Output {
     let output = command
         .output()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}; run `make test`, it installs it"));
+        .unwrap_or_else(|error| panic!("{command:?}: {error}; `make test` installs the missing program"));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(
         output.status.success(),
@@ -381,7 +366,7 @@ fn run(command: &mut Command) -> Output {
     output
 }
 
-/// Where the set-up puts tools that are compiled from Go modules.
+/// The path of a tool that `make setup-dev` compiles from Go modules.
 fn tool(name: &str) -> PathBuf {
     cache().join("tools/bin").join(name)
 }

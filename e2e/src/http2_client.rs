@@ -1,0 +1,220 @@
+//! An HTTP/2 client that can misbehave: calls with an open body, resets, and flow-control windows of 0 bytes. Other client
+//! libraries do not allow this.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use h2::client::{Builder, ResponseFuture, SendRequest};
+use h2::{RecvStream, SendStream};
+use http::{HeaderMap, Request, StatusCode};
+use prost::Message;
+use proto::votes::Vote;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tonic::Status;
+use tonic_types::StatusExt;
+
+use crate::service_process::ServiceKind;
+use crate::wait::RESPONSE_TIMEOUT;
+
+/// The method to call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// One vote.
+    Single,
+    /// Many votes.
+    Batch,
+    /// A stream of votes; gRPC only.
+    Stream,
+}
+
+/// The result of a call: HTTP status and gRPC status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallOutcome {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// gRPC status code; `None` without gRPC.
+    pub grpc_code: Option<i32>,
+    /// Whether the response says when to retry.
+    pub retry: bool,
+}
+
+impl CallOutcome {
+    /// Whether the vote was acknowledged.
+    pub fn is_receipt(&self) -> bool {
+        match self.grpc_code {
+            Some(code) => code == 0,
+            None => self.status.is_success(),
+        }
+    }
+
+    /// Whether the service refused the call for overload and said when to retry.
+    pub fn is_overloaded(&self) -> bool {
+        let refused = match self.grpc_code {
+            Some(code) => code == i32::from(tonic::Code::ResourceExhausted),
+            None => self.status == StatusCode::TOO_MANY_REQUESTS,
+        };
+        refused && self.retry
+    }
+}
+
+/// A client with one HTTP/2 connection.
+#[derive(Clone, Debug)]
+pub struct Http2Client {
+    kind: ServiceKind,
+    sender: SendRequest<Bytes>,
+}
+
+/// A call that has started. Its request body is still open.
+#[derive(Debug)]
+pub struct OpenCall {
+    /// Sends more of the request body.
+    pub body: SendStream<Bytes>,
+    /// Resolves to the response.
+    pub response: ResponseFuture,
+}
+
+impl Http2Client {
+    /// Connects.
+    pub async fn connect(kind: ServiceKind, address: SocketAddr) -> Result<Self> {
+        Self::connect_with(kind, address, &Builder::new()).await
+    }
+
+    /// Connects with other HTTP/2 settings than the default.
+    pub async fn connect_with(kind: ServiceKind, address: SocketAddr, settings: &Builder) -> Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = settings.handshake(stream).await?;
+        // An error of the connection also fails the calls on it, which report it.
+        tokio::spawn(async move { connection.await.ok() });
+        Ok(Self { kind, sender })
+    }
+
+    /// The service at the other end.
+    pub fn kind(&self) -> ServiceKind {
+        self.kind
+    }
+
+    /// Starts a call and leaves its request body open.
+    pub async fn start_call(&mut self, method: Method) -> Result<OpenCall> {
+        self.start_call_with(method, &[]).await
+    }
+
+    /// Starts a call with additional headers.
+    pub async fn start_call_with(&mut self, method: Method, headers: &[(&str, &str)]) -> Result<OpenCall> {
+        let mut request = Request::post(format!("http://localhost{}", path(self.kind, method)));
+        if self.kind == ServiceKind::Grpc {
+            request = request.header("te", "trailers");
+        }
+        let has_content_type = headers.iter().any(|(name, _)| *name == "content-type");
+        let content_type = (!has_content_type).then_some(("content-type", content_type(self.kind)));
+        for (name, value) in content_type.into_iter().chain(headers.iter().copied()) {
+            request = request.header(name, value);
+        }
+        self.sender
+            .clone()
+            .ready()
+            .await
+            .map(|sender| self.sender = sender)?;
+        let (response, body) = self.sender.send_request(request.body(())?, false)?;
+        Ok(OpenCall { body, response })
+    }
+
+    /// Sends a complete call and waits for its outcome.
+    pub async fn send_call(&mut self, method: Method, body: Bytes) -> Result<CallOutcome> {
+        let mut call = self.start_call(method).await?;
+        call.body.send_data(body, true)?;
+        call.outcome().await
+    }
+
+    /// Sends a valid vote and waits for its outcome.
+    pub async fn send_vote(&mut self) -> Result<CallOutcome> {
+        self.send_call(Method::Single, vote_body(self.kind)).await
+    }
+
+    /// Whether the server has closed the connection or announced that it closes it (GOAWAY).
+    pub async fn is_closed(&self) -> bool {
+        self.sender.clone().ready().await.is_err()
+    }
+}
+
+impl OpenCall {
+    /// Waits for the complete response. The request body stays open until then.
+    pub async fn outcome(self) -> Result<CallOutcome> {
+        let Self { body, response } = self;
+        let outcome = timeout(RESPONSE_TIMEOUT, read_outcome(response))
+            .await
+            .context("no response in time")?;
+        drop(body);
+        outcome
+    }
+}
+
+async fn read_outcome(response: ResponseFuture) -> Result<CallOutcome> {
+    let (head, mut body) = response.await?.into_parts();
+    let status = if head.headers.contains_key("grpc-status") {
+        Status::from_header_map(&head.headers)
+    } else {
+        drain(&mut body)
+            .await?
+            .and_then(|trailers| Status::from_header_map(&trailers))
+    };
+    Ok(CallOutcome {
+        status: head.status,
+        retry: match &status {
+            Some(status) => status.get_details_retry_info().is_some(),
+            None => head.headers.contains_key("retry-after"),
+        },
+        grpc_code: status.map(|status| status.code().into()),
+    })
+}
+
+async fn drain(body: &mut RecvStream) -> Result<Option<HeaderMap>> {
+    while let Some(data) = body.data().await {
+        body.flow_control().release_capacity(data?.len())?;
+    }
+    Ok(body.trailers().await?)
+}
+
+/// The request body of a valid vote.
+pub fn vote_body(kind: ServiceKind) -> Bytes {
+    let (name, album, year, rank) = ("Bohemia Suburbana", "Sombras", "1997", "9.5");
+    if kind == ServiceKind::Grpc {
+        let vote = Vote {
+            name: name.to_owned(),
+            album: album.to_owned(),
+            year: year.to_owned(),
+            rank: rank.to_owned(),
+            vote_id: String::new(),
+        };
+        return grpc_frame(&vote.encode_to_vec());
+    }
+    let vote = serde_json::json!({"name": name, "album": album, "year": year, "rank": rank});
+    vote.to_string().into()
+}
+
+/// A message with the prefix of gRPC's framing.
+pub fn grpc_frame(message: &[u8]) -> Bytes {
+    let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
+    [&[0], length.to_be_bytes().as_slice(), message].concat().into()
+}
+
+/// The path of a method.
+pub const fn path(kind: ServiceKind, method: Method) -> &'static str {
+    match (kind, method) {
+        (ServiceKind::Grpc, Method::Single) => "/votes.v1.VoteService/CastVote",
+        (ServiceKind::Grpc, Method::Batch) => "/votes.v1.VoteService/CastVotes",
+        (ServiceKind::Grpc, Method::Stream) => "/votes.v1.VoteService/StreamVotes",
+        (_, Method::Batch) => "/v1/votes:batch",
+        (_, _) => "/v1/votes",
+    }
+}
+
+/// The content type that clients of a service send.
+pub const fn content_type(kind: ServiceKind) -> &'static str {
+    match kind {
+        ServiceKind::Grpc => "application/grpc",
+        ServiceKind::Rest | ServiceKind::Bridge => "application/json",
+    }
+}

@@ -1,0 +1,105 @@
+//! Rebalances: consumers join the group and leave it, 1, 2, 5 and 1 again.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use async_trait::async_trait;
+use fastrand::Rng;
+use lab::ports::free_address;
+use lab::process::{Identity, ProcessSpec, Signal};
+use lab::project;
+use prometheus_parse::Scrape;
+
+use crate::environment::TestEnvironment;
+use crate::fault::{Fault, random_duration};
+use crate::wait::wait_until;
+
+/// Longer than the drain timeout of the consumer.
+const STOP_TIMEOUT: Duration = Duration::from_secs(15);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
+
+pub(super) struct Rebalance;
+
+/// A consumer in addition to the one of the stack.
+struct Member {
+    identity: Identity,
+    admin: String,
+}
+
+#[async_trait(?Send)]
+impl Fault for Rebalance {
+    fn name(&self) -> String {
+        "consumer-rebalance".to_owned()
+    }
+
+    fn description(&self) -> String {
+        "1, 2, 5 and 1 consumers, all of which get partitions; of the four that leave, two get SIGTERM and two SIGKILL."
+            .to_owned()
+    }
+
+    async fn inject(&mut self, environment: &TestEnvironment, random: &mut Rng) -> Result<()> {
+        let mut members = vec![Member::start(environment, 2)?];
+        wait_until_all_have_partitions(environment, &members).await?;
+        tokio::time::sleep(random_duration(random, MAX_PAUSE)).await;
+        for number in 3..=5 {
+            members.push(Member::start(environment, number)?);
+        }
+        wait_until_all_have_partitions(environment, &members).await?;
+        let mut signals = [Signal::TERM, Signal::KILL, Signal::TERM, Signal::KILL];
+        random.shuffle(&mut signals);
+        for (member, signal) in members.iter().zip(signals) {
+            tokio::time::sleep(random_duration(random, MAX_PAUSE)).await;
+            anyhow::ensure!(
+                member.identity.stop(signal, STOP_TIMEOUT).await?,
+                "a consumer did not exit within {STOP_TIMEOUT:?} after {signal:?}"
+            );
+        }
+        Ok(())
+    }
+
+    async fn heal(&mut self, _: &TestEnvironment) -> Result<()> {
+        // The fault ends when the last additional consumer exits; the remaining consumer takes over its partitions.
+        Ok(())
+    }
+}
+
+impl Member {
+    fn start(environment: &TestEnvironment, number: u32) -> Result<Self> {
+        let admin = free_address()?.to_string();
+        let endpoints = environment.endpoints();
+        let launch = ProcessSpec::new(project::programs()?.join("consumer"))
+            .args(["run", "--admin-addr", &admin])
+            .args(["--kafka-brokers", &endpoints.kafka])
+            .args(["--redis-url", &endpoints.redis])
+            .args(["--mongodb-uri", &endpoints.mongodb]);
+        let identity = environment
+            .stack()
+            .stack()
+            .spawn(&format!("consumer-{number}"), &launch, &[])?;
+        Ok(Self {
+            identity,
+            admin: format!("http://{admin}"),
+        })
+    }
+}
+
+/// Waits until the stack's consumer and each of `members` has partitions.
+async fn wait_until_all_have_partitions(environment: &TestEnvironment, members: &[Member]) -> Result<()> {
+    let admins = members.iter().map(|member| &member.admin);
+    for admin in admins.chain([&environment.endpoints().consumer_admin]) {
+        wait_until(&format!("the consumer at {admin} has partitions"), async || {
+            let response = reqwest::get(format!("{admin}/metrics"))
+                .await
+                .context("reading the metrics of a consumer")?;
+            let text = response.text().await?;
+            let scrape = Scrape::parse(text.lines().map(|line| Ok(line.to_owned())))?;
+            // The gauge has one sample for each assigned partition.
+            Ok(scrape
+                .samples
+                .iter()
+                .any(|sample| sample.metric == "consumer_lag_records"))
+        })
+        .await?;
+    }
+    Ok(())
+}
