@@ -1,4 +1,5 @@
-//! Which crate may import which, held to what cargo resolves. `deny.toml` bans outside crates; this is the inside.
+//! The crates of the workspace depend on each other only as the list below allows. `deny.toml` has the rules for crates from
+//! outside.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,7 +13,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// Every crate of the workspace with the crates of the workspace that it may import: arrows point inward.
+/// Every crate of the workspace with the crates of the workspace that it may depend on. Dependencies point inward.
 const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("proto", &[]),
     ("vote", &["proto"]),
@@ -48,8 +49,8 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ),
 ];
 
-/// Crates that must not be anywhere below these, not even through others.
-const NOT_BELOW: [(&str, &[&str]); 2] = [
+/// Crates that the core must not depend on, neither directly nor indirectly.
+const FORBIDDEN: [(&str, &[&str]); 2] = [
     ("vote", &["tokio", "tonic", "axum", "hyper", "rdkafka", "http"]),
     ("ingest", &["tonic", "axum", "hyper", "rdkafka", "http"]),
 ];
@@ -66,7 +67,7 @@ fn crates_import_inward_only() {
     assert_eq!(
         packages.len(),
         rules.len(),
-        "a crate has no rule, or a rule no crate"
+        "MAY_IMPORT must have one rule for each crate of the workspace"
     );
     for package in packages {
         let name = package["name"].as_str().unwrap();
@@ -75,15 +76,18 @@ fn crates_import_inward_only() {
             let imported = dependency["name"].as_str().unwrap();
             let is_normal = dependency["kind"].is_null();
             if is_normal && rules.contains_key(imported) {
-                assert!(allowed.contains(&imported), "{name} must not import {imported}");
+                assert!(
+                    allowed.contains(&imported),
+                    "{name} must not depend on {imported}"
+                );
             }
         }
     }
 }
 
 #[test]
-fn the_core_is_free_of_transports() {
-    for (name, banned) in NOT_BELOW {
+fn core_does_not_depend_on_transports() {
+    for (name, forbidden) in FORBIDDEN {
         let output = Command::new(env!("CARGO"))
             .args([
                 "tree",
@@ -103,7 +107,7 @@ fn the_core_is_free_of_transports() {
         for line in tree.lines() {
             let dependency = line.split_whitespace().next().unwrap_or_default();
             assert!(
-                !banned.contains(&dependency),
+                !forbidden.contains(&dependency),
                 "{name} must not depend on {dependency}"
             );
         }

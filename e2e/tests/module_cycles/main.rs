@@ -43,7 +43,7 @@ fn no_crate_has_a_cycle_of_modules() {
             if kind == "lib" || kind == "bin" {
                 let mut sources = Sources::default();
                 let root = PathBuf::from(target["src_path"].as_str().unwrap());
-                sources.load(workspace, &root, vec!["crate".to_owned()]);
+                sources.load(workspace, &root, &["crate".to_owned()]);
                 cycles.extend(find_cycles(&sources.graph()));
             }
         }
@@ -71,10 +71,10 @@ struct SourceFile {
 
 impl Sources {
     /// Reads the file of a module, and the files of all modules below it.
-    fn load(&mut self, workspace: &Path, file: &Path, module: ModulePath) {
+    fn load(&mut self, workspace: &Path, file: &Path, module: &[String]) {
         let source = std::fs::read_to_string(file).unwrap();
         let name = file.strip_prefix(workspace).unwrap_or(file).display().to_string();
-        self.add(&name, &source, module.clone());
+        self.add(&name, &source, module.to_vec());
         let directory = file.parent().unwrap();
         let is_directory_module = module.len() == 1 || file.ends_with("mod.rs");
         let children = if is_directory_module {
@@ -82,7 +82,7 @@ impl Sources {
         } else {
             directory.join(file.file_stem().unwrap())
         };
-        let tokens = self.modules[&module].tokens.clone();
+        let tokens = self.modules[module].tokens.clone();
         for window in tokens.windows(3) {
             if window[0] == "mod" && window[2] == ";" {
                 let candidates = [
@@ -91,7 +91,7 @@ impl Sources {
                 ];
                 let child = candidates.iter().find(|path| path.exists());
                 let child = child.unwrap_or_else(|| panic!("{name}: no file for `mod {};`", window[1]));
-                self.load(workspace, child, join(&module, &window[1]));
+                self.load(workspace, child, &join(module, &window[1]));
             }
         }
     }

@@ -157,7 +157,7 @@ fn add_use_tree(tree: &[String], prefix: &[String], is_reexport: bool, imports: 
             _ => return,
         }
     }
-    path.pop_if(|last| last == "self" && prefix.len() > 0);
+    path.pop_if(|last| last == "self" && !prefix.is_empty());
     let name = tree.last().filter(|last| *last != "self").or(path.last());
     if let Some(name) = name.cloned() {
         imports.push(Import {

@@ -1,4 +1,4 @@
-//! The consumer is killed between the two stores: a batch is in MongoDB and not yet counted in Redis. A wrong consumer counts
+//! The consumer is killed between the two stores: a batch is in MongoDB and not yet counted in Redis. A faulty consumer counts
 //! such a batch twice or never.
 
 use std::time::Duration;
