@@ -1,4 +1,4 @@
-//! Generates the gRPC server code of `votes.v1`, the way a tonic tutorial does it.
+//! Generates the gRPC server code of `votes.v1`, as a tonic tutorial does it.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=../../proto/votes/v1/votes.proto");

@@ -1,4 +1,4 @@
-//! The gRPC half: `tonic::transport::Server`, untuned.
+//! The gRPC service: `tonic::transport::Server` with default settings.
 
 use std::net::SocketAddr;
 

@@ -1,5 +1,6 @@
-//! The floor to beat: the naive service that published comparisons of REST and gRPC build, with one correction: it
-//! answers after Kafka has acknowledged the vote. Framework defaults everywhere; no validation, metrics or drain.
+//! The baseline of the benchmarks: the naive service of published comparisons of REST and gRPC, with one correction: it
+//! responds after Kafka has acknowledged the vote. It uses the defaults of its frameworks and has no validation, metrics or
+//! drain.
 
 mod grpc;
 mod rest;
@@ -25,22 +26,22 @@ struct Args {
     /// Kafka bootstrap servers, host:port, comma separated.
     #[arg(long, env, default_value = "127.0.0.1:9092")]
     kafka_brokers: String,
-    /// Topic that takes the votes.
+    /// Topic of the votes.
     #[arg(long, env, default_value = "votes")]
     topic: String,
-    /// Runtime threads; the services it is compared with run on as many.
+    /// Runtime threads; the services in the same benchmark use as many.
     #[arg(long, env, default_value_t = 2)]
     worker_threads: usize,
 }
 
-/// A producer and its topic, as each handler holds it.
+/// A producer and its topic. Each handler has a clone.
 #[derive(Clone)]
 struct Publisher {
     producer: FutureProducer,
     topic: String,
 }
 
-/// Where in Kafka a vote lies.
+/// The position of a vote in Kafka.
 struct Delivery {
     vote_id: String,
     partition: i32,

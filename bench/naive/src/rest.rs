@@ -1,4 +1,4 @@
-//! The REST half: `axum::serve` and `axum::Json`, untuned.
+//! The REST service: `axum::serve` and `axum::Json` with default settings.
 
 use std::net::SocketAddr;
 
@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 use crate::Publisher;
 
-/// A vote as the client sends it and as Kafka keeps it.
+/// A vote, as the client sends it and as Kafka stores it.
 #[derive(Deserialize, Serialize)]
 struct Vote {
     name: String,
@@ -20,7 +20,7 @@ struct Vote {
     rank: String,
 }
 
-/// The answer to a vote that is in Kafka.
+/// The response to a vote that Kafka has acknowledged.
 #[derive(Serialize)]
 struct Receipt {
     vote_id: String,

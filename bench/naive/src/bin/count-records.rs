@@ -1,5 +1,6 @@
-//! Prints how many records a topic has ever held: the sum of its partitions' high watermarks, 0 without the topic.
-//! A benchmark compares it before and after a run, because an HTTP load generator cannot tell a gRPC error from a receipt.
+//! Prints how many records were ever written to a topic: the sum of the high watermarks of its partitions, or 0 if the topic
+//! does not exist. A benchmark compares the number before and after a run, because an HTTP load generator cannot distinguish
+//! a gRPC error from a receipt.
 
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ fn main() -> anyhow::Result<()> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", &args.kafka_brokers)
         .create()?;
-    // Metadata of all topics: asking for one would create it.
+    // Request the metadata of all topics: a request for one topic would create it.
     let metadata = consumer.fetch_metadata(None, TIMEOUT)?;
     let mut records = 0;
     for topic in metadata
