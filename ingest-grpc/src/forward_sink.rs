@@ -1,5 +1,5 @@
-//! The sink of the bridge: forwards each vote to its upstream, `ingest-grpc`, with a gRPC call. The call returns after the
-//! vote is durable in Kafka.
+//! The sink of the bridge: forwards each vote to its upstream, `ingest-grpc`, with a gRPC call. The call returns after
+//! the vote is durable in Kafka.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

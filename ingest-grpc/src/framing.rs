@@ -1,5 +1,5 @@
-//! The message framing of gRPC without decoding: messages are read and written as bytes. Every route hands bytes to the same
-//! core, which decodes, encodes and measures them at the same points.
+//! The message framing of gRPC without decoding: messages are read and written as bytes. Every route hands bytes to the
+//! same core, which decodes, encodes and measures them at the same points.
 
 use std::time::Instant;
 
@@ -25,8 +25,8 @@ const HEADER_BYTES: usize = 5;
 const UNCOMPRESSED: u8 = 0;
 const COMPRESSED: u8 = 1;
 
-/// Reads the message of a unary call: at most `limit` bytes before `deadline`. Every byte counts in `reservation` from its
-/// arrival. A larger message fails with `too_large`.
+/// Reads the message of a unary call: at most `limit` bytes before `deadline`. Every byte counts in `reservation` from
+/// its arrival. A larger message fails with `too_large`.
 pub(crate) async fn read_message(
     request: Request,
     reservation: &mut MemoryReservation,

@@ -36,8 +36,8 @@ pub(crate) struct Server<S> {
     pub(crate) shutdown: CancellationToken,
 }
 
-/// A forwarded call ends this much before the timeout of the bridge, so that the bridge receives this error before its own
-/// timeout. The error contains the reason; the timeout of the bridge does not.
+/// A forwarded call ends this much before the timeout of the bridge, so that the bridge receives this error before its
+/// own timeout. The error contains the reason; the timeout of the bridge does not.
 const RESPONSE_MARGIN: Duration = Duration::from_millis(200);
 
 /// `votes.v1.VoteService/CastVote`.

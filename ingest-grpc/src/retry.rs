@@ -1,8 +1,8 @@
 //! The transparent retry of gRPC: a call that no server has processed is sent again on another connection.
 //!
-//! A draining server relies on it. It sends `GOAWAY` (HTTP/2) with the number of the last call that it still processes. A
-//! call that was sent before the client received `GOAWAY` may be ignored. Other failed calls are not sent again: their votes
-//! may be in Kafka, and the client decides whether to repeat them.
+//! A draining server relies on it. It sends `GOAWAY` (HTTP/2) with the number of the last call that it still processes.
+//! A call that was sent before the client received `GOAWAY` may be ignored. Other failed calls are not sent again:
+//! their votes may be in Kafka, and the client decides whether to repeat them.
 
 use std::error::Error;
 

@@ -13,8 +13,8 @@ use crate::retry;
 /// The field of an error that concerns the message as a whole.
 const WHOLE_MESSAGE: &str = "body";
 
-/// The status of an error with `google.rpc` details: `BadRequest` if the client must change the request, `RetryInfo` if it
-/// can send the same request later.
+/// The status of an error with `google.rpc` details: `BadRequest` if the client must change the request, `RetryInfo` if
+/// it can send the same request later.
 pub(crate) fn from_error(error: &IngestError) -> Status {
     let mapping = error.mapping();
     let code = Code::from_i32(mapping.grpc_code);

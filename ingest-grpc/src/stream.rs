@@ -21,12 +21,13 @@ use crate::status;
 /// [`STREAM_WINDOW`] votes with their tasks, together about 0.5 MiB.
 pub(crate) const MAX_STREAMS: usize = 256;
 
-/// Most votes of one stream in flight: enough to fill the batches of the Kafka producer, but not all permits of admission.
+/// Most votes of one stream in flight: enough to fill the batches of the Kafka producer, but not all permits of
+/// admission.
 const STREAM_WINDOW: usize = 256;
 
-/// `votes.v1.VoteService/StreamVotes`. The clock of a vote starts when its message has arrived. A drain ends the stream with
-/// UNAVAILABLE after the results of the votes that have arrived; the client sends the other votes to another replica. The
-/// idle timeout ends the stream with DEADLINE_EXCEEDED.
+/// `votes.v1.VoteService/StreamVotes`. The clock of a vote starts when its message has arrived. A drain ends the stream
+/// with UNAVAILABLE after the results of the votes that have arrived; the client sends the other votes to another
+/// replica. The idle timeout ends the stream with DEADLINE_EXCEEDED.
 pub(crate) async fn stream_votes<S: Sink>(
     State(server): State<Arc<Server<S>>>,
     request: Request,
@@ -46,7 +47,8 @@ pub(crate) async fn stream_votes<S: Sink>(
         // The closure holds the permit until the response stream is dropped.
         let _ = &permit;
         let server = Arc::clone(&server);
-        // Each vote has its own task, so that a client that does not read its results cannot keep votes and permits in flight.
+        // Each vote has its own task, so that a client that does not read its results cannot keep votes and permits in
+        // flight.
         let vote = AbortOnDropHandle::new(tokio::spawn(stream_vote(server, message)));
         async move {
             vote.await

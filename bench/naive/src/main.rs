@@ -1,6 +1,6 @@
 //! The baseline of the benchmarks: the naive service of published comparisons of REST and gRPC, with one correction: it
-//! responds after Kafka has acknowledged the vote. It uses the defaults of its frameworks and has no validation, metrics or
-//! drain.
+//! responds after Kafka has acknowledged the vote. It uses the defaults of its frameworks and has no validation,
+//! metrics or drain.
 
 mod grpc;
 mod rest;

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use tokio::task::{JoinError, spawn_blocking};
 
-/// The last part of a delay, in which the thread polls the clock instead of sleeping. It is longer than the two wake-ups
-/// after the sleep take on a machine that is not overloaded.
+/// The last part of a delay, in which the thread polls the clock instead of sleeping. It is longer than the two
+/// wake-ups after the sleep take on a machine that is not overloaded.
 const SPIN: Duration = Duration::from_micros(200);
 
 /// Waits until `delay` after `started`, exact to the microsecond if a core is free.

@@ -1,6 +1,6 @@
 //! Fault injection for teaching: mistakes of published comparisons, so that a comparison can show what each does to its
-//! result. Every fault is off unless `--inject-fault` names it. The choice is made once at start, by [`VoteSink::open`]:
-//! without a fault, votes do not pass through the code of any fault.
+//! result. Every fault is off unless `--inject-fault` names it. The choice is made once at start, by
+//! [`VoteSink::open`]: without a fault, votes do not pass through the code of any fault.
 //!
 //! To add a fault, add a variant to [`InjectedFault`] and implement it in [`FaultySink`] or in a sink of its own.
 

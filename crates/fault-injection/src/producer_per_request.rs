@@ -31,7 +31,8 @@ impl Sink for ProducerPerRequestSink {
         // Creating and closing a producer blocks.
         tokio::task::spawn_blocking(move || match VoteProducer::new(&args, deadline) {
             Ok(producer) => {
-                // Send the result before the producer closes: closing takes 0.1 s with this client library and less with others.
+                // Send the result before the producer closes: closing takes 0.1 s with this client library and less
+                // with others.
                 let _ = sender.send(runtime.block_on(producer.send(partition, &record)));
             }
             Err(error) => {

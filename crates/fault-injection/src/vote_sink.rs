@@ -39,8 +39,8 @@ pub enum OpenError {
 }
 
 impl VoteSink {
-    /// Opens the sink that `args` select, with the faults that `fault_injection` names. `deadline`, `report` and `fatal` are
-    /// those of [`KafkaSink::new`].
+    /// Opens the sink that `args` select, with the faults that `fault_injection` names. `deadline`, `report` and
+    /// `fatal` are those of [`KafkaSink::new`].
     pub fn open(
         args: &KafkaArgs,
         fault_injection: &FaultInjectionArgs,

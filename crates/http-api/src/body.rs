@@ -1,5 +1,5 @@
-//! Bodies of requests and responses. A request body has a size limit and a deadline. Both kinds count against the memory
-//! budget of the process: a request while it is read, a batch response until it is sent.
+//! Bodies of requests and responses. A request body has a size limit and a deadline. Both kinds count against the
+//! memory budget of the process: a request while it is read, a batch response until it is sent.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -15,15 +15,15 @@ use http_body_util::BodyExt;
 use ingest::{BodyBuffer, IngestError, MemoryReservation};
 use tokio::time::timeout_at;
 
-/// Most bytes of a rejected body that are read and discarded. A client that is still writing may not read: without this it
-/// would get a broken pipe instead of its response.
+/// Most bytes of a rejected body that are read and discarded. A client that is still writing may not read: without this
+/// it would get a broken pipe instead of its response.
 const DISCARD_BYTES: usize = 8 * 1024 * 1024;
-/// How long a client that is rejected for overload may continue to write. It suffices for usual requests, and the response
-/// still comes fast.
+/// How long a client that is rejected for overload may continue to write. It suffices for usual requests, and the
+/// response still comes fast.
 const DISCARD_TIME: Duration = Duration::from_millis(100);
 
-/// Reads at most `limit` bytes before `deadline`. Every byte counts in `reservation` from its arrival. A body of more bytes
-/// fails with `too_large`.
+/// Reads at most `limit` bytes before `deadline`. Every byte counts in `reservation` from its arrival. A body of more
+/// bytes fails with `too_large`.
 pub(crate) async fn read(
     headers: &HeaderMap,
     mut body: Body,
@@ -142,7 +142,8 @@ impl HttpBody for ReservedBody {
     type Data = Bytes;
     type Error = Infallible;
 
-    // `is_end_stream` keeps its default: the transport polls once more after it has sent everything, and drops the body then.
+    // `is_end_stream` keeps its default: the transport polls once more after it has sent everything, and drops the body
+    // then.
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,

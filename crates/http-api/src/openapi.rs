@@ -1,5 +1,5 @@
-//! The OpenAPI 3.1 description, generated from the types of the requests and responses. `openapi.json` beside `Cargo.toml` is
-//! checked in for readers; a test checks that it is current.
+//! The OpenAPI 3.1 description, generated from the types of the requests and responses. `openapi.json` beside
+//! `Cargo.toml` is checked in for readers; a test checks that it is current.
 
 use utoipa::{OpenApi, ToSchema};
 

@@ -2,8 +2,8 @@
 
 use crate::{IngestError, MemoryReservation};
 
-/// Size of a block, in bytes: the largest frame that HTTP/2 clients send by default. All blocks except the last one of a
-/// body have about this size, so the allocator can reuse the blocks of one body for the next.
+/// Size of a block, in bytes: the largest frame that HTTP/2 clients send by default. All blocks except the last one of
+/// a body have about this size, so the allocator can reuse the blocks of one body for the next.
 const BLOCK_BYTES: usize = 16 * 1024;
 
 /// The part of a body that has arrived, in blocks. One buffer that doubles would fragment the heap: under an attack the
@@ -25,8 +25,8 @@ impl BodyBuffer {
         self.length == 0
     }
 
-    /// Appends a copy of `part` and adds its length to `reservation`. It copies because `part` keeps the whole read buffer
-    /// alive: a body that arrives byte by byte would cost thousands of times its length.
+    /// Appends a copy of `part` and adds its length to `reservation`. It copies because `part` keeps the whole read
+    /// buffer alive: a body that arrives byte by byte would cost thousands of times its length.
     pub fn push(&mut self, mut part: &[u8], reservation: &mut MemoryReservation) -> Result<(), IngestError> {
         reservation.grow(part.len())?;
         self.length += part.len();

@@ -1,5 +1,5 @@
-//! The error table: why a vote has no receipt, and the status of that error in HTTP, in gRPC and in the metrics. No other
-//! file chooses a status.
+//! The error table: why a vote has no receipt, and the status of that error in HTTP, in gRPC and in the metrics. No
+//! other file chooses a status.
 
 use std::borrow::Cow;
 
@@ -74,7 +74,8 @@ impl IngestError {
                 "The request is malformed",
                 None,
             ),
-            // gRPC servers usually send RESOURCE_EXHAUSTED here. That asks clients to retry, and a retry never succeeds.
+            // gRPC servers usually send RESOURCE_EXHAUSTED here. That asks clients to retry, and a retry never
+            // succeeds.
             Self::VoteTooLarge | Self::BatchTooLarge => mapping(
                 413,
                 INVALID_ARGUMENT,

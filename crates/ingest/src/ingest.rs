@@ -80,8 +80,8 @@ impl<S: Sink> Ingest<S> {
         self.accept_admitted(timer, draft).await
     }
 
-    /// Accepts a batch. Admission covers the batch as a whole; each vote is then accepted or rejected on its own. Returns one
-    /// result per draft, in order.
+    /// Accepts a batch. Admission covers the batch as a whole; each vote is then accepted or rejected on its own.
+    /// Returns one result per draft, in order.
     pub async fn accept_batch<E: Into<IngestError>>(
         &self,
         timers: Vec<RequestTimer>,
@@ -120,7 +120,7 @@ impl<S: Sink> Ingest<S> {
     }
 
     /// The error for a request that reached its deadline: the reason why the sink is unavailable, if it is.
-    pub fn deadline_error(&self) -> IngestError {
+    fn deadline_error(&self) -> IngestError {
         match self.sink.available() {
             Ok(()) => IngestError::Deadline,
             Err(reason) => reason.into(),

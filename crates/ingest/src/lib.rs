@@ -1,6 +1,6 @@
 //! The one use case behind every route: admit, validate, encode, publish, receipt. A route decodes its own bytes and
-//! writes its own response. Everything between is here, once, and so is the table that maps an error to each protocol. This
-//! crate imports no web framework and no Kafka client.
+//! writes its own response. Everything between is here, once, and so is the table that maps an error to each protocol.
+//! This crate imports no web framework and no Kafka client.
 
 mod admission;
 mod args;

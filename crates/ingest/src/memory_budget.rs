@@ -24,8 +24,8 @@ pub struct MemoryReservation {
 }
 
 impl MemoryBudget {
-    /// A budget of `limit` bytes. The last quarter is for small requests, so that large requests that arrive slowly cannot
-    /// lock out usual votes.
+    /// A budget of `limit` bytes. The last quarter is for small requests, so that large requests that arrive slowly
+    /// cannot lock out usual votes.
     pub fn new(limit: usize) -> Self {
         Self {
             limit,

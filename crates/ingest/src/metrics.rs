@@ -98,8 +98,8 @@ impl RequestMetrics {
         Self::register(registry, buckets, "ingest", route)
     }
 
-    /// The votes that the bridge forwards to `ingest-grpc`, as `ingest_forward_*`. Under the names of a route, every bridged
-    /// vote would count twice.
+    /// The votes that the bridge forwards to `ingest-grpc`, as `ingest_forward_*`. Under the names of a route, every
+    /// bridged vote would count twice.
     pub fn for_forward(registry: &Registry, buckets: &[f64]) -> prometheus::Result<Self> {
         Self::register(registry, buckets, "ingest_forward", Route::Bridge)
     }

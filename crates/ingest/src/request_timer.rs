@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::stage_timings::StageTimings;
 use crate::{IngestError, Outcome, Receipt, RequestMetrics, Stage};
 
-/// The clock, the deadline and the outcome of a vote in flight. Dropping it records the vote in the metrics. A timer that
-/// is dropped before [`RequestTimer::finish`] counts as cancelled: the client disconnected.
+/// The clock, the deadline and the outcome of a vote in flight. Dropping it records the vote in the metrics. A timer
+/// that is dropped before [`RequestTimer::finish`] counts as cancelled: the client disconnected.
 #[derive(Debug)]
 pub struct RequestTimer {
     metrics: Arc<RequestMetrics>,

@@ -1,5 +1,5 @@
-//! Where accepted votes go. Kafka is one sink; the bridge's gRPC call to its upstream is another; the null sink measures a
-//! route without Kafka.
+//! Where accepted votes go. Kafka is one sink; the bridge's gRPC call to its upstream is another; the null sink
+//! measures a route without Kafka.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -42,8 +42,8 @@ pub struct Receipt {
     pub position: Position,
 }
 
-/// Why a record was not acknowledged. The record may still have been written, so a repetition is safe only if the client
-/// chose the id.
+/// Why a record was not acknowledged. The record may still have been written, so a repetition is safe only if the
+/// client chose the id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SinkError {
     /// The sink's queue is full.

@@ -156,9 +156,9 @@ async fn vote_beyond_the_limit_is_rejected_at_once_and_its_permit_is_freed() {
     let first = environment.vote();
     let second = async {
         tokio::task::yield_now().await;
-        let refused = environment.vote().await;
+        let rejected = environment.vote().await;
         environment.sink.release.notify_one();
-        refused
+        rejected
     };
     let (first, second) = tokio::join!(first, second);
     assert!(first.is_ok());
@@ -180,12 +180,12 @@ async fn deadline_error_reports_an_unavailable_sink() {
         environment
             .sink
             .availability
-            .set(&Err("no broker answers".to_owned()));
+            .set(&Err("no broker responds".to_owned()));
     };
     let (result, ()) = tokio::join!(environment.vote(), outage);
     assert_eq!(
         result,
-        Err(IngestError::Unavailable("no broker answers".to_owned()))
+        Err(IngestError::Unavailable("no broker responds".to_owned()))
     );
     // The sink is known to be down, so it receives no vote.
     let handed_over = environment.sink.handed_over.load(Ordering::Relaxed);

@@ -1,9 +1,9 @@
 //! Options of the services that write votes to Kafka.
 
-/// Default linger, in ms: the time for which the producer collects votes before it sends a request. It adds to the latency
-/// of every vote. Without it, a request carries only one or two votes, and the broker's cost per request limits the rate. A
-/// short linger suffices because votes go to one partition at a time (see `KafkaSink::partition`): with 64 votes in flight,
-/// 0.3 ms acknowledged more votes than 0, 0.5 or 1 ms.
+/// Default linger, in ms: the time for which the producer collects votes before it sends a request. It adds to the
+/// latency of every vote. Without it, a request carries only one or two votes, and the broker's cost per request limits
+/// the rate. A short linger suffices because votes go to one partition at a time (see `KafkaSink::partition`): with 64
+/// votes in flight, 0.3 ms acknowledged more votes than 0, 0.5 or 1 ms.
 const LINGER_MS: f64 = 0.3;
 const MAX_LINGER_MS: f64 = 1_000.0;
 

@@ -1,5 +1,5 @@
-//! Checks once a second whether the topic can be written to. A dedicated thread asks the broker, because the metadata call
-//! of the client library blocks.
+//! Checks once a second whether the topic can be written to. A dedicated thread asks the broker, because the metadata
+//! call of the client library blocks.
 
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Weak};
@@ -150,8 +150,8 @@ mod tests {
             payload: b"an event".to_vec(),
             deadline: Instant::now() + DEADLINE,
         };
-        let refused = sink.publish(record).await.unwrap_err();
-        assert!(matches!(refused, SinkError::Unavailable(_)), "{refused:?}");
+        let rejected = sink.publish(record).await.unwrap_err();
+        assert!(matches!(rejected, SinkError::Unavailable(_)), "{rejected:?}");
         let reason = failed.recv_timeout(DEADLINE).unwrap();
         assert!(reason.contains("has failed for good"), "{reason}");
         assert_eq!(sink.available(), Err(SinkError::Unavailable(reason.clone())));

@@ -1,5 +1,5 @@
-//! The only crate that uses Kafka's client library: the sink that the routes publish to, the source that the consumer reads
-//! from, and every setting with its reason.
+//! The only crate that uses Kafka's client library: the sink that the routes publish to, the source that the consumer
+//! reads from, and every setting with its reason.
 
 pub mod admin;
 mod args;

@@ -16,7 +16,8 @@ pub(crate) fn producer(args: &ProducerArgs, deadline: Duration) -> Vec<(&'static
         // A retry inside the client must not write a vote twice and must not reorder a partition. Requires acks=all.
         ("enable.idempotence", is_idempotent.to_string().as_str()),
         ("linger.ms", args.linger_ms.to_string().as_str()),
-        // Votes have about 100 bytes and batches are small: compression would cost more CPU time than it saves bandwidth.
+        // Votes have about 100 bytes and batches are small: compression would cost more CPU time than it saves
+        // bandwidth.
         ("compression.type", "none"),
         // A vote must not reach Kafka minutes after its client received an error for it.
         ("message.timeout.ms", &deadline_ms),

@@ -24,9 +24,9 @@ pub struct VoteProducer {
 }
 
 impl KafkaSink {
-    /// Connects in the background. `report` receives once a second whether the topic can be written to, or the reason why
-    /// not. `deadline` bounds the time from sending a record to its acknowledgement. `fatal` receives the reason of a failure
-    /// after which the producer cannot write any more, so that the process must be restarted.
+    /// Connects in the background. `report` receives once a second whether the topic can be written to, or the reason
+    /// why not. `deadline` bounds the time from sending a record to its acknowledgement. `fatal` receives the reason of
+    /// a failure after which the producer cannot write any more, so that the process must be restarted.
     pub fn new(
         args: &KafkaArgs,
         deadline: Duration,
@@ -50,10 +50,10 @@ impl KafkaSink {
 
     /// The partition of a vote. `None` lets the key select it.
     ///
-    /// A vote whose client chose the id can be sent again, and all copies must go to one partition. Any other vote can go to
-    /// any partition. Such votes all go to the same partition for one millisecond, then to the next one: the producer sends
-    /// one batch per linger instead of one per partition, which is a sixth of the requests for the broker. The timestamp in
-    /// the UUIDv7 selects the partition, so no clock is read.
+    /// A vote whose client chose the id can be sent again, and all copies must go to one partition. Any other vote can
+    /// go to any partition. Such votes all go to the same partition for one millisecond, then to the next one: the
+    /// producer sends one batch per linger instead of one per partition, which is a sixth of the requests for the
+    /// broker. The timestamp in the UUIDv7 selects the partition, so no clock is read.
     pub fn partition(&self, record: &EncodedVote) -> Option<i32> {
         let partitions = self.health.partitions();
         if record.client_id || partitions == 0 {
@@ -75,8 +75,8 @@ impl Sink for KafkaSink {
 }
 
 impl VoteProducer {
-    /// Connects in the background. `deadline` bounds the time from sending a record to its acknowledgement. Dropping the
-    /// producer blocks until it is closed.
+    /// Connects in the background. `deadline` bounds the time from sending a record to its acknowledgement. Dropping
+    /// the producer blocks until it is closed.
     pub fn new(args: &KafkaArgs, deadline: Duration) -> Result<Self, KafkaError> {
         Ok(Self {
             producer: settings::ingest_client(args, deadline).create()?,
@@ -91,8 +91,8 @@ impl VoteProducer {
         // The Kafka record of a vote is built here. Record headers go here too: `message.headers`.
         let mut message = FutureRecord::to(&self.topic).key(key).payload(&record.payload);
         message.partition = partition;
-        // `FutureProducer::send` would wait for space in a full queue, in steps of 100 ms. Admission already limits the votes
-        // in flight, so a full queue is an error.
+        // `FutureProducer::send` would wait for space in a full queue, in steps of 100 ms. Admission already limits the
+        // votes in flight, so a full queue is an error.
         let delivery = self
             .producer
             .send_result(message)

@@ -82,14 +82,15 @@ impl Field {
 }
 
 impl Draft {
-    /// Decodes the protobuf message `votes.v1.Vote`. The message `confproto.requestId` of the course has the same encoding.
+    /// Decodes the protobuf message `votes.v1.Vote`. The message `confproto.requestId` of the course has the same
+    /// encoding.
     pub fn from_protobuf(bytes: &[u8]) -> Result<Self, Malformed> {
         let message = proto::votes::Vote::decode(bytes).map_err(|error| Malformed(error.to_string()))?;
         Ok(Self::from(message))
     }
 
-    /// Decodes the protobuf message `votes.v1.CastVotesRequest`. Reads at most `limit + 1` votes, because one megabyte can
-    /// hold half a million empty votes. A malformed vote does not affect the others.
+    /// Decodes the protobuf message `votes.v1.CastVotesRequest`. Reads at most `limit + 1` votes, because one megabyte
+    /// can hold half a million empty votes. A malformed vote does not affect the others.
     pub fn batch_from_protobuf(
         bytes: &[u8],
         limit: usize,

@@ -59,8 +59,8 @@ impl VoteEvent {
         .encode_to_vec()
     }
 
-    /// Reads a stored event. Checks only the shape of its fields, so that a new rule for new votes does not make stored events
-    /// unreadable.
+    /// Reads a stored event. Checks only the shape of its fields, so that a new rule for new votes does not make stored
+    /// events unreadable.
     pub fn decode(bytes: &[u8]) -> Result<Self, EventError> {
         let message = proto::votes::VoteEvent::decode(bytes)
             .map_err(|error| EventError::Malformed(error.to_string()))?;

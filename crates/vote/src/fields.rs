@@ -1,7 +1,8 @@
 //! The fields of a vote as types that can only hold valid values. `parse` trims the text of a client and returns the
 //! canonical value, or the message for the client.
 //!
-//! These types also read stored events. A check that only new votes must pass belongs into `ingest`, in `vote_rules.rs`.
+//! These types also read stored events. A check that only new votes must pass belongs into `ingest`, in
+//! `vote_rules.rs`.
 
 use uuid::Uuid;
 

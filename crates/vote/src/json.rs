@@ -1,5 +1,6 @@
-//! Decodes JSON into drafts in one pass over the bytes. A value of the wrong type becomes [`Field::WrongType`], so that the
-//! client receives the name of the field and not a byte offset. Only a value that is not a JSON object is malformed.
+//! Decodes JSON into drafts in one pass over the bytes. A value of the wrong type becomes [`Field::WrongType`], so that
+//! the client receives the name of the field and not a byte offset. Only a value that is not a JSON object is
+//! malformed.
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -18,8 +19,8 @@ impl Draft {
     }
 }
 
-/// Decodes a JSON array of votes. An element that is not an object is malformed and does not affect the others. Bytes that
-/// are not a JSON array are an error. Reads at most `limit + 1` elements, so that the caller can detect too many.
+/// Decodes a JSON array of votes. An element that is not an object is malformed and does not affect the others. Bytes
+/// that are not a JSON array are an error. Reads at most `limit + 1` elements, so that the caller can detect too many.
 pub fn drafts_from_json_array(
     bytes: &[u8],
     limit: usize,

@@ -1,6 +1,7 @@
 //! The domain: votes, their validation, and their events. No async, no I/O, no transport.
 //!
-//! Bytes become a [`Draft`] (decode), a draft becomes a [`Vote`] (validate), and a vote becomes a [`VoteEvent`] (encode).
+//! Bytes become a [`Draft`] (decode), a draft becomes a [`Vote`] (validate), and a vote becomes a [`VoteEvent`]
+//! (encode).
 
 mod draft;
 mod event;

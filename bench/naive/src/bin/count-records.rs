@@ -1,6 +1,6 @@
-//! Prints how many records were ever written to a topic: the sum of the high watermarks of its partitions, or 0 if the topic
-//! does not exist. A benchmark compares the number before and after a run, because an HTTP load generator cannot distinguish
-//! a gRPC error from a receipt.
+//! Prints how many records were ever written to a topic: the sum of the high watermarks of its partitions, or 0 if the
+//! topic does not exist. A benchmark compares the number before and after a run, because an HTTP load generator cannot
+//! distinguish a gRPC error from a receipt.
 
 use std::time::Duration;
 
