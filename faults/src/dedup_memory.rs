@@ -13,7 +13,7 @@ use ephemeral_stack::EphemeralStack;
 use lab::progress::Progress;
 use lab::servers::Server;
 use uuid::Uuid;
-use vote::{Draft, Route, Valid, VoteEvent};
+use vote::{Draft, Route, ValidVote, VoteEvent};
 
 use crate::document;
 use crate::report::{Table, thousands};
@@ -145,7 +145,7 @@ fn example_vote() -> Result<vote::Vote> {
     let json = r#"{"name": "Alux Nahual", "album": "Centroamérica", "year": "1984", "rank": "9.5"}"#;
     let draft = Draft::from_json(json.as_bytes())?;
     match draft.validate() {
-        Ok(Valid { vote, .. }) => Ok(vote),
+        Ok(ValidVote { vote, .. }) => Ok(vote),
         Err(errors) => bail!("the example vote is invalid: {errors:?}"),
     }
 }

@@ -1,12 +1,12 @@
-//! The gRPC route, and the bridge that speaks gRPC for HTTP clients.
+//! The gRPC route (`serve`), and the bridge: an HTTP API that forwards votes over gRPC (`bridge`).
 
 mod bridge;
-mod frame;
-mod hop;
+mod forward_sink;
+mod framing;
+mod health_and_reflection;
 mod methods;
 mod retry;
 mod serve;
-mod standard;
 mod status;
 mod stream;
 
@@ -21,7 +21,7 @@ use crate::serve::ServeArgs;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Takes votes by gRPC and answers each when it is durable in Kafka.
+/// Accepts votes over gRPC and confirms each one after it is durable in Kafka.
 #[derive(Clone, Debug, Parser)]
 #[command(version)]
 struct Cli {
@@ -33,13 +33,13 @@ struct Cli {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Command {
-    /// The gRPC route: votes.v1.VoteService and the course's confproto.getInfo, with health and reflection
+    /// The gRPC route: votes.v1.VoteService and confproto.getInfo of the course, with health and reflection
     ///
     /// Try it:  grpcurl -plaintext -d '{"name":"Alux Nahual","album":"Centroamérica","year":"1984","rank":"9.5"}'
     ///                  127.0.0.1:50051 votes.v1.VoteService/CastVote
     #[command(verbatim_doc_comment)]
     Serve(ServeArgs),
-    /// The bridge: the HTTP API of ingest-rest, with a gRPC call to ingest-grpc behind it
+    /// The bridge: the HTTP API of ingest-rest, which forwards each vote to ingest-grpc over gRPC
     Bridge(BridgeArgs),
 }
 

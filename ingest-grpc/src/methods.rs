@@ -1,4 +1,4 @@
-//! The unary methods: each the same straight line from a message's bytes to an answer's.
+//! The unary gRPC methods. Each reads the bytes of its message, calls the core, and writes the bytes of its response.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use bytes::Bytes;
 use ingest::{
-    Call, Ingest, MAX_BATCH_BYTES, MAX_BATCH_VOTES, MAX_VOTE_BYTES, Receipt, Refusal, Reservation, Sink,
-    Stage,
+    Ingest, IngestError, MAX_BATCH_BYTES, MAX_BATCH_VOTES, MAX_VOTE_BYTES, MemoryReservation, Receipt,
+    RequestTimer, Sink, Stage,
 };
 use prost::Message;
 use proto::confproto::ReplyInfo;
@@ -17,39 +17,40 @@ use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use vote::{Draft, Route, VoteEvent};
 
-use crate::frame;
+use crate::framing;
 
 type Response = http::Response<Body>;
 
-/// What the methods work with.
+/// The state that all methods share.
 #[derive(Debug)]
 pub(crate) struct Server<S> {
-    /// Votes of native gRPC clients.
+    /// Accepts the votes of gRPC clients.
     pub(crate) native: Ingest<S>,
-    /// Events that the bridge forwards.
-    pub(crate) hop: Ingest<S>,
-    /// Places for open streams.
-    pub(crate) streams: Arc<Semaphore>,
+    /// Publishes the events that the bridge forwards.
+    pub(crate) forwarded: Ingest<S>,
+    /// One permit per open stream.
+    pub(crate) stream_permits: Arc<Semaphore>,
     /// How long a stream may wait for its next vote.
     pub(crate) idle_timeout: Duration,
     /// Ends streams when the process drains.
     pub(crate) shutdown: CancellationToken,
 }
 
-/// What is left of the bridge's time for the way back: our verdict says more than its own time-out would.
-const ANSWER_TIME: Duration = Duration::from_millis(200);
+/// A forwarded call ends this much before the timeout of the bridge, so that the bridge receives this error before its
+/// own timeout. The error contains the reason; the timeout of the bridge does not.
+const RESPONSE_MARGIN: Duration = Duration::from_millis(200);
 
 /// `votes.v1.VoteService/CastVote`.
 pub(crate) async fn cast_vote<S: Sink>(State(server): State<Arc<Server<S>>>, request: Request) -> Response {
-    one_vote(&server.native, request, |receipt| {
+    accept_single_vote(&server.native, request, |receipt| {
         votes::Receipt::from(receipt).encode_to_vec()
     })
     .await
 }
 
-/// `confproto.getInfo/returnInfo`: the course's request has the bytes of a `Vote` without id.
+/// `confproto.getInfo/returnInfo`: the request of the course has the encoding of a `Vote` without an id.
 pub(crate) async fn return_info<S: Sink>(State(server): State<Arc<Server<S>>>, request: Request) -> Response {
-    one_vote(
+    accept_single_vote(
         &server.native,
         request,
         |Receipt {
@@ -65,110 +66,123 @@ pub(crate) async fn return_info<S: Sink>(State(server): State<Arc<Server<S>>>, r
     .await
 }
 
-async fn one_vote<S: Sink>(
+async fn accept_single_vote<S: Sink>(
     ingest: &Ingest<S>,
     request: Request,
     reply: impl FnOnce(Receipt) -> Vec<u8>,
 ) -> Response {
-    let mut call = begin(ingest, &request);
-    http_api::keep_timing_if_asked(&mut call, request.headers());
+    let mut timer = start_timer(ingest, &request);
+    http_api::record_timings_if_requested(&mut timer, request.headers());
     let mut reservation = ingest.reservation();
     let result = async {
-        let message = read_vote(&call, &mut reservation, request).await?;
-        let draft = call.stage(Stage::Decode, || Draft::from_protobuf(&message))?;
+        let message = read_vote(&timer, &mut reservation, request).await?;
+        let draft = timer.stage(Stage::Decode, || Draft::from_protobuf(&message))?;
         drop(message);
-        ingest.accept(&call, draft).await
+        ingest.accept(&timer, draft).await
     }
     .await;
-    finish(call, &result, reply)
+    finish(timer, &result, reply)
 }
 
 /// `votes.v1.BridgeService/Forward`.
 pub(crate) async fn forward<S: Sink>(State(server): State<Arc<Server<S>>>, request: Request) -> Response {
-    let mut call = server.hop.begin();
-    if let Some(time_limit) = client_time_limit(request.headers()) {
-        call.limit(time_limit.saturating_sub(ANSWER_TIME.min(time_limit / 4)));
+    let mut timer = server.forwarded.start_timer();
+    if let Some(timeout) = client_timeout(request.headers()) {
+        timer.shorten_deadline(timeout.saturating_sub(RESPONSE_MARGIN.min(timeout / 4)));
     }
-    let mut reservation = server.hop.reservation();
+    let mut reservation = server.forwarded.reservation();
     let result = async {
-        let message = read_vote(&call, &mut reservation, request).await?;
-        let event = call.stage(Stage::Decode, || VoteEvent::decode(&message));
+        let message = read_vote(&timer, &mut reservation, request).await?;
+        let event = timer.stage(Stage::Decode, || VoteEvent::decode(&message));
         drop(message);
-        let event = event.map_err(|error| Refusal::Malformed(error.to_string()))?;
+        let event = event.map_err(|error| IngestError::Malformed(error.to_string()))?;
         if event.route != Route::Bridge {
-            return Err(Refusal::Malformed("only the bridge forwards events".to_owned()));
+            return Err(IngestError::Malformed(
+                "only events of route bridge can be forwarded".to_owned(),
+            ));
         }
-        server.hop.forward(&call, event).await
+        server.forwarded.forward(&timer, event).await
     }
     .await;
-    finish(call, &result, |receipt| {
+    finish(timer, &result, |receipt| {
         votes::Receipt::from(receipt).encode_to_vec()
     })
 }
 
 /// `votes.v1.VoteService/CastVotes`.
 pub(crate) async fn cast_votes<S: Sink>(State(server): State<Arc<Server<S>>>, request: Request) -> Response {
-    let call = begin(&server.native, &request);
+    let timer = start_timer(&server.native, &request);
     let mut reservation = server.native.reservation();
-    let received = frame::read(
+    let received = framing::read_message(
         request,
         &mut reservation,
         MAX_BATCH_BYTES,
-        call.deadline(),
-        Refusal::BatchTooLarge,
+        timer.deadline(),
+        IngestError::BatchTooLarge,
     )
     .await;
     let decoded = received.and_then(|message| {
-        let drafts = call.stage(Stage::Decode, || {
+        let drafts = timer.stage(Stage::Decode, || {
             Draft::batch_from_protobuf(&message, MAX_BATCH_VOTES)
         })?;
         Ok(drafts)
     });
     let drafts = match decoded {
         Ok(drafts) => drafts,
-        Err(refusal) => return finish(call, &Err(refusal), |_| Vec::new()),
+        Err(error) => return finish(timer, &Err(error), |_| Vec::new()),
     };
-    let results = server.native.accept_batch(call.split(drafts.len()), drafts).await;
+    let results = server
+        .native
+        .accept_batch(timer.split(drafts.len()), drafts)
+        .await;
     server.native.stage(Stage::Reply, || match results {
-        Ok(results) => frame::held_answer(
+        Ok(results) => framing::reserved_response(
             ingest::batch_response(&results).encode_to_vec().into(),
             reservation,
         ),
-        Err(refusal) => frame::refuse(&refusal),
+        Err(error) => framing::error_response(&error),
     })
 }
 
-fn begin<S: Sink>(ingest: &Ingest<S>, request: &Request) -> Call {
-    let mut call = ingest.begin();
-    if let Some(time_limit) = client_time_limit(request.headers()) {
-        call.limit(time_limit);
+fn start_timer<S: Sink>(ingest: &Ingest<S>, request: &Request) -> RequestTimer {
+    let mut timer = ingest.start_timer();
+    if let Some(timeout) = client_timeout(request.headers()) {
+        timer.shorten_deadline(timeout);
     }
-    call
+    timer
 }
 
-async fn read_vote(call: &Call, reservation: &mut Reservation, request: Request) -> Result<Bytes, Refusal> {
-    frame::read(
+async fn read_vote(
+    timer: &RequestTimer,
+    reservation: &mut MemoryReservation,
+    request: Request,
+) -> Result<Bytes, IngestError> {
+    framing::read_message(
         request,
         reservation,
         MAX_VOTE_BYTES,
-        call.deadline(),
-        Refusal::VoteTooLarge,
+        timer.deadline(),
+        IngestError::VoteTooLarge,
     )
     .await
 }
 
-fn finish(call: Call, result: &Result<Receipt, Refusal>, reply: impl FnOnce(Receipt) -> Vec<u8>) -> Response {
-    let mut response = call.stage(Stage::Reply, || match result {
-        Ok(receipt) => frame::answer(reply(*receipt).into()),
-        Err(refusal) => frame::refuse(refusal),
+fn finish(
+    timer: RequestTimer,
+    result: &Result<Receipt, IngestError>,
+    reply: impl FnOnce(Receipt) -> Vec<u8>,
+) -> Response {
+    let mut response = timer.stage(Stage::Reply, || match result {
+        Ok(receipt) => framing::unary_response(reply(*receipt).into()),
+        Err(error) => framing::error_response(error),
     });
-    http_api::tell_timing(&call, &mut response);
-    call.finish(result);
+    http_api::add_server_timing_header(&timer, &mut response);
+    timer.finish(result);
     response
 }
 
-/// `grpc-timeout` as the specification has it: at most eight digits and a unit.
-fn client_time_limit(headers: &http::HeaderMap) -> Option<Duration> {
+/// The `grpc-timeout` of the request: at most eight digits and a unit, as the gRPC specification defines it.
+fn client_timeout(headers: &http::HeaderMap) -> Option<Duration> {
     let text = headers.get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.len() > 8 {
@@ -191,11 +205,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_limit_is_digits_and_a_unit() {
+    fn timeout_is_digits_and_a_unit() {
         let limit = |text: &str| {
             let mut headers = http::HeaderMap::new();
             headers.insert("grpc-timeout", text.parse().unwrap());
-            client_time_limit(&headers)
+            client_timeout(&headers)
         };
         assert_eq!(limit("250m"), Some(Duration::from_millis(250)));
         assert_eq!(limit("5S"), Some(Duration::from_secs(5)));

@@ -1,39 +1,39 @@
-//! gRPC's transparent retry: a call that no server has begun to work on is sent again, on another connection.
+//! The transparent retry of gRPC: a call that no server has processed is sent again on another connection.
 //!
-//! It is what a draining server counts on: it tells a connection to go away (HTTP/2 `GOAWAY`), and names the last call
-//! that it will still answer. A call that crossed that message on its way was not read by anybody. Other broken calls are
-//! not sent again: their votes may be in Kafka, and whether to repeat them is the client's decision.
+//! A draining server relies on it. It sends `GOAWAY` (HTTP/2) with the number of the last call that it still processes.
+//! A call that was sent before the client received `GOAWAY` may be ignored. Other failed calls are not sent again:
+//! their votes may be in Kafka, and the client decides whether to repeat them.
 
 use std::error::Error;
 
 use tonic::Status;
 
-/// How often one call may be sent again: each time means another server that drains in this very moment.
-pub(crate) const MOST: u32 = 3;
+/// Most retries of one call. Each retry means that another server drains at the same moment.
+pub(crate) const MAX_RETRIES: u32 = 3;
 
-/// Whether it is certain that no server has begun with the call.
-pub(crate) fn was_not_begun(status: &Status) -> bool {
-    causes(status).any(|cause| never_left(cause) || was_turned_away(cause))
+/// Whether certainly no server has processed the call.
+pub(crate) fn is_unprocessed(status: &Status) -> bool {
+    causes(status).any(|cause| is_unsent(cause) || is_ignored_by_server(cause))
 }
 
-/// What led to a status: nothing, where the server has answered it.
+/// The causes of a status; empty if the server sent the status.
 pub(crate) fn causes(status: &Status) -> impl Iterator<Item = &(dyn Error + 'static)> {
     std::iter::successors(status.source(), |&cause| cause.source())
 }
 
-/// It waited for its turn on a connection that closed.
-fn never_left(cause: &(dyn Error + 'static)) -> bool {
+/// The connection closed before the call was sent.
+fn is_unsent(cause: &(dyn Error + 'static)) -> bool {
     cause
         .downcast_ref::<hyper::Error>()
         .is_some_and(hyper::Error::is_canceled)
 }
 
-/// The server said that it has not looked at it.
-fn was_turned_away(cause: &(dyn Error + 'static)) -> bool {
+/// The server reported that it ignores the call.
+fn is_ignored_by_server(cause: &(dyn Error + 'static)) -> bool {
     let Some(error) = cause.downcast_ref::<h2::Error>() else {
         return false;
     };
-    let drains = error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR);
-    let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
-    error.is_remote() && (drains || refused)
+    let is_draining = error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR);
+    let is_refused_stream = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+    error.is_remote() && (is_draining || is_refused_stream)
 }

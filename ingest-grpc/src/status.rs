@@ -1,48 +1,48 @@
-//! Refusals as gRPC statuses, and back again for the bridge.
+//! Maps errors to gRPC statuses, and for the bridge, statuses back to errors.
 
 use std::error::Error;
 use std::time::Duration;
 
-use ingest::{Refusal, SinkError};
+use ingest::{IngestError, SinkError};
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Status, TimeoutExpired};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::retry;
 
-/// The field to name where a refusal is about the message as a whole.
+/// The field of an error that concerns the message as a whole.
 const WHOLE_MESSAGE: &str = "body";
 
-/// A refusal as a status with `google.rpc` details: `BadRequest` where the client has to change something, `RetryInfo`
-/// where it only has to wait.
-pub(crate) fn from_refusal(refusal: &Refusal) -> Status {
-    let facts = refusal.facts();
-    let code = Code::from_i32(facts.grpc_code);
+/// The status of an error with `google.rpc` details: `BadRequest` if the client must change the request, `RetryInfo` if
+/// it can send the same request later.
+pub(crate) fn from_error(error: &IngestError) -> Status {
+    let mapping = error.mapping();
+    let code = Code::from_i32(mapping.grpc_code);
     let mut details = ErrorDetails::new();
-    for error in refusal.field_errors() {
-        details.add_bad_request_violation(error.field, error.message);
+    for field_error in error.field_errors() {
+        details.add_bad_request_violation(field_error.field, field_error.message);
     }
     if code == Code::InvalidArgument && !details.has_bad_request_violations() {
-        details.add_bad_request_violation(WHOLE_MESSAGE, refusal.detail());
+        details.add_bad_request_violation(WHOLE_MESSAGE, error.detail());
     }
-    if let Some(seconds) = facts.retry_after_s {
+    if let Some(seconds) = mapping.retry_after_s {
         details.set_retry_info(Some(Duration::from_secs(seconds.into())));
     }
-    let message = format!("{}: {}", facts.title, refusal.detail());
+    let message = format!("{}: {}", mapping.title, error.detail());
     let mut status = Status::with_error_details(code, message, details);
-    if *refusal == Refusal::UnsupportedEncoding {
-        // What gRPC's rules for compression ask for: the encodings that are read.
+    if *error == IngestError::UnsupportedEncoding {
+        // The compression rules of gRPC require the list of supported encodings.
         let identity = MetadataValue::from_static("identity");
         status.metadata_mut().insert("grpc-accept-encoding", identity);
     }
     status
 }
 
-/// What the bridge makes of its upstream's answer.
+/// The error of the bridge for a status of its upstream.
 pub(crate) fn to_sink_error(status: &Status) -> SinkError {
     match status.code() {
         _ if retry::causes(status).any(<dyn Error>::is::<TimeoutExpired>) => SinkError::Deadline,
-        // With a source it is no answer at all: the connection broke, whatever code tonic gives that.
+        // A status with a source does not come from the server: the connection failed. The code is chosen by tonic.
         _ if status.source().is_some() => {
             SinkError::Unavailable(format!("ingest-grpc: {}", status.message()))
         }
@@ -58,13 +58,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_without_an_answer_is_a_time_out_or_a_broken_connection() {
+    fn call_without_a_response_is_a_timeout_or_a_failed_connection() {
         let timed_out = Status::from_error(Box::new(TimeoutExpired(())));
         assert_eq!(to_sink_error(&timed_out), SinkError::Deadline);
         let mut broken = Status::cancelled("operation was canceled");
         broken.set_source(std::sync::Arc::new(std::io::Error::other("reset")));
         assert!(matches!(to_sink_error(&broken), SinkError::Unavailable(_)));
-        let answered = Status::deadline_exceeded("Kafka did not acknowledge in time");
-        assert_eq!(to_sink_error(&answered), SinkError::Deadline);
+        let responded = Status::deadline_exceeded("Kafka did not acknowledge in time");
+        assert_eq!(to_sink_error(&responded), SinkError::Deadline);
     }
 }

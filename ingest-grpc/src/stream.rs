@@ -1,11 +1,11 @@
-//! `StreamVotes`: votes in, answers out, in order, for as long as the client has votes.
+//! The streaming method `StreamVotes`: one result per vote, in the order of the votes.
 
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
-use ingest::{MAX_VOTE_BYTES, Refusal, Reservation, Sink, Stage};
+use ingest::{IngestError, MAX_VOTE_BYTES, MemoryReservation, Sink, Stage};
 use prost::Message;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
@@ -13,98 +13,103 @@ use tonic::Status;
 use tonic::body::Body;
 use vote::Draft;
 
-use crate::frame::{self, Messages};
+use crate::framing::{self, MessageReader};
 use crate::methods::Server;
 use crate::status;
 
-/// Streams that may be open in one process. One whose client does not read holds two windows of HTTP/2 and a whole
-/// [`STREAM_WINDOW`] of votes with their tasks, together about half a MiB.
+/// Most open streams of one process. A stream whose client does not read its results uses two HTTP/2 windows and
+/// [`STREAM_WINDOW`] votes with their tasks, together about 0.5 MiB.
 pub(crate) const MAX_STREAMS: usize = 256;
 
-/// Votes of one stream that may be in flight: enough to fill Kafka's batches, bounded so that one stream cannot take
-/// all of admission.
+/// Most votes of one stream in flight: enough to fill the batches of the Kafka producer, but not all permits of
+/// admission.
 const STREAM_WINDOW: usize = 256;
 
-/// `votes.v1.VoteService/StreamVotes`: a vote's clock starts when its message has arrived, and answers keep the order.
-/// A drain ends the stream after the answers to what has arrived, with UNAVAILABLE: the rest goes to another replica.
-/// So does a client that sends no vote for long, with DEADLINE_EXCEEDED.
+/// `votes.v1.VoteService/StreamVotes`. The clock of a vote starts when its message has arrived. A drain ends the stream
+/// with UNAVAILABLE after the results of the votes that have arrived; the client sends the other votes to another
+/// replica. The idle timeout ends the stream with DEADLINE_EXCEEDED.
 pub(crate) async fn stream_votes<S: Sink>(
     State(server): State<Arc<Server<S>>>,
     request: Request,
 ) -> http::Response<Body> {
-    let Ok(place) = Arc::clone(&server.streams).try_acquire_owned() else {
-        return frame::refuse(&server.native.refuse_unread());
+    let Ok(permit) = Arc::clone(&server.stream_permits).try_acquire_owned() else {
+        return framing::error_response(&server.native.reject_unread());
     };
-    let messages = match Messages::of(request, MAX_VOTE_BYTES, Refusal::VoteTooLarge) {
+    let messages = match MessageReader::new(request, MAX_VOTE_BYTES, IngestError::VoteTooLarge) {
         Ok(messages) => messages,
-        Err(refusal) => {
-            let response = frame::refuse(&refusal);
-            server.native.begin().finish(&Err(refusal));
+        Err(error) => {
+            let response = framing::error_response(&error);
+            server.native.start_timer().finish(&Err(error));
             return response;
         }
     };
-    let answers = incoming(Arc::clone(&server), messages).map(move |message| {
-        // The closure lives as long as the stream's answers.
-        let _ = &place;
+    let results = read_votes(Arc::clone(&server), messages).map(move |message| {
+        // The closure holds the permit until the response stream is dropped.
+        let _ = &permit;
         let server = Arc::clone(&server);
-        // A task of its own: a client that does not read its answers must not keep a vote, and its place, in flight.
+        // Each vote has its own task, so that a client that does not read its results cannot keep votes and permits in
+        // flight.
         let vote = AbortOnDropHandle::new(tokio::spawn(stream_vote(server, message)));
         async move {
             vote.await
                 .unwrap_or_else(|error| Err(Status::internal(error.to_string())))
         }
     });
-    frame::answers(answers.buffered(STREAM_WINDOW))
+    framing::streaming_response(results.buffered(STREAM_WINDOW))
 }
 
 async fn stream_vote<S: Sink>(
     server: Arc<Server<S>>,
-    message: Result<(Bytes, Reservation), Ended>,
+    message: Result<(Bytes, MemoryReservation), StreamEnd>,
 ) -> Result<Bytes, Status> {
-    let (message, _held) = match message {
+    let (message, _reservation) = match message {
         Ok(message) => message,
-        Err(Ended::Draining) => return Err(Status::unavailable("shutting down; send the rest again")),
-        Err(Ended::Idle) => return Err(status::from_refusal(&Refusal::IdleStream)),
-        Err(Ended::Refused(refusal)) => {
-            let answer = status::from_refusal(&refusal);
-            server.native.begin().finish(&Err(refusal));
-            return Err(answer);
+        Err(StreamEnd::Draining) => {
+            return Err(Status::unavailable(
+                "shutting down; send the votes without a result again",
+            ));
+        }
+        Err(StreamEnd::Idle) => return Err(status::from_error(&IngestError::IdleStream)),
+        Err(StreamEnd::Invalid(error)) => {
+            let status = status::from_error(&error);
+            server.native.start_timer().finish(&Err(error));
+            return Err(status);
         }
     };
-    let call = server.native.begin();
-    let result = match call.stage(Stage::Decode, || Draft::from_protobuf(&message)) {
-        Ok(draft) => server.native.accept(&call, draft).await,
+    let timer = server.native.start_timer();
+    let result = match timer.stage(Stage::Decode, || Draft::from_protobuf(&message)) {
+        Ok(draft) => server.native.accept(&timer, draft).await,
         Err(malformed) => Err(malformed.into()),
     };
-    let answer = call.stage(Stage::Reply, || ingest::vote_result(&result).encode_to_vec());
-    call.finish(&result);
-    Ok(answer.into())
+    let response = timer.stage(Stage::Reply, || ingest::vote_result(&result).encode_to_vec());
+    timer.finish(&result);
+    Ok(response.into())
 }
 
-/// Why a stream of votes ends before its client ended it.
-enum Ended {
-    /// A message that cannot be read.
-    Refused(Refusal),
-    /// No whole message for long.
+/// Why the server ends a stream of votes.
+enum StreamEnd {
+    /// A message is invalid.
+    Invalid(IngestError),
+    /// No whole message arrived within the idle timeout.
     Idle,
-    /// The process is told to stop.
+    /// The process shuts down.
     Draining,
 }
 
-/// The messages of a stream until its end, its first error, a long silence, or a drain.
-fn incoming<S: Sink>(
+/// The messages of a stream with their reservations. Ends when the client ends the stream, or after a [`StreamEnd`].
+fn read_votes<S: Sink>(
     server: Arc<Server<S>>,
-    messages: Messages,
-) -> impl Stream<Item = Result<(Bytes, Reservation), Ended>> + Send {
+    messages: MessageReader,
+) -> impl Stream<Item = Result<(Bytes, MemoryReservation), StreamEnd>> + Send {
     stream::unfold(Some((server, messages)), |open| async move {
         let (server, mut messages) = open?;
         let mut reservation = server.native.reservation();
         let next = tokio::select! {
             biased;
-            () = server.shutdown.cancelled() => Err(Ended::Draining),
+            () = server.shutdown.cancelled() => Err(StreamEnd::Draining),
             next = timeout(server.idle_timeout, messages.next(&mut reservation)) => match next {
-                Ok(next) => next.map_err(Ended::Refused),
-                Err(_) => Err(Ended::Idle),
+                Ok(next) => next.map_err(StreamEnd::Invalid),
+                Err(_) => Err(StreamEnd::Idle),
             }
         };
         match next {

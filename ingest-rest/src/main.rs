@@ -1,12 +1,13 @@
-//! The REST route: HTTP in, Kafka out.
+//! The REST route: accepts votes over HTTP and publishes them to Kafka.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use ingest::{CallMetrics, Confound, ConfoundArgs, Ingest, IngestArgs, register_config_info};
-use kafka::{KafkaArgs, KafkaSink, VoteSink};
+use fault_injection::{FaultInjectionArgs, InjectedFault, VoteSink};
+use ingest::{Ingest, IngestArgs, RequestMetrics, register_config_info};
+use kafka::{KafkaArgs, KafkaSink};
 use service::listener::{self, ListenerArgs};
 use service::{CommonArgs, EffectiveConfig, Identity, Process, metrics};
 use vote::Route;
@@ -17,14 +18,14 @@ const IDENTITY: Identity = Identity {
     default_admin: SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9101),
 };
 
-/// Takes votes as HTTP requests (HTTP/1.1 or h2c, JSON or protobuf) and answers each when it is durable in Kafka.
+/// Accepts votes over HTTP (HTTP/1.1 or h2c, JSON or protobuf) and confirms each one after it is durable in Kafka.
 ///
 /// Try it:  curl -d '{"name":"Alux Nahual","album":"Centroamérica","year":1984,"rank":9.5}'
 ///               -H 'content-type: application/json' http://127.0.0.1:8080/v1/votes
 #[derive(Clone, Debug, Parser)]
 #[command(version, verbatim_doc_comment)]
 struct Cli {
-    /// Address to take votes on
+    /// Address to accept votes on
     #[arg(long, env = "LISTEN_ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
     #[command(flatten)]
@@ -34,7 +35,7 @@ struct Cli {
     #[command(flatten)]
     kafka: KafkaArgs,
     #[command(flatten)]
-    confounds: ConfoundArgs,
+    fault_injection: FaultInjectionArgs,
     #[command(flatten)]
     common: CommonArgs,
 }
@@ -49,7 +50,7 @@ async fn start(cli: Cli, process: Process) -> anyhow::Result<()> {
     let listener = cli
         .listener
         .clone()
-        .with_nagle(cli.confounds.has(Confound::Nagle));
+        .with_nagle(cli.fault_injection.has(InjectedFault::Nagle));
     let effective = EffectiveConfig::of_process(&cli.common, &listener)
         .with_all("", cli.ingest.settings())
         .with_all(
@@ -57,7 +58,7 @@ async fn start(cli: Cli, process: Process) -> anyhow::Result<()> {
             KafkaSink::settings(&cli.kafka.producer, cli.ingest.deadline()),
         )
         .with("sink", cli.kafka.sink)
-        .with("confounds", &cli.confounds);
+        .with("injected_faults", &cli.fault_injection);
     register_config_info(
         &process.registry,
         Route::Rest,
@@ -67,11 +68,11 @@ async fn start(cli: Cli, process: Process) -> anyhow::Result<()> {
     process.announce(effective);
 
     let (check, failing) = (process.readiness.register("kafka"), process.clone());
-    // Before anything can be ready: who is told that it is ready comes at once.
+    // Bind before the process can report that it is ready, because clients may then connect at once.
     let tcp = listener::bind(cli.listen).await?;
     let sink = VoteSink::open(
         &cli.kafka,
-        &cli.confounds,
+        &cli.fault_injection,
         cli.ingest.deadline(),
         move |state| check.report(state),
         move |reason| failing.fail(reason),
@@ -79,12 +80,15 @@ async fn start(cli: Cli, process: Process) -> anyhow::Result<()> {
     let ingest = Arc::new(Ingest::new(
         Route::Rest,
         Arc::clone(&sink),
-        CallMetrics::for_route(&process.registry, &metrics::BUCKETS, Route::Rest)?,
-        cli.ingest.limits(&cli.ingest.held_bytes()),
+        RequestMetrics::for_route(&process.registry, &metrics::BUCKETS, Route::Rest)?,
+        cli.ingest.limits(&cli.ingest.memory_budget()),
     ));
-    tracing::info!(listen = %cli.listen, sink = ?cli.kafka.sink, "taking votes");
-    let (router, overflow) = (http_api::router(Arc::clone(&ingest)), http_api::overflow(ingest));
-    listener::serve(tcp, router, overflow, listener, &process).await?;
+    tracing::info!(listen = %cli.listen, sink = ?cli.kafka.sink, "accepting votes");
+    let (router, overload_router) = (
+        http_api::router(Arc::clone(&ingest)),
+        http_api::overload_router(ingest),
+    );
+    listener::serve(tcp, router, overload_router, listener, &process).await?;
     sink.close(process.flush_timeout()).await;
     Ok(())
 }

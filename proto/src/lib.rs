@@ -1,14 +1,13 @@
-//! The wire contract as Rust types. Everything under `generated` comes from the `.proto` files beside this crate;
-//! `cargo test -p proto` regenerates it and fails where the checked-in code is not current
-//! (`DUALPATH_BLESS=1 cargo test -p proto` writes it anew).
+//! The wire contract as Rust types. The code under `generated` is generated from the `.proto` files of this crate.
+//! `cargo test -p proto` fails if it is not current; `DUALPATH_BLESS=1 cargo test -p proto` regenerates it.
 
-/// `votes.v1`: votes, receipts, refusals and the Kafka event.
+/// `votes.v1`: votes, receipts, errors and the Kafka event.
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
 pub mod votes {
     include!("generated/votes.v1.rs");
 }
 
-/// `confproto`: the course's own service.
+/// `confproto`: the service of the course.
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
 pub mod confproto {
     include!("generated/confproto.rs");

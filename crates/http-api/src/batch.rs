@@ -1,4 +1,4 @@
-//! Many votes in one request: a receipt or a problem for each, in order.
+//! `POST /v1/votes:batch`: many votes in one request, with a receipt or a problem for each, in order.
 
 use std::sync::Arc;
 
@@ -6,33 +6,36 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use ingest::{Call, Ingest, MAX_BATCH_BYTES, MAX_BATCH_VOTES, Receipt, Refusal, Reservation, Sink, Stage};
+use ingest::{
+    Ingest, IngestError, MAX_BATCH_BYTES, MAX_BATCH_VOTES, MemoryReservation, Receipt, RequestTimer, Sink,
+    Stage,
+};
 use prost::Message;
 use serde::Serialize;
 use utoipa::ToSchema;
 use vote::{Draft, Malformed, drafts_from_json_array, drafts_from_ndjson};
 
-use crate::body::{self, HeldAnswer};
-use crate::media::{JSON, Media, PROTOBUF};
+use crate::body::{self, ReservedBody};
+use crate::content_type::{ContentType, JSON, PROTOBUF};
 use crate::problem::ProblemJson;
 use crate::single::ReceiptJson;
 
 type Drafts = Vec<Result<Draft, Malformed>>;
-type Results = Vec<Result<Receipt, Refusal>>;
+type Results = Vec<Result<Receipt, IngestError>>;
 
-/// The answer to a batch.
+/// The response to a batch.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = BatchAnswer)]
 pub(crate) struct BatchJson {
-    /// Votes that are durable in Kafka.
+    /// Number of votes that are durable in Kafka.
     accepted: usize,
-    /// Votes that were refused.
+    /// Number of votes that were rejected.
     rejected: usize,
     /// One result per vote, in the order of the votes.
     results: Vec<ResultJson>,
 }
 
-/// A receipt, or the problem with a vote.
+/// A receipt, or the problem of a vote.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = VoteResult)]
 #[serde(untagged)]
@@ -41,54 +44,54 @@ pub(crate) enum ResultJson {
     Problem(ProblemJson),
 }
 
-pub(crate) async fn cast<S: Sink>(State(ingest): State<Arc<Ingest<S>>>, request: Request) -> Response {
-    let call = ingest.begin();
+pub(crate) async fn cast_votes<S: Sink>(State(ingest): State<Arc<Ingest<S>>>, request: Request) -> Response {
+    let timer = ingest.start_timer();
     let mut reservation = ingest.reservation();
-    let (media, drafts) = match receive(&call, &mut reservation, request).await {
-        Ok(received) => received,
-        Err(refusal) => {
-            let response = ProblemJson::from(&refusal).into_response();
-            call.finish(&Err(refusal));
+    let (content_type, drafts) = match read_drafts(&timer, &mut reservation, request).await {
+        Ok(drafts) => drafts,
+        Err(error) => {
+            let response = ProblemJson::from(&error).into_response();
+            timer.finish(&Err(error));
             return response;
         }
     };
-    let results = ingest.accept_batch(call.split(drafts.len()), drafts).await;
+    let results = ingest.accept_batch(timer.split(drafts.len()), drafts).await;
     ingest.stage(Stage::Reply, || match results {
-        Ok(results) => answer(results, media, reservation),
-        Err(refusal) => ProblemJson::from(&refusal).into_response(),
+        Ok(results) => success_response(results, content_type, reservation),
+        Err(error) => ProblemJson::from(&error).into_response(),
     })
 }
 
-async fn receive(
-    call: &Call,
-    reservation: &mut Reservation,
+async fn read_drafts(
+    timer: &RequestTimer,
+    reservation: &mut MemoryReservation,
     request: Request,
-) -> Result<(Media, Drafts), Refusal> {
-    let media = Media::of(request.headers())?;
+) -> Result<(ContentType, Drafts), IngestError> {
+    let content_type = ContentType::from_headers(request.headers())?;
     let (head, body) = request.into_parts();
     let bytes = body::read(
         &head.headers,
         body,
         reservation,
         MAX_BATCH_BYTES,
-        call.deadline(),
-        Refusal::BatchTooLarge,
+        timer.deadline(),
+        IngestError::BatchTooLarge,
     )
     .await?;
-    let drafts = call.stage(Stage::Decode, || decode(&bytes, media))?;
-    Ok((media, drafts))
+    let drafts = timer.stage(Stage::Decode, || decode(&bytes, content_type))?;
+    Ok((content_type, drafts))
 }
 
-fn decode(bytes: &Bytes, media: Media) -> Result<Drafts, Malformed> {
-    match media {
-        Media::Json => drafts_from_json_array(bytes, MAX_BATCH_VOTES),
-        Media::Ndjson => Ok(drafts_from_ndjson(bytes, MAX_BATCH_VOTES)),
-        Media::Protobuf => Draft::batch_from_protobuf(bytes, MAX_BATCH_VOTES),
+fn decode(bytes: &Bytes, content_type: ContentType) -> Result<Drafts, Malformed> {
+    match content_type {
+        ContentType::Json => drafts_from_json_array(bytes, MAX_BATCH_VOTES),
+        ContentType::Ndjson => Ok(drafts_from_ndjson(bytes, MAX_BATCH_VOTES)),
+        ContentType::Protobuf => Draft::batch_from_protobuf(bytes, MAX_BATCH_VOTES),
     }
 }
 
-fn answer(results: Results, media: Media, reservation: Reservation) -> Response {
-    let (content_type, bytes) = if media == Media::Protobuf {
+fn success_response(results: Results, request_type: ContentType, reservation: MemoryReservation) -> Response {
+    let (content_type, bytes) = if request_type == ContentType::Protobuf {
         (PROTOBUF, ingest::batch_response(&results).encode_to_vec())
     } else {
         (
@@ -96,7 +99,7 @@ fn answer(results: Results, media: Media, reservation: Reservation) -> Response 
             serde_json::to_vec(&BatchJson::from(results)).unwrap_or_default(),
         )
     };
-    let body = Body::new(HeldAnswer::new(bytes, reservation));
+    let body = Body::new(ReservedBody::new(bytes, reservation));
     (StatusCode::OK, [(header::CONTENT_TYPE, content_type)], body).into_response()
 }
 
@@ -106,7 +109,7 @@ impl From<Results> for BatchJson {
         let rejected = results.len() - accepted;
         let results = results.into_iter().map(|result| match result {
             Ok(receipt) => ResultJson::Receipt(receipt.into()),
-            Err(refusal) => ResultJson::Problem((&refusal).into()),
+            Err(error) => ResultJson::Problem((&error).into()),
         });
         Self {
             accepted,

@@ -1,5 +1,5 @@
-//! Bodies: requests under a size limit, a deadline and the process's account of held bytes, and answers that stay in
-//! that account until they are sent.
+//! Bodies of requests and responses. A request body has a size limit and a deadline. Both kinds count against the
+//! memory budget of the process: a request while it is read, a batch response until it is sent.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -12,86 +12,87 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderMap, header};
 use http_body::Frame;
 use http_body_util::BodyExt;
-use ingest::{Collected, Refusal, Reservation};
+use ingest::{BodyBuffer, IngestError, MemoryReservation};
 use tokio::time::timeout_at;
 
-/// What is taken in and thrown away of a body that is refused unread, in bytes. A client that is still writing does not
-/// read: without this it would get a broken pipe instead of its answer.
+/// Most bytes of a rejected body that are read and discarded. A client that is still writing may not read: without this
+/// it would get a broken pipe instead of its response.
 const DISCARD_BYTES: usize = 8 * 1024 * 1024;
-/// How long a client that is refused for overload may go on writing: enough for one that means it well, and the answer
-/// still comes at once.
+/// How long a client that is rejected for overload may continue to write. It suffices for usual requests, and the
+/// response still comes fast.
 const DISCARD_TIME: Duration = Duration::from_millis(100);
 
-/// Reads at most `limit` bytes before `deadline`; each is in `reservation` as soon as it has arrived.
+/// Reads at most `limit` bytes before `deadline`. Every byte counts in `reservation` from its arrival. A body of more
+/// bytes fails with `too_large`.
 pub(crate) async fn read(
     headers: &HeaderMap,
     mut body: Body,
-    reservation: &mut Reservation,
+    reservation: &mut MemoryReservation,
     limit: usize,
     deadline: Instant,
-    too_large: Refusal,
-) -> Result<Bytes, Refusal> {
+    too_large: IngestError,
+) -> Result<Bytes, IngestError> {
     if headers
         .get(header::CONTENT_ENCODING)
         .is_some_and(|encoding| encoding != "identity")
     {
-        return Err(Refusal::UnsupportedEncoding);
+        return Err(IngestError::UnsupportedEncoding);
     }
-    let announced = headers.get(header::CONTENT_LENGTH);
-    let announced = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let content_length = headers.get(header::CONTENT_LENGTH);
+    let content_length = content_length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     let read = async {
-        if announced.is_some_and(|length| length > limit) {
+        if content_length.is_some_and(|length| length > limit) {
             Err(too_large)
         } else {
-            collect(&mut body, reservation, limit, too_large).await
+            read_to_end(&mut body, reservation, limit, too_large).await
         }
     };
-    let refusal = match timeout_at(deadline.into(), read).await {
+    let error = match timeout_at(deadline.into(), read).await {
         Ok(Ok(bytes)) => return Ok(bytes),
-        Ok(Err(refusal)) => refusal,
-        Err(_) => return Err(Refusal::SlowRequest),
+        Ok(Err(error)) => error,
+        Err(_) => return Err(IngestError::SlowRequest),
     };
-    let patience = match refusal {
-        Refusal::VoteTooLarge | Refusal::BatchTooLarge => deadline,
-        Refusal::Overloaded => Instant::now() + DISCARD_TIME,
-        _ => return Err(refusal),
+    let discard_deadline = match error {
+        IngestError::VoteTooLarge | IngestError::BatchTooLarge => deadline,
+        IngestError::Overloaded => Instant::now() + DISCARD_TIME,
+        _ => return Err(error),
     };
-    // What was collected is gone, and what comes now is not kept.
+    // The buffered bytes are freed, and the discarded bytes are not buffered.
     reservation.replace(0);
-    discard(&mut body, patience).await;
-    Err(refusal)
+    discard(&mut body, discard_deadline).await;
+    Err(error)
 }
 
-async fn collect(
+async fn read_to_end(
     body: &mut Body,
-    reservation: &mut Reservation,
+    reservation: &mut MemoryReservation,
     limit: usize,
-    too_large: Refusal,
-) -> Result<Bytes, Refusal> {
-    let mut collected = Collected::default();
+    too_large: IngestError,
+) -> Result<Bytes, IngestError> {
+    let mut buffer = BodyBuffer::default();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| broken(&error))?;
+        let frame = frame.map_err(|error| body_error(&error))?;
         let Ok(data) = frame.into_data() else { continue };
-        if collected.len() + data.len() > limit {
+        if buffer.len() + data.len() > limit {
             return Err(too_large);
         }
-        if collected.is_empty() && body.is_end_stream() {
+        if buffer.is_empty() && body.is_end_stream() {
             reservation.grow(data.len())?;
             return Ok(data);
         }
-        collected.push(&data, reservation)?;
+        buffer.push(&data, reservation)?;
     }
-    Ok(collected.into_vec().into())
+    Ok(buffer.into_vec().into())
 }
 
-/// Lets a client finish that is refused before it has: while it writes it may not read, and what it sends on an HTTP/2
-/// stream that is over counts as an error of its connection.
+/// Reads and discards the body of a rejected request for a short time. A client may not read its response before it has
+/// written its request, and data on a finished HTTP/2 stream counts as an error of its connection.
 pub async fn discard_briefly(body: &mut Body) {
     discard(body, Instant::now() + DISCARD_TIME).await;
 }
 
-async fn discard(body: &mut Body, patience: Instant) {
-    let all = async {
+async fn discard(body: &mut Body, deadline: Instant) {
+    let discard_all = async {
         let mut discarded = 0;
         while discarded <= DISCARD_BYTES {
             let Some(Ok(frame)) = body.frame().await else {
@@ -100,12 +101,12 @@ async fn discard(body: &mut Body, patience: Instant) {
             discarded += frame.data_ref().map_or(0, Bytes::len);
         }
     };
-    // The refusal stands, whether or not the client has finished.
-    let _ = timeout_at(patience.into(), all).await;
+    // The request is rejected whether or not the client finishes it.
+    let _ = timeout_at(deadline.into(), discard_all).await;
 }
 
-/// Why a body broke off: the client wrote what is no HTTP, or it left.
-pub fn broken(error: &axum::Error) -> Refusal {
+/// The error for a body that ended early: the client sent invalid HTTP, or it disconnected.
+pub fn body_error(error: &axum::Error) -> IngestError {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
     let mut io_errors = causes.filter_map(|cause| cause.downcast_ref::<io::Error>());
     let is_malformed = |error: &io::Error| {
@@ -115,33 +116,34 @@ pub fn broken(error: &axum::Error) -> Refusal {
         )
     };
     match io_errors.find(|error| is_malformed(error)) {
-        Some(error) => Refusal::Malformed(format!("the body is malformed: {error}")),
-        None => Refusal::ClientLeft,
+        Some(error) => IngestError::Malformed(format!("the body is malformed: {error}")),
+        None => IngestError::ClientDisconnected,
     }
 }
 
-/// An answer whose bytes are held until the client has taken them.
+/// A response body that keeps its memory reservation until the client has received it.
 #[derive(Debug)]
-pub(crate) struct HeldAnswer {
+pub(crate) struct ReservedBody {
     bytes: Option<Bytes>,
-    _held: Reservation,
+    _reservation: MemoryReservation,
 }
 
-impl HeldAnswer {
-    pub(crate) fn new(bytes: Vec<u8>, mut reservation: Reservation) -> Self {
+impl ReservedBody {
+    pub(crate) fn new(bytes: Vec<u8>, mut reservation: MemoryReservation) -> Self {
         reservation.replace(bytes.len());
         Self {
             bytes: Some(bytes.into()),
-            _held: reservation,
+            _reservation: reservation,
         }
     }
 }
 
-impl HttpBody for HeldAnswer {
+impl HttpBody for ReservedBody {
     type Data = Bytes;
     type Error = Infallible;
 
-    // There is no `is_end_stream`: the transport asks once more when it has sent all, and until then this lives.
+    // `is_end_stream` keeps its default: the transport polls once more after it has sent everything, and drops the body
+    // then.
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,

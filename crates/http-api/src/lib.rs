@@ -1,16 +1,16 @@
-//! The HTTP edge that `rest` and `bridge` share: routes, content types, problem documents, OpenAPI. It is the same
-//! code on both, so that the split path compares what lies behind it.
+//! The HTTP API of `rest` and `bridge`: routes, content types, problem documents, OpenAPI. Both use the same code, so a
+//! comparison of the two measures only the difference behind it.
 
 mod batch;
 mod body;
-mod media;
+mod content_type;
 mod openapi;
 mod problem;
 mod router;
+mod server_timing;
 mod single;
-mod timing;
 
-pub use body::{broken as broken_body, discard_briefly};
+pub use body::{body_error, discard_briefly};
 pub use openapi::openapi_json;
-pub use router::{overflow, router};
-pub use timing::{keep_timing_if_asked, tell_timing};
+pub use router::{overload_router, router};
+pub use server_timing::{add_server_timing_header, record_timings_if_requested};

@@ -1,4 +1,4 @@
-//! Paths to handlers.
+//! Maps paths to handlers.
 
 use std::sync::Arc;
 
@@ -14,42 +14,42 @@ use crate::body::discard_briefly;
 use crate::problem::ProblemJson;
 use crate::{batch, openapi_json, single};
 
-/// The HTTP API over one route. Every answer, refusals and unknown paths included, carries `x-ingest-route`.
+/// The HTTP API of one route. Every response has `x-ingest-route`, errors and unknown paths included.
 pub fn router<S: Sink>(ingest: Arc<Ingest<S>>) -> Router {
     let route = ingest.route().as_str();
-    let names_route = names_route(&ingest);
-    // `/`, `/insert` and `/send_data` are where the course's own traffic scripts post to.
+    let route_header = route_header_layer(&ingest);
+    // The traffic scripts of the course post to `/`, `/insert` and `/send_data`.
     Router::new()
-        .route("/v1/votes", post(single::cast::<S>))
-        .route("/v1/votes:batch", post(batch::cast::<S>))
+        .route("/v1/votes", post(single::cast_vote::<S>))
+        .route("/v1/votes:batch", post(batch::cast_votes::<S>))
         .route(
             "/",
-            post(single::cast::<S>).get(move || async move { format!("dualpath {route}\n") }),
+            post(single::cast_vote::<S>).get(move || async move { format!("dualpath {route}\n") }),
         )
-        .route("/insert", post(single::cast::<S>))
-        .route("/send_data", post(single::cast::<S>))
+        .route("/insert", post(single::cast_vote::<S>))
+        .route("/send_data", post(single::cast_vote::<S>))
         .route("/openapi.json", get(openapi))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(names_route)
+        .layer(route_header)
         .with_state(ingest)
 }
 
-/// Refuses every call: what answers when there is no room for another.
-pub fn overflow<S: Sink>(ingest: Arc<Ingest<S>>) -> Router {
-    let names_route = names_route(&ingest);
+/// Rejects every request. The listener uses it while the limit of requests in flight is reached.
+pub fn overload_router<S: Sink>(ingest: Arc<Ingest<S>>) -> Router {
+    let route_header = route_header_layer(&ingest);
     Router::new()
-        .fallback(refuse::<S>)
-        .layer(names_route)
+        .fallback(reject::<S>)
+        .layer(route_header)
         .with_state(ingest)
 }
 
-async fn refuse<S: Sink>(State(ingest): State<Arc<Ingest<S>>>, request: Request) -> Response {
+async fn reject<S: Sink>(State(ingest): State<Arc<Ingest<S>>>, request: Request) -> Response {
     discard_briefly(&mut request.into_body()).await;
-    ProblemJson::from(&ingest.refuse_unread()).into_response()
+    ProblemJson::from(&ingest.reject_unread()).into_response()
 }
 
-fn names_route<S: Sink>(ingest: &Ingest<S>) -> SetResponseHeaderLayer<HeaderValue> {
+fn route_header_layer<S: Sink>(ingest: &Ingest<S>) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::overriding(
         HeaderName::from_static("x-ingest-route"),
         HeaderValue::from_static(ingest.route().as_str()),
@@ -61,19 +61,19 @@ async fn openapi() -> Response {
 }
 
 async fn not_found() -> Response {
-    ProblemJson::of_http(
+    ProblemJson::for_status(
         StatusCode::NOT_FOUND,
-        "There is nothing here",
-        "see /openapi.json for the paths",
+        "This path does not exist",
+        "see /openapi.json for the available paths",
     )
     .into_response()
 }
 
 async fn method_not_allowed() -> Response {
-    ProblemJson::of_http(
+    ProblemJson::for_status(
         StatusCode::METHOD_NOT_ALLOWED,
-        "The method is not allowed here",
-        "votes are sent by POST",
+        "This path does not support the method",
+        "send votes with POST",
     )
     .into_response()
 }

@@ -1,4 +1,4 @@
-//! One vote, one receipt.
+//! `POST /v1/votes`: one vote, one receipt.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use ingest::{Call, Ingest, MAX_VOTE_BYTES, Receipt, Refusal, Sink, Stage};
+use ingest::{Ingest, IngestError, MAX_VOTE_BYTES, Receipt, RequestTimer, Sink, Stage};
 use prost::Message;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -14,19 +14,19 @@ use uuid::Uuid;
 use vote::{Draft, Field, FieldError};
 
 use crate::body;
-use crate::media::{JSON, Media, PROTOBUF};
+use crate::content_type::{ContentType, JSON, PROTOBUF};
 use crate::problem::ProblemJson;
-use crate::timing::{keep_timing_if_asked, tell_timing};
+use crate::server_timing::{add_server_timing_header, record_timings_if_requested};
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// Where in Kafka a vote lies.
+/// Confirms that a vote is durable in Kafka.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Receipt)]
 pub(crate) struct ReceiptJson {
-    /// The vote's identity.
+    /// The identity of the vote.
     vote_id: Uuid,
-    /// The route that took it: `rest` or `bridge`.
+    /// The route that accepted it: `rest` or `bridge`.
     #[schema(example = "rest")]
     route: &'static str,
     /// The partition of the topic.
@@ -46,28 +46,28 @@ impl From<Receipt> for ReceiptJson {
     }
 }
 
-pub(crate) async fn cast<S: Sink>(State(ingest): State<Arc<Ingest<S>>>, request: Request) -> Response {
-    let mut call = ingest.begin();
-    keep_timing_if_asked(&mut call, request.headers());
-    let media = Media::of(request.headers());
-    let as_protobuf = media == Ok(Media::Protobuf);
-    let result = receive(&ingest, &call, media, request).await;
-    let mut response = call.stage(Stage::Reply, || match &result {
-        Ok(receipt) => answer(*receipt, as_protobuf),
-        Err(refusal) => ProblemJson::from(refusal).into_response(),
+pub(crate) async fn cast_vote<S: Sink>(State(ingest): State<Arc<Ingest<S>>>, request: Request) -> Response {
+    let mut timer = ingest.start_timer();
+    record_timings_if_requested(&mut timer, request.headers());
+    let content_type = ContentType::from_headers(request.headers());
+    let as_protobuf = content_type == Ok(ContentType::Protobuf);
+    let result = read_and_accept(&ingest, &timer, content_type, request).await;
+    let mut response = timer.stage(Stage::Reply, || match &result {
+        Ok(receipt) => success_response(*receipt, as_protobuf),
+        Err(error) => ProblemJson::from(error).into_response(),
     });
-    tell_timing(&call, &mut response);
-    call.finish(&result);
+    add_server_timing_header(&timer, &mut response);
+    timer.finish(&result);
     response
 }
 
-async fn receive<S: Sink>(
+async fn read_and_accept<S: Sink>(
     ingest: &Ingest<S>,
-    call: &Call,
-    media: Result<Media, Refusal>,
+    timer: &RequestTimer,
+    content_type: Result<ContentType, IngestError>,
     request: Request,
-) -> Result<Receipt, Refusal> {
-    let media = media?;
+) -> Result<Receipt, IngestError> {
+    let content_type = content_type?;
     let (head, body) = request.into_parts();
     let mut reservation = ingest.reservation();
     let bytes = body::read(
@@ -75,32 +75,32 @@ async fn receive<S: Sink>(
         body,
         &mut reservation,
         MAX_VOTE_BYTES,
-        call.deadline(),
-        Refusal::VoteTooLarge,
+        timer.deadline(),
+        IngestError::VoteTooLarge,
     )
     .await?;
-    let draft = call.stage(Stage::Decode, || decode(&bytes, media, &head.headers))?;
-    // What follows takes long, and needs neither.
+    let draft = timer.stage(Stage::Decode, || decode(&bytes, content_type, &head.headers))?;
+    // Publishing takes long and needs neither.
     drop((bytes, head));
-    ingest.accept(call, draft).await
+    ingest.accept(timer, draft).await
 }
 
-fn decode(bytes: &Bytes, media: Media, headers: &HeaderMap) -> Result<Draft, Refusal> {
-    let draft = match media {
-        Media::Json => Draft::from_json(bytes)?,
-        Media::Protobuf => Draft::from_protobuf(bytes)?,
-        Media::Ndjson => return Err(Refusal::UnsupportedMediaType),
+fn decode(bytes: &Bytes, content_type: ContentType, headers: &HeaderMap) -> Result<Draft, IngestError> {
+    let draft = match content_type {
+        ContentType::Json => Draft::from_json(bytes)?,
+        ContentType::Protobuf => Draft::from_protobuf(bytes)?,
+        ContentType::Ndjson => return Err(IngestError::UnsupportedMediaType),
     };
     with_idempotency_key(draft, headers)
 }
 
-/// `Idempotency-Key` is another way to give `vote_id`; given both ways, it must be one id.
-fn with_idempotency_key(mut draft: Draft, headers: &HeaderMap) -> Result<Draft, Refusal> {
+/// `Idempotency-Key` is another way to give `vote_id`. If a request has both, they must be equal.
+fn with_idempotency_key(mut draft: Draft, headers: &HeaderMap) -> Result<Draft, IngestError> {
     let Some(header) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(draft);
     };
-    let refuse = |message| {
-        Refusal::Invalid(vec![FieldError {
+    let invalid = |message| {
+        IngestError::Invalid(vec![FieldError {
             field: "vote_id",
             message,
         }])
@@ -109,12 +109,12 @@ fn with_idempotency_key(mut draft: Draft, headers: &HeaderMap) -> Result<Draft, 
         .to_str()
         .ok()
         .and_then(|text| Uuid::try_parse(text.trim()).ok());
-    let key = key.ok_or_else(|| refuse("must be a UUID (Idempotency-Key)"))?;
+    let key = key.ok_or_else(|| invalid("must be a UUID (Idempotency-Key)"))?;
     match &draft.vote_id {
         Field::Text(text) if !text.is_empty() && Uuid::try_parse(text.trim()).ok() != Some(key) => {
-            Err(refuse("differs from the Idempotency-Key"))
+            Err(invalid("differs from the Idempotency-Key"))
         }
-        Field::WrongType(reason) => Err(refuse(reason)),
+        Field::WrongType(reason) => Err(invalid(reason)),
         Field::Text(_) => {
             draft.vote_id = Field::Text(key.to_string());
             Ok(draft)
@@ -122,7 +122,7 @@ fn with_idempotency_key(mut draft: Draft, headers: &HeaderMap) -> Result<Draft, 
     }
 }
 
-fn answer(receipt: Receipt, as_protobuf: bool) -> Response {
+fn success_response(receipt: Receipt, as_protobuf: bool) -> Response {
     let (content_type, bytes) = if as_protobuf {
         (PROTOBUF, proto::votes::Receipt::from(receipt).encode_to_vec())
     } else {

@@ -1,4 +1,4 @@
-//! The checked-in description is what the code says.
+//! The checked-in OpenAPI description is current.
 
 #[test]
 fn openapi_json_is_current() {

@@ -1,11 +1,11 @@
-//! Admission: a bounded number of votes in flight. What does not fit is refused at once: a queue would only turn
-//! overload into latency, and hide it from the client that should slow down.
+//! Admission: a limit on the votes in flight. A vote beyond the limit is rejected at once. A queue would turn overload
+//! into latency and hide it from the client that should slow down.
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::Refusal;
+use crate::IngestError;
 
-/// The votes in flight of one process.
+/// The permits for votes in flight on one route.
 #[derive(Debug)]
 pub struct Admission {
     permits: Semaphore,
@@ -19,11 +19,11 @@ impl Admission {
         }
     }
 
-    /// Takes places for `votes` votes, all or none; they are free again when the permit is dropped.
-    pub fn admit(&self, votes: usize) -> Result<SemaphorePermit<'_>, Refusal> {
-        let votes = u32::try_from(votes).map_err(|_| Refusal::Overloaded)?;
+    /// Takes permits for `votes` votes, all or none. Dropping the returned permit frees them.
+    pub fn admit(&self, votes: usize) -> Result<SemaphorePermit<'_>, IngestError> {
+        let votes = u32::try_from(votes).map_err(|_| IngestError::Overloaded)?;
         self.permits
             .try_acquire_many(votes)
-            .map_err(|_| Refusal::Overloaded)
+            .map_err(|_| IngestError::Overloaded)
     }
 }

@@ -1,45 +1,47 @@
-//! Options of everything that takes votes.
+//! Options of every service that accepts votes.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Admission, HeldBytes, Limits};
+use crate::{Admission, Limits, MemoryBudget};
 
 /// Options that every route has, with the same defaults on each.
 #[derive(Clone, Debug, clap::Args)]
 pub struct IngestArgs {
-    /// How long a vote may take from its arrival to the answer, in ms; after that the client gets 504 / DEADLINE_EXCEEDED
+    /// Longest time from the arrival of a vote to its response, in ms; after that the client gets 504 /
+    /// DEADLINE_EXCEEDED
     #[arg(long, env = "DEADLINE_MS", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..=60_000))]
     pub deadline_ms: u64,
 
-    /// Votes in flight at a time; one more is refused at once with 429 / RESOURCE_EXHAUSTED
+    /// Most votes in flight at a time; further votes are rejected at once with 429 / RESOURCE_EXHAUSTED
     #[arg(long, env = "MAX_IN_FLIGHT", default_value_t = 4_096, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     pub max_in_flight: u32,
 
-    /// Bytes of request bodies that the process holds at a time; one more is refused at once as above. The default is a
-    /// full --max-in-flight of votes of the largest size. The last quarter is for requests of at most 1 KiB
+    /// Most bytes of request bodies that the process buffers at a time; further requests are rejected as above. The
+    /// default holds --max-in-flight votes of the largest size. The last quarter is reserved for requests of at most 1
+    /// KiB
     #[arg(long, env = "MAX_BUFFERED_BYTES", default_value_t = 64 * 1024 * 1024, value_parser = clap::value_parser!(u64).range(crate::MAX_BATCH_BYTES as u64..=1 << 36))]
     pub max_buffered_bytes: u64,
 }
 
 impl IngestArgs {
-    /// The deadline of a vote.
+    /// The longest time from the arrival of a vote to its response.
     pub fn deadline(&self) -> Duration {
         Duration::from_millis(self.deadline_ms)
     }
 
-    /// The process's account of held bytes: one for all its routes.
-    pub fn held_bytes(&self) -> Arc<HeldBytes> {
-        Arc::new(HeldBytes::new(
+    /// The memory budget of the process. All its routes share one.
+    pub fn memory_budget(&self) -> Arc<MemoryBudget> {
+        Arc::new(MemoryBudget::new(
             usize::try_from(self.max_buffered_bytes).unwrap_or(usize::MAX),
         ))
     }
 
-    /// The limits of one route of the process that holds `held`.
-    pub fn limits(&self, held: &Arc<HeldBytes>) -> Limits {
+    /// The limits of one route, with the memory budget of its process.
+    pub fn limits(&self, memory: &Arc<MemoryBudget>) -> Limits {
         Limits {
             admission: Admission::new(self.max_in_flight),
-            held: Arc::clone(held),
+            memory: Arc::clone(memory),
             deadline: self.deadline(),
         }
     }

@@ -1,11 +1,11 @@
-//! Whether a sink can be reached, as last seen: written by a probe, read for every vote.
+//! The last known state of a sink. A probe writes it; every vote reads it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::SinkError;
 
-/// A sink's state. Reading it while the sink is up costs one atomic load.
+/// Whether a sink can be reached. Reading it costs one atomic load while the sink is up.
 #[derive(Debug)]
 pub struct Availability {
     up: AtomicBool,
@@ -16,13 +16,13 @@ impl Default for Availability {
     fn default() -> Self {
         Self {
             up: AtomicBool::new(false),
-            reason: Mutex::new("not reached yet".to_owned()),
+            reason: Mutex::new("not checked yet".to_owned()),
         }
     }
 }
 
 impl Availability {
-    /// The state as a sink has to give it.
+    /// The state in the form that [`crate::Sink::available`] returns.
     pub fn state(&self) -> Result<(), SinkError> {
         if self.up.load(Ordering::Acquire) {
             return Ok(());
@@ -32,7 +32,7 @@ impl Availability {
         ))
     }
 
-    /// Notes what a probe saw.
+    /// Stores the result of a probe; an error is the reason why the sink cannot be reached.
     pub fn set(&self, state: &Result<(), String>) {
         if let Err(reason) = state {
             reason.clone_into(&mut self.reason.lock().unwrap_or_else(PoisonError::into_inner));

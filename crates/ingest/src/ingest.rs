@@ -1,4 +1,4 @@
-//! The use case.
+//! The use case: from a decoded vote to a receipt.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,36 +6,36 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use tokio::time::timeout_at;
 use uuid::Uuid;
-use vote::{Draft, Route, Valid, VoteEvent};
+use vote::{Draft, Route, ValidVote, VoteEvent};
 
 use crate::{
-    Admission, Call, CallMetrics, EncodedVote, HeldBytes, MAX_BATCH_VOTES, Position, Receipt, Refusal,
-    Reservation, Sink, SinkError, Stage,
+    Admission, EncodedVote, IngestError, MAX_BATCH_VOTES, MemoryBudget, MemoryReservation, Position, Receipt,
+    RequestMetrics, RequestTimer, Sink, SinkError, Stage, vote_rules,
 };
 
-/// A route's way from a draft to a receipt.
+/// The steps of one route between decoding a vote and writing its response.
 #[derive(Debug)]
 pub struct Ingest<S> {
     route: Route,
     sink: Arc<S>,
-    metrics: Arc<CallMetrics>,
+    metrics: Arc<RequestMetrics>,
     limits: Limits,
 }
 
-/// What a route takes at most.
+/// The limits of one route.
 #[derive(Debug)]
 pub struct Limits {
     /// Votes in flight.
     pub admission: Admission,
-    /// Bytes held; shared by all routes of a process.
-    pub held: Arc<HeldBytes>,
-    /// Time from a vote's arrival to its answer.
+    /// Buffered bytes; shared by all routes of a process.
+    pub memory: Arc<MemoryBudget>,
+    /// Time from the arrival of a vote to its response.
     pub deadline: Duration,
 }
 
 impl<S: Sink> Ingest<S> {
-    /// A route into `sink`, within limits.
-    pub fn new(route: Route, sink: Arc<S>, metrics: CallMetrics, limits: Limits) -> Self {
+    /// A route that publishes to `sink` within `limits`.
+    pub fn new(route: Route, sink: Arc<S>, metrics: RequestMetrics, limits: Limits) -> Self {
         Self {
             route,
             sink,
@@ -44,17 +44,17 @@ impl<S: Sink> Ingest<S> {
         }
     }
 
-    /// The route that this is.
+    /// The route that this instance serves.
     pub fn route(&self) -> Route {
         self.route
     }
 
-    /// A vote arrives: its clock starts.
-    pub fn begin(&self) -> Call {
-        Call::begin(Arc::clone(&self.metrics), self.limits.deadline)
+    /// Starts the clock of a request. Call it when the request arrives.
+    pub fn start_timer(&self) -> RequestTimer {
+        RequestTimer::start(Arc::clone(&self.metrics), self.limits.deadline)
     }
 
-    /// Runs and measures a step that a batch takes as a whole, once its calls are over.
+    /// Runs and measures a step of a batch as a whole, after the timers of its votes have finished.
     pub fn stage<T>(&self, stage: Stage, step: impl FnOnce() -> T) -> T {
         let started = Instant::now();
         let result = step();
@@ -62,101 +62,100 @@ impl<S: Sink> Ingest<S> {
         result
     }
 
-    /// An account for the bytes of one request, to be kept until its answer is ready.
-    pub fn reservation(&self) -> Reservation {
-        self.limits.held.reservation()
+    /// An empty memory reservation for one request. Keep it until the response is ready.
+    pub fn reservation(&self) -> MemoryReservation {
+        self.limits.memory.reservation()
     }
 
-    /// Counts a vote that there is not even room to read, and gives its refusal.
-    pub fn refuse_unread(&self) -> Refusal {
-        let refusal = Refusal::Overloaded;
-        self.begin().finish(&Err(refusal.clone()));
-        refusal
+    /// Counts a request that is rejected for overload before its body is read, and returns the error.
+    pub fn reject_unread(&self) -> IngestError {
+        let error = IngestError::Overloaded;
+        self.start_timer().finish(&Err(error.clone()));
+        error
     }
 
-    /// Takes one decoded vote. `Ok` means: durable in the sink.
-    pub async fn accept(&self, call: &Call, draft: Draft) -> Result<Receipt, Refusal> {
+    /// Accepts one decoded vote. `Ok` means: durable in the sink.
+    pub async fn accept(&self, timer: &RequestTimer, draft: Draft) -> Result<Receipt, IngestError> {
         let _permit = self.limits.admission.admit(1)?;
-        self.accept_admitted(call, draft).await
+        self.accept_admitted(timer, draft).await
     }
 
-    /// Takes a batch: admitted as a whole or refused as a whole, judged vote by vote. One result per draft, in order.
-    pub async fn accept_batch<E: Into<Refusal>>(
+    /// Accepts a batch. Admission covers the batch as a whole; each vote is then accepted or rejected on its own.
+    /// Returns one result per draft, in order.
+    pub async fn accept_batch<E: Into<IngestError>>(
         &self,
-        calls: Vec<Call>,
+        timers: Vec<RequestTimer>,
         drafts: Vec<Result<Draft, E>>,
-    ) -> Result<Vec<Result<Receipt, Refusal>>, Refusal> {
+    ) -> Result<Vec<Result<Receipt, IngestError>>, IngestError> {
         let permit = if drafts.len() > MAX_BATCH_VOTES {
-            Err(Refusal::BatchTooLarge)
+            Err(IngestError::BatchTooLarge)
         } else {
             self.limits.admission.admit(drafts.len())
         };
         let _permit = match permit {
             Ok(permit) => permit,
-            Err(refusal) => {
-                let refused = Err(refusal.clone());
-                for call in calls {
-                    call.finish(&refused);
+            Err(error) => {
+                let rejected = Err(error.clone());
+                for timer in timers {
+                    timer.finish(&rejected);
                 }
-                return Err(refusal);
+                return Err(error);
             }
         };
-        let votes = calls.into_iter().zip(drafts).map(|(call, draft)| async move {
+        let votes = timers.into_iter().zip(drafts).map(|(timer, draft)| async move {
             let result = match draft {
-                Ok(draft) => self.accept_admitted(&call, draft).await,
+                Ok(draft) => self.accept_admitted(&timer, draft).await,
                 Err(malformed) => Err(malformed.into()),
             };
-            call.finish(&result);
+            timer.finish(&result);
             result
         });
         Ok(join_all(votes).await)
     }
 
-    /// Passes an event on that another process has accepted, under that one's route, id and time stamp.
-    pub async fn forward(&self, call: &Call, event: VoteEvent) -> Result<Receipt, Refusal> {
+    /// Publishes an event that the bridge has accepted, with the route, id and time stamp that the bridge gave it.
+    pub async fn forward(&self, timer: &RequestTimer, event: VoteEvent) -> Result<Receipt, IngestError> {
         let _permit = self.limits.admission.admit(1)?;
-        self.publish(call, event).await
+        self.publish(timer, event).await
     }
 
-    /// What to answer when a call ran into its deadline: the reason behind it, where one is known.
-    pub fn expired(&self) -> Refusal {
+    /// The error for a request that reached its deadline: the reason why the sink is unavailable, if it is.
+    fn deadline_error(&self) -> IngestError {
         match self.sink.available() {
-            Ok(()) => Refusal::Deadline,
+            Ok(()) => IngestError::Deadline,
             Err(reason) => reason.into(),
         }
     }
 
-    async fn accept_admitted(&self, call: &Call, draft: Draft) -> Result<Receipt, Refusal> {
-        let Valid { vote, client_id } = call
-            .stage(Stage::Validate, || draft.validate())
-            .map_err(Refusal::Invalid)?;
+    async fn accept_admitted(&self, timer: &RequestTimer, draft: Draft) -> Result<Receipt, IngestError> {
+        let ValidVote { vote, client_id } = timer.stage(Stage::Validate, || vote_rules::check(draft))?;
         let event = VoteEvent {
             vote_id: client_id.unwrap_or_else(Uuid::now_v7),
             client_id: client_id.is_some(),
             vote,
             route: self.route,
-            received_at_us: call.received_at_us(),
+            received_at_us: timer.received_at_us(),
         };
-        self.publish(call, event).await
+        self.publish(timer, event).await
     }
 
-    async fn publish(&self, call: &Call, event: VoteEvent) -> Result<Receipt, Refusal> {
-        // Known to be down: an answer now is worth more than one after the deadline.
+    async fn publish(&self, timer: &RequestTimer, event: VoteEvent) -> Result<Receipt, IngestError> {
+        // Fail at once while the sink is known to be down; do not wait for the deadline.
         self.sink.available()?;
         let (vote_id, client_id, route) = (event.vote_id, event.client_id, event.route);
-        let payload = call.stage(Stage::Encode, || event.encode());
+        let payload = timer.stage(Stage::Encode, || event.encode());
         let record = EncodedVote {
             vote_id,
             client_id,
             payload,
-            deadline: call.deadline(),
+            deadline: timer.deadline(),
         };
         let started = Instant::now();
-        let acknowledged = timeout_at(call.deadline().into(), self.sink.publish(record)).await;
-        call.stage_since(Stage::Publish, started);
+        let acknowledged = timeout_at(timer.deadline().into(), self.sink.publish(record)).await;
+        timer.stage_since(Stage::Publish, started);
         let position: Position = match acknowledged {
             Ok(Ok(position)) => position,
-            Ok(Err(SinkError::Deadline)) | Err(_) => return Err(self.expired()),
+            Ok(Err(SinkError::Deadline)) | Err(_) => return Err(self.deadline_error()),
             Ok(Err(error)) => return Err(error.into()),
         };
         Ok(Receipt {

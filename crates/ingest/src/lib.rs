@@ -1,32 +1,31 @@
 //! The one use case behind every route: admit, validate, encode, publish, receipt. A route decodes its own bytes and
-//! writes its own answer; everything between is here, once, and so is the table that says what a refusal means in each
-//! protocol. Sees no web framework and no broker.
+//! writes its own response. Everything between is here, once, and so is the table that maps an error to each protocol.
+//! This crate imports no web framework and no Kafka client.
 
 mod admission;
 mod args;
 mod availability;
-mod call;
-mod collected;
-mod confound;
-mod held;
+mod body_buffer;
+mod error;
 mod ingest;
-mod messages;
+mod memory_budget;
 mod metrics;
-mod refusal;
+mod protobuf;
+mod request_timer;
 mod sink;
-mod timing;
+mod stage_timings;
+mod vote_rules;
 
 pub use admission::Admission;
 pub use args::IngestArgs;
 pub use availability::Availability;
-pub use call::Call;
-pub use collected::Collected;
-pub use confound::{Confound, ConfoundArgs, Confounded};
-pub use held::{HeldBytes, Reservation};
+pub use body_buffer::BodyBuffer;
+pub use error::{ErrorMapping, IngestError};
 pub use ingest::{Ingest, Limits};
-pub use messages::{batch_response, vote_result};
-pub use metrics::{CallMetrics, Outcome, Stage, register_config_info};
-pub use refusal::{Facts, Refusal};
+pub use memory_budget::{MemoryBudget, MemoryReservation};
+pub use metrics::{Outcome, RequestMetrics, Stage, register_config_info};
+pub use protobuf::{batch_response, vote_result};
+pub use request_timer::RequestTimer;
 pub use sink::{EncodedVote, NullSink, Position, Receipt, Sink, SinkError};
 
 /// Largest request that carries one vote, in bytes.

@@ -1,4 +1,4 @@
-//! What every route measures, at the same points and over the same buckets.
+//! The metrics of every route, measured at the same points and with the same buckets.
 
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntGauge, IntGaugeVec, Opts, Registry};
 use vote::Route;
@@ -6,35 +6,34 @@ use vote::Route;
 /// How a vote ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Durable in Kafka, and the answer says so.
+    /// Durable in Kafka, and the response says so.
     Accepted,
-    /// The client's fault.
+    /// The request was wrong.
     Invalid,
-    /// Refused by admission.
+    /// Rejected because a limit of the process was reached.
     Overloaded,
     /// Kafka could not be reached.
     Unavailable,
     /// Not acknowledged in time.
     Deadline,
-    /// The client left before the answer.
+    /// The client disconnected before the response.
     Cancelled,
-    /// A defect.
+    /// A defect or a misconfiguration.
     Internal,
 }
 
-/// A step on a vote's way through a route. Together with what the framework does around them they make up the time of
-/// a request.
+/// A step of a route. The time of a request is the sum of its steps and of the framework's work around them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// The body's bytes into a draft.
+    /// Parses the bytes of the body into a draft.
     Decode,
-    /// The draft into a valid vote.
+    /// Checks the draft.
     Validate,
-    /// The vote into the event's bytes.
+    /// Serializes the event.
     Encode,
-    /// From handing the event to the sink to its acknowledgement.
+    /// Hands the event to the sink and waits for its acknowledgement.
     Publish,
-    /// The receipt into the answer's bytes.
+    /// Serializes the response.
     Reply,
 }
 
@@ -84,24 +83,24 @@ impl Stage {
     }
 }
 
-/// The metrics of one route, every label resolved: recording a vote touches atomics and takes no lock.
+/// The metrics of one route. Every label is resolved in advance, so recording a vote takes no lock.
 #[derive(Debug)]
-pub struct CallMetrics {
+pub struct RequestMetrics {
     durations: [Histogram; Outcome::ALL.len()],
     stages: [Histogram; Stage::ALL.len()],
     in_flight: IntGauge,
 }
 
-impl CallMetrics {
+impl RequestMetrics {
     /// `ingest_request_duration_seconds`, `ingest_stage_duration_seconds` and `ingest_inflight_requests` of one route;
     /// `buckets` in seconds.
     pub fn for_route(registry: &Registry, buckets: &[f64], route: Route) -> prometheus::Result<Self> {
         Self::register(registry, buckets, "ingest", route)
     }
 
-    /// The inner half of the bridge as `ingest-grpc` sees it, under `ingest_forward_*`: with the names of a route it would
-    /// count every bridged vote twice.
-    pub fn for_hop(registry: &Registry, buckets: &[f64]) -> prometheus::Result<Self> {
+    /// The votes that the bridge forwards to `ingest-grpc`, as `ingest_forward_*`. Under the names of a route, every
+    /// bridged vote would count twice.
+    pub fn for_forward(registry: &Registry, buckets: &[f64]) -> prometheus::Result<Self> {
         Self::register(registry, buckets, "ingest_forward", Route::Bridge)
     }
 
@@ -117,18 +116,14 @@ impl CallMetrics {
         };
         let durations = histogram(
             "request_duration_seconds",
-            "From a vote's arrival (request head, or its frame in a stream) to its answer; a batch counts each vote",
+            "Time from the arrival of a vote (request head, or its message in a stream) to its response; a batch counts each vote",
             "outcome",
         )?;
-        let stages = histogram(
-            "stage_duration_seconds",
-            "Time of one step on a vote's way through the route",
-            "stage",
-        )?;
+        let stages = histogram("stage_duration_seconds", "Time of one step of the route", "stage")?;
         let in_flight = IntGaugeVec::new(
             Opts::new(
                 format!("{prefix}_inflight_requests"),
-                "Votes that have arrived and are not answered yet",
+                "Votes that have arrived and have no response yet",
             ),
             &["route"],
         )?;
@@ -161,7 +156,7 @@ impl CallMetrics {
     }
 }
 
-/// `ingest_config_info`: which version and configuration a route runs, as labels of a constant 1.
+/// Registers `ingest_config_info`: a constant 1 whose labels show the version and the configuration of a route.
 pub fn register_config_info(
     registry: &Registry,
     route: Route,
@@ -171,7 +166,7 @@ pub fn register_config_info(
     let info = IntGaugeVec::new(
         Opts::new(
             "ingest_config_info",
-            "Always 1; the labels tell which version and configuration the route runs",
+            "Always 1; the labels show the version and the configuration of the route",
         ),
         &["route", "version", "config_hash"],
     )?;

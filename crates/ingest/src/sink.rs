@@ -1,5 +1,5 @@
-//! Where accepted votes go. Kafka is one sink, the bridge's gRPC hop another, and a null sink measures what is left
-//! when there is none.
+//! Where accepted votes go. Kafka is one sink; the bridge's gRPC call to its upstream is another; the null sink
+//! measures a route without Kafka.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -8,20 +8,21 @@ use std::time::Instant;
 use uuid::Uuid;
 use vote::Route;
 
-/// An accepted vote, ready to be made durable.
+/// An accepted vote, ready to publish. It has no record headers today: to add one, add a field here, fill it in
+/// `Ingest::publish`, and write it where `kafka::VoteProducer` builds the record.
 #[derive(Clone, Debug)]
 pub struct EncodedVote {
-    /// The vote's identity; the record's key is its text.
+    /// The identity of the vote; its text is the key of the record.
     pub vote_id: Uuid,
-    /// Whether the client chose the id: such a record may come again and must then lie in the same partition.
+    /// Whether the client chose the id. Such a vote may be sent again, and all copies must go to one partition.
     pub client_id: bool,
     /// The encoded event.
     pub payload: Vec<u8>,
-    /// When nobody waits for the answer any more.
+    /// The deadline of the request.
     pub deadline: Instant,
 }
 
-/// Where a record lies.
+/// The position of a record in its topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The partition of the topic.
@@ -30,45 +31,45 @@ pub struct Position {
     pub offset: i64,
 }
 
-/// The answer to an acknowledged vote.
+/// Confirms that a vote is durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// The vote's identity.
+    /// The identity of the vote.
     pub vote_id: Uuid,
-    /// The route that took it.
+    /// The route that accepted it.
     pub route: Route,
-    /// Where it lies.
+    /// The position of its record.
     pub position: Position,
 }
 
-/// Why a record was not acknowledged. None of them says that it was not written: only an id that the client chose makes
-/// a repetition safe.
+/// Why a record was not acknowledged. The record may still have been written, so a repetition is safe only if the
+/// client chose the id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SinkError {
-    /// No room for it now.
-    #[error("no room for another vote")]
+    /// The sink's queue is full.
+    #[error("the queue of the sink is full")]
     Full,
-    /// The sink cannot be reached, and why.
+    /// The sink cannot be reached; holds the reason.
     #[error("{0}")]
     Unavailable(String),
     /// Not acknowledged in time.
     #[error("not acknowledged in time")]
     Deadline,
-    /// A defect or a misconfiguration.
+    /// A defect or a misconfiguration; holds the reason.
     #[error("{0}")]
     Internal(String),
 }
 
-/// Makes records durable.
+/// Stores votes durably.
 pub trait Sink: Send + Sync + 'static {
-    /// Returns when the record is durable, and only then.
+    /// Returns `Ok` only after the record is durable.
     fn publish(&self, record: EncodedVote) -> impl Future<Output = Result<Position, SinkError>> + Send;
 
-    /// Whether publishing has a chance now; the error is the reason why not. Called for every vote: must be cheap.
+    /// Whether the sink can publish now; the error is the reason why not. Called for every vote, so it must be cheap.
     fn available(&self) -> Result<(), SinkError>;
 }
 
-/// Acknowledges at once and keeps nothing: the floor of a benchmark, never a configuration for votes that count.
+/// Acknowledges at once and stores nothing. For benchmarks of a route without Kafka only.
 #[derive(Debug, Default)]
 pub struct NullSink {
     next_offset: AtomicI64,

@@ -1,9 +1,9 @@
-//! The use case over a sink that does as it is told: what is refused, when, and how it is counted.
+//! The use case with a sink that the test controls: which votes are rejected, when, and how they are counted.
 
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "a test that cannot go on has failed"
+    reason = "a panic fails the test"
 )]
 
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use ingest::{
-    Admission, Availability, CallMetrics, EncodedVote, HeldBytes, Ingest, Limits, MAX_BATCH_VOTES, Position,
-    Refusal, Sink, SinkError,
+    Admission, Availability, EncodedVote, Ingest, IngestError, Limits, MAX_BATCH_VOTES, MemoryBudget,
+    Position, RequestMetrics, Sink, SinkError,
 };
 use prometheus::Registry;
 use tokio::sync::Notify;
@@ -20,14 +20,14 @@ use vote::{Draft, Malformed, Route};
 
 const TIME_LIMIT: Duration = Duration::from_millis(50);
 
-/// Acknowledges when released, or never.
-struct HeldSink {
+/// Acknowledges one vote per release.
+struct ManualSink {
     release: Notify,
     availability: Availability,
     handed_over: AtomicU32,
 }
 
-impl Sink for HeldSink {
+impl Sink for ManualSink {
     async fn publish(&self, _: EncodedVote) -> Result<Position, SinkError> {
         self.handed_over.fetch_add(1, Ordering::Relaxed);
         self.release.notified().await;
@@ -42,36 +42,36 @@ impl Sink for HeldSink {
     }
 }
 
-struct Bed {
+struct TestEnvironment {
     registry: Registry,
-    sink: Arc<HeldSink>,
-    ingest: Arc<Ingest<HeldSink>>,
+    sink: Arc<ManualSink>,
+    ingest: Arc<Ingest<ManualSink>>,
 }
 
-fn bed(max_in_flight: u32) -> Bed {
+fn environment(max_in_flight: u32) -> TestEnvironment {
     let registry = Registry::new();
-    let sink = Arc::new(HeldSink {
+    let sink = Arc::new(ManualSink {
         release: Notify::new(),
         availability: Availability::default(),
         handed_over: AtomicU32::new(0),
     });
     sink.availability.set(&Ok(()));
-    let metrics = CallMetrics::for_route(&registry, &[0.001, 1.0], Route::Rest).unwrap();
+    let metrics = RequestMetrics::for_route(&registry, &[0.001, 1.0], Route::Rest).unwrap();
     let limits = Limits {
         admission: Admission::new(max_in_flight),
-        held: Arc::new(HeldBytes::new(0)),
+        memory: Arc::new(MemoryBudget::new(0)),
         deadline: TIME_LIMIT,
     };
     let ingest = Ingest::new(Route::Rest, Arc::clone(&sink), metrics, limits);
-    Bed {
+    TestEnvironment {
         registry,
         sink,
         ingest: Arc::new(ingest),
     }
 }
 
-impl Bed {
-    /// Observations of `ingest_request_duration_seconds` by outcome, those that are not zero.
+impl TestEnvironment {
+    /// The non-zero counts of `ingest_request_duration_seconds` by outcome.
     fn outcomes(&self) -> Vec<(String, u64)> {
         let families = self.registry.gather();
         let durations = families
@@ -101,32 +101,32 @@ impl Bed {
         gauge.get_metric()[0].get_gauge().get_value()
     }
 
-    async fn vote(&self) -> Result<ingest::Receipt, Refusal> {
-        let call = self.ingest.begin();
-        let result = self.ingest.accept(&call, good()).await;
-        call.finish(&result);
+    async fn vote(&self) -> Result<ingest::Receipt, IngestError> {
+        let timer = self.ingest.start_timer();
+        let result = self.ingest.accept(&timer, valid_draft()).await;
+        timer.finish(&result);
         result
     }
 }
 
-fn good() -> Draft {
+fn valid_draft() -> Draft {
     Draft::from_json(br#"{"name":"La Tona","album":"Moneda","year":1995,"rank":9}"#).unwrap()
 }
 
 #[tokio::test]
-async fn a_receipt_comes_only_after_the_sink_has_acknowledged() {
-    let bed = bed(10);
-    let ingest = Arc::clone(&bed.ingest);
+async fn receipt_follows_the_acknowledgement_of_the_sink() {
+    let environment = environment(10);
+    let ingest = Arc::clone(&environment.ingest);
     let waiting = tokio::spawn(async move {
-        let call = ingest.begin();
-        let result = ingest.accept(&call, good()).await;
-        call.finish(&result);
+        let timer = ingest.start_timer();
+        let result = ingest.accept(&timer, valid_draft()).await;
+        timer.finish(&result);
         result
     });
     tokio::task::yield_now().await;
     assert!(!waiting.is_finished());
-    assert!(bed.outcomes().is_empty());
-    bed.sink.release.notify_one();
+    assert!(environment.outcomes().is_empty());
+    environment.sink.release.notify_one();
     assert_eq!(
         waiting.await.unwrap().unwrap().position,
         Position {
@@ -134,85 +134,97 @@ async fn a_receipt_comes_only_after_the_sink_has_acknowledged() {
             offset: 7
         }
     );
-    assert_eq!(bed.outcomes(), [("accepted".to_owned(), 1)]);
-    assert!(bed.in_flight().abs() < f64::EPSILON);
+    assert_eq!(environment.outcomes(), [("accepted".to_owned(), 1)]);
+    assert!(environment.in_flight().abs() < f64::EPSILON);
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_is_counted_as_cancelled() {
-    let bed = bed(10);
+async fn disconnected_client_is_counted_as_cancelled() {
+    let environment = environment(10);
     tokio::select! {
         biased;
-        result = bed.vote() => unreachable!("nobody acknowledged: {result:?}"),
+        result = environment.vote() => unreachable!("the sink acknowledged nothing: {result:?}"),
         () = tokio::task::yield_now() => {}
     }
-    assert_eq!(bed.outcomes(), [("cancelled".to_owned(), 1)]);
-    assert!(bed.in_flight().abs() < f64::EPSILON);
+    assert_eq!(environment.outcomes(), [("cancelled".to_owned(), 1)]);
+    assert!(environment.in_flight().abs() < f64::EPSILON);
 }
 
 #[tokio::test]
-async fn past_the_limit_a_vote_is_refused_at_once_and_room_comes_back() {
-    let bed = bed(1);
-    let first = bed.vote();
+async fn vote_beyond_the_limit_is_rejected_at_once_and_its_permit_is_freed() {
+    let environment = environment(1);
+    let first = environment.vote();
     let second = async {
         tokio::task::yield_now().await;
-        let refused = bed.vote().await;
-        bed.sink.release.notify_one();
-        refused
+        let rejected = environment.vote().await;
+        environment.sink.release.notify_one();
+        rejected
     };
     let (first, second) = tokio::join!(first, second);
     assert!(first.is_ok());
-    assert_eq!(second, Err(Refusal::Overloaded));
-    bed.sink.release.notify_one();
-    assert!(bed.vote().await.is_ok());
+    assert_eq!(second, Err(IngestError::Overloaded));
+    environment.sink.release.notify_one();
+    assert!(environment.vote().await.is_ok());
     assert_eq!(
-        bed.outcomes(),
+        environment.outcomes(),
         [("accepted".to_owned(), 2), ("overloaded".to_owned(), 1)]
     );
 }
 
 #[tokio::test]
-async fn the_deadline_names_its_reason() {
-    let bed = bed(10);
-    assert_eq!(bed.vote().await, Err(Refusal::Deadline));
+async fn deadline_error_reports_an_unavailable_sink() {
+    let environment = environment(10);
+    assert_eq!(environment.vote().await, Err(IngestError::Deadline));
     let outage = async {
         tokio::task::yield_now().await;
-        bed.sink.availability.set(&Err("no broker answers".to_owned()));
+        environment
+            .sink
+            .availability
+            .set(&Err("no broker responds".to_owned()));
     };
-    let (result, ()) = tokio::join!(bed.vote(), outage);
-    assert_eq!(result, Err(Refusal::Unavailable("no broker answers".to_owned())));
-    // Known to be down: refused without being handed over.
-    let handed_over = bed.sink.handed_over.load(Ordering::Relaxed);
-    assert!(matches!(bed.vote().await, Err(Refusal::Unavailable(_))));
-    assert_eq!(bed.sink.handed_over.load(Ordering::Relaxed), handed_over);
+    let (result, ()) = tokio::join!(environment.vote(), outage);
+    assert_eq!(
+        result,
+        Err(IngestError::Unavailable("no broker responds".to_owned()))
+    );
+    // The sink is known to be down, so it receives no vote.
+    let handed_over = environment.sink.handed_over.load(Ordering::Relaxed);
+    assert!(matches!(
+        environment.vote().await,
+        Err(IngestError::Unavailable(_))
+    ));
+    assert_eq!(environment.sink.handed_over.load(Ordering::Relaxed), handed_over);
 }
 
 #[tokio::test]
-async fn a_batch_is_admitted_as_a_whole_and_judged_vote_by_vote() {
-    let bed = bed(3);
+async fn batch_is_admitted_as_a_whole_and_checked_vote_by_vote() {
+    let environment = environment(3);
     let batch = |drafts: Vec<Result<Draft, Malformed>>| {
-        let calls = bed.ingest.begin().split(drafts.len());
-        bed.ingest.accept_batch(calls, drafts)
+        let timers = environment.ingest.start_timer().split(drafts.len());
+        environment.ingest.accept_batch(timers, drafts)
     };
-    assert_eq!(batch(vec![Ok(good()); 4]).await, Err(Refusal::Overloaded));
     assert_eq!(
-        batch(vec![Ok(good()); MAX_BATCH_VOTES + 1]).await,
-        Err(Refusal::BatchTooLarge)
+        batch(vec![Ok(valid_draft()); 4]).await,
+        Err(IngestError::Overloaded)
     );
-    bed.sink.release.notify_one();
+    assert_eq!(
+        batch(vec![Ok(valid_draft()); MAX_BATCH_VOTES + 1]).await,
+        Err(IngestError::BatchTooLarge)
+    );
+    environment.sink.release.notify_one();
     let results = batch(vec![
         Ok(Draft::default()),
-        Ok(good()),
+        Ok(valid_draft()),
         Err(Malformed("no object".to_owned())),
     ])
     .await
     .unwrap();
-    assert!(matches!(results[0], Err(Refusal::Invalid(_))));
+    assert!(matches!(results[0], Err(IngestError::Invalid(_))));
     assert!(results[1].is_ok());
-    assert_eq!(results[2], Err(Refusal::Malformed("no object".to_owned())));
+    assert_eq!(results[2], Err(IngestError::Malformed("no object".to_owned())));
     let votes_over_the_limit = u64::try_from(MAX_BATCH_VOTES).unwrap() + 1;
     assert_eq!(
-        bed.outcomes(),
+        environment.outcomes(),
         [
             ("accepted".to_owned(), 1),
             ("invalid".to_owned(), 2 + votes_over_the_limit),

@@ -14,9 +14,6 @@ pub enum KafkaError {
         /// What is wrong with it.
         reason: String,
     },
-    /// Options that do not go together.
-    #[error("{0}")]
-    Refused(String),
     /// A thread could not be started.
     #[error("cannot start the thread {0}")]
     Thread(&'static str),

@@ -1,5 +1,5 @@
-//! Whether the topic can be written to: asked of the broker once a second, by a thread of its own, because the client
-//! library's metadata call blocks.
+//! Checks once a second whether the topic can be written to. A dedicated thread asks the broker, because the metadata
+//! call of the client library blocks.
 
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Weak};
@@ -14,23 +14,23 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(1);
 const FAILURES_UNTIL_DOWN: u32 = 2;
 
-/// The topic as last seen.
+/// The last known state of the topic.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
-    /// Whether it can be written to.
+    /// Whether the topic can be written to.
     pub(crate) availability: Availability,
     partitions: AtomicI32,
 }
 
 impl Health {
-    /// The topic's partitions; 0 until first seen.
+    /// The number of partitions; 0 until the first successful check.
     pub(crate) fn partitions(&self) -> i32 {
         self.partitions.load(Ordering::Relaxed)
     }
 }
 
-/// Starts the probe. It ends by itself when the last `Arc` of the returned state is gone; `report` hears every result.
-/// It also ends with the producer's first fatal error, of which `fatal` hears.
+/// Starts the health check, which passes every result to `report`. It ends when the last `Arc` of the returned state is
+/// dropped, or at the first fatal error of the producer, which it passes to `fatal`.
 pub(crate) fn watch(
     producer: FutureProducer,
     topic: String,
@@ -58,13 +58,13 @@ fn probe_while_alive(
         let state = probe(producer, topic);
         let Some(health) = observed.upgrade() else { return };
         if let Some((code, reason)) = producer.client().fatal_error() {
-            let reason = format!("Kafka's producer cannot go on ({code}): {reason}");
+            let reason = format!("the Kafka producer has failed for good ({code}): {reason}");
             health.availability.set(&Err(reason.clone()));
             report(Err(reason.clone()));
             return fatal(reason);
         }
         failures_in_a_row = if state.is_ok() { 0 } else { failures_in_a_row + 1 };
-        // One slow answer on a busy broker is no outage; a topic never seen yet is not up either.
+        // One slow response of a busy broker is not an outage.
         if state.is_ok() || failures_in_a_row >= FAILURES_UNTIL_DOWN {
             if let Ok(partitions) = state {
                 health.partitions.store(partitions, Ordering::Relaxed);
@@ -78,12 +78,12 @@ fn probe_while_alive(
     }
 }
 
-/// The number of partitions, where each has a leader.
+/// The number of partitions of the topic. An error if one of them has no leader.
 fn probe(producer: &FutureProducer, topic: &str) -> Result<i32, String> {
     let metadata = producer
         .client()
         .fetch_metadata(Some(topic), TIMEOUT)
-        .map_err(|error| format!("no broker answers: {error}"))?;
+        .map_err(|error| format!("no broker responds: {error}"))?;
     let described = metadata
         .topics()
         .first()
@@ -120,7 +120,7 @@ mod tests {
     const DEADLINE: Duration = Duration::from_secs(30);
 
     #[tokio::test]
-    async fn a_fatal_error_is_told_once_and_closes_the_sink() {
+    async fn fatal_error_is_reported_once_and_makes_the_sink_unavailable() {
         let cluster = MockCluster::new(1).unwrap();
         cluster.create_topic("votes", 1, 1).unwrap();
         cluster.request_errors(
@@ -150,12 +150,12 @@ mod tests {
             payload: b"an event".to_vec(),
             deadline: Instant::now() + DEADLINE,
         };
-        let refused = sink.publish(record).await.unwrap_err();
-        assert!(matches!(refused, SinkError::Unavailable(_)), "{refused:?}");
+        let rejected = sink.publish(record).await.unwrap_err();
+        assert!(matches!(rejected, SinkError::Unavailable(_)), "{rejected:?}");
         let reason = failed.recv_timeout(DEADLINE).unwrap();
-        assert!(reason.contains("cannot go on"), "{reason}");
+        assert!(reason.contains("has failed for good"), "{reason}");
         assert_eq!(sink.available(), Err(SinkError::Unavailable(reason.clone())));
-        // The probe has ended with it: these are all the reports there are.
+        // The check has ended, so there are no further reports.
         assert_eq!(reported.iter().last(), Some(Err(reason)));
     }
 }

@@ -1,4 +1,4 @@
-//! Client settings, each with its reason. What is not here has librdkafka's default.
+//! Client settings, each with its reason. All other settings keep the defaults of librdkafka.
 
 use std::time::Duration;
 
@@ -6,36 +6,37 @@ use rdkafka::ClientConfig;
 
 use crate::args::{Acks, KafkaArgs, ProducerArgs};
 
-/// Settings of the producer behind both routes.
+/// The settings of a producer. `deadline` bounds the time from sending a record to its acknowledgement.
 pub(crate) fn producer(args: &ProducerArgs, deadline: Duration) -> Vec<(&'static str, String)> {
     let deadline_ms = deadline.as_millis().to_string();
     let is_idempotent = args.acks == Acks::All;
     [
-        // Unless a lesson asks for less: an acknowledgement must survive the loss of the leader.
+        // By default, an acknowledged vote must survive the loss of the leader.
         ("acks", args.acks.to_string().as_str()),
-        // A retry inside the client must not write a vote twice, and must not reorder a partition. Needs acks=all.
+        // A retry inside the client must not write a vote twice and must not reorder a partition. Requires acks=all.
         ("enable.idempotence", is_idempotent.to_string().as_str()),
         ("linger.ms", args.linger_ms.to_string().as_str()),
-        // Votes are about 100 bytes and batches small: on a path that lives by latency the CPU is scarcer than bytes.
+        // Votes have about 100 bytes and batches are small: compression would cost more CPU time than it saves
+        // bandwidth.
         ("compression.type", "none"),
-        // After the deadline nobody waits: a vote must not "arrive" minutes after its client was told that it failed.
+        // A vote must not reach Kafka minutes after its client received an error for it.
         ("message.timeout.ms", &deadline_ms),
-        // Twice the most votes that admission lets in, so that the queue is never what refuses.
+        // Twice the largest --max-in-flight, so that admission always rejects votes before this queue is full.
         ("queue.buffering.max.messages", "100000"),
-        // The default of 1 GiB is a memory leak in waiting; events are below 2 KiB by validation.
+        // The default of 1 GiB is too much memory for a queue. Validation keeps events below 2 KiB.
         ("queue.buffering.max.kbytes", "65536"),
-        // A batch must not wait for the acknowledgement of the one before.
+        // A batch must not wait for the acknowledgement of the previous batch.
         ("socket.nagle.disable", "true"),
-        // Notices a broker that vanished without closing.
+        // Detects a broker that disappears without closing its connections.
         ("socket.keepalive.enable", "true"),
-        // The default of 10 s would keep a route down long after Kafka is back.
+        // With the default of 10 s, a route would stay down for seconds after Kafka is back.
         ("reconnect.backoff.max.ms", "1000"),
     ]
     .map(|(name, value)| (name, value.to_owned()))
     .into()
 }
 
-/// The client configuration of a route's producer.
+/// The client configuration of a producer of votes.
 pub(crate) fn ingest_client(args: &KafkaArgs, deadline: Duration) -> ClientConfig {
     let settings = producer(&args.producer, deadline);
     client(&args.kafka_brokers, "dualpath-ingest", &settings)

@@ -1,4 +1,4 @@
-//! The sink that makes votes durable: acknowledged by Kafka before anybody is told so.
+//! The sink that writes votes to Kafka and returns after Kafka has acknowledged them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,52 +11,50 @@ use rdkafka::types::RDKafkaErrorCode;
 use crate::health::{self, Health};
 use crate::{KafkaArgs, KafkaError, ProducerArgs, settings};
 
-/// Publishes into one topic.
+/// Publishes votes to one topic and checks the health of the topic.
 pub struct KafkaSink {
-    producer: FutureProducer,
-    topic: String,
+    producer: VoteProducer,
     health: Arc<Health>,
 }
 
+/// A producer of votes for one topic.
+pub struct VoteProducer {
+    producer: FutureProducer,
+    topic: String,
+}
+
 impl KafkaSink {
-    /// Connects in the background; `report` hears once a second whether the topic can be written to, and why not.
-    /// `deadline` bounds how long a record may be on its way. `fatal` hears of a failure after which this producer writes
-    /// nothing any more, and only a new process helps.
+    /// Connects in the background. `report` receives once a second whether the topic can be written to, or the reason
+    /// why not. `deadline` bounds the time from sending a record to its acknowledgement. `fatal` receives the reason of
+    /// a failure after which the producer cannot write any more, so that the process must be restarted.
     pub fn new(
         args: &KafkaArgs,
         deadline: Duration,
         report: impl Fn(Result<(), String>) + Send + 'static,
         fatal: impl FnOnce(String) + Send + 'static,
     ) -> Result<Self, KafkaError> {
-        let producer: FutureProducer = settings::ingest_client(args, deadline).create()?;
-        let health = health::watch(producer.clone(), args.topic.clone(), report, fatal)?;
-        Ok(Self {
-            producer,
-            topic: args.topic.clone(),
-            health,
-        })
+        let producer = VoteProducer::new(args, deadline)?;
+        let health = health::watch(producer.producer.clone(), args.topic.clone(), report, fatal)?;
+        Ok(Self { producer, health })
     }
 
-    /// The producer's settings, for the effective configuration.
+    /// The settings of the producer, for the effective configuration.
     pub fn settings(args: &ProducerArgs, deadline: Duration) -> Vec<(&'static str, String)> {
         settings::producer(args, deadline)
     }
 
-    pub(crate) fn topic(&self) -> &str {
-        &self.topic
-    }
-
-    /// Waits until everything that was handed over is acknowledged or has failed; part of a drain. Blocks.
+    /// Waits at most `timeout` until every record is acknowledged or has failed; part of a drain. Blocks.
     pub fn flush(&self, timeout: Duration) -> Result<(), KafkaError> {
-        Ok(self.producer.flush(timeout)?)
+        Ok(self.producer.producer.flush(timeout)?)
     }
 
-    /// The partition to name, or `None` to let the key decide.
+    /// The partition of a vote. `None` lets the key select it.
     ///
-    /// An id that the client chose can come again, and its copies must meet in one partition. An id made here comes
-    /// once, so any partition will do, and one at a time is best: a batch per linger instead of one per partition, a
-    /// sixth of the requests for the broker. The id's own milliseconds turn the wheel, so that no clock is read.
-    pub(crate) fn partition(&self, record: &EncodedVote) -> Option<i32> {
+    /// A vote whose client chose the id can be sent again, and all copies must go to one partition. Any other vote can
+    /// go to any partition. Such votes all go to the same partition for one millisecond, then to the next one: the
+    /// producer sends one batch per linger instead of one per partition, which is a sixth of the requests for the
+    /// broker. The timestamp in the UUIDv7 selects the partition, so no clock is read.
+    pub fn partition(&self, record: &EncodedVote) -> Option<i32> {
         let partitions = self.health.partitions();
         if record.client_id || partitions == 0 {
             return None;
@@ -68,7 +66,7 @@ impl KafkaSink {
 
 impl Sink for KafkaSink {
     async fn publish(&self, record: EncodedVote) -> Result<Position, SinkError> {
-        send(&self.producer, &self.topic, self.partition(&record), &record).await
+        self.producer.send(self.partition(&record), &record).await
     }
 
     fn available(&self) -> Result<(), SinkError> {
@@ -76,33 +74,50 @@ impl Sink for KafkaSink {
     }
 }
 
-/// Hands a record to `producer` and waits for its acknowledgement.
-pub(crate) async fn send(
-    producer: &FutureProducer,
-    topic: &str,
-    partition: Option<i32>,
-    record: &EncodedVote,
-) -> Result<Position, SinkError> {
-    let mut key_buffer = [0_u8; uuid::fmt::Hyphenated::LENGTH];
-    let key: &str = record.vote_id.as_hyphenated().encode_lower(&mut key_buffer);
-    let mut message = FutureRecord::to(topic).key(key).payload(&record.payload);
-    message.partition = partition;
-    // `FutureProducer::send` would wait on a full queue, in steps of 100 ms; admission has already decided how many may
-    // wait.
-    let delivery = producer
-        .send_result(message)
-        .map_err(|(error, _)| sink_error(&error))?;
-    match delivery.await {
-        Ok(Ok(delivered)) => Ok(Position {
-            partition: delivered.partition,
-            offset: delivered.offset,
-        }),
-        Ok(Err((error, _))) => Err(sink_error(&error)),
-        Err(_) => Err(SinkError::Unavailable("the producer was shut down".to_owned())),
+impl VoteProducer {
+    /// Connects in the background. `deadline` bounds the time from sending a record to its acknowledgement. Dropping
+    /// the producer blocks until it is closed.
+    pub fn new(args: &KafkaArgs, deadline: Duration) -> Result<Self, KafkaError> {
+        Ok(Self {
+            producer: settings::ingest_client(args, deadline).create()?,
+            topic: args.topic.clone(),
+        })
+    }
+
+    /// Sends a vote and waits for its acknowledgement. Without `partition`, the key selects the partition.
+    pub async fn send(&self, partition: Option<i32>, record: &EncodedVote) -> Result<Position, SinkError> {
+        let mut key_buffer = [0_u8; uuid::fmt::Hyphenated::LENGTH];
+        let key: &str = record.vote_id.as_hyphenated().encode_lower(&mut key_buffer);
+        // The Kafka record of a vote is built here. Record headers go here too: `message.headers`.
+        let mut message = FutureRecord::to(&self.topic).key(key).payload(&record.payload);
+        message.partition = partition;
+        // `FutureProducer::send` would wait for space in a full queue, in steps of 100 ms. Admission already limits the
+        // votes in flight, so a full queue is an error.
+        let delivery = self
+            .producer
+            .send_result(message)
+            .map_err(|(error, _)| sink_error(&error))?;
+        match delivery.await {
+            Ok(Ok(delivered)) => Ok(Position {
+                partition: delivered.partition,
+                offset: delivered.offset,
+            }),
+            Ok(Err((error, _))) => Err(sink_error(&error)),
+            Err(_) => Err(SinkError::Unavailable("the producer was shut down".to_owned())),
+        }
     }
 }
 
-pub(crate) fn sink_error(error: &ClientError) -> SinkError {
+impl From<KafkaError> for SinkError {
+    fn from(error: KafkaError) -> Self {
+        match error {
+            KafkaError::Client(error) => sink_error(&error),
+            error => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+fn sink_error(error: &ClientError) -> SinkError {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::QueueFull) => SinkError::Full,
         Some(RDKafkaErrorCode::MessageTimedOut | RDKafkaErrorCode::RequestTimedOut) => SinkError::Deadline,
@@ -110,5 +125,47 @@ pub(crate) fn sink_error(error: &ClientError) -> SinkError {
             SinkError::Internal(error.to_string())
         }
         _ => SinkError::Unavailable(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::SinkKind;
+
+    const DEADLINE: Duration = Duration::from_secs(30);
+
+    #[tokio::test]
+    async fn fatal_error_of_one_producer_does_not_affect_the_next() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("votes", 1, 1).unwrap();
+        let args = KafkaArgs {
+            kafka_brokers: cluster.bootstrap_servers(),
+            topic: "votes".to_owned(),
+            sink: SinkKind::Kafka,
+            producer: ProducerArgs::default(),
+        };
+        let record = EncodedVote {
+            vote_id: Uuid::nil(),
+            client_id: true,
+            payload: b"an event".to_vec(),
+            deadline: Instant::now() + DEADLINE,
+        };
+
+        // After this error, an idempotent producer writes nothing any more.
+        cluster.request_errors(
+            RDKafkaApiKey::Produce,
+            &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER],
+        );
+        let failed = VoteProducer::new(&args, DEADLINE).unwrap();
+        assert!(failed.send(None, &record).await.is_err());
+        let next = VoteProducer::new(&args, DEADLINE).unwrap();
+        assert!(next.send(None, &record).await.is_ok());
     }
 }

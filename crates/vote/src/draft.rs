@@ -1,53 +1,54 @@
-//! A vote as a client sent it: decoded, not yet judged.
+//! A vote as a client sent it: decoded, not yet validated.
 
 use prost::Message;
 use prost::bytes::Buf;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use uuid::Uuid;
 
+use crate::fields::parse_vote_id;
 use crate::{Album, Name, Rank, Vote, Year};
 
-/// What a client sent, field by field. A draft can hold anything; [`Draft::validate`] judges it.
+/// The fields that a client sent. A draft can hold any values; [`Draft::validate`] checks them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Draft {
     /// The band.
     pub name: Field,
     /// The album.
     pub album: Field,
-    /// The album's year.
+    /// The year of the album.
     pub year: Field,
     /// The rank.
     pub rank: Field,
-    /// The id that the client chose; empty where it chose none.
+    /// The id that the client chose; empty if it chose none.
     pub vote_id: Field,
 }
 
 /// One field of a draft. A missing field is empty text, as in protobuf.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Field {
-    /// Text, or a number's text where the field may be a number.
+    /// Text, or the text of a number if the field may be a number.
     Text(String),
-    /// A value of a type that the field cannot have, and the reason to give.
+    /// A value of the wrong type; holds the message for the client.
     WrongType(&'static str),
 }
 
-/// A field and the reason why its value was refused.
+/// An invalid field and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldError {
-    /// The field's name as clients write it.
+    /// The name of the field in requests.
     pub field: &'static str,
-    /// The reason, to be read after the field's name.
+    /// The reason; a phrase that follows the name of the field, such as `is required`.
     pub message: &'static str,
 }
 
-/// Bytes that are no vote at all: not JSON, not protobuf, or not an object.
+/// Bytes that cannot be decoded into a vote: not JSON, not protobuf, or not an object. Holds the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Malformed(pub String);
 
-/// A draft that was found valid.
+/// A validated draft.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Valid {
+pub struct ValidVote {
     /// The vote in canonical form.
     pub vote: Vote,
     /// The id that the client chose, if it chose one.
@@ -67,7 +68,7 @@ impl From<String> for Field {
 }
 
 impl Field {
-    /// Whether nothing was given.
+    /// Whether the field is missing or empty.
     pub fn is_empty(&self) -> bool {
         matches!(self, Self::Text(text) if text.is_empty())
     }
@@ -78,26 +79,18 @@ impl Field {
             Self::WrongType(reason) => Err(reason),
         }
     }
-
-    fn parse_id(self) -> Result<Option<Uuid>, &'static str> {
-        let text = self.into_text()?;
-        let trimmed = text.trim();
-        if trimmed.is_empty() {
-            return Ok(None);
-        }
-        Uuid::try_parse(trimmed).map(Some).map_err(|_| "must be a UUID")
-    }
 }
 
 impl Draft {
-    /// Decodes the protobuf message `votes.v1.Vote`. The course's `confproto.requestId` has the same bytes.
+    /// Decodes the protobuf message `votes.v1.Vote`. The message `confproto.requestId` of the course has the same
+    /// encoding.
     pub fn from_protobuf(bytes: &[u8]) -> Result<Self, Malformed> {
         let message = proto::votes::Vote::decode(bytes).map_err(|error| Malformed(error.to_string()))?;
         Ok(Self::from(message))
     }
 
-    /// Decodes the protobuf message `votes.v1.CastVotesRequest`, vote by vote: at most `limit + 1` of them, since a
-    /// megabyte holds half a million empty ones. A vote that is malformed is so by itself.
+    /// Decodes the protobuf message `votes.v1.CastVotesRequest`. Reads at most `limit + 1` votes, because one megabyte
+    /// can hold half a million empty votes. A malformed vote does not affect the others.
     pub fn batch_from_protobuf(
         bytes: &[u8],
         limit: usize,
@@ -124,16 +117,16 @@ impl Draft {
         Ok(drafts)
     }
 
-    /// Judges every field, so that a client learns all that is wrong at once.
-    pub fn validate(self) -> Result<Valid, Vec<FieldError>> {
+    /// Checks every field and reports all invalid fields together.
+    pub fn validate(self) -> Result<ValidVote, Vec<FieldError>> {
         let name = self.name.into_text().and_then(Name::parse);
         let album = self.album.into_text().and_then(Album::parse);
         let year = self.year.into_text().and_then(|text| Year::parse(&text));
         let rank = self.rank.into_text().and_then(|text| Rank::parse(&text));
-        let client_id = self.vote_id.parse_id();
+        let client_id = self.vote_id.into_text().and_then(|text| parse_vote_id(&text));
 
         match (name, album, year, rank, client_id) {
-            (Ok(name), Ok(album), Ok(year), Ok(rank), Ok(client_id)) => Ok(Valid {
+            (Ok(name), Ok(album), Ok(year), Ok(rank), Ok(client_id)) => Ok(ValidVote {
                 vote: Vote {
                     name,
                     album,

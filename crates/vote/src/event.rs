@@ -1,61 +1,50 @@
-//! The event that a valid vote becomes: the value of a Kafka record.
+//! The event of an accepted vote: the value of a Kafka record.
 
 use prost::Message;
 use uuid::Uuid;
 
-use crate::{Draft, FieldError, Route, Valid, Vote};
+use crate::fields::parse_vote_id;
+use crate::{Album, Name, Rank, Route, Vote, Year};
 
 /// A vote that a route has accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VoteEvent {
-    /// The vote's identity; the key of its Kafka record.
+    /// The identity of the vote; the key of its Kafka record.
     pub vote_id: Uuid,
-    /// Whether the client chose the id: only then can it come twice.
+    /// Whether the client chose the id. Only such an id can occur twice.
     pub client_id: bool,
     /// The vote in canonical form.
     pub vote: Vote,
-    /// The route that took it.
+    /// The route that accepted it.
     pub route: Route,
-    /// When the route received it: microseconds since the Unix epoch.
+    /// The time at which the route received it: microseconds since the Unix epoch.
     pub received_at_us: i64,
 }
 
-/// Why a record is no event.
+/// Why a record cannot be read as an event.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
-    /// The bytes are no `votes.v1.VoteEvent`.
+    /// The bytes are not a `votes.v1.VoteEvent`.
     #[error("not a VoteEvent: {0}")]
     Malformed(String),
-    /// The route is missing or unknown to this version.
+    /// The route is missing, or this version does not know it.
     #[error("unknown route {0}")]
     UnknownRoute(i32),
-    /// There is no vote id.
+    /// The event has no vote id.
     #[error("vote_id is missing")]
     MissingId,
-    /// A field breaks the rules that every route checks.
+    /// A field does not have the shape that its type requires.
     #[error("{field} {message}")]
     Invalid {
-        /// The first field that is wrong.
+        /// The first invalid field.
         field: &'static str,
         /// The reason.
         message: &'static str,
     },
 }
 
-impl From<Vec<FieldError>> for EventError {
-    fn from(errors: Vec<FieldError>) -> Self {
-        match errors.first() {
-            Some(error) => Self::Invalid {
-                field: error.field,
-                message: error.message,
-            },
-            None => Self::Malformed("no reason given".to_owned()),
-        }
-    }
-}
-
 impl VoteEvent {
-    /// The bytes of `votes.v1.VoteEvent`.
+    /// Serializes the event as `votes.v1.VoteEvent`.
     pub fn encode(self) -> Vec<u8> {
         proto::votes::VoteEvent {
             name: self.vote.name.into_string(),
@@ -70,7 +59,8 @@ impl VoteEvent {
         .encode_to_vec()
     }
 
-    /// Reads an event back and holds it to the same rules as a client's vote.
+    /// Reads a stored event. Checks only the shape of its fields, so that a new rule for new votes does not make stored
+    /// events unreadable.
     pub fn decode(bytes: &[u8]) -> Result<Self, EventError> {
         let message = proto::votes::VoteEvent::decode(bytes)
             .map_err(|error| EventError::Malformed(error.to_string()))?;
@@ -78,15 +68,16 @@ impl VoteEvent {
             .ok()
             .and_then(Route::from_proto)
             .ok_or(EventError::UnknownRoute(message.route))?;
-        let draft = Draft {
-            name: message.name.into(),
-            album: message.album.into(),
-            year: message.year.into(),
-            rank: message.rank.into(),
-            vote_id: message.vote_id.into(),
+        let invalid = |field| move |message| EventError::Invalid { field, message };
+        let vote = Vote {
+            name: Name::parse(message.name).map_err(invalid("name"))?,
+            album: Album::parse(message.album).map_err(invalid("album"))?,
+            year: Year::parse(&message.year).map_err(invalid("year"))?,
+            rank: Rank::parse(&message.rank).map_err(invalid("rank"))?,
         };
-        let Valid { vote, client_id } = draft.validate()?;
-        let vote_id = client_id.ok_or(EventError::MissingId)?;
+        let vote_id = parse_vote_id(&message.vote_id)
+            .map_err(invalid("vote_id"))?
+            .ok_or(EventError::MissingId)?;
         Ok(Self {
             vote_id,
             client_id: message.client_id,

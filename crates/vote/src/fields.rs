@@ -1,5 +1,10 @@
-//! The fields of a vote as types that can only hold valid values. `parse` takes what a client wrote, trims it, and
-//! answers with the canonical value or with the sentence that the client gets to read.
+//! The fields of a vote as types that can only hold valid values. `parse` trims the text of a client and returns the
+//! canonical value, or the message for the client.
+//!
+//! These types also read stored events. A check that only new votes must pass belongs into `ingest`, in
+//! `vote_rules.rs`.
+
+use uuid::Uuid;
 
 const MAX_TEXT_CHARS: usize = 200;
 const YEARS: std::ops::RangeInclusive<u16> = 1900..=2100;
@@ -16,13 +21,13 @@ pub struct Vote {
     pub name: Name,
     /// The album.
     pub album: Album,
-    /// The album's year.
+    /// The year of the album.
     pub year: Year,
-    /// The rank that the voter gives.
+    /// The rank.
     pub rank: Rank,
 }
 
-/// A type of text, so that a band cannot stand where an album belongs.
+/// Defines a text type. Each text field has its own type, so that code cannot mix up a band and an album.
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -30,7 +35,7 @@ macro_rules! text {
         pub struct $name(String);
 
         impl $name {
-            /// Takes a client's text; the error is the reason, without the field's name.
+            /// Parses the text of a client. The error is the reason, without the name of the field.
             pub fn parse(text: String) -> Result<Self, &'static str> {
                 parse_text(text).map(Self)
             }
@@ -49,12 +54,12 @@ macro_rules! text {
 }
 
 text! {
-    /// A band's name: 1 to 200 characters, trimmed, no control characters.
+    /// The name of a band: 1 to 200 characters, trimmed, no control characters.
     Name
 }
 
 text! {
-    /// An album's title: 1 to 200 characters, trimmed, no control characters.
+    /// The title of an album: 1 to 200 characters, trimmed, no control characters.
     Album
 }
 
@@ -69,7 +74,7 @@ pub struct Rank {
 }
 
 impl Year {
-    /// Takes a client's text; the error is the reason, without the field's name.
+    /// Parses the text of a client. The error is the reason, without the name of the field.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let trimmed = text.trim();
         if trimmed.is_empty() {
@@ -86,7 +91,7 @@ impl Year {
 }
 
 impl Rank {
-    /// Takes a client's text; the error is the reason, without the field's name.
+    /// Parses the text of a client. The error is the reason, without the name of the field.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let trimmed = text.trim();
         if trimmed.is_empty() {
@@ -107,7 +112,7 @@ impl std::fmt::Display for Year {
     }
 }
 
-/// The canonical decimal: no trailing zeros, so that `9.5`, `"9.5"` and `"9.50"` are one rank.
+/// The canonical decimal, without trailing zeros: `9.5`, `"9.5"` and `"9.50"` are the same rank.
 impl std::fmt::Display for Rank {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (whole, fraction) = (self.hundredths / 100, self.hundredths % 100);
@@ -124,7 +129,7 @@ fn parse_text(text: String) -> Result<String, &'static str> {
     if trimmed.is_empty() {
         return Err(REQUIRED);
     }
-    // Bytes bound characters from above: only a long text is worth counting.
+    // A text never has more characters than bytes, so only a long text needs counting.
     if trimmed.len() > MAX_TEXT_CHARS && trimmed.chars().count() > MAX_TEXT_CHARS {
         return Err("must have at most 200 characters");
     }
@@ -138,7 +143,16 @@ fn parse_text(text: String) -> Result<String, &'static str> {
     }
 }
 
-/// `digits[.d[d]]` as hundredths; `None` for anything else, and for what no `u16` holds.
+/// Parses a vote id; `None` for blank text.
+pub(crate) fn parse_vote_id(text: &str) -> Result<Option<Uuid>, &'static str> {
+    let trimmed = text.trim();
+    if trimmed.is_empty() {
+        return Ok(None);
+    }
+    Uuid::try_parse(trimmed).map(Some).map_err(|_| "must be a UUID")
+}
+
+/// Parses `digits[.d[d]]` into hundredths. `None` for any other text and for a value above `u16::MAX`.
 fn parse_hundredths(text: &str) -> Option<u16> {
     let (whole, fraction) = match text.split_once('.') {
         Some((whole, fraction)) if (1..=2).contains(&fraction.len()) => (whole, fraction),
@@ -179,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn rank_refuses_what_is_no_decimal_in_range() {
+    fn rank_rejects_text_that_is_not_a_decimal_in_range() {
         for text in [
             "",
             " ",

@@ -1,5 +1,6 @@
-//! JSON into drafts in one pass over the bytes. A value of the wrong type is kept as such in its field, so that the
-//! client gets the field's name and not a byte offset; only what is no JSON object at all is malformed.
+//! Decodes JSON into drafts in one pass over the bytes. A value of the wrong type becomes [`Field::WrongType`], so that
+//! the client receives the name of the field and not a byte offset. Only a value that is not a JSON object is
+//! malformed.
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -18,8 +19,8 @@ impl Draft {
     }
 }
 
-/// Decodes a JSON array of votes. An element that is no object is malformed by itself; bytes that are no JSON array
-/// are malformed as a whole. Reads at most `limit + 1` elements, so that the caller can tell that there were too many.
+/// Decodes a JSON array of votes. An element that is not an object is malformed and does not affect the others. Bytes
+/// that are not a JSON array are an error. Reads at most `limit + 1` elements, so that the caller can detect too many.
 pub fn drafts_from_json_array(
     bytes: &[u8],
     limit: usize,
@@ -34,7 +35,7 @@ pub fn drafts_from_json_array(
     Ok(drafts)
 }
 
-/// Decodes newline-delimited JSON, one vote a line; blank lines are skipped. Reads at most `limit + 1` votes.
+/// Decodes newline-delimited JSON with one vote per line. Skips blank lines. Reads at most `limit + 1` votes.
 pub fn drafts_from_ndjson(bytes: &[u8], limit: usize) -> Vec<Result<Draft, Malformed>> {
     bytes
         .split(|&byte| byte == b'\n')
@@ -77,7 +78,7 @@ impl<'de> Visitor<'de> for DraftVisitor {
             };
             let value = map.next_value::<JsonField>()?;
             let field = value.into_field(matches!(key, Key::Year | Key::Rank));
-            // Two values for one field: which of them the client meant cannot be known.
+            // With two values for one field, the client's intention is unknown.
             if slot.replace(field).is_some() {
                 return Err(A::Error::custom(format_args!(
                     "duplicate field `{}`",
@@ -140,7 +141,7 @@ impl<'de> Visitor<'de> for ArrayVisitor {
         while let Some(JsonDraft(draft)) = sequence.next_element()? {
             drafts.push(draft);
             if drafts.len() > self.limit {
-                // The rest is read and dropped: an unread rest would be reported as a syntax error.
+                // Read and drop the rest; otherwise serde reports it as a syntax error.
                 while sequence.next_element::<IgnoredAny>()?.is_some() {}
             }
         }
@@ -229,7 +230,7 @@ impl<'de> Visitor<'de> for FieldVisitor {
     type Value = JsonField;
 
     fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("a field's value")
+        formatter.write_str("the value of a field")
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<JsonField, E> {

@@ -1,6 +1,7 @@
-//! The domain: what a vote is, when it is valid, and the event that it becomes. No async, no I/O, no transport.
+//! The domain: votes, their validation, and their events. No async, no I/O, no transport.
 //!
-//! Bytes become a [`Draft`] (decode), a draft becomes a [`Vote`] (validate), a vote becomes an [`VoteEvent`] (encode).
+//! Bytes become a [`Draft`] (decode), a draft becomes a [`Vote`] (validate), and a vote becomes a [`VoteEvent`]
+//! (encode).
 
 mod draft;
 mod event;
@@ -8,7 +9,7 @@ mod fields;
 mod json;
 mod route;
 
-pub use draft::{Draft, Field, FieldError, Malformed, Valid};
+pub use draft::{Draft, Field, FieldError, Malformed, ValidVote};
 pub use event::{EventError, VoteEvent};
 pub use fields::{Album, Name, Rank, Vote, Year};
 pub use json::{drafts_from_json_array, drafts_from_ndjson};

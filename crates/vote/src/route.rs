@@ -1,13 +1,13 @@
-//! The way a vote takes into Kafka.
+//! The routes into Kafka.
 
-/// A route: every vote, metric and tally carries one.
+/// The route of a vote. Every vote, metric and tally has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Route {
     /// HTTP into `ingest-rest`.
     Rest,
     /// Native gRPC into `ingest-grpc`.
     Grpc,
-    /// HTTP into `ingest-grpc bridge`, gRPC from there into `ingest-grpc`.
+    /// HTTP into `ingest-grpc bridge`, which calls `ingest-grpc` over gRPC.
     Bridge,
 }
 

@@ -1,12 +1,12 @@
-//! Properties of the vote's parser: no input panics, and the two encodings agree.
+//! Properties of the vote parser: no input causes a panic, and the two encodings agree.
 
 use proptest::prelude::*;
 use prost::Message;
 use serde_json::json;
 use uuid::Uuid;
-use vote::{Draft, Route, Valid, VoteEvent, drafts_from_json_array, drafts_from_ndjson};
+use vote::{Draft, Route, ValidVote, VoteEvent, drafts_from_json_array, drafts_from_ndjson};
 
-/// Text that is often close to valid: what a fuzzer of pure noise would hardly ever reach.
+/// Text that is often close to valid. Random bytes alone rarely reach these cases.
 fn field() -> impl Strategy<Value = String> {
     prop_oneof![
         ".{0,220}",
@@ -39,7 +39,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+    fn no_bytes_cause_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         let _ = Draft::from_json(&bytes).map(Draft::validate);
         let _ = Draft::from_protobuf(&bytes).map(Draft::validate);
         let _ = VoteEvent::decode(&bytes);
@@ -49,7 +49,7 @@ proptest! {
     }
 
     #[test]
-    fn no_damaged_vote_panics(
+    fn no_damaged_vote_causes_a_panic(
         name in field(), year in field(), position in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<prop::sample::Index>()
     ) {
         let message = proto::votes::Vote { name: name.clone(), album: "Sombras".into(), year: year.clone(), rank: "9.5".into(), vote_id: String::new() };
@@ -64,7 +64,7 @@ proptest! {
     }
 
     #[test]
-    fn any_json_value_is_judged(name in json_value(), year in json_value(), rank in json_value(), extra in json_value()) {
+    fn every_json_value_is_accepted_or_rejected_with_reasons(name in json_value(), year in json_value(), rank in json_value(), extra in json_value()) {
         let document = json!({"name": name, "album": "Sombras", "year": year, "rank": rank, "extra": extra});
         let draft = Draft::from_json(&serde_json::to_vec(&document).unwrap()).unwrap();
         if let Err(errors) = draft.validate() {
@@ -73,7 +73,7 @@ proptest! {
     }
 
     #[test]
-    fn json_and_protobuf_give_one_verdict(name in field(), album in field(), year in field(), rank in field(), vote_id in field()) {
+    fn json_and_protobuf_validate_alike(name in field(), album in field(), year in field(), rank in field(), vote_id in field()) {
         let message = proto::votes::Vote {
             name: name.clone(), album: album.clone(), year: year.clone(), rank: rank.clone(), vote_id: vote_id.clone(),
         };
@@ -84,19 +84,19 @@ proptest! {
     }
 
     #[test]
-    fn a_valid_vote_survives_the_road_through_kafka(
+    fn valid_vote_survives_encoding_and_decoding(
         name in "[A-Za-zÀ-ÿ][A-Za-zÀ-ÿ ]{0,100}[A-Za-z]", year in 1900u16..=2100, hundredths in 0u16..=10_000, received_at_us in any::<i64>()
     ) {
         let rank = f64::from(hundredths) / 100.0;
         let document = json!({"name": name, "album": "Sombras", "year": year, "rank": rank});
-        let Valid { vote, .. } = Draft::from_json(&serde_json::to_vec(&document).unwrap()).unwrap().validate().unwrap();
+        let ValidVote { vote, .. } = Draft::from_json(&serde_json::to_vec(&document).unwrap()).unwrap().validate().unwrap();
         let event = VoteEvent { vote_id: Uuid::now_v7(), client_id: false, vote, route: Route::Bridge, received_at_us };
         prop_assert_eq!(VoteEvent::decode(&event.clone().encode()).unwrap(), event);
     }
 }
 
 #[test]
-fn numbers_and_strings_are_one_vote() {
+fn numbers_and_strings_decode_to_the_same_vote() {
     let by_string = br#"{"name":"Alux Nahual","album":"Centroamerica","year":"1984","rank":"9.50"}"#;
     let by_number =
         br#"{"rank":9.5,"year":1984,"album":" Centroamerica ","name":"Alux Nahual","unknown":[{}]}"#;
@@ -107,7 +107,7 @@ fn numbers_and_strings_are_one_vote() {
 }
 
 #[test]
-fn a_protobuf_batch_is_read_as_its_message_says_and_no_further_than_the_limit() {
+fn protobuf_batch_matches_its_message_and_stops_at_the_limit() {
     let vote = |name: &str| proto::votes::Vote {
         name: name.to_owned(),
         ..Default::default()
@@ -129,7 +129,7 @@ fn a_protobuf_batch_is_read_as_its_message_says_and_no_further_than_the_limit() 
 }
 
 #[test]
-fn every_wrong_field_is_named_at_once() {
+fn all_invalid_fields_are_reported_together() {
     let draft = Draft::from_json(br#"{"name":5,"album":null,"year":true,"rank":[1],"vote_id":{}}"#).unwrap();
     let errors = draft.validate().unwrap_err();
     let named: Vec<_> = errors.iter().map(|error| (error.field, error.message)).collect();
@@ -146,7 +146,7 @@ fn every_wrong_field_is_named_at_once() {
 }
 
 #[test]
-fn an_array_keeps_the_order_and_the_place_of_what_is_malformed() {
+fn array_keeps_the_order_with_malformed_elements() {
     let drafts = drafts_from_json_array(br#"[{"name":"a"}, 7, [[]], {"name":"b"}]"#, 10).unwrap();
     let shape: Vec<_> = drafts.iter().map(Result::is_ok).collect();
     assert_eq!(shape, [true, false, false, true]);
@@ -157,12 +157,12 @@ fn an_array_keeps_the_order_and_the_place_of_what_is_malformed() {
 }
 
 #[test]
-fn deep_nesting_is_refused_and_no_stack_overflow() {
+fn deep_nesting_is_rejected_without_stack_overflow() {
     let deep = format!(r#"{{"name":{}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     assert!(Draft::from_json(deep.as_bytes()).unwrap().validate().is_err());
 }
 
 #[test]
-fn two_values_for_one_field_are_malformed() {
+fn duplicate_field_is_malformed() {
     assert!(Draft::from_json(br#"{"name":"a","name":"b"}"#).is_err());
 }

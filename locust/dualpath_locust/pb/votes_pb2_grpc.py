@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class VoteServiceStub:
-    """Casting votes. Every answer that is a receipt means: the vote is durable in Kafka (acks=all).
+    """Accepts votes. A receipt means: the vote is durable in Kafka (acks=all).
     """
 
     def __init__(self, channel):
@@ -53,12 +53,12 @@ class VoteServiceStub:
 
 
 class VoteServiceServicer:
-    """Casting votes. Every answer that is a receipt means: the vote is durable in Kafka (acks=all).
+    """Accepts votes. A receipt means: the vote is durable in Kafka (acks=all).
     """
 
     def CastVote(self, request, context):
-        """One vote, one receipt. Metadata `x-dualpath-timing: 1` asks for `server-timing` among the headers of the answer: ms
-        in decode, validate, encode, publish and reply, and the total since the request's head.
+        """One vote, one receipt. The metadata `x-dualpath-timing: 1` asks for the response header `server-timing`: ms in decode,
+        validate, encode, publish and reply, and the total since the request head.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -72,7 +72,7 @@ class VoteServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def StreamVotes(self, request_iterator, context):
-        """Votes as they come; one result per vote, in the order of the votes.
+        """A stream of votes; one result per vote, in the order of the votes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -105,7 +105,7 @@ def add_VoteServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class VoteService:
-    """Casting votes. Every answer that is a receipt means: the vote is durable in Kafka (acks=all).
+    """Accepts votes. A receipt means: the vote is durable in Kafka (acks=all).
     """
 
     @staticmethod
@@ -191,7 +191,7 @@ class VoteService:
 
 
 class BridgeServiceStub:
-    """The hop between the bridge and ingest-grpc. Internal: the Ingress does not route to it.
+    """The upstream of the bridge, in ingest-grpc. Internal: the Ingress does not route to it.
     """
 
     def __init__(self, channel):
@@ -208,11 +208,11 @@ class BridgeServiceStub:
 
 
 class BridgeServiceServicer:
-    """The hop between the bridge and ingest-grpc. Internal: the Ingress does not route to it.
+    """The upstream of the bridge, in ingest-grpc. Internal: the Ingress does not route to it.
     """
 
     def Forward(self, request, context):
-        """Publishes an event that the bridge has accepted, under the bridge's route, id and time stamp.
+        """Publishes an event that the bridge has accepted, with the route, id and time stamp that the bridge gave it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -235,7 +235,7 @@ def add_BridgeServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class BridgeService:
-    """The hop between the bridge and ingest-grpc. Internal: the Ingress does not route to it.
+    """The upstream of the bridge, in ingest-grpc. Internal: the Ingress does not route to it.
     """
 
     @staticmethod

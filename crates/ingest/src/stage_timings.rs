@@ -1,4 +1,4 @@
-//! Where the time of one call went, for a client that asks.
+//! The stage times of one request, for a client that asks for them.
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use crate::Stage;
 
-/// Time spent in each stage of one call, in nanoseconds. Atomic only because a call is shared with its own futures.
+/// Time spent in each stage of one request, in nanoseconds. Atomic because the futures of a request share its timer.
 #[derive(Debug, Default)]
-pub(crate) struct Timing([AtomicU64; Stage::ALL.len()]);
+pub(crate) struct StageTimings([AtomicU64; Stage::ALL.len()]);
 
-impl Timing {
+impl StageTimings {
     /// Adds to a stage.
     pub(crate) fn add(&self, stage: Stage, took: Duration) {
         if let Some(sum) = self.0.get(stage as usize) {
@@ -18,8 +18,8 @@ impl Timing {
         }
     }
 
-    /// The value of a `Server-Timing` header (W3C): every stage in order, 0 where a call did not come to it, then the
-    /// total; in ms. Exact to the nanosecond: the stages never sum to more than the total.
+    /// The value of a `Server-Timing` header (W3C): every stage in order, 0 for a stage that was not reached, then the
+    /// total; in ms. Exact to the nanosecond, so the sum of the stages never exceeds the total.
     pub(crate) fn header(&self, total: Duration) -> String {
         let mut header = String::with_capacity(128);
         for (stage, sum) in Stage::ALL.iter().zip(&self.0) {
@@ -43,12 +43,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stages_come_in_order_and_in_milliseconds() {
-        let timing = Timing::default();
-        timing.add(Stage::Publish, Duration::from_micros(1_500));
-        timing.add(Stage::Decode, Duration::from_nanos(4_007));
+    fn header_lists_stages_in_order_and_in_milliseconds() {
+        let timings = StageTimings::default();
+        timings.add(Stage::Publish, Duration::from_micros(1_500));
+        timings.add(Stage::Decode, Duration::from_nanos(4_007));
         assert_eq!(
-            timing.header(Duration::from_nanos(12_000_001)),
+            timings.header(Duration::from_nanos(12_000_001)),
             "decode;dur=0.004007, validate;dur=0.000000, encode;dur=0.000000, publish;dur=1.500000, \
              reply;dur=0.000000, total;dur=12.000001"
         );

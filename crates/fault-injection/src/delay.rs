@@ -1,15 +1,15 @@
-//! A delay whose length is known: tokio's own timer has steps of 1 ms.
+//! A delay of an exact length. The timer of tokio has steps of 1 ms, which is too coarse.
 
 use std::time::{Duration, Instant};
 
 use tokio::task::{JoinError, spawn_blocking};
 
-/// The last part of a delay, in which the thread looks at the clock instead of sleeping: longer than the two wake-ups
-/// take that end the sleep, on a machine that is not overloaded.
+/// The last part of a delay, in which the thread polls the clock instead of sleeping. It is longer than the two
+/// wake-ups after the sleep take on a machine that is not overloaded.
 const SPIN: Duration = Duration::from_micros(200);
 
-/// Waits `delay` from `started`, to the microsecond wherever the thread gets its core.
-pub(super) async fn wait(started: Instant, delay: Duration) -> Result<(), JoinError> {
+/// Waits until `delay` after `started`, exact to the microsecond if a core is free.
+pub(crate) async fn wait(started: Instant, delay: Duration) -> Result<(), JoinError> {
     let sleep = delay.saturating_sub(SPIN).saturating_sub(started.elapsed());
     spawn_blocking(move || std::thread::sleep(sleep)).await?;
     while started.elapsed() < delay {
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn it_is_never_shorter() {
+    async fn delay_is_never_shorter_than_requested() {
         for delay in [
             Duration::ZERO,
             SPIN,

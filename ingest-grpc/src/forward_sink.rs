@@ -1,4 +1,5 @@
-//! The bridge's sink: a gRPC call that is answered when the vote is durable in Kafka.
+//! The sink of the bridge: forwards each vote to its upstream, `ingest-grpc`, with a gRPC call. The call returns after
+//! the vote is durable in Kafka.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,34 +17,34 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::frame::FrameCodec;
+use crate::framing::RawBytesCodec;
 use crate::{retry, status};
 
 const FORWARD: &str = "/votes.v1.BridgeService/Forward";
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
-/// One slow answer on a busy machine is no outage, nor is one replica that drains.
+/// One slow response of a busy machine is not an outage, and neither is one draining replica.
 const FAILURES_UNTIL_DOWN: u32 = 2;
-/// Calls between the handlers and the connection; admission is the limit, this must not be a lower one.
-const CALLS_WAITING: usize = 4096;
+/// Calls that may wait for the connection. It equals the default of --max-in-flight, so that admission is the limit.
+const MAX_QUEUED_CALLS: usize = 4096;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Notices an upstream that vanished without closing.
+/// Detects an upstream that disappears without closing its connection.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Publishes by calling `ingest-grpc`.
+/// Publishes votes by forwarding them to `ingest-grpc`.
 #[derive(Debug)]
-pub(crate) struct HopSink {
+pub(crate) struct ForwardSink {
     channel: Channel,
     availability: Availability,
 }
 
-impl HopSink {
+impl ForwardSink {
     /// Connects on first use, and again whenever the connection is lost.
     pub(crate) fn new(upstream: Uri) -> Self {
         let channel = Channel::builder(upstream)
             .tcp_nodelay(true)
-            .buffer_size(CALLS_WAITING)
+            .buffer_size(MAX_QUEUED_CALLS)
             .connect_timeout(CONNECT_TIMEOUT)
             .http2_keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_TIMEOUT)
@@ -54,8 +55,8 @@ impl HopSink {
         }
     }
 
-    /// Asks the upstream once a second whether it serves; never returns.
-    pub(crate) async fn watch(self: Arc<Self>, check: Check) {
+    /// Checks the health of the upstream once a second. Never returns.
+    pub(crate) async fn watch_upstream(self: Arc<Self>, check: Check) {
         let mut failures_in_a_row = 0_u32;
         loop {
             let state = self.probe().await;
@@ -76,40 +77,41 @@ impl HopSink {
         let mut request = Request::new(vote);
         request.set_timeout(deadline.saturating_duration_since(Instant::now()));
         let path = PathAndQuery::from_static(FORWARD);
-        Ok(grpc.unary(request, path, FrameCodec).await?.into_inner())
+        Ok(grpc.unary(request, path, RawBytesCodec).await?.into_inner())
     }
 
-    /// Whether the upstream serves, or why not.
+    /// Checks whether the upstream can accept votes. The error is the reason why not.
     async fn probe(&self) -> Result<(), String> {
         let request = HealthCheckRequest {
             service: "votes.v1.BridgeService".to_owned(),
         };
         let mut client = HealthClient::new(self.channel.clone());
-        let answer = tokio::time::timeout(PROBE_TIMEOUT, client.check(request)).await;
-        let answer = answer.map_err(|_| "ingest-grpc does not answer".to_owned())?;
-        match answer {
-            Ok(answer) if answer.get_ref().status() == ServingStatus::Serving => Ok(()),
+        let response = tokio::time::timeout(PROBE_TIMEOUT, client.check(request)).await;
+        let response = response.map_err(|_| "ingest-grpc does not respond".to_owned())?;
+        match response {
+            Ok(response) if response.get_ref().status() == ServingStatus::Serving => Ok(()),
             Ok(_) => Err("ingest-grpc is not ready".to_owned()),
-            // It serves, and has more to do than it takes: votes are answered, if only by a refusal.
+            // An overloaded upstream is up: it accepts or rejects votes.
             Err(status) if status.code() == Code::ResourceExhausted => Ok(()),
             Err(status) => Err(format!("ingest-grpc: {}", status.message())),
         }
     }
 }
 
-impl Sink for HopSink {
+impl Sink for ForwardSink {
     async fn publish(&self, record: EncodedVote) -> Result<Position, SinkError> {
         let vote = Bytes::from(record.payload);
-        let mut again = 0;
-        let answer = loop {
+        let mut retries = 0;
+        let response = loop {
             match self.forward(vote.clone(), record.deadline).await {
-                Err(status) if again < retry::MOST && retry::was_not_begun(&status) => again += 1,
-                answer => break answer,
+                Err(status) if retries < retry::MAX_RETRIES && retry::is_unprocessed(&status) => retries += 1,
+                response => break response,
             }
         };
-        let message = answer.map_err(|status| status::to_sink_error(&status))?;
-        let receipt = Receipt::decode(message)
-            .map_err(|error| SinkError::Internal(format!("ingest-grpc sent no receipt: {error}")))?;
+        let message = response.map_err(|status| status::to_sink_error(&status))?;
+        let receipt = Receipt::decode(message).map_err(|error| {
+            SinkError::Internal(format!("the response of ingest-grpc is not a receipt: {error}"))
+        })?;
         Ok(Position {
             partition: receipt.partition,
             offset: receipt.offset,

@@ -1,5 +1,5 @@
-//! The error table: why a vote is refused, and what that is in HTTP, in gRPC and in the metrics. There is no other
-//! place that chooses a status.
+//! The error table: why a vote has no receipt, and the status of that error in HTTP, in gRPC and in the metrics. No
+//! other file chooses a status.
 
 use std::borrow::Cow;
 
@@ -9,49 +9,49 @@ use crate::{MAX_BATCH_BYTES, MAX_BATCH_VOTES, MAX_VOTE_BYTES, Outcome, SinkError
 
 /// Why there is no receipt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The bytes are no vote.
+pub enum IngestError {
+    /// The bytes cannot be decoded into a vote.
     Malformed(String),
-    /// The content type is none that the route reads.
+    /// The route does not support the content type.
     UnsupportedMediaType,
     /// The body is compressed.
     UnsupportedEncoding,
-    /// A gRPC message says that it is compressed, and its call does not say how.
+    /// A gRPC message is marked as compressed, but its call declares no encoding.
     UndeclaredEncoding,
-    /// One vote in more than [`MAX_VOTE_BYTES`].
+    /// A single vote larger than [`MAX_VOTE_BYTES`].
     VoteTooLarge,
-    /// A batch in more than [`MAX_BATCH_BYTES`] or of more than [`MAX_BATCH_VOTES`].
+    /// A batch larger than [`MAX_BATCH_BYTES`] or with more than [`MAX_BATCH_VOTES`] votes.
     BatchTooLarge,
-    /// A vote that breaks the rules.
+    /// A field of the vote is invalid.
     Invalid(Vec<FieldError>),
     /// The request was not complete before the deadline.
     SlowRequest,
-    /// A stream on which no vote came for long.
+    /// No vote arrived on a stream within the idle timeout.
     IdleStream,
-    /// The client left before its request was complete: nobody reads this answer, but it is counted.
-    ClientLeft,
-    /// More votes in flight, calls or bytes than the process takes.
+    /// The client disconnected before its request was complete. Nobody receives this error, but it is counted.
+    ClientDisconnected,
+    /// A limit of the process was reached: votes in flight, requests in flight or buffered bytes.
     Overloaded,
     /// Kafka cannot be reached.
     Unavailable(String),
-    /// Not acknowledged in time.
+    /// Kafka did not acknowledge the vote before the deadline.
     Deadline,
-    /// A defect.
+    /// A defect or a misconfiguration.
     Internal(String),
 }
 
-/// What a refusal is in each protocol.
+/// The status of an error in each protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Facts {
+pub struct ErrorMapping {
     /// HTTP status.
     pub status: u16,
     /// gRPC status code.
     pub grpc_code: i32,
-    /// The metrics' label.
+    /// The outcome in the metrics.
     pub outcome: Outcome,
-    /// A sentence that is the same for all refusals of this kind.
+    /// A summary that is the same for all errors of this kind.
     pub title: &'static str,
-    /// When to try again, in seconds, where that can help.
+    /// The delay before a retry, in seconds. `None` if a retry does not help.
     pub retry_after_s: Option<u32>,
 }
 
@@ -63,82 +63,89 @@ const UNIMPLEMENTED: i32 = 12;
 const INTERNAL: i32 = 13;
 const UNAVAILABLE: i32 = 14;
 
-impl Refusal {
-    /// The table's row.
-    pub const fn facts(&self) -> Facts {
+impl IngestError {
+    /// The row of the table for this error.
+    pub const fn mapping(&self) -> ErrorMapping {
         match self {
-            Self::Malformed(_) => facts(
+            Self::Malformed(_) => mapping(
                 400,
                 INVALID_ARGUMENT,
                 Outcome::Invalid,
                 "The request is malformed",
                 None,
             ),
-            // RESOURCE_EXHAUSTED is gRPC's habit for size, but tells clients to come again: this never gets better.
-            Self::VoteTooLarge | Self::BatchTooLarge => facts(
+            // gRPC servers usually send RESOURCE_EXHAUSTED here. That asks clients to retry, and a retry never
+            // succeeds.
+            Self::VoteTooLarge | Self::BatchTooLarge => mapping(
                 413,
                 INVALID_ARGUMENT,
                 Outcome::Invalid,
                 "The request is too large",
                 None,
             ),
-            Self::SlowRequest => facts(
+            Self::SlowRequest => mapping(
                 408,
                 DEADLINE_EXCEEDED,
                 Outcome::Deadline,
                 "The request was not complete in time",
                 None,
             ),
-            Self::UnsupportedMediaType => facts(
+            Self::UnsupportedMediaType => mapping(
                 415,
                 INVALID_ARGUMENT,
                 Outcome::Invalid,
                 "The content type is not supported",
                 None,
             ),
-            Self::UnsupportedEncoding => facts(
+            Self::UnsupportedEncoding => mapping(
                 415,
                 UNIMPLEMENTED,
                 Outcome::Invalid,
                 "Compression is not supported",
                 None,
             ),
-            // A client's fault, and still INTERNAL: gRPC's rules for compression want it so.
+            // The client's mistake, but the compression rules of gRPC require INTERNAL.
             Self::UndeclaredEncoding => {
-                facts(400, INTERNAL, Outcome::Invalid, "The request is malformed", None)
+                mapping(400, INTERNAL, Outcome::Invalid, "The request is malformed", None)
             }
-            Self::IdleStream => facts(
+            Self::IdleStream => mapping(
                 408,
                 DEADLINE_EXCEEDED,
                 Outcome::Deadline,
                 "The stream was idle",
                 None,
             ),
-            // 499 is nginx's number for it.
-            Self::ClientLeft => facts(499, CANCELLED, Outcome::Cancelled, "The client left", None),
-            Self::Invalid(_) => facts(
+            // nginx uses 499 for this.
+            Self::ClientDisconnected => mapping(
+                499,
+                CANCELLED,
+                Outcome::Cancelled,
+                "The client disconnected",
+                None,
+            ),
+            Self::Invalid(_) => mapping(
                 422,
                 INVALID_ARGUMENT,
                 Outcome::Invalid,
                 "The vote is invalid",
                 None,
             ),
-            Self::Overloaded => facts(
+            Self::Overloaded => mapping(
                 429,
                 RESOURCE_EXHAUSTED,
                 Outcome::Overloaded,
                 "Overloaded",
                 Some(1),
             ),
-            Self::Internal(_) => facts(500, INTERNAL, Outcome::Internal, "Internal error", None),
-            Self::Unavailable(_) => facts(
+            Self::Internal(_) => mapping(500, INTERNAL, Outcome::Internal, "Internal error", None),
+            Self::Unavailable(_) => mapping(
                 503,
                 UNAVAILABLE,
                 Outcome::Unavailable,
                 "Kafka is unavailable",
                 Some(1),
             ),
-            Self::Deadline => facts(
+            Self::Deadline => mapping(
                 504,
                 DEADLINE_EXCEEDED,
                 Outcome::Deadline,
@@ -148,7 +155,7 @@ impl Refusal {
         }
     }
 
-    /// What is wrong with this request, to be read by a person.
+    /// What is wrong with this request, for a person to read.
     pub fn detail(&self) -> Cow<'static, str> {
         match self {
             Self::Malformed(reason) | Self::Internal(reason) | Self::Unavailable(reason) => {
@@ -158,12 +165,14 @@ impl Refusal {
                 "send application/json or application/x-protobuf; a batch may also be application/x-ndjson"
                     .into()
             }
-            Self::UnsupportedEncoding => "send the body as it is (identity)".into(),
+            Self::UnsupportedEncoding => "send the body without compression (identity)".into(),
             Self::UndeclaredEncoding => {
-                "the message is marked as compressed, but the call has no grpc-encoding".into()
+                "the message is marked as compressed, but the call declares no grpc-encoding".into()
             }
-            Self::IdleStream => "no vote came for long; open a stream when there are votes to send".into(),
-            Self::ClientLeft => "the request ended early".into(),
+            Self::IdleStream => {
+                "no vote arrived within the idle timeout; open a new stream to send more votes".into()
+            }
+            Self::ClientDisconnected => "the request ended early".into(),
             Self::VoteTooLarge => format!("a vote has at most {MAX_VOTE_BYTES} bytes").into(),
             Self::BatchTooLarge => {
                 format!("a batch has at most {MAX_BATCH_BYTES} bytes and {MAX_BATCH_VOTES} votes").into()
@@ -177,16 +186,17 @@ impl Refusal {
             }
             Self::SlowRequest => "the body did not arrive before the deadline".into(),
             Self::Overloaded => {
-                "too many votes in flight, too many calls, or too many bytes of them; slow down and try again"
+                "too many votes in flight, too many requests in flight, or too many buffered bytes; slow down and try again"
                     .into()
             }
             Self::Deadline => {
-                "the vote may still arrive; repeat it under the same vote_id and it is counted once".into()
+                "the vote may still reach Kafka; send it again with the same vote_id, and it is counted once"
+                    .into()
             }
         }
     }
 
-    /// The fields that are wrong, where the refusal is about fields.
+    /// The invalid fields; empty if the error is not about fields.
     pub fn field_errors(&self) -> &[FieldError] {
         match self {
             Self::Invalid(errors) => errors,
@@ -195,14 +205,14 @@ impl Refusal {
     }
 }
 
-const fn facts(
+const fn mapping(
     status: u16,
     grpc_code: i32,
     outcome: Outcome,
     title: &'static str,
     retry_after_s: Option<u32>,
-) -> Facts {
-    Facts {
+) -> ErrorMapping {
+    ErrorMapping {
         status,
         grpc_code,
         outcome,
@@ -211,13 +221,13 @@ const fn facts(
     }
 }
 
-impl From<Malformed> for Refusal {
+impl From<Malformed> for IngestError {
     fn from(malformed: Malformed) -> Self {
         Self::Malformed(malformed.0)
     }
 }
 
-impl From<SinkError> for Refusal {
+impl From<SinkError> for IngestError {
     fn from(error: SinkError) -> Self {
         match error {
             SinkError::Full => Self::Overloaded,

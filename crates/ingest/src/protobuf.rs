@@ -1,11 +1,11 @@
-//! Answers as protobuf messages: the same on gRPC and on REST.
+//! Results as protobuf messages: the same on gRPC and on REST.
 
 use proto::votes::vote_result::Result as Content;
 
-use crate::{Receipt, Refusal};
+use crate::{IngestError, Receipt};
 
-/// The protobuf answer to a batch: the same on REST and on gRPC.
-pub fn batch_response(results: &[Result<Receipt, Refusal>]) -> proto::votes::CastVotesResponse {
+/// The protobuf response to a batch.
+pub fn batch_response(results: &[Result<Receipt, IngestError>]) -> proto::votes::CastVotesResponse {
     let accepted = results.iter().filter(|result| result.is_ok()).count();
     proto::votes::CastVotesResponse {
         accepted: u32::try_from(accepted).unwrap_or(u32::MAX),
@@ -15,10 +15,10 @@ pub fn batch_response(results: &[Result<Receipt, Refusal>]) -> proto::votes::Cas
 }
 
 /// One result of a batch or of a stream.
-pub fn vote_result(result: &Result<Receipt, Refusal>) -> proto::votes::VoteResult {
+pub fn vote_result(result: &Result<Receipt, IngestError>) -> proto::votes::VoteResult {
     let content = match result {
         Ok(receipt) => Content::Receipt((*receipt).into()),
-        Err(refusal) => Content::Problem(refusal.into()),
+        Err(error) => Content::Problem(error.into()),
     };
     proto::votes::VoteResult {
         result: Some(content),
@@ -36,21 +36,21 @@ impl From<Receipt> for proto::votes::Receipt {
     }
 }
 
-impl From<&Refusal> for proto::votes::Problem {
-    fn from(refusal: &Refusal) -> Self {
-        let facts = refusal.facts();
-        let errors = refusal
+impl From<&IngestError> for proto::votes::Problem {
+    fn from(error: &IngestError) -> Self {
+        let mapping = error.mapping();
+        let errors = error
             .field_errors()
             .iter()
-            .map(|error| proto::votes::FieldError {
-                field: error.field.to_owned(),
-                message: error.message.to_owned(),
+            .map(|field_error| proto::votes::FieldError {
+                field: field_error.field.to_owned(),
+                message: field_error.message.to_owned(),
             });
         Self {
-            status: u32::from(facts.status),
-            code: facts.grpc_code,
-            title: facts.title.to_owned(),
-            detail: refusal.detail().into_owned(),
+            status: u32::from(mapping.status),
+            code: mapping.grpc_code,
+            title: mapping.title.to_owned(),
+            detail: error.detail().into_owned(),
             errors: errors.collect(),
         }
     }

@@ -1,27 +1,27 @@
-//! One vote between its arrival and its answer.
+//! Measures one vote from its arrival to its response.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::timing::Timing;
-use crate::{CallMetrics, Outcome, Receipt, Refusal, Stage};
+use crate::stage_timings::StageTimings;
+use crate::{IngestError, Outcome, Receipt, RequestMetrics, Stage};
 
-/// A vote in flight. Measures itself, and is recorded when dropped: a call that nobody finished is a cancelled one,
-/// which is how a client that leaves is seen.
+/// The clock, the deadline and the outcome of a vote in flight. Dropping it records the vote in the metrics. A timer
+/// that is dropped before [`RequestTimer::finish`] counts as cancelled: the client disconnected.
 #[derive(Debug)]
-pub struct Call {
-    metrics: Arc<CallMetrics>,
+pub struct RequestTimer {
+    metrics: Arc<RequestMetrics>,
     arrived: Instant,
     received_at_us: i64,
     deadline: Instant,
     outcome: Outcome,
     recorded: bool,
-    /// Boxed: few calls are asked for it.
-    timing: Option<Box<Timing>>,
+    /// Boxed because few requests ask for it.
+    stage_timings: Option<Box<StageTimings>>,
 }
 
-impl Call {
-    pub(crate) fn begin(metrics: Arc<CallMetrics>, time_limit: Duration) -> Self {
+impl RequestTimer {
+    pub(crate) fn start(metrics: Arc<RequestMetrics>, time_limit: Duration) -> Self {
         let arrived = Instant::now();
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         metrics.in_flight().inc();
@@ -32,11 +32,11 @@ impl Call {
             deadline: arrived + time_limit,
             outcome: Outcome::Cancelled,
             recorded: true,
-            timing: None,
+            stage_timings: None,
         }
     }
 
-    /// When nobody waits for the answer any more.
+    /// The deadline of the request.
     pub fn deadline(&self) -> Instant {
         self.deadline
     }
@@ -46,8 +46,8 @@ impl Call {
         self.received_at_us
     }
 
-    /// Takes the client's own time limit into account, where it is the shorter one.
-    pub fn limit(&mut self, time_limit: Duration) {
+    /// Moves the deadline to `time_limit` after the arrival, if that is earlier.
+    pub fn shorten_deadline(&mut self, time_limit: Duration) {
         self.deadline = self.deadline.min(self.arrived + time_limit);
     }
 
@@ -63,26 +63,27 @@ impl Call {
     pub(crate) fn stage_since(&self, stage: Stage, started: Instant) {
         let took = started.elapsed();
         self.metrics.observe_stage(stage, took.as_secs_f64());
-        if let Some(timing) = &self.timing {
-            timing.add(stage, took);
+        if let Some(timings) = &self.stage_timings {
+            timings.add(stage, took);
         }
     }
 
-    /// From now on remembers the time of each stage.
-    pub fn keep_timing(&mut self) {
-        self.timing = Some(Box::default());
+    /// Records the time of each following stage, for [`RequestTimer::server_timing`].
+    pub fn record_stage_timings(&mut self) {
+        self.stage_timings = Some(Box::default());
     }
 
-    /// The stages so far and the time since arrival as the value of a `Server-Timing` header, if they were kept.
-    pub fn timing(&self) -> Option<String> {
-        let timing = self.timing.as_ref()?;
-        Some(timing.header(self.arrived.elapsed()))
+    /// The value of a `Server-Timing` header with the stages so far and the time since arrival. `None` unless
+    /// [`RequestTimer::record_stage_timings`] was called.
+    pub fn server_timing(&self) -> Option<String> {
+        let timings = self.stage_timings.as_ref()?;
+        Some(timings.header(self.arrived.elapsed()))
     }
 
-    /// One call for each of `votes` votes that arrived together; they take this one's place.
+    /// Replaces the timer of a batch request by one timer for each of its `votes` votes.
     pub fn split(mut self, votes: usize) -> Vec<Self> {
         self.recorded = false;
-        let sibling = |_| {
+        let vote_timer = |_| {
             self.metrics.in_flight().inc();
             Self {
                 metrics: Arc::clone(&self.metrics),
@@ -91,22 +92,22 @@ impl Call {
                 deadline: self.deadline,
                 outcome: Outcome::Cancelled,
                 recorded: true,
-                timing: None,
+                stage_timings: None,
             }
         };
-        (0..votes).map(sibling).collect()
+        (0..votes).map(vote_timer).collect()
     }
 
-    /// Notes how the vote ended and when. The answer is ready: what follows is the transport's.
-    pub fn finish(mut self, result: &Result<Receipt, Refusal>) {
+    /// Records the outcome and the duration. Call it when the response is ready; sending the response is not measured.
+    pub fn finish(mut self, result: &Result<Receipt, IngestError>) {
         self.outcome = match result {
             Ok(_) => Outcome::Accepted,
-            Err(refusal) => refusal.facts().outcome,
+            Err(error) => error.mapping().outcome,
         };
     }
 }
 
-impl Drop for Call {
+impl Drop for RequestTimer {
     fn drop(&mut self) {
         self.metrics.in_flight().dec();
         if self.recorded {

@@ -1,0 +1,56 @@
+//! The option `--inject-fault` and the names of the faults.
+
+use std::fmt;
+
+use kafka::{Acks, ProducerArgs};
+
+/// A mistake of published comparisons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum InjectedFault {
+    /// Acknowledge votes before publishing them, even without Kafka. Partition and offset are -1
+    AnswerBeforeWork,
+    /// Publish each vote with a new producer, which connects for it and closes after it
+    ProducerPerRequest,
+    /// Leave Nagle's algorithm on: a small packet waits for the acknowledgement of the previous one
+    Nagle,
+    /// Delay each vote by 1.00 ms before publishing it: a difference of a known size
+    #[value(name = "delay-1ms")]
+    Delay1Ms,
+    /// Allow `--acks 1` and `--acks 0`, with which Kafka can lose acknowledged votes
+    Acks,
+}
+
+/// Options of services that support fault injection.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct FaultInjectionArgs {
+    /// Inject a fault to show its effect on a comparison; may be repeated. Never use it for votes that count
+    #[arg(long = "inject-fault", value_name = "NAME", value_enum)]
+    pub faults: Vec<InjectedFault>,
+}
+
+impl FaultInjectionArgs {
+    /// Whether the fault is injected.
+    pub fn has(&self, fault: InjectedFault) -> bool {
+        self.faults.contains(&fault)
+    }
+
+    /// Whether these producer options are allowed: weaker acknowledgements need [`InjectedFault::Acks`].
+    pub(crate) fn allows(&self, producer: &ProducerArgs) -> bool {
+        producer.acks == Acks::All || self.has(InjectedFault::Acks)
+    }
+}
+
+/// The names, sorted and each once, or `none`: for the effective configuration.
+impl fmt::Display for FaultInjectionArgs {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut sorted = self.faults.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let values = sorted.iter().filter_map(clap::ValueEnum::to_possible_value);
+        let names: Vec<_> = values.map(|value| value.get_name().to_owned()).collect();
+        if names.is_empty() {
+            return formatter.write_str("none");
+        }
+        formatter.write_str(&names.join(","))
+    }
+}

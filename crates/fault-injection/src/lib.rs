@@ -1,0 +1,15 @@
+//! Fault injection for teaching: mistakes of published comparisons, so that a comparison can show what each does to its
+//! result. Every fault is off unless `--inject-fault` names it. The choice is made once at start, by
+//! [`VoteSink::open`]: without a fault, votes do not pass through the code of any fault.
+//!
+//! To add a fault, add a variant to [`InjectedFault`] and implement it in [`FaultySink`] or in a sink of its own.
+
+mod args;
+mod delay;
+mod faulty_sink;
+mod producer_per_request;
+mod vote_sink;
+
+pub use args::{FaultInjectionArgs, InjectedFault};
+pub use faulty_sink::FaultySink;
+pub use vote_sink::{OpenError, VoteSink};

@@ -1,0 +1,50 @@
+//! The fault `producer-per-request`: every vote pays for connecting, for metadata and for a new producer id.
+
+use std::time::Duration;
+
+use ingest::{EncodedVote, Position, Sink, SinkError};
+use kafka::{KafkaArgs, KafkaSink, VoteProducer};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+/// Publishes each vote with a new producer.
+pub(crate) struct ProducerPerRequestSink {
+    /// Provides the health of the topic and the partition of each vote. It publishes nothing.
+    sink: KafkaSink,
+    args: KafkaArgs,
+    deadline: Duration,
+}
+
+impl ProducerPerRequestSink {
+    /// Publishes to the topic of `sink` with producers that have the options `args` and `deadline`.
+    pub(crate) fn new(sink: KafkaSink, args: KafkaArgs, deadline: Duration) -> Self {
+        Self { sink, args, deadline }
+    }
+}
+
+impl Sink for ProducerPerRequestSink {
+    async fn publish(&self, record: EncodedVote) -> Result<Position, SinkError> {
+        let (args, deadline) = (self.args.clone(), self.deadline);
+        let partition = self.sink.partition(&record);
+        let (sender, published) = oneshot::channel();
+        let runtime = Handle::current();
+        // Creating and closing a producer blocks.
+        tokio::task::spawn_blocking(move || match VoteProducer::new(&args, deadline) {
+            Ok(producer) => {
+                // Send the result before the producer closes: closing takes 0.1 s with this client library and less
+                // with others.
+                let _ = sender.send(runtime.block_on(producer.send(partition, &record)));
+            }
+            Err(error) => {
+                let _ = sender.send(Err(error.into()));
+            }
+        });
+        published
+            .await
+            .unwrap_or_else(|_| Err(SinkError::Internal("the task of the producer failed".to_owned())))
+    }
+
+    fn available(&self) -> Result<(), SinkError> {
+        self.sink.available()
+    }
+}

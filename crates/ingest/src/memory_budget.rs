@@ -1,0 +1,116 @@
+//! A limit on the bytes that one process buffers for its clients: request bodies from their first byte on, and the
+//! responses to batches. Limits per request and per connection do not bound the total; this limit does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::IngestError;
+
+/// Most bytes of a small request: enough for one or two usual votes.
+const SMALL_BYTES: usize = 1024;
+
+/// The limit, in bytes, and the bytes that are reserved.
+#[derive(Debug)]
+pub struct MemoryBudget {
+    limit: usize,
+    reserved: AtomicUsize,
+}
+
+/// The bytes that one request has reserved. Dropping it releases them.
+#[derive(Debug)]
+pub struct MemoryReservation {
+    budget: Arc<MemoryBudget>,
+    bytes: usize,
+}
+
+impl MemoryBudget {
+    /// A budget of `limit` bytes. The last quarter is for small requests, so that large requests that arrive slowly
+    /// cannot lock out usual votes.
+    pub fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            reserved: AtomicUsize::new(0),
+        }
+    }
+
+    /// An empty reservation.
+    pub fn reservation(self: &Arc<Self>) -> MemoryReservation {
+        MemoryReservation {
+            budget: Arc::clone(self),
+            bytes: 0,
+        }
+    }
+}
+
+impl MemoryReservation {
+    /// Reserves `bytes` more. On an error the reservation does not change.
+    pub fn grow(&mut self, bytes: usize) -> Result<(), IngestError> {
+        let limit = if self.bytes.saturating_add(bytes) <= SMALL_BYTES {
+            self.budget.limit
+        } else {
+            self.budget.limit - self.budget.limit / 4
+        };
+        let before = self.budget.reserved.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) > limit {
+            self.budget.reserved.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(IngestError::Overloaded);
+        }
+        self.bytes += bytes;
+        Ok(())
+    }
+
+    /// Sets the reservation to `bytes`, even beyond the limit: votes that are durable must get their response. Later
+    /// requests are rejected instead.
+    pub fn replace(&mut self, bytes: usize) {
+        self.budget.reserved.fetch_add(bytes, Ordering::Relaxed);
+        self.budget.reserved.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.bytes = bytes;
+    }
+}
+
+impl Drop for MemoryReservation {
+    fn drop(&mut self) {
+        self.budget.reserved.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reservations_share_the_limit_and_are_released_on_drop() {
+        let budget = Arc::new(MemoryBudget::new(100));
+        let (mut one, mut other) = (budget.reservation(), budget.reservation());
+        assert_eq!(one.grow(60), Ok(()));
+        assert_eq!(other.grow(41), Err(IngestError::Overloaded));
+        assert_eq!(other.grow(40), Ok(()));
+        assert_eq!(one.grow(1), Err(IngestError::Overloaded));
+        drop(other);
+        assert_eq!(one.grow(40), Ok(()));
+        drop(one);
+        assert_eq!(budget.reserved.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn last_quarter_is_for_small_requests() {
+        let budget = Arc::new(MemoryBudget::new(8 * SMALL_BYTES));
+        let (mut large, mut small) = (budget.reservation(), budget.reservation());
+        assert_eq!(large.grow(6 * SMALL_BYTES), Ok(()));
+        assert_eq!(large.grow(1), Err(IngestError::Overloaded));
+        assert_eq!(small.grow(SMALL_BYTES), Ok(()));
+        assert_eq!(small.grow(1), Err(IngestError::Overloaded));
+        assert_eq!(budget.reservation().grow(SMALL_BYTES), Ok(()));
+    }
+
+    #[test]
+    fn response_may_exceed_the_limit_and_blocks_later_requests() {
+        let budget = Arc::new(MemoryBudget::new(100));
+        let (mut response, mut next) = (budget.reservation(), budget.reservation());
+        assert_eq!(response.grow(10), Ok(()));
+        response.replace(150);
+        assert_eq!(next.grow(1), Err(IngestError::Overloaded));
+        response.replace(50);
+        assert_eq!(next.grow(50), Ok(()));
+    }
+}
