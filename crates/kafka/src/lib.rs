@@ -7,6 +7,7 @@ pub mod dead_letter;
 mod error;
 mod health;
 mod producer_per_record;
+mod record;
 mod scan;
 mod settings;
 mod sink;
@@ -17,7 +18,8 @@ mod writer;
 
 pub use args::{Acks, KafkaArgs, ProducerArgs, SinkKind};
 pub use error::KafkaError;
-pub use scan::{Extent, Record, extents, scan, scan_until};
+pub use record::Record;
+pub use scan::{Extent, extents, scan, scan_until};
 pub use sink::KafkaSink;
 pub use topic_id::TopicIds;
 pub use vote_sink::VoteSink;
