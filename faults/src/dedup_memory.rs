@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use consumer::batch::LoggedVote;
-use consumer::dead_letter_limit::Level;
-use consumer::tally::{Count, Counted, Tally};
+use consumer::dead_letter_limit::DeadLetterLevel;
+use consumer::tally::{BatchCount, CountOutcome, Tally};
 use ephemeral_stack::EphemeralStack;
 use lab::progress::Progress;
 use lab::servers::Server;
@@ -56,11 +56,11 @@ async fn measure(ids: u32, redis_url: &str) -> Result<String> {
     // Longer than this takes: no id may be forgotten while others are added.
     let tally = Tally::new(redis_url, Duration::from_hours(24))?;
     let topic_id = Uuid::new_v4();
-    tally.adopt(topic_id).await?;
+    tally.register_topic(topic_id).await?;
     let mut counter = Counter {
         tally,
         topic_id,
-        fence: None,
+        applied_offset: None,
         vote: example()?,
     };
     // The tallies themselves, and what a connection costs, are not the price of ids.
@@ -102,26 +102,28 @@ async fn measure(ids: u32, redis_url: &str) -> Result<String> {
 struct Counter {
     tally: Tally,
     topic_id: Uuid,
-    fence: Option<i64>,
+    applied_offset: Option<i64>,
     vote: vote::Vote,
 }
 
 impl Counter {
     async fn count(&mut self, size: u32, client_id: bool) -> Result<()> {
-        let first = self.fence.unwrap_or_default();
+        let first = self.applied_offset.unwrap_or_default();
         let offsets = first..first + i64::from(size);
         let votes: Vec<LoggedVote> = offsets.map(|offset| self.logged(offset, client_id)).collect();
-        let next = first + i64::from(size);
-        let batch = Count {
+        let next_offset = first + i64::from(size);
+        let batch = BatchCount {
             topic_id: self.topic_id,
             partition: PARTITION,
-            fence: self.fence,
-            next,
-            level: Level::default(),
+            applied_offset: self.applied_offset,
+            next_offset,
+            level: DeadLetterLevel::default(),
             votes: &votes,
         };
         match self.tally.count(batch).await? {
-            Counted::Done { duplicates } if duplicates.is_empty() => self.fence = Some(next),
+            CountOutcome::Counted { duplicates } if duplicates.is_empty() => {
+                self.applied_offset = Some(next_offset)
+            }
             other => bail!("a batch of new ids was not counted: {other:?}"),
         }
         Ok(())
