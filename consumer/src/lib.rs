@@ -16,6 +16,7 @@ pub mod metrics;
 mod observe;
 pub mod partition;
 pub mod pipeline;
+pub mod pipeline_end;
 pub mod prepare;
 mod progress;
 pub mod rebuild;

@@ -13,9 +13,9 @@ use uuid::Uuid;
 
 use crate::apply::{Outcome, Stores};
 use crate::batch::BatchLimits;
-use crate::dead_letter_limit::DeadLetterLimitExceeded;
 use crate::observe::{self, ExpectedState, Observation, StartPositions};
 use crate::partition::Partition;
+use crate::pipeline_end::PipelineEnd;
 use crate::revocation::Revocations;
 
 /// Committed offsets only serve Kafka's tools, which compute the group's lag from them: the applied offset decides where
@@ -27,17 +27,6 @@ const OBSERVE_INTERVAL: Duration = Duration::from_secs(2);
 /// The last commit and leaving the group take milliseconds. If Kafka is down, they would exceed the time that a process
 /// has for its shutdown.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Why a pipeline ended.
-#[derive(Debug)]
-pub enum PipelineEnd {
-    /// The process shuts down. All batches in flight were finished or abandoned.
-    Shutdown,
-    /// The source failed; a new source may work.
-    SourceFailed(String),
-    /// Too many records cannot be decoded: an operator must decide how to continue.
-    DeadLetterLimitExceeded(DeadLetterLimitExceeded),
-}
 
 /// The result of a task of the pipeline.
 enum TaskOutcome {
@@ -193,17 +182,13 @@ impl Pipeline {
         let (topic_id, starts) = match positions {
             StartPositions::Found(topic_id, starts) => (topic_id, starts),
             StartPositions::TopicReplaced(topic_id) => {
-                return Some(PipelineEnd::SourceFailed(format!(
-                    "topic {} has the id {topic_id}, but Redis holds the tallies of a topic that replaced it. Check whether \
-                     the broker's metadata is outdated, and whether another consumer counts another topic into this Redis",
-                    self.stores.topic
-                )));
+                return Some(PipelineEnd::topic_replaced(&self.stores.topic, topic_id));
             }
             // No answer is necessary: the source is about to be closed.
             StartPositions::Stopped => return None,
         };
         if self.topic_id.is_some_and(|known| known != topic_id) {
-            return Some(other_topic());
+            return Some(PipelineEnd::topic_changed());
         }
         self.topic_id = Some(topic_id);
         for &start in &starts {
@@ -266,7 +251,7 @@ impl Pipeline {
             Outcome::Behind { applied_offset } => self.rewind(id, applied_offset),
             Outcome::OtherTopic => {
                 partition.interrupted();
-                return Some(other_topic());
+                return Some(PipelineEnd::topic_changed());
             }
             Outcome::DeadLetterLimitExceeded(exceeded) => {
                 partition.interrupted();
@@ -357,7 +342,7 @@ impl Pipeline {
 
     fn on_observation(&mut self, observation: Observation) -> Option<PipelineEnd> {
         if observation.other_topic {
-            return Some(other_topic());
+            return Some(PipelineEnd::topic_changed());
         }
         for (id, watermarks) in observation.watermarks {
             if let Some(partition) = self.partitions.get_mut(&id) {
@@ -399,10 +384,4 @@ impl Pipeline {
         self.give_up.cancel();
         self.tasks.shutdown().await;
     }
-}
-
-fn other_topic() -> PipelineEnd {
-    PipelineEnd::SourceFailed(
-        "the current topic has changed: the topic was recreated, or Redis lost its data".to_owned(),
-    )
 }

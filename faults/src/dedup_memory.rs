@@ -122,7 +122,7 @@ impl Counter {
         };
         match self.tally.count(batch).await? {
             CountOutcome::Counted { duplicates } if duplicates.is_empty() => {
-                self.applied_offset = Some(next_offset)
+                self.applied_offset = Some(next_offset);
             }
             other => bail!("a batch of new ids was not counted: {other:?}"),
         }

@@ -217,17 +217,17 @@ async fn password_that_redis_receives_later_is_accepted() {
         .redis_command(&["CONFIG", "SET", "requirepass", "another"])
         .await;
     for _ in 0..2 {
-        let refused = tally.applied_offsets(&[]).await.unwrap_err();
-        assert_eq!(refused.kind(), redis::ErrorKind::AuthenticationFailed);
+        let rejected = tally.applied_offsets(&[]).await.unwrap_err();
+        assert_eq!(rejected.kind(), redis::ErrorKind::AuthenticationFailed);
     }
     environment
         .redis_command(&["CONFIG", "SET", "requirepass", "soon"])
         .await;
     // The first call may still fail; it replaces the connection.
     let _ = tally.applied_offsets(&[]).await;
-    let answered = tally.applied_offsets(&[]).await;
+    let result = tally.applied_offsets(&[]).await;
     environment
         .redis_command(&["CONFIG", "SET", "requirepass", ""])
         .await;
-    answered.unwrap();
+    result.unwrap();
 }

@@ -180,7 +180,7 @@ async fn lost_votes_are_counted_again_after_redis_restarts_with_older_data() {
     copy(&older, &data);
     environment.stack.start_server(Server::Redis).await.unwrap();
 
-    // CountOutcome once more, but only what was lost: otherwise the sums would not be right.
+    // Only the lost votes are counted again: otherwise the sums would be wrong.
     wait_for("votes are counted again", async || {
         consumer.processed().await > events.len() as u64
     })

@@ -64,8 +64,8 @@ async fn assert_rebuild_under_load_corrects_counts(topic: &str, from: &str) {
     // Two concurrent rebuilds: the second one finds nothing left to correct.
     let both = tokio::task::block_in_place(|| {
         std::thread::scope(|scope| {
-            let rebuild = || run(&environment, "rebuild", &["--from", from]).code;
-            [scope.spawn(rebuild), scope.spawn(rebuild)].map(|one| one.join().unwrap())
+            let exit_code = || run(&environment, "rebuild", &["--from", from]).code;
+            [scope.spawn(exit_code), scope.spawn(exit_code)].map(|one| one.join().unwrap())
         })
     });
     assert_eq!(both, [0, 0]);

@@ -91,7 +91,7 @@ async fn difference_in_each_store_is_found() {
     assert_differences(&lost, &[(route, "mongodb", "missing", &id)]);
     assert_eq!((lost.sum("lost"), lost.sum("double")), (1, 0));
     let mut changed = document.clone();
-    changed.name = "Nobody".to_owned();
+    changed.name = "Changed".to_owned();
     environment.log.insert_one(&changed).await.unwrap();
     assert_differences(&reconcile(&environment, &[]), &[(route, "mongodb", "odd", &id)]);
     environment.log.delete_one(doc! { "_id": &id }).await.unwrap();
@@ -142,12 +142,12 @@ async fn difference_from_the_ledger_is_found() {
     let environment = TestEnvironment::new("reconcile_ledger").await;
     let consumer = environment.consumer(&[]);
     let events = send_and_wait(&environment, 32).await;
-    let nobody = Uuid::from_u128(7).to_string();
+    let unknown_id = Uuid::from_u128(7).to_string();
 
     let ledger = Ledger::of(&events);
-    ledger.add(Some(&nobody), Some("grpc"), true);
+    ledger.add(Some(&unknown_id), Some("grpc"), true);
     let lost = reconcile(&environment, &["--ledger", ledger.path()]);
-    assert_differences(&lost, &[("grpc", "kafka", "missing", &nobody)]);
+    assert_differences(&lost, &[("grpc", "kafka", "missing", &unknown_id)]);
     assert_eq!(lost.sum("lost"), 1);
 
     let server_generated = events.iter().position(|event| !event.client_id).unwrap();
@@ -181,7 +181,7 @@ async fn difference_from_the_ledger_is_found() {
     // A failed line for another vote does not explain this vote.
     let ledger = Ledger::of(&others);
     let options = ["--ledger", ledger.path(), "--tolerate-failed"];
-    ledger.add(Some(&nobody), Some(route), false);
+    ledger.add(Some(&unknown_id), Some(route), false);
     assert_differences(&reconcile(&environment, &options), &[unacknowledged]);
     ledger.add(Some(&id), Some(route), false);
     assert!(reconcile(&environment, &options).is_reconciled());
