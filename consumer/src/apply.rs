@@ -1,88 +1,91 @@
-//! One batch through the stores, in the order that makes a vote count once whatever dies in between: dead letters,
-//! then the log, then the tally. The fence moves with the tally, so it means "all of this is done"; what was done
-//! without it is done again, and changes nothing.
+//! Applies one batch to the stores, in an order that counts each vote once even if any process dies in between: first the
+//! dead-letter topic, then the log, then the tally. The applied offset moves together with the tally, so everything below
+//! it is in all stores. A batch whose offset did not move is applied again, and its repeated writes have no effect.
 //!
-//! Before all that, Kafka is asked whether the topic is still the one that the fence belongs to: offsets of a topic that
-//! was made anew look like a continuation. Its first votes would be skipped, and the log would hold a later copy of a vote
-//! than the one that is counted in the end.
+//! Before that, the consumer asks Kafka whether the topic is still the one to which the applied offset belongs. The offsets
+//! of a recreated topic look like a continuation. Without the check, its first votes would be skipped, and the log could
+//! hold a later copy of a vote than the one that is finally counted.
 
 use std::time::{Instant, SystemTime};
 
 use kafka::TopicIds;
-use kafka::dead_letter::DeadLetters;
+use kafka::dead_letter::DeadLetterTopic;
 use tokio_util::sync::CancellationToken;
 
-use crate::batch::{Batch, Decoded, LoggedVote};
-use crate::dead_letter_limit::{Flood, Level};
+use crate::batch::{Batch, DecodedBatch, LoggedVote};
+use crate::dead_letter_limit::{DeadLetterLevel, DeadLetterLimitExceeded};
 use crate::metrics::Metrics;
-use crate::store::Store;
-use crate::tally::{Count, Counted, Tally};
+use crate::store_retry::StoreRetry;
+use crate::tally::{BatchCount, CountOutcome, Tally};
 use crate::vote_log::{VoteDocument, VoteLog};
 
-/// Everything that a batch passes.
+/// The stores to which a batch is applied.
 pub struct Stores {
     /// Redis.
     pub tally: Tally,
     /// MongoDB.
     pub log: VoteLog,
-    /// Kafka's dead letter topic.
-    pub dead_letters: DeadLetters,
-    /// The topic that dead letters come from.
+    /// Kafka's dead-letter topic.
+    pub dead_letters: DeadLetterTopic,
+    /// The topic of the votes.
     pub topic: String,
-    /// Which topic its name means.
+    /// Returns the current id of that topic.
     pub topic_ids: TopicIds,
-    /// Unreadable records of a partition that are taken before it counts as a flood.
+    /// The most undecodable records of a partition; see [`crate::dead_letter_limit`].
     pub dead_letter_limit: u32,
-    /// State of Redis.
-    pub redis: Store,
-    /// State of MongoDB.
-    pub mongodb: Store,
-    /// State of Kafka.
-    pub kafka: Store,
-    /// What is counted while batches pass.
+    /// Retries operations on Redis and reports its state.
+    pub redis: StoreRetry,
+    /// Retries operations on MongoDB and reports its state.
+    pub mongodb: StoreRetry,
+    /// Retries operations on Kafka and reports its state.
+    pub kafka: StoreRetry,
+    /// The metrics of applied batches.
     pub metrics: Metrics,
 }
 
-/// What became of a batch.
+/// The result of applying a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Everything is in both stores, and Redis holds this fence.
+    /// The batch is in all stores, and Redis holds this applied offset.
     Applied {
-        /// The partition's next offset.
-        fence: i64,
+        /// The applied offset of the partition: its next offset to count.
+        applied_offset: i64,
         /// The level of its dead-letter limit.
-        level: Level,
+        level: DeadLetterLevel,
     },
-    /// Redis holds an older fence than the batch builds on: it has lost writes. Go back to there.
+    /// Redis holds an older applied offset than the batch builds on, because it lost writes. Resume from that offset.
     Behind {
-        /// The fence as it is; None where Redis lost all.
-        fence: Option<i64>,
+        /// The applied offset in Redis; None if Redis lost everything.
+        applied_offset: Option<i64>,
     },
-    /// The topic is not the one that is counted: it was made anew, or Redis lost all. Nothing was counted.
+    /// The topic is not the current one: it was recreated, or Redis lost everything. Nothing was counted.
     OtherTopic,
-    /// Too many records cannot be read. Nothing was done.
-    Flood(Flood),
-    /// Stopped while a store was failing. Not applied, or not known to be.
+    /// The partition has too many undecodable records. Nothing was written.
+    DeadLetterLimitExceeded(DeadLetterLimitExceeded),
+    /// Stopped while a store was failing. The batch may or may not be applied.
     Interrupted,
 }
 
 impl Stores {
-    /// Applies a batch, trying until it is done or until `stop`.
+    /// Applies a batch. Retries until it succeeds or until `stop`.
     pub async fn apply(&self, batch: &Batch, stop: &CancellationToken) -> Outcome {
         self.write(batch, stop).await.unwrap_or(Outcome::Interrupted)
     }
 
     async fn write(&self, batch: &Batch, stop: &CancellationToken) -> Option<Outcome> {
-        let read = Instant::now();
-        let topic_id = self.kafka.retry(stop, || self.topic_ids.after(read)).await?;
+        let read_before = Instant::now();
+        let topic_id = self
+            .kafka
+            .retry(stop, || self.topic_ids.after(read_before))
+            .await?;
         if topic_id != batch.topic_id {
             return Some(Outcome::OtherTopic);
         }
-        let decoded = match Decoded::from_batch(batch, self.dead_letter_limit) {
+        let decoded = match DecodedBatch::from_batch(batch, self.dead_letter_limit) {
             Ok(decoded) => decoded,
-            Err(flood) => return Some(Outcome::Flood(flood)),
+            Err(exceeded) => return Some(Outcome::DeadLetterLimitExceeded(exceeded)),
         };
-        self.bury(&decoded, stop).await?;
+        self.send_to_dead_letter_topic(&decoded, stop).await?;
         let consumed_at = SystemTime::now();
         let documents: Vec<_> = decoded
             .votes
@@ -93,9 +96,18 @@ impl Stores {
         self.count(batch, &decoded, stop).await
     }
 
-    async fn bury(&self, decoded: &Decoded, stop: &CancellationToken) -> Option<()> {
-        for (record, error) in &decoded.dead {
-            tracing::warn!(record.partition, record.offset, %error, "dead letter");
+    async fn send_to_dead_letter_topic(
+        &self,
+        decoded: &DecodedBatch,
+        stop: &CancellationToken,
+    ) -> Option<()> {
+        for (record, error) in &decoded.dead_letters {
+            tracing::warn!(
+                record.partition,
+                record.offset,
+                %error,
+                "cannot decode a record; sending it to the dead-letter topic"
+            );
             let reason = error.to_string();
             self.kafka
                 .write(stop, || self.dead_letters.send(record, &self.topic, &reason))
@@ -105,46 +117,57 @@ impl Stores {
         Some(())
     }
 
-    async fn count(&self, batch: &Batch, decoded: &Decoded, stop: &CancellationToken) -> Option<Outcome> {
-        let level = decoded.level;
-        let mut fence = batch.fence;
-        let mut votes = fence.map_or(&*decoded.votes, |fence| not_before(&decoded.votes, fence));
+    async fn count(
+        &self,
+        batch: &Batch,
+        decoded: &DecodedBatch,
+        stop: &CancellationToken,
+    ) -> Option<Outcome> {
+        let (level, next_offset) = (decoded.level, batch.next_offset);
+        let mut expected = batch.applied_offset;
+        let mut votes = expected.map_or(&*decoded.votes, |offset| not_before(&decoded.votes, offset));
         loop {
             let mut attempts = 0;
             let attempt = || {
                 attempts += 1;
-                self.tally.count(Count {
+                self.tally.count(BatchCount {
                     topic_id: batch.topic_id,
                     partition: batch.partition,
-                    fence,
-                    next: batch.next,
+                    applied_offset: expected,
+                    next_offset,
                     level,
                     votes,
                 })
             };
             let actual = match self.redis.write(stop, attempt).await? {
-                Counted::Done { duplicates } => {
+                CountOutcome::Counted { duplicates } => {
                     self.metrics.applied(votes, &duplicates);
-                    let fence = batch.next;
-                    return Some(Outcome::Applied { fence, level });
+                    return Some(Outcome::Applied {
+                        applied_offset: next_offset,
+                        level,
+                    });
                 }
-                Counted::OtherTopic => return Some(Outcome::OtherTopic),
-                Counted::Differs(actual) => actual,
+                CountOutcome::OtherTopic => return Some(Outcome::OtherTopic),
+                CountOutcome::OffsetMismatch(actual) => actual,
             };
             match actual {
-                Some(actual) if actual >= batch.next => {
-                    // An attempt whose answer got lost did count them; which of them were duplicates got lost with it.
-                    // Without such an attempt another consumer did, and has them in its metrics.
-                    if actual == batch.next && attempts > 1 {
+                Some(actual) if actual >= next_offset => {
+                    // After more than one attempt, an earlier one counted the batch and its response was lost, together
+                    // with the list of duplicates. After a single attempt, another consumer counted the batch and has it
+                    // in its metrics.
+                    if actual == next_offset && attempts > 1 {
                         self.metrics.applied(votes, &[]);
                     }
-                    return Some(Outcome::Applied { fence: actual, level });
+                    return Some(Outcome::Applied {
+                        applied_offset: actual,
+                        level,
+                    });
                 }
-                Some(actual) if fence.is_none_or(|believed| actual > believed) => {
+                Some(actual) if expected.is_none_or(|expected| actual > expected) => {
                     votes = not_before(votes, actual);
-                    fence = Some(actual);
+                    expected = Some(actual);
                 }
-                behind => return Some(Outcome::Behind { fence: behind }),
+                applied_offset => return Some(Outcome::Behind { applied_offset }),
             }
         }
     }

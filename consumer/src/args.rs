@@ -4,24 +4,25 @@ use std::time::Duration;
 
 use service::{EffectiveConfig, redact};
 
-use crate::pipeline::BatchLimits;
+use crate::batch::BatchLimits;
 use crate::store_args::StoreArgs;
 
 /// Options of `consumer run`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct RunArgs {
-    /// Where the stores are.
+    /// The addresses of the stores.
     #[command(flatten)]
     pub stores: StoreArgs,
 
-    /// Consumer group; all replicas must name the same one, or each counts all votes
+    /// Consumer group; all replicas must use the same one: replicas in different groups do not share the partitions
     #[arg(long, env = "CONSUMER_GROUP", default_value = "votes-consumer")]
     pub group: String,
 
-    /// Unreadable records of a partition that go to the dead letter topic before the consumer stops
+    /// Undecodable records of a partition that go to the dead-letter topic before the consumer stops
     ///
-    /// Ten readable ones make room for one more: below a share of 1 in 11 it never stops. More than that is no bad
-    /// record but a broken writer, or a consumer that is too old, and must not drain the topic.
+    /// Ten decodable records make room for one more undecodable one, so the consumer never stops below a share of 1 in
+    /// 11. A higher share points to a broken writer or an outdated consumer, which must not move the whole topic to the
+    /// dead-letter topic.
     #[arg(
         long,
         env = "DEAD_LETTER_LIMIT",
@@ -30,26 +31,26 @@ pub struct RunArgs {
     )]
     pub dead_letter_limit: u32,
 
-    /// How long an id that a client supplied is remembered: repeated within this time it is counted once, in s
+    /// How long an id that a client chose is remembered, in s: a vote repeated within this time is counted once
     #[arg(long, env = "DEDUP_WINDOW_S", default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(1..))]
     pub dedup_window_s: u64,
 
-    /// Most records of a batch: larger ones cost less a vote, but block Redis for longer
+    /// Most records of a batch: a larger batch costs less per vote, but blocks Redis for longer
     #[arg(long, env = "BATCH_MAX_RECORDS", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub batch_max_records: u32,
 
-    /// Longest wait of a record for others of its batch, in ms: it adds to the time until a vote is counted, and saves
-    /// most of the cost of counting it
+    /// Longest time that a record waits for its batch to fill, in ms: it delays the count of a vote, and makes counting
+    /// much cheaper
     #[arg(long, env = "BATCH_LINGER_MS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub batch_linger_ms: u64,
 
-    /// Most records in memory at a time: some batches of each partition; with the stores down, reading pauses here
+    /// Most records in memory: enough for some batches of each partition; with a store down, reading pauses here
     #[arg(long, env = "MAX_OUTSTANDING", default_value_t = 6_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_outstanding: u32,
 }
 
 impl RunArgs {
-    /// How records become batches.
+    /// The limits of a batch.
     pub fn batch_limits(&self) -> BatchLimits {
         BatchLimits {
             max_records: self.batch_max_records as usize,
@@ -57,12 +58,12 @@ impl RunArgs {
         }
     }
 
-    /// How long a client's id is remembered.
+    /// How long an id that a client chose is remembered.
     pub fn dedup_window(&self) -> Duration {
         Duration::from_secs(self.dedup_window_s)
     }
 
-    /// The configuration in force, without passwords.
+    /// The effective configuration, without passwords.
     pub fn effective(&self) -> EffectiveConfig {
         EffectiveConfig::default()
             .with("kafka_brokers", &self.stores.kafka.brokers)

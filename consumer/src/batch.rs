@@ -1,4 +1,6 @@
-//! A run of records of one partition, and what they turn out to be.
+//! A batch: consecutive records of one partition, before and after decoding.
+
+use std::time::Duration;
 
 use kafka::Record;
 use kafka::dead_letter::is_replayed;
@@ -6,26 +8,35 @@ use kafka::source::Delivery;
 use uuid::Uuid;
 use vote::{EventError, VoteEvent};
 
-use crate::dead_letter_limit::{Flood, Level};
+use crate::dead_letter_limit::{DeadLetterLevel, DeadLetterLimitExceeded};
 
-/// Consecutive records of one partition, with the fence that they build on.
+/// The limits of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchLimits {
+    /// Most records of a batch.
+    pub max_records: usize,
+    /// Longest time that a record waits for its batch to fill.
+    pub linger: Duration,
+}
+
+/// Consecutive records of one partition, with the applied offset that they build on.
 #[derive(Debug)]
 pub struct Batch {
-    /// The topic that its consumer believes it reads.
+    /// The topic that this consumer reads.
     pub topic_id: Uuid,
     /// The partition.
     pub partition: i32,
-    /// The next offset that Redis is believed to hold for the partition; None where it holds none.
-    pub fence: Option<i64>,
-    /// The fence after this batch: one more than the offset of the last record.
-    pub next: i64,
+    /// The applied offset that Redis is expected to hold for the partition; None if no record was counted yet.
+    pub applied_offset: Option<i64>,
+    /// The applied offset after this batch: one more than the offset of the last record.
+    pub next_offset: i64,
     /// The level of the dead-letter limit before this batch.
-    pub level: Level,
+    pub level: DeadLetterLevel,
     /// The records, in offset order; at least one.
     pub records: Vec<Delivery>,
 }
 
-/// A vote with its place in Kafka.
+/// A vote with its offset in Kafka.
 #[derive(Debug)]
 pub struct LoggedVote {
     /// The offset within the batch's partition.
@@ -36,53 +47,58 @@ pub struct LoggedVote {
 
 /// A batch after decoding.
 #[derive(Debug, Default)]
-pub struct Decoded {
-    /// What is to be counted, in offset order.
+pub struct DecodedBatch {
+    /// The votes to count, in offset order.
     pub votes: Vec<LoggedVote>,
-    /// What nobody can read, with the reason.
-    pub dead: Vec<(Record, EventError)>,
-    /// The level of the dead-letter limit after it.
-    pub level: Level,
+    /// The records that cannot be decoded, with the reason.
+    pub dead_letters: Vec<(Record, EventError)>,
+    /// The level of the dead-letter limit after the batch.
+    pub level: DeadLetterLevel,
 }
 
-impl Decoded {
-    /// Reads every record of a batch, unless more than `limit` of them and of those before cannot be read. Gives its
-    /// records' permits back only with the batch: they count as outstanding until they are applied.
-    pub fn from_batch(batch: &Batch, limit: u32) -> Result<Self, Flood> {
+impl DecodedBatch {
+    /// Decodes every record of a batch. Errors if the batch raises the level of its partition above `limit`. The batch
+    /// keeps the permits of its records: they count as outstanding until the batch is applied.
+    pub fn from_batch(batch: &Batch, limit: u32) -> Result<Self, DeadLetterLimitExceeded> {
         let mut decoded = Self {
             level: batch.level,
             ..Self::default()
         };
         for Delivery { record, .. } in &batch.records {
             match VoteEvent::decode(&record.payload) {
-                Ok(event) => decoded.read(record, event),
-                Err(error) => decoded.bury(record, error, limit)?,
+                Ok(event) => decoded.add_vote(record, event),
+                Err(error) => decoded.add_dead_letter(record, error, limit)?,
             }
         }
         Ok(decoded)
     }
 
-    fn read(&mut self, record: &Record, mut event: VoteEvent) {
-        // Sent again by an operator: as with a client that sends again, a copy may be counted already.
+    fn add_vote(&mut self, record: &Record, mut event: VoteEvent) {
+        // A copy of a replayed record may already be counted, as with a client that retries.
         event.client_id |= is_replayed(record);
-        self.level = self.level.after_readable();
+        self.level = self.level.after_decodable();
         self.votes.push(LoggedVote {
             offset: record.offset,
             event,
         });
     }
 
-    fn bury(&mut self, record: &Record, error: EventError, limit: u32) -> Result<(), Flood> {
-        self.level = self.level.after_unreadable();
+    fn add_dead_letter(
+        &mut self,
+        record: &Record,
+        error: EventError,
+        limit: u32,
+    ) -> Result<(), DeadLetterLimitExceeded> {
+        self.level = self.level.after_undecodable();
         if self.level.exceeds(limit) {
-            return Err(Flood {
+            return Err(DeadLetterLimitExceeded {
                 partition: record.partition,
                 offset: record.offset,
                 limit,
                 reason: error.to_string(),
             });
         }
-        self.dead.push((record.clone(), error));
+        self.dead_letters.push((record.clone(), error));
         Ok(())
     }
 }

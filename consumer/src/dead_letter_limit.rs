@@ -1,63 +1,65 @@
-//! When unreadable records are no longer single ones: a leaky bucket for each partition. Pure state, no I/O.
+//! The limit of dead-letter records, above which the consumer stops: a leaky bucket for each partition. Pure state, no I/O.
 
 use std::fmt;
 
-/// Readable records that make room for one more unreadable one.
-const READABLE_FOR_ONE: u64 = 10;
+/// Decodable records that make room for one more undecodable one.
+const DECODABLE_PER_UNDECODABLE: u64 = 10;
 
-/// How full a partition's bucket is: unreadable records raise it, readable ones lower it. Kept in Redis with the fence,
-/// so that a consumer that was started again stops at the same place instead of burying as many again.
+/// The level of a partition's leaky bucket: undecodable records raise it, decodable ones lower it. Redis keeps it with the
+/// applied offset. A restarted consumer therefore stops at the same record, and does not send as many records again to the
+/// dead-letter topic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Level(u64);
+pub struct DeadLetterLevel(u64);
 
-impl Level {
-    /// The level after a record that could be read.
+impl DeadLetterLevel {
+    /// The level after a record that can be decoded.
     #[must_use]
-    pub const fn after_readable(self) -> Self {
+    pub const fn after_decodable(self) -> Self {
         Self(self.0.saturating_sub(1))
     }
 
-    /// The level after a record that could not.
+    /// The level after a record that cannot be decoded.
     #[must_use]
-    pub const fn after_unreadable(self) -> Self {
-        Self(self.0.saturating_add(READABLE_FOR_ONE))
+    pub const fn after_undecodable(self) -> Self {
+        Self(self.0.saturating_add(DECODABLE_PER_UNDECODABLE))
     }
 
-    /// Whether it is above `limit` unreadable records.
+    /// Whether the level is above `limit` undecodable records.
     pub const fn exceeds(self, limit: u32) -> bool {
-        self.0 > limit as u64 * READABLE_FOR_ONE
+        self.0 > limit as u64 * DECODABLE_PER_UNDECODABLE
     }
 }
 
-/// As it is kept in Redis.
-impl fmt::Display for Level {
+/// The form in which Redis keeps the level.
+impl fmt::Display for DeadLetterLevel {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(formatter)
     }
 }
 
-impl From<u64> for Level {
-    fn from(kept: u64) -> Self {
-        Self(kept)
+impl From<u64> for DeadLetterLevel {
+    fn from(level: u64) -> Self {
+        Self(level)
     }
 }
 
-/// More unreadable records than the limit allows.
+/// A partition has more undecodable records than the limit allows.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a flood of unreadable records in partition {partition}: at offset {offset} there are more than {limit} that too \
-     few readable ones came between ({reason}). Neither this batch nor anything after it was taken. Fix what writes \
-     them, or this consumer if it is too old for them, and start it again; to bury them all the same, start it with a \
-     higher --dead-letter-limit"
+    "the dead-letter limit is exceeded in partition {partition}: the record at offset {offset} cannot be decoded \
+     ({reason}), and the limit allows {limit} such records plus one for every {DECODABLE_PER_UNDECODABLE} decodable ones. \
+     The consumer did not apply this batch or any later one. Fix the program that writes these records, or upgrade this \
+     consumer if it is too old to decode them, then restart it. To send them to the dead-letter topic anyway, restart it \
+     with a higher --dead-letter-limit"
 )]
-pub struct Flood {
+pub struct DeadLetterLimitExceeded {
     /// The partition.
     pub partition: i32,
-    /// The offset of the record that was one too many.
+    /// The offset of the record that exceeded the limit.
     pub offset: i64,
     /// The limit.
     pub limit: u32,
-    /// Why that record cannot be read.
+    /// Why that record cannot be decoded.
     pub reason: String,
 }
 
@@ -65,14 +67,14 @@ pub struct Flood {
 mod tests {
     use super::*;
 
-    fn after(records: &[(bool, u32)]) -> Level {
-        let mut level = Level::default();
-        for &(readable, count) in records {
+    fn after(records: &[(bool, u32)]) -> DeadLetterLevel {
+        let mut level = DeadLetterLevel::default();
+        for &(is_decodable, count) in records {
             for _ in 0..count {
-                level = if readable {
-                    level.after_readable()
+                level = if is_decodable {
+                    level.after_decodable()
                 } else {
-                    level.after_unreadable()
+                    level.after_undecodable()
                 };
             }
         }
@@ -80,21 +82,21 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_up_to_the_limit_is_no_flood() {
+    fn burst_up_to_the_limit_is_allowed() {
         assert!(!after(&[(false, 5)]).exceeds(5));
         assert!(after(&[(false, 6)]).exceeds(5));
     }
 
     #[test]
-    fn readable_records_make_room() {
+    fn decodable_records_make_room() {
         assert!(!after(&[(false, 5), (true, 10), (false, 1)]).exceeds(5));
         assert!(after(&[(false, 5), (true, 9), (false, 1)]).exceeds(5));
-        assert_eq!(after(&[(false, 5), (true, 1_000)]), Level::default());
+        assert_eq!(after(&[(false, 5), (true, 1_000)]), DeadLetterLevel::default());
     }
 
     #[test]
-    fn one_in_eleven_is_never_a_flood_and_one_in_nine_is_in_the_end() {
-        let mixture = |readable| [(false, 1), (true, readable)].repeat(1_000);
+    fn one_in_eleven_never_exceeds_the_limit_and_one_in_nine_does() {
+        let mixture = |decodable| [(false, 1), (true, decodable)].repeat(1_000);
         assert!(!after(&mixture(10)).exceeds(5));
         assert!(after(&mixture(8)).exceeds(5));
     }

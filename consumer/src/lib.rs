@@ -1,21 +1,22 @@
-//! The consumer: votes from Kafka into tallies in Redis and a log in MongoDB, each vote once.
+//! The consumer: counts votes from Kafka in Redis and logs them in MongoDB, each vote once.
 //!
-//! Records become batches ([`pipeline`], [`partition`], [`batch`]); a batch passes the stores ([`apply`]): dead letters,
-//! then [`vote_log`], then [`tally`]. The tally's script moves the partition's fence with the counts: the fence, not the
-//! committed offset, says where to go on.
+//! Records become batches ([`pipeline`], [`partition`], [`batch`]). A batch is applied to the stores in a fixed order
+//! ([`apply`]): dead-letter topic, [`vote_log`], [`tally`]. The tally's script moves the partition's applied offset together
+//! with the counts. The applied offset, not the committed offset, decides where reading resumes.
 //!
-//! Beside that, commands for operators: [`reconcile`] compares the stores (`reconciliation`), [`rebuild`] corrects the tallies,
-//! [`replay`] sends dead letters again, [`prepare`] makes the topics and the replica set.
+//! Commands for operators: [`reconcile`] compares the stores (`reconciliation`), [`rebuild`] corrects the tallies,
+//! [`replay`] sends dead-letter records back to their topic, [`prepare`] creates the topics and the replica set.
 
 pub mod apply;
 pub mod args;
 pub mod batch;
+mod bounded_label_counter;
 pub mod dead_letter_limit;
 pub mod metrics;
-mod named;
 mod observe;
 pub mod partition;
 pub mod pipeline;
+pub mod pipeline_end;
 pub mod prepare;
 mod progress;
 pub mod rebuild;
@@ -24,8 +25,8 @@ mod reconciliation;
 pub mod replay;
 mod revocation;
 mod run;
-pub mod store;
 pub mod store_args;
+pub mod store_retry;
 pub mod tally;
 pub mod vote_log;
 

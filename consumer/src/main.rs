@@ -13,8 +13,8 @@ use service::{CommonArgs, Identity};
 
 /// Counts votes from Kafka in Redis and logs them in MongoDB, each vote once.
 ///
-/// The order of work makes that so: a batch is first logged (idempotent by vote id), then counted by one atomic script
-/// that also moves the partition's fence in Redis. On start, each partition goes on at its fence.
+/// Each batch is first logged in MongoDB (idempotent by vote id), then counted in Redis by one atomic script that also moves
+/// the partition's applied offset. After a restart, each partition resumes from its applied offset.
 #[derive(Debug, Parser)]
 #[command(name = "consumer", version, arg_required_else_help = true)]
 struct Cli {
@@ -24,11 +24,11 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Consume until SIGTERM, which finishes what is in flight, leaves the group and exits 0
+    /// Consume until SIGTERM, then finish the batches in flight, leave the group and exit with code 0
     ///
-    /// Start as many as you like, up to the number of partitions: they share the work. Stores that are away are waited
-    /// for; meanwhile nothing is lost, /readyz on the admin port names the store and the reason, and
-    /// consumer_lag_records grows.
+    /// Start as many consumers as you like, up to the number of partitions: they share the partitions. If a store is not
+    /// available, the consumer waits for it and loses no vote. Meanwhile /readyz on the admin port names the store and the
+    /// reason, and consumer_lag_records grows.
     Run {
         #[command(flatten)]
         common: CommonArgs,
@@ -37,30 +37,31 @@ enum Command {
         args: RunArgs,
     },
 
-    /// Compare what Kafka, Redis and MongoDB hold, per route and vote by vote
+    /// Compare the votes in Kafka, Redis and MongoDB, per route and vote by vote
     ///
-    /// Waits until what is in Kafka is counted, then reads all three at one place, so it is exact while votes keep
-    /// coming. With --ledger, also what senders say was acknowledged. Exit code 0: all agree; 1: they differ, and each
-    /// difference is a sentence; 2: nobody can tell, because a store is away or not everything is counted.
+    /// Waits until all votes in Kafka are counted, then compares all three stores up to the applied offsets. The result is
+    /// therefore exact even while votes arrive. With --ledger, also compares the votes that senders report as
+    /// acknowledged. Exit code 0: the stores agree. 1: they differ, and the output describes each difference. 2: unknown,
+    /// because a store is not available or some votes are not counted yet.
     Reconcile(ReconcileArgs),
 
-    /// Work the tallies in Redis out again and correct them; consumers may run
+    /// Recompute the tallies in Redis and correct them; consumers may keep running
     ///
-    /// Counts the votes up to the place that Redis has counted to, and adds the difference in one atomic step, so
-    /// consumers need not be stopped and nothing that they count meanwhile is lost. From Kafka as long as it holds every
-    /// vote; else from MongoDB, which does. Try it with --dry-run; `consumer reconcile` afterwards.
+    /// Counts the votes up to the applied offsets and adds the difference to the tallies in one atomic step. You need not
+    /// stop the consumers: votes that they count in the meantime are kept. Use --from kafka as long as Kafka holds every
+    /// vote, otherwise --from mongodb. Try it with --dry-run first, and run `consumer reconcile` afterwards.
     Rebuild(RebuildArgs),
 
-    /// Send the dead letters that can be read by now back to their topic
+    /// Send dead-letter records that can now be decoded back to their topic
     ///
-    /// For after a fix. Letters that nobody can read are left where they are and named; votes that are logged already
-    /// are skipped. Running it twice is harmless: a vote that was sent again is counted once.
+    /// Use it after you fix a decoding problem. The command skips records that still cannot be decoded, and prints the
+    /// reason. It also skips votes that are already logged. You may run it twice: a replayed vote is counted once.
     ReplayDeadLetters(ReplayArgs),
 
-    /// Make the topics and initiate MongoDB's replica set, where they are missing
+    /// Create the topics and initiate MongoDB's replica set if they are missing
     ///
-    /// For a new cluster. Waits for the stores; what is there stays as it is, so that running it again is harmless. A
-    /// topic with fewer partitions than asked for is an error: adding some would move keys to other partitions.
+    /// For a new cluster. Waits for the stores and changes nothing that exists, so you may run it again. A topic with fewer
+    /// partitions than requested is an error: adding partitions would move keys to other partitions.
     Prepare(PrepareArgs),
 }
 
@@ -75,20 +76,20 @@ fn main() -> ExitCode {
         Command::Run { common, args } => {
             service::run(IDENTITY, &common, |process| consumer::run(args, process))
         }
-        Command::Reconcile(args) => once(reconcile(args)),
-        Command::Rebuild(args) => once(rebuild(args)),
-        Command::ReplayDeadLetters(args) => once(replay(args)),
-        Command::Prepare(args) => once(prepare(args)),
+        Command::Reconcile(args) => block_on(reconcile(args)),
+        Command::Rebuild(args) => block_on(rebuild(args)),
+        Command::ReplayDeadLetters(args) => block_on(replay(args)),
+        Command::Prepare(args) => block_on(prepare(args)),
     }
 }
 
-/// Runs a command that ends by itself, without the surroundings of a service.
-fn once(command: impl Future<Output = ExitCode>) -> ExitCode {
+/// Runs a command to its end, without the admin port and the drain of a service.
+fn block_on(command: impl Future<Output = ExitCode>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match runtime {
         Ok(runtime) => runtime.block_on(command),
         Err(error) => {
-            eprintln!("cannot start the async runtime: {error}");
+            eprintln!("could not start the async runtime: {error}");
             ExitCode::from(2)
         }
     }

@@ -1,31 +1,32 @@
-//! What the consumer tells Prometheus. Every series is there, at 0, before the first vote.
+//! The consumer's Prometheus metrics. Every series exists with value 0 before the first vote.
 
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus::{Histogram, IntCounter, IntGauge, IntGaugeVec, Registry};
 use service::metrics::{counter, duration_histogram, gauge};
+use tallies::album_field;
 use vote::Route;
 
 use crate::batch::LoggedVote;
-use crate::named::Named;
+use crate::bounded_label_counter::BoundedLabelCounter;
 
-/// The route of a record that cannot be read: it names none.
+/// The route label of a record that cannot be decoded: its route is unknown.
 const UNKNOWN_ROUTE: &str = "unknown";
 
-/// The consumer's metrics, their labels resolved.
+/// The consumer's metrics, with resolved labels.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     routes: [RouteMetrics; Route::ALL.len()],
     dead_letters: IntCounter,
-    bands: Named,
-    albums: Named,
+    bands: BoundedLabelCounter,
+    albums: BoundedLabelCounter,
     lag: IntGaugeVec,
     /// Time of a write of one batch to MongoDB.
     pub mongodb_duration: Histogram,
     /// Time of a write of one batch to Redis.
     pub redis_duration: Histogram,
-    /// Time of a write of one dead letter to Kafka.
+    /// Time of a write of one dead-letter record to Kafka.
     pub kafka_duration: Histogram,
 }
 
@@ -38,24 +39,24 @@ struct RouteMetrics {
 }
 
 impl Metrics {
-    /// Registers all of them.
+    /// Registers all metrics.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
         let votes = counter(
             registry,
             "consumer_votes_total",
-            "Votes that left the pipeline: counted, counted before under the same id, or unreadable",
+            "Votes that left the pipeline: applied, duplicate (the id was already counted), or dead_letter (undecodable)",
             &["route", "result"],
         )?;
         let end_to_end = duration_histogram(
             registry,
             "consumer_end_to_end_seconds",
-            "From a vote's arrival at its route until Redis has counted it",
+            "Time from a vote's arrival at its route until Redis has counted it",
             &["route"],
         )?;
         let apply = duration_histogram(
             registry,
             "consumer_apply_duration_seconds",
-            "Time of one successful write to a store: a batch to redis or mongodb, a dead letter to kafka",
+            "Time of one successful write to a store: a batch to redis or mongodb, a dead-letter record to kafka",
             &["store"],
         )?;
         let lag = gauge(
@@ -64,8 +65,8 @@ impl Metrics {
             "Records of a partition that Redis has not counted yet",
             &["partition"],
         )?;
-        // Nothing that can be read is a dead letter, and a dead letter has no route: those series stay at 0, but a
-        // query over routes and results finds all of them.
+        // These series stay at 0, because the route of a dead-letter record is unknown. They exist so that a query over
+        // all routes and results finds every combination.
         for route in Route::ALL {
             votes.with_label_values(&[route.as_str(), "dead_letter"]);
         }
@@ -77,16 +78,16 @@ impl Metrics {
                 end_to_end: end_to_end.with_label_values(&[route.as_str()]),
             }),
             dead_letters: votes.with_label_values(&[UNKNOWN_ROUTE, "dead_letter"]),
-            bands: Named::new(
+            bands: BoundedLabelCounter::new(
                 registry,
                 "consumer_band_votes_total",
-                "Votes counted for a band, of the first bands that this process met; (other): for all others",
+                "Votes counted for a band; (other) sums up all bands after the first 100 of this process",
                 "band",
             )?,
-            albums: Named::new(
+            albums: BoundedLabelCounter::new(
                 registry,
                 "consumer_album_votes_total",
-                "Votes counted for an album, of the first albums that this process met; (other): for all others",
+                "Votes counted for an album; (other) sums up all albums after the first 100 of this process",
                 "album",
             )?,
             lag,
@@ -96,33 +97,34 @@ impl Metrics {
         })
     }
 
-    /// The votes of a batch, applied now; `duplicates` are indices, ascending, of those that were counted before.
+    /// Counts the votes of a batch that was just applied. `duplicates` are the ascending indices of the votes whose id was
+    /// already counted.
     pub fn applied(&self, votes: &[LoggedVote], duplicates: &[usize]) {
         let now_us = micros_since_epoch();
         for metrics in &self.routes {
             let latency = metrics.end_to_end.local();
             let (mut applied, mut duplicate) = (0, 0);
-            let own = votes
+            let of_route = votes
                 .iter()
                 .enumerate()
                 .filter(|(_, vote)| vote.event.route == metrics.route);
-            for (index, vote) in own {
+            for (index, vote) in of_route {
                 if duplicates.binary_search(&index).is_ok() {
                     duplicate += 1;
                     continue;
                 }
                 applied += 1;
-                // Clocks of two machines may differ: a vote does not arrive before it left.
-                let waited_us = now_us.saturating_sub(vote.event.received_at_us).max(0);
-                latency.observe(waited_us as f64 / 1e6);
+                // The clocks of two machines may differ: never observe a negative latency.
+                let latency_us = now_us.saturating_sub(vote.event.received_at_us).max(0);
+                latency.observe(latency_us as f64 / 1e6);
             }
             metrics.applied.inc_by(applied);
             metrics.duplicate.inc_by(duplicate);
         }
-        self.named(votes, duplicates);
+        self.count_bands_and_albums(votes, duplicates);
     }
 
-    fn named(&self, votes: &[LoggedVote], duplicates: &[usize]) {
+    fn count_bands_and_albums(&self, votes: &[LoggedVote], duplicates: &[usize]) {
         let mut counts: HashMap<(&str, &str), u64> = HashMap::new();
         for (index, vote) in votes.iter().enumerate() {
             if duplicates.binary_search(&index).is_err() {
@@ -134,23 +136,23 @@ impl Metrics {
         }
         for ((band, album), count) in counts {
             self.bands.add(band, count);
-            self.albums.add(&format!("{band} - {album}"), count);
+            self.albums.add(&album_field(band, album), count);
         }
     }
 
-    /// A record went to the dead letter topic.
+    /// Counts a record that was sent to the dead-letter topic.
     pub fn dead_letter(&self) {
         self.dead_letters.inc();
     }
 
-    /// The lag of a partition that this consumer now has.
+    /// The lag of a partition that is assigned to this consumer.
     pub fn lag(&self, partition: i32) -> IntGauge {
         self.lag.with_label_values(&[&partition.to_string()])
     }
 
-    /// The partition went to another consumer, and its lag with it.
-    pub fn forget_lag(&self, partition: i32) {
-        // Errors only if there is no such series, which is what is wanted.
+    /// Removes the lag of a partition that is no longer assigned to this consumer.
+    pub fn remove_lag(&self, partition: i32) {
+        // Errors only if the series does not exist, and then there is nothing to remove.
         let _ = self.lag.remove_label_values(&[&partition.to_string()]);
     }
 }

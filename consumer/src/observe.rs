@@ -1,5 +1,5 @@
-//! Looks at the stores from outside of the batches: where partitions start, how long their logs are, and whether Redis
-//! still holds what it was told, about the topic that Kafka still has.
+//! Reads the state of the stores outside of batches: where partitions start, how long their logs are, and whether Redis
+//! and Kafka still hold the state that this consumer last saw.
 
 use std::time::Instant;
 
@@ -9,127 +9,137 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::apply::Stores;
-use crate::partition::{Start, start_offset};
+use crate::partition::{StartPosition, start_offset};
 
-/// What was seen.
+/// The result of one observation.
 #[derive(Debug, Default)]
 pub(crate) struct Observation {
-    /// The logs of all partitions.
+    /// The watermarks of all partitions.
     pub watermarks: Vec<(i32, Watermarks)>,
-    /// Whether Kafka or Redis has another topic than the believed one.
+    /// Whether Kafka or Redis has another topic than expected.
     pub other_topic: bool,
-    /// Fences that are not what they were believed to be.
-    pub unexpected: Vec<Unexpected>,
+    /// Partitions whose applied offset is not the expected one.
+    pub mismatches: Vec<OffsetMismatch>,
 }
 
-/// A fence that is not what it was believed to be when the observation began.
+/// A partition whose applied offset in Redis differs from the one expected at the start of the observation.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Unexpected {
+pub(crate) struct OffsetMismatch {
     /// The partition.
     pub partition: i32,
-    /// Which assignment of it.
+    /// The assignment of the partition.
     pub generation: u64,
-    /// The fence as it was believed to be.
-    pub believed: Option<i64>,
-    /// The fence as Redis holds it.
+    /// The expected applied offset.
+    pub expected: Option<i64>,
+    /// The applied offset in Redis.
     pub actual: Option<i64>,
 }
 
-/// Where assigned partitions start.
+/// The result of looking up where assigned partitions start.
 #[derive(Debug)]
-pub(crate) enum Starts {
-    /// Of this topic, at these places.
-    Found(Uuid, Vec<Start>),
-    /// Nowhere: another topic has replaced this one.
-    Replaced(Uuid),
-    /// Not found out before `stop`.
+pub(crate) enum StartPositions {
+    /// The id of the topic, and the start of each partition.
+    Found(Uuid, Vec<StartPosition>),
+    /// Another topic has replaced the topic with this id.
+    TopicReplaced(Uuid),
+    /// `stop` came first.
     Stopped,
 }
 
-/// Where `partitions` start, found out until it is known or until `stop`.
-pub(crate) async fn starts(
+/// Looks up where `partitions` start. Retries until it succeeds or until `stop`.
+pub(crate) async fn start_positions(
     stores: &Stores,
     handle: &SourceHandle,
     partitions: &[i32],
     stop: &CancellationToken,
-) -> Starts {
-    find_starts(stores, handle, partitions, stop)
+) -> StartPositions {
+    find_start_positions(stores, handle, partitions, stop)
         .await
-        .unwrap_or(Starts::Stopped)
+        .unwrap_or(StartPositions::Stopped)
 }
 
-async fn find_starts(
+async fn find_start_positions(
     stores: &Stores,
     handle: &SourceHandle,
     partitions: &[i32],
     stop: &CancellationToken,
-) -> Option<Starts> {
+) -> Option<StartPositions> {
     let Stores {
         kafka, redis, tally, ..
     } = stores;
     let topic_id = kafka
         .retry(stop, || stores.topic_ids.after(Instant::now()))
         .await?;
-    if !redis.retry(stop, || tally.adopt(topic_id)).await? {
-        return Some(Starts::Replaced(topic_id));
+    if !redis.retry(stop, || tally.register_topic(topic_id)).await? {
+        return Some(StartPositions::TopicReplaced(topic_id));
     }
-    let fences = redis.retry(stop, || tally.fences(partitions)).await?;
+    let applied = redis.retry(stop, || tally.applied_offsets(partitions)).await?;
     let find = || async {
         let watermarks = watermarks(handle, partitions)
             .await
             .map_err(|error| error.to_string())?;
-        let in_redis = fences.offsets.iter().zip(&fences.levels);
+        let in_redis = applied.offsets.iter().zip(&applied.levels);
         let starts = watermarks.into_iter().zip(in_redis);
-        let starts = starts.map(|((partition, watermarks), (&fence, &level))| {
-            Ok::<_, String>(Start {
+        let starts = starts.map(|((partition, watermarks), (&applied_offset, &level))| {
+            Ok::<_, String>(StartPosition {
                 partition,
-                fence,
+                applied_offset,
                 level,
                 watermarks,
-                offset: start_offset(partition, fence, watermarks)?,
+                offset: start_offset(partition, applied_offset, watermarks)?,
             })
         });
         starts.collect::<Result<_, _>>()
     };
-    // Should the topic be made anew in between, its first batch finds out.
-    Some(Starts::Found(topic_id, kafka.retry(stop, find).await?))
+    // If the topic is recreated before its first batch, the check in `Stores::apply` detects it.
+    Some(StartPositions::Found(topic_id, kafka.retry(stop, find).await?))
 }
 
-/// What is believed about the partitions of a pipeline.
+/// The state of a pipeline's partitions that the stores are expected to hold.
 #[derive(Debug)]
-pub(crate) struct Belief {
-    /// Their topic; None before the first assignment.
+pub(crate) struct ExpectedState {
+    /// The topic; None before the first assignment.
     pub topic_id: Option<Uuid>,
-    /// All of them.
+    /// All partitions.
     pub partitions: Vec<i32>,
-    /// Those that are idle: partition, generation and fence.
-    pub fences: Vec<(i32, u64, Option<i64>)>,
+    /// The idle partitions: partition, generation and applied offset.
+    pub applied_offsets: Vec<(i32, u64, Option<i64>)>,
 }
 
-/// Looks once, and reports to the stores' checks. None if a store did not answer.
-pub(crate) async fn observe(stores: &Stores, handle: &SourceHandle, belief: Belief) -> Option<Observation> {
-    let idle: Vec<i32> = belief.fences.iter().map(|&(partition, ..)| partition).collect();
-    let (watermarks, topic_id, fences) = tokio::join!(
-        watermarks(handle, &belief.partitions),
+/// Reads the stores once, and reports the result to their readiness checks. None if a store did not respond.
+pub(crate) async fn observe(
+    stores: &Stores,
+    handle: &SourceHandle,
+    expected: ExpectedState,
+) -> Option<Observation> {
+    let idle: Vec<i32> = expected
+        .applied_offsets
+        .iter()
+        .map(|&(partition, ..)| partition)
+        .collect();
+    let (watermarks, topic_id, applied) = tokio::join!(
+        watermarks(handle, &expected.partitions),
         stores.topic_ids.after(Instant::now()),
-        stores.tally.fences(&idle)
+        stores.tally.applied_offsets(&idle)
     );
-    stores.kafka.probed(watermarks.as_ref().and(topic_id.as_ref()));
-    stores.redis.probed(fences.as_ref());
-    let (topic_id, fences) = (topic_id.ok()?, fences.ok()?);
-    let is_other = |believed| topic_id != believed || fences.topic_id != Some(believed);
-    let unexpected = belief.fences.into_iter().zip(fences.offsets);
-    let unexpected = unexpected.filter_map(|((partition, generation, believed), actual)| {
-        (actual != believed).then_some(Unexpected {
+    stores
+        .kafka
+        .report_probe(watermarks.as_ref().and(topic_id.as_ref()));
+    stores.redis.report_probe(applied.as_ref());
+    let (topic_id, applied) = (topic_id.ok()?, applied.ok()?);
+    let is_other = |expected| topic_id != expected || applied.topic_id != Some(expected);
+    let mismatches = expected.applied_offsets.into_iter().zip(applied.offsets);
+    let mismatches = mismatches.filter_map(|((partition, generation, expected), actual)| {
+        (actual != expected).then_some(OffsetMismatch {
             partition,
             generation,
-            believed,
+            expected,
             actual,
         })
     });
     Some(Observation {
-        other_topic: belief.topic_id.is_some_and(is_other),
-        unexpected: unexpected.collect(),
+        other_topic: expected.topic_id.is_some_and(is_other),
+        mismatches: mismatches.collect(),
         watermarks: watermarks.unwrap_or_default(),
     })
 }

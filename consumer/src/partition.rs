@@ -1,26 +1,25 @@
-//! One assigned partition: what waits, what is in flight, and how far it has come. Pure state, no I/O.
+//! One assigned partition: its pending records, its batch in flight, and its applied offset. Pure state, no I/O.
 
 use std::collections::VecDeque;
 
 use kafka::source::{Delivery, Watermarks};
 use prometheus::IntGauge;
 use tokio_util::sync::CancellationToken;
-
 use uuid::Uuid;
 
 use crate::batch::Batch;
-use crate::dead_letter_limit::Level;
+use crate::dead_letter_limit::DeadLetterLevel;
 
 /// Where an assigned partition starts.
 #[derive(Clone, Copy, Debug)]
-pub struct Start {
+pub struct StartPosition {
     /// The partition.
     pub partition: i32,
-    /// The fence as Redis holds it.
-    pub fence: Option<i64>,
-    /// The level of the dead-letter limit as Redis holds it.
-    pub level: Level,
-    /// The log as Kafka holds it.
+    /// The applied offset in Redis; None if no record was counted yet.
+    pub applied_offset: Option<i64>,
+    /// The level of the dead-letter limit in Redis.
+    pub level: DeadLetterLevel,
+    /// The first and the next offset of the log in Kafka.
     pub watermarks: Watermarks,
     /// The first offset to read.
     pub offset: i64,
@@ -31,30 +30,30 @@ pub struct Start {
 pub struct Partition {
     id: i32,
     topic_id: Uuid,
-    /// Tells this assignment from an earlier one of the same partition, of which a batch may still be in flight.
+    /// Distinguishes this assignment from an earlier one of the same partition, which may still have a batch in flight.
     generation: u64,
-    /// The fence as Redis is believed to hold it.
-    fence: Option<i64>,
-    level: Level,
-    /// Everything before this offset is applied.
-    applied: i64,
-    /// Whether `applied` has moved since it was last committed.
+    /// The applied offset that Redis is expected to hold.
+    applied_offset: Option<i64>,
+    level: DeadLetterLevel,
+    /// The first offset that is not applied: the applied offset, or the first record that still exists.
+    next_to_apply: i64,
+    /// Whether `next_to_apply` has moved since it was last committed.
     is_dirty: bool,
     watermarks: Watermarks,
     pending: VecDeque<Delivery>,
     in_flight: bool,
-    /// The offset that the source was asked to go to; records before its answer are stale.
-    sought: Option<i64>,
+    /// The offset of a seek that is not yet complete. Records that arrive before its completion are stale.
+    pending_seek: Option<i64>,
     stop: CancellationToken,
     lag: IntGauge,
 }
 
 impl Partition {
-    /// A partition of the topic `topic_id` that was just assigned, from where it starts.
-    pub fn new(topic_id: Uuid, start: Start, generation: u64, lag: IntGauge) -> Self {
-        let Start {
+    /// A partition of the topic `topic_id` that was just assigned and starts at `start`.
+    pub fn new(topic_id: Uuid, start: StartPosition, generation: u64, lag: IntGauge) -> Self {
+        let StartPosition {
             partition: id,
-            fence,
+            applied_offset,
             level,
             watermarks,
             offset,
@@ -63,32 +62,32 @@ impl Partition {
             id,
             topic_id,
             generation,
-            fence,
+            applied_offset,
             level,
-            applied: offset,
+            next_to_apply: offset,
             is_dirty: false,
             watermarks,
             pending: VecDeque::new(),
             in_flight: false,
-            sought: None,
+            pending_seek: None,
             stop: CancellationToken::new(),
             lag,
         };
-        partition.show_lag();
+        partition.update_lag();
         partition
     }
 
-    /// Everything before this offset is applied; on assignment, the offset to start at.
-    pub fn applied(&self) -> i64 {
-        self.applied
+    /// The first offset that is not applied; on assignment, the offset to start at.
+    pub fn next_to_apply(&self) -> i64 {
+        self.next_to_apply
     }
 
-    /// Which assignment this is.
+    /// The number of this assignment.
     pub fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// Cancelled when the batch in flight should not be tried again.
+    /// Cancelled when the batch in flight must not be retried any more.
     pub fn stop(&self) -> &CancellationToken {
         &self.stop
     }
@@ -98,124 +97,130 @@ impl Partition {
         self.in_flight
     }
 
-    /// Records that wait.
+    /// The number of records that are not yet in a batch.
     pub fn pending(&self) -> usize {
         self.pending.len()
     }
 
-    /// The believed fence, if nothing is going on that is about to change it.
-    pub fn idle_fence(&self) -> Option<Option<i64>> {
-        (!self.in_flight && self.sought.is_none()).then_some(self.fence)
+    /// The applied offset that Redis is expected to hold; None while a batch or a seek may change it.
+    pub fn idle_applied_offset(&self) -> Option<Option<i64>> {
+        (!self.in_flight && self.pending_seek.is_none()).then_some(self.applied_offset)
     }
 
-    /// Takes a record, unless it was read before the source went elsewhere, or is counted already: another consumer may
-    /// have moved the fence past what this source has read.
+    /// Adds a record. Ignores a record that was read before a pending seek, and one that is already counted: another
+    /// consumer may have moved the applied offset beyond the position of this source.
     pub fn push(&mut self, delivery: Delivery) {
-        if self.sought.is_none() && delivery.record.offset >= self.applied {
+        if self.pending_seek.is_none() && delivery.record.offset >= self.next_to_apply {
             self.pending.push_back(delivery);
         }
     }
 
-    /// The next batch of at most `max_records`, if there are records and none is in flight.
+    /// The next batch of at most `max_records` records. None if no records are pending or a batch is in flight.
     pub fn next_batch(&mut self, max_records: usize) -> Option<Batch> {
         if self.in_flight {
             return None;
         }
         let count = self.pending.len().min(max_records);
         let records: Vec<_> = self.pending.drain(..count).collect();
-        let next = records.last()?.record.offset + 1;
+        let next_offset = records.last()?.record.offset + 1;
         self.in_flight = true;
         Some(Batch {
             topic_id: self.topic_id,
             partition: self.id,
-            fence: self.fence,
-            next,
+            applied_offset: self.applied_offset,
+            next_offset,
             level: self.level,
             records,
         })
     }
 
-    /// The batch in flight is applied, and perhaps more, by another consumer: what waits below `fence` is done too.
-    pub fn advance(&mut self, fence: i64, level: Level) {
+    /// Records that everything below `applied_offset` is applied. That includes the batch in flight, and pending records
+    /// that another consumer has applied.
+    pub fn advance(&mut self, applied_offset: i64, level: DeadLetterLevel) {
         self.in_flight = false;
-        self.fence = Some(fence);
+        self.applied_offset = Some(applied_offset);
         self.level = level;
-        self.applied = fence;
+        self.next_to_apply = applied_offset;
         self.is_dirty = true;
         while self
             .pending
             .front()
-            .is_some_and(|delivery| delivery.record.offset < fence)
+            .is_some_and(|delivery| delivery.record.offset < applied_offset)
         {
             self.pending.pop_front();
         }
-        self.show_lag();
+        self.update_lag();
     }
 
-    /// Redis holds another fence than believed: everything read is stale. The offset to seek to.
-    pub fn rewind(&mut self, fence: Option<i64>) -> i64 {
+    /// Goes back to the applied offset that Redis holds instead of the expected one. All pending records become stale.
+    /// Returns the offset to seek to.
+    pub fn rewind(&mut self, applied_offset: Option<i64>) -> i64 {
         self.in_flight = false;
-        self.fence = fence;
-        self.applied = fence.unwrap_or_default().max(self.watermarks.low);
+        self.applied_offset = applied_offset;
+        self.next_to_apply = applied_offset.unwrap_or_default().max(self.watermarks.low);
         self.is_dirty = true;
         self.pending.clear();
-        self.sought = Some(self.applied);
-        self.show_lag();
-        self.applied
+        self.pending_seek = Some(self.next_to_apply);
+        self.update_lag();
+        self.next_to_apply
     }
 
-    /// The source has gone to `offset`.
-    pub fn sought(&mut self, offset: i64) {
-        if self.sought == Some(offset) {
-            self.sought = None;
+    /// Records that the source has completed the seek to `offset`.
+    pub fn seek_completed(&mut self, offset: i64) {
+        if self.pending_seek == Some(offset) {
+            self.pending_seek = None;
         }
     }
 
-    /// No further batch: what waits is read again by whoever has the partition next.
-    pub fn forget_pending(&mut self) {
+    /// Discards the pending records, so that no further batch starts. The next owner of the partition reads them again.
+    pub fn discard_pending(&mut self) {
         self.pending.clear();
     }
 
-    /// The batch in flight was given up.
+    /// Records that the batch in flight was abandoned.
     pub fn interrupted(&mut self) {
         self.in_flight = false;
     }
 
-    /// The log has grown.
+    /// Takes the new end of the log, after records were added.
     pub fn set_watermarks(&mut self, watermarks: Watermarks) {
         self.watermarks = watermarks;
-        self.show_lag();
+        self.update_lag();
     }
 
-    /// What is to be committed, if it has changed.
+    /// The partition and the offset to commit; None if the offset has not moved since the last call.
     pub fn take_uncommitted(&mut self) -> Option<(i32, i64)> {
-        std::mem::take(&mut self.is_dirty).then_some((self.id, self.applied))
+        std::mem::take(&mut self.is_dirty).then_some((self.id, self.next_to_apply))
     }
 
-    fn show_lag(&self) {
-        self.lag.set((self.watermarks.high - self.applied).max(0));
+    fn update_lag(&self) {
+        self.lag.set((self.watermarks.high - self.next_to_apply).max(0));
     }
 }
 
-/// Where to go on: at the fence, or at the first record that is left. An error where the log is not the one that was
-/// counted: skipping and counting again would both be wrong.
-pub fn start_offset(partition: i32, fence: Option<i64>, watermarks: Watermarks) -> Result<i64, String> {
+/// The offset at which to start: the applied offset, or the first record that still exists. Errors if the log ends before
+/// the applied offset. The log is then not the one that was counted, and both skipping and recounting would be wrong.
+pub fn start_offset(
+    partition: i32,
+    applied_offset: Option<i64>,
+    watermarks: Watermarks,
+) -> Result<i64, String> {
     let Watermarks { low, high } = watermarks;
-    match fence {
-        Some(fence) if fence > high => Err(format!(
-            "partition {partition} ends at {high}, before the offset {fence} that Redis has counted up to: \
-             Kafka has lost records; the runbook says how to go on"
+    match applied_offset {
+        Some(applied_offset) if applied_offset > high => Err(format!(
+            "partition {partition} ends at offset {high}, before the applied offset {applied_offset} in Redis: Kafka has \
+             lost records that were counted. Follow docs/runbook.md to continue"
         )),
-        Some(fence) if fence < low => {
+        Some(applied_offset) if applied_offset < low => {
             tracing::error!(
                 partition,
-                fence,
+                applied_offset,
                 low,
-                "retention deleted records that were not counted"
+                "retention deleted records that were not counted; starting at the first record that still exists"
             );
             Ok(low)
         }
-        Some(fence) => Ok(fence),
+        Some(applied_offset) => Ok(applied_offset),
         None => Ok(low),
     }
 }
@@ -228,13 +233,13 @@ mod tests {
 
     const WATERMARKS: Watermarks = Watermarks { low: 5, high: 100 };
 
-    fn partition(fence: Option<i64>) -> Partition {
-        let start = Start {
+    fn partition(applied_offset: Option<i64>) -> Partition {
+        let start = StartPosition {
             partition: 2,
-            fence,
-            level: Level::default(),
+            applied_offset,
+            level: DeadLetterLevel::default(),
             watermarks: WATERMARKS,
-            offset: start_offset(2, fence, WATERMARKS).unwrap(),
+            offset: start_offset(2, applied_offset, WATERMARKS).unwrap(),
         };
         Partition::new(
             Uuid::nil(),
@@ -267,15 +272,19 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_starts_at_its_fence_or_at_the_first_record_that_is_left() {
-        for (fence, expected) in [
+    fn partition_starts_at_its_applied_offset_or_at_the_first_existing_record() {
+        for (applied_offset, expected) in [
             (None, 5),
             (Some(2), 5),
             (Some(5), 5),
             (Some(40), 40),
             (Some(100), 100),
         ] {
-            assert_eq!(start_offset(2, fence, WATERMARKS), Ok(expected), "{fence:?}");
+            assert_eq!(
+                start_offset(2, applied_offset, WATERMARKS),
+                Ok(expected),
+                "{applied_offset:?}"
+            );
         }
         assert!(
             start_offset(2, Some(101), WATERMARKS)
@@ -285,18 +294,18 @@ mod tests {
     }
 
     #[test]
-    fn one_batch_is_in_flight_and_the_next_builds_on_its_fence() {
+    fn one_batch_is_in_flight_and_the_next_builds_on_its_applied_offset() {
         let mut partition = partition(Some(10));
         assert_eq!(partition.lag.get(), 90);
-        // A gap: offsets of aborted transactions are never seen.
+        // A gap: the offsets of aborted transactions are never delivered.
         push(&mut partition, [10, 11, 14, 15]);
         let first = partition.next_batch(3).unwrap();
         assert_eq!(
-            (offsets(&first), first.fence, first.next),
+            (offsets(&first), first.applied_offset, first.next_offset),
             (vec![10, 11, 14], Some(10), 15)
         );
         assert!(partition.next_batch(3).is_none());
-        partition.advance(15, Level::default());
+        partition.advance(15, DeadLetterLevel::default());
         assert_eq!(
             (partition.lag.get(), partition.take_uncommitted()),
             (85, Some((2, 15)))
@@ -304,48 +313,54 @@ mod tests {
         assert_eq!(partition.take_uncommitted(), None);
         let second = partition.next_batch(3).unwrap();
         assert_eq!(
-            (offsets(&second), second.fence, second.next),
+            (offsets(&second), second.applied_offset, second.next_offset),
             (vec![15], Some(15), 16)
         );
-        partition.advance(16, Level::default());
-        assert!(partition.next_batch(3).is_none(), "nothing waits");
+        partition.advance(16, DeadLetterLevel::default());
+        assert!(partition.next_batch(3).is_none(), "no record is pending");
     }
 
     #[test]
-    fn what_another_consumer_has_counted_is_not_counted_again() {
+    fn pending_records_that_another_consumer_counted_are_dropped() {
         let mut partition = partition(Some(10));
         push(&mut partition, 10..20);
         partition.next_batch(2).unwrap();
-        partition.advance(17, Level::default());
+        partition.advance(17, DeadLetterLevel::default());
         let batch = partition.next_batch(100).unwrap();
-        assert_eq!((offsets(&batch), batch.fence), (vec![17, 18, 19], Some(17)));
+        assert_eq!(
+            (offsets(&batch), batch.applied_offset),
+            (vec![17, 18, 19], Some(17))
+        );
     }
 
     #[test]
-    fn what_another_consumer_has_counted_beyond_what_was_read_is_not_taken() {
+    fn later_records_that_another_consumer_counted_are_not_added() {
         let mut partition = partition(Some(10));
         push(&mut partition, 10..13);
         partition.next_batch(9).unwrap();
-        partition.advance(17, Level::default());
+        partition.advance(17, DeadLetterLevel::default());
         push(&mut partition, 13..20);
         let batch = partition.next_batch(100).unwrap();
-        assert_eq!((offsets(&batch), batch.fence), (vec![17, 18, 19], Some(17)));
+        assert_eq!(
+            (offsets(&batch), batch.applied_offset),
+            (vec![17, 18, 19], Some(17))
+        );
     }
 
     #[test]
-    fn after_a_rewind_only_what_the_source_reads_anew_counts() {
+    fn records_read_before_a_seek_completes_are_ignored() {
         let mut partition = partition(Some(30));
         push(&mut partition, 30..35);
         partition.next_batch(2).unwrap();
         assert_eq!(partition.rewind(Some(20)), 20);
-        assert_eq!((partition.idle_fence(), partition.lag.get()), (None, 80));
+        assert_eq!((partition.idle_applied_offset(), partition.lag.get()), (None, 80));
         push(&mut partition, 35..40);
-        partition.sought(30);
-        assert!(partition.next_batch(9).is_none(), "that was an older seek");
-        partition.sought(20);
+        partition.seek_completed(30);
+        assert!(partition.next_batch(9).is_none(), "an older seek completed");
+        partition.seek_completed(20);
         push(&mut partition, 20..22);
         let batch = partition.next_batch(9).unwrap();
-        assert_eq!((offsets(&batch), batch.fence), (vec![20, 21], Some(20)));
+        assert_eq!((offsets(&batch), batch.applied_offset), (vec![20, 21], Some(20)));
         assert_eq!(partition.rewind(None), 5);
     }
 }

@@ -1,4 +1,5 @@
-//! From the source's events to batches in the stores: one batch a partition in flight, all partitions at a time.
+//! Turns the source's events into batches and applies them to the stores. All partitions work concurrently, with one batch
+//! in flight for each.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,48 +9,29 @@ use kafka::source::{Answer, Source, SourceEvent, SourceHandle};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
-
 use uuid::Uuid;
 
 use crate::apply::{Outcome, Stores};
-use crate::dead_letter_limit::Flood;
-use crate::observe::{self, Belief, Observation, Starts};
+use crate::batch::BatchLimits;
+use crate::observe::{self, ExpectedState, Observation, StartPositions};
 use crate::partition::Partition;
+use crate::pipeline_end::PipelineEnd;
 use crate::revocation::Revocations;
 
-/// Commits serve Kafka's own tools, which read a group's lag from them; the fence decides where reading starts. More of
-/// them would only load the broker.
+/// Committed offsets only serve Kafka's tools, which compute the group's lag from them: the applied offset decides where
+/// reading starts. More frequent commits would only load the broker.
 const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
-/// How old a reported lag and a noticed loss in an idle Redis may be.
+/// The longest delay until the lag metric is updated, and until a loss of data in an idle Redis is detected.
 const OBSERVE_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Committing and leaving take milliseconds; with Kafka away they would take longer than a process may for its end.
+/// The last commit and leaving the group take milliseconds. If Kafka is down, they would exceed the time that a process
+/// has for its shutdown.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How records become batches.
-#[derive(Clone, Copy, Debug)]
-pub struct BatchLimits {
-    /// Most records of a batch.
-    pub max_records: usize,
-    /// Longest wait of a record for others.
-    pub linger: Duration,
-}
-
-/// Why a pipeline ended.
-#[derive(Debug)]
-pub enum Ended {
-    /// Asked to; everything in flight was finished or given up.
-    Shutdown,
-    /// The source gets no further; another may.
-    SourceFailed(String),
-    /// Too many records cannot be read: somebody has to look.
-    Flood(Flood),
-}
-
-/// What a task of the pipeline comes back with.
-enum Finished {
-    Starts {
-        starts: Starts,
+/// The result of a task of the pipeline.
+enum TaskOutcome {
+    StartPositions {
+        positions: StartPositions,
         answer: Answer,
     },
     Batch {
@@ -70,10 +52,10 @@ pub struct Pipeline {
     topic_id: Option<Uuid>,
     partitions: BTreeMap<i32, Partition>,
     revocations: Revocations,
-    tasks: JoinSet<Finished>,
+    tasks: JoinSet<TaskOutcome>,
     is_observing: bool,
     generation: u64,
-    /// Cancelled when nothing should be tried again.
+    /// Cancelled when no task may retry any more.
     give_up: CancellationToken,
 }
 
@@ -95,25 +77,28 @@ impl Pipeline {
         }
     }
 
-    /// Runs until `shutdown`, then finishes what is in flight, `drain` at most; or until the source fails. Either way
-    /// the group has been left when it returns.
-    pub async fn run(mut self, shutdown: &CancellationToken, drain: Duration) -> Ended {
+    /// Runs until `shutdown` or until the source fails. Then finishes the batches in flight within `drain`, and leaves the
+    /// group.
+    pub async fn run(mut self, shutdown: &CancellationToken, drain: Duration) -> PipelineEnd {
         let ended = self.work(shutdown).await;
         self.finish_in_flight(drain).await;
         let applied = self.uncommitted();
         for &partition in self.partitions.keys() {
-            self.stores.metrics.forget_lag(partition);
+            self.stores.metrics.remove_lag(partition);
         }
         if tokio::time::timeout(LEAVE_TIMEOUT, self.source.close(applied))
             .await
             .is_err()
         {
-            tracing::warn!("left without a word to the group: Kafka does not answer");
+            tracing::warn!(
+                "shut down without leaving the consumer group: Kafka did not respond within {LEAVE_TIMEOUT:?}. The group \
+                 reassigns the partitions after the session timeout"
+            );
         }
         ended
     }
 
-    async fn work(&mut self, shutdown: &CancellationToken) -> Ended {
+    async fn work(&mut self, shutdown: &CancellationToken) -> PipelineEnd {
         let ticker = |period| {
             let mut ticker = interval(period);
             ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -123,7 +108,7 @@ impl Pipeline {
         let (mut commit, mut observe) = (ticker(COMMIT_INTERVAL), ticker(OBSERVE_INTERVAL));
         loop {
             tokio::select! {
-                () = shutdown.cancelled() => return Ended::Shutdown,
+                () = shutdown.cancelled() => return PipelineEnd::Shutdown,
                 event = self.source.next() => {
                     if let Some(ended) = self.on_event(event) {
                         return ended;
@@ -133,8 +118,8 @@ impl Pipeline {
                     Ok(finished) => if let Some(ended) = self.on_finished(finished) {
                         return ended;
                     },
-                    // Fenced: a new pipeline finds out what was applied.
-                    Err(error) => return Ended::SourceFailed(format!("a task failed: {error}")),
+                    // Safe: a new pipeline starts at the applied offsets.
+                    Err(error) => return PipelineEnd::SourceFailed(format!("a task failed: {error}")),
                 },
                 _ = linger.tick(), if self.has_work() => self.start_batches(1),
                 _ = commit.tick() => self.commit(),
@@ -143,7 +128,7 @@ impl Pipeline {
         }
     }
 
-    fn on_event(&mut self, event: SourceEvent) -> Option<Ended> {
+    fn on_event(&mut self, event: SourceEvent) -> Option<PipelineEnd> {
         match event {
             SourceEvent::Record(delivery) => {
                 let partition = self.partitions.get_mut(&delivery.record.partition)?;
@@ -154,24 +139,26 @@ impl Pipeline {
             }
             SourceEvent::Assigned { partitions, start } => self.find_starts(partitions, start),
             SourceEvent::Revoked { partitions, done } => self.revoke(&partitions, done),
-            SourceEvent::Sought { partition, offset } => self.partitions.get_mut(&partition)?.sought(offset),
-            SourceEvent::Failed(reason) => return Some(Ended::SourceFailed(reason)),
+            SourceEvent::SeekCompleted { partition, offset } => {
+                self.partitions.get_mut(&partition)?.seek_completed(offset);
+            }
+            SourceEvent::Failed(reason) => return Some(PipelineEnd::SourceFailed(reason)),
         }
         None
     }
 
-    fn on_finished(&mut self, finished: Finished) -> Option<Ended> {
+    fn on_finished(&mut self, finished: TaskOutcome) -> Option<PipelineEnd> {
         match finished {
-            Finished::Starts { starts, answer } => return self.assign(starts, answer),
-            Finished::Batch {
+            TaskOutcome::StartPositions { positions, answer } => return self.assign(positions, answer),
+            TaskOutcome::Batch {
                 partition,
                 generation,
                 outcome,
             } => return self.on_outcome(partition, generation, outcome),
-            Finished::Observed(observation) => {
+            TaskOutcome::Observed(observation) => {
                 self.is_observing = false;
                 if let Some(observation) = observation {
-                    return self.compare(observation);
+                    return self.on_observation(observation);
                 }
             }
         }
@@ -179,37 +166,39 @@ impl Pipeline {
     }
 
     fn find_starts(&mut self, partitions: Vec<i32>, answer: Answer) {
-        tracing::info!(?partitions, "assigned");
+        tracing::info!(?partitions, "partitions assigned");
         let (stores, handle, give_up) = (
             Arc::clone(&self.stores),
             self.handle.clone(),
             self.give_up.clone(),
         );
         self.tasks.spawn(async move {
-            let starts = observe::starts(&stores, &handle, &partitions, &give_up).await;
-            Finished::Starts { starts, answer }
+            let positions = observe::start_positions(&stores, &handle, &partitions, &give_up).await;
+            TaskOutcome::StartPositions { positions, answer }
         });
     }
 
-    fn assign(&mut self, starts: Starts, answer: Answer) -> Option<Ended> {
-        let (topic_id, starts) = match starts {
-            Starts::Found(topic_id, starts) => (topic_id, starts),
-            Starts::Replaced(topic_id) => {
-                return Some(Ended::SourceFailed(format!(
-                    "topic {} has the id {topic_id}, which another one has replaced in the tallies: is that broker's \
-                     metadata old, or does another consumer count another topic into this Redis?",
-                    self.stores.topic
-                )));
+    fn assign(&mut self, positions: StartPositions, answer: Answer) -> Option<PipelineEnd> {
+        let (topic_id, starts) = match positions {
+            StartPositions::Found(topic_id, starts) => (topic_id, starts),
+            StartPositions::TopicReplaced(topic_id) => {
+                return Some(PipelineEnd::topic_replaced(&self.stores.topic, topic_id));
             }
-            // The answer goes with the source, which is about to be closed.
-            Starts::Stopped => return None,
+            // No answer is necessary: the source is about to be closed.
+            StartPositions::Stopped => return None,
         };
         if self.topic_id.is_some_and(|known| known != topic_id) {
-            return Some(other_topic());
+            return Some(PipelineEnd::topic_changed());
         }
         self.topic_id = Some(topic_id);
         for &start in &starts {
-            tracing::info!(%topic_id, start.partition, start.fence, start.offset, "starting");
+            tracing::info!(
+                %topic_id,
+                start.partition,
+                start.applied_offset,
+                start.offset,
+                "starting to read a partition"
+            );
             self.generation += 1;
             let lag = self.stores.metrics.lag(start.partition);
             self.partitions.insert(
@@ -227,65 +216,68 @@ impl Pipeline {
     }
 
     fn revoke(&mut self, revoked: &[i32], done: Answer) {
-        tracing::info!(partitions = ?revoked, "revoked");
-        let gone: Vec<_> = revoked
+        tracing::info!(partitions = ?revoked, "partitions revoked");
+        let removed: Vec<_> = revoked
             .iter()
             .filter_map(|id| self.partitions.remove_entry(id))
             .collect();
-        for (id, partition) in &gone {
+        for (id, partition) in &removed {
             partition.stop().cancel();
-            self.stores.metrics.forget_lag(*id);
+            self.stores.metrics.remove_lag(*id);
         }
-        self.revocations.add(&gone, done);
+        self.revocations.add(&removed, done);
     }
 
-    fn on_outcome(&mut self, id: i32, generation: u64, outcome: Outcome) -> Option<Ended> {
+    fn on_outcome(&mut self, id: i32, generation: u64, outcome: Outcome) -> Option<PipelineEnd> {
         let current = self
             .partitions
             .get_mut(&id)
             .filter(|partition| partition.generation() == generation);
         let Some(partition) = current else {
-            // Whoever has the partition now finds out the rest for himself.
+            // The new owner of the partition resumes from the applied offset.
             self.revocations.finished(id, generation, &outcome);
             return None;
         };
         match outcome {
-            Outcome::Applied { fence, level } => {
-                partition.advance(fence, level);
+            Outcome::Applied {
+                applied_offset,
+                level,
+            } => {
+                partition.advance(applied_offset, level);
                 if partition.pending() >= self.limits.max_records {
                     self.start_batches(self.limits.max_records);
                 }
             }
-            Outcome::Behind { fence } => self.rewind(id, fence),
+            Outcome::Behind { applied_offset } => self.rewind(id, applied_offset),
             Outcome::OtherTopic => {
                 partition.interrupted();
-                return Some(other_topic());
+                return Some(PipelineEnd::topic_changed());
             }
-            Outcome::Flood(flood) => {
+            Outcome::DeadLetterLimitExceeded(exceeded) => {
                 partition.interrupted();
-                return Some(Ended::Flood(flood));
+                return Some(PipelineEnd::DeadLetterLimitExceeded(exceeded));
             }
-            // Only when the pipeline ends: what was not applied is read again from the fence.
+            // Happens only when the pipeline ends: the next one reads these records again, from the applied offset.
             Outcome::Interrupted => partition.interrupted(),
         }
         None
     }
 
-    fn rewind(&mut self, id: i32, fence: Option<i64>) {
+    fn rewind(&mut self, id: i32, applied_offset: Option<i64>) {
         if let Some(partition) = self.partitions.get_mut(&id) {
-            let before = partition.applied();
-            let offset = partition.rewind(fence);
+            let before = partition.next_to_apply();
+            let offset = partition.rewind(applied_offset);
             tracing::warn!(
                 partition = id,
                 before,
                 offset,
-                "Redis does not hold the fence that it was told; going to where it is"
+                "Redis does not hold the expected applied offset; resuming from the one that it holds"
             );
             self.source.seek(id, offset);
         }
     }
 
-    /// Starts a batch of each partition that has `at_least` so many records and nothing in flight.
+    /// Starts a batch for each partition that has `at_least` pending records and no batch in flight.
     fn start_batches(&mut self, at_least: usize) {
         for (&id, partition) in &mut self.partitions {
             if partition.pending() < at_least {
@@ -301,7 +293,7 @@ impl Pipeline {
             );
             self.tasks.spawn(async move {
                 let outcome = stores.apply(&batch, &stop).await;
-                Finished::Batch {
+                TaskOutcome::Batch {
                     partition: id,
                     generation,
                     outcome,
@@ -322,7 +314,7 @@ impl Pipeline {
             return;
         }
         if let Err(error) = self.handle.commit(&applied) {
-            tracing::debug!(%error, "offsets not committed");
+            tracing::debug!(%error, "could not commit offsets");
         }
     }
 
@@ -335,35 +327,36 @@ impl Pipeline {
 
     fn observe(&mut self) {
         self.is_observing = true;
-        let believed = self
-            .partitions
-            .iter()
-            .filter_map(|(&id, partition)| Some((id, partition.generation(), partition.idle_fence()?)));
-        let belief = Belief {
+        let applied_offsets = self.partitions.iter().filter_map(|(&id, partition)| {
+            Some((id, partition.generation(), partition.idle_applied_offset()?))
+        });
+        let expected = ExpectedState {
             topic_id: self.topic_id,
             partitions: self.partitions.keys().copied().collect(),
-            fences: believed.collect(),
+            applied_offsets: applied_offsets.collect(),
         };
         let (stores, handle) = (Arc::clone(&self.stores), self.handle.clone());
         self.tasks
-            .spawn(async move { Finished::Observed(observe::observe(&stores, &handle, belief).await) });
+            .spawn(async move { TaskOutcome::Observed(observe::observe(&stores, &handle, expected).await) });
     }
 
-    fn compare(&mut self, observation: Observation) -> Option<Ended> {
+    fn on_observation(&mut self, observation: Observation) -> Option<PipelineEnd> {
         if observation.other_topic {
-            return Some(other_topic());
+            return Some(PipelineEnd::topic_changed());
         }
         for (id, watermarks) in observation.watermarks {
             if let Some(partition) = self.partitions.get_mut(&id) {
                 partition.set_watermarks(watermarks);
             }
         }
-        for lost in observation.unexpected {
-            let still_believed = self.partitions.get(&lost.partition).is_some_and(|partition| {
-                partition.generation() == lost.generation && partition.idle_fence() == Some(lost.believed)
+        for mismatch in observation.mismatches {
+            // The partition may have moved since the observation began.
+            let is_unchanged = self.partitions.get(&mismatch.partition).is_some_and(|partition| {
+                partition.generation() == mismatch.generation
+                    && partition.idle_applied_offset() == Some(mismatch.expected)
             });
-            if still_believed {
-                self.rewind(lost.partition, lost.actual);
+            if is_unchanged {
+                self.rewind(mismatch.partition, mismatch.actual);
             }
         }
         None
@@ -371,18 +364,18 @@ impl Pipeline {
 
     async fn finish_in_flight(&mut self, drain: Duration) {
         let deadline = Instant::now() + drain;
-        self.partitions.values_mut().for_each(Partition::forget_pending);
+        self.partitions.values_mut().for_each(Partition::discard_pending);
         while self.partitions.values().any(Partition::is_in_flight) {
             match tokio::time::timeout_at(deadline, self.tasks.join_next()).await {
                 Ok(Some(Ok(finished))) => {
-                    // It ends already; a reason that is left for another end is found again after the next start.
+                    // The pipeline ends anyway. If there is another reason to end, the next start finds it again.
                     let _ = self.on_finished(finished);
                 }
                 Ok(Some(Err(_)) | None) => break,
                 Err(_) => {
                     tracing::warn!(
                         ?drain,
-                        "batches in flight given up; they will be applied after the next start"
+                        "abandoned the batches in flight; the next start applies them"
                     );
                     break;
                 }
@@ -391,10 +384,4 @@ impl Pipeline {
         self.give_up.cancel();
         self.tasks.shutdown().await;
     }
-}
-
-fn other_topic() -> Ended {
-    Ended::SourceFailed(
-        "the topic that is counted has changed: it was made anew, or Redis lost it".to_owned(),
-    )
 }

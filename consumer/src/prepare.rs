@@ -1,39 +1,41 @@
-//! `consumer prepare`: topics and replica set, made where they are missing. For places where nobody else makes them.
+//! `consumer prepare`: creates the topics and initiates the replica set if they are missing. For environments in which
+//! nothing else creates them.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, ensure};
+use backon::{ConstantBuilder, Retryable};
 use kafka::admin::ensure_topic;
 use mongodb::Client;
 use mongodb::bson::{Document, doc};
 use mongodb::error::ErrorKind;
 use mongodb::options::{ClientOptions, ServerAddress};
 
-use crate::store_args::KafkaArgs;
+use crate::store_args::ConsumerKafkaArgs;
 
-/// Dead letters are few and need no order among each other.
+/// One partition is enough: dead-letter records are few.
 const DEAD_LETTER_PARTITIONS: u16 = 1;
-/// Between two attempts on a store that is not there yet.
-const PAUSE: Duration = Duration::from_secs(1);
-/// A server that takes longer to answer is away.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// MongoDB's code for a replica set that exists.
+/// The delay between two attempts on a store that is not available yet.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+/// The time limit for finding and connecting to a server.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// MongoDB's error code for a replica set that already exists.
 const ALREADY_INITIALIZED: i32 = 23;
 
 /// Options of `consumer prepare`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct PrepareArgs {
     #[command(flatten)]
-    kafka: KafkaArgs,
+    kafka: ConsumerKafkaArgs,
 
-    /// Partitions of the topic of the votes, if it has to be made; never fewer than there will be consumers
+    /// Partitions of the votes topic if it must be created; use at least as many as there will be consumers
     #[arg(long, env = "PARTITIONS", default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     partitions: u16,
 
-    /// Members of the replica set, as host:port, comma-separated; none: MongoDB is left alone
+    /// Members of the replica set, as host:port, comma-separated; without members, MongoDB is not changed
     ///
-    /// They must be the names by which clients reach them, because that is what drivers are told.
+    /// Use the names by which clients reach the members, because MongoDB passes these names to the drivers.
     #[arg(
         long,
         env = "MONGODB_MEMBERS",
@@ -46,17 +48,17 @@ pub struct PrepareArgs {
     #[arg(long, env = "MONGODB_REPLICA_SET", default_value = "rs0")]
     replica_set: String,
 
-    /// How long to wait for stores that are not there yet, in s
+    /// How long to wait for stores that are not available yet, in s
     #[arg(long, env = "WAIT_S", default_value_t = 60)]
     wait_s: u64,
 }
 
-/// Makes what is missing, and says so. Exit code 0 if all is there.
+/// Creates what is missing and prints the result. Exit code 0 if everything exists in the end.
 pub async fn prepare(args: PrepareArgs) -> ExitCode {
     let deadline = Instant::now() + Duration::from_secs(args.wait_s);
     let (topics, replica_set) = tokio::join!(
-        until_done("the topics", deadline, async || topics(&args).await),
-        until_done("the replica set", deadline, async || replica_set(&args).await),
+        retry_until("the topics", deadline, async || topics(&args).await),
+        retry_until("the replica set", deadline, async || replica_set(&args).await),
     );
     for outcome in [&topics, &replica_set] {
         if let Err(error) = outcome {
@@ -70,49 +72,45 @@ pub async fn prepare(args: PrepareArgs) -> ExitCode {
     }
 }
 
-/// Tries until it works or the time is up; the last error counts.
-async fn until_done(what: &str, deadline: Instant, attempt: impl AsyncFn() -> Result<String>) -> Result<()> {
-    let mut said = String::new();
-    loop {
-        let error = match attempt().await {
-            Ok(state) => {
-                println!("{what}: {state}");
-                return Ok(());
+/// Retries until an attempt succeeds or the deadline passes; then returns the last error. Prints each new reason once.
+async fn retry_until(what: &str, deadline: Instant, attempt: impl AsyncFn() -> Result<String>) -> Result<()> {
+    let mut printed = String::new();
+    let state = (|| attempt())
+        .retry(ConstantBuilder::new().with_delay(RETRY_DELAY).without_max_times())
+        .when(|_| Instant::now() + RETRY_DELAY < deadline)
+        .notify(|error: &Error, _| {
+            let reason = format!("{error:#}");
+            if reason != printed {
+                println!("{what}: not ready yet, retrying: {reason}");
+                printed = reason;
             }
-            Err(error) => error,
-        };
-        if Instant::now() + PAUSE >= deadline {
-            return Err(error.context(format!("{what} could not be prepared")));
-        }
-        let reason = format!("{error:#}");
-        if reason != said {
-            println!("{what}: not yet: {reason}");
-            said = reason;
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
+        })
+        .await
+        .with_context(|| format!("{what} could not be prepared"))?;
+    println!("{what}: {state}");
+    Ok(())
 }
 
 async fn topics(args: &PrepareArgs) -> Result<String> {
-    let KafkaArgs {
+    let ConsumerKafkaArgs {
         brokers,
         topic,
         dead_letter_topic,
     } = &args.kafka;
     ensure_topic(brokers, topic, args.partitions.into()).await?;
     ensure_topic(brokers, dead_letter_topic, DEAD_LETTER_PARTITIONS.into()).await?;
-    Ok(format!("{topic} and {dead_letter_topic} are there"))
+    Ok(format!("{topic} and {dead_letter_topic} exist"))
 }
 
 async fn replica_set(args: &PrepareArgs) -> Result<String> {
     let Some(first) = args.mongodb_members.first() else {
-        return Ok("left alone (no --mongodb-members)".to_owned());
+        return Ok("not changed (no --mongodb-members)".to_owned());
     };
     let member = member(first)?;
     match run(&member, initiation(&args.replica_set, &args.mongodb_members)).await? {
         Ok(_) => {}
         Err(error) if code(&error) == Some(ALREADY_INITIALIZED) => {}
-        Err(error) => return Err(error).with_context(|| format!("initiating it on {first}")),
+        Err(error) => return Err(error).with_context(|| format!("initiating the replica set on {first}")),
     }
     let hello = run(&member, doc! { "hello": 1 }).await??;
     let name = hello.get_str("setName").unwrap_or_default();
@@ -121,25 +119,29 @@ async fn replica_set(args: &PrepareArgs) -> Result<String> {
         "{first} belongs to the replica set {name:?}, not to {:?}",
         args.replica_set
     );
-    let primary = hello.get_str("primary").ok().context("it has no primary yet")?;
-    Ok(format!("{name} is there, its primary is {primary}"))
+    let primary = hello
+        .get_str("primary")
+        .ok()
+        .context("the replica set has no primary yet")?;
+    Ok(format!("{name} exists, its primary is {primary}"))
 }
 
-/// The member itself, primary or not: before the initiation no driver would find one.
+/// A direct connection to one member: before the initiation there is no primary that a driver could find.
 fn member(address: &ServerAddress) -> Result<Client> {
     let options = ClientOptions::builder()
         .hosts(vec![address.clone()])
         .direct_connection(true)
-        .server_selection_timeout(PATIENCE)
-        .connect_timeout(PATIENCE)
+        .server_selection_timeout(CONNECT_TIMEOUT)
+        .connect_timeout(CONNECT_TIMEOUT)
         .build();
     Ok(Client::with_options(options)?)
 }
 
 async fn run(member: &Client, command: Document) -> Result<mongodb::error::Result<Document>> {
-    tokio::time::timeout(2 * PATIENCE, member.database("admin").run_command(command))
+    let timeout = 2 * CONNECT_TIMEOUT;
+    tokio::time::timeout(timeout, member.database("admin").run_command(command))
         .await
-        .context("MongoDB does not answer")
+        .with_context(|| format!("MongoDB did not respond within {timeout:?}"))
 }
 
 fn initiation(name: &str, members: &[ServerAddress]) -> Document {

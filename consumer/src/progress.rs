@@ -1,8 +1,8 @@
-//! Where a command stands: a line on standard error now and then. Results go to standard output.
+//! Progress of an operator's command: a line on standard error every two seconds. Results go to standard output.
 
 use std::time::{Duration, Instant};
 
-/// Often enough to see that it lives.
+/// Often enough to show that the command is still running.
 const INTERVAL: Duration = Duration::from_secs(2);
 
 /// One step of a command.
@@ -13,7 +13,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Begins a step; a short one never says anything.
+    /// Begins a step. A step shorter than [`INTERVAL`] prints nothing.
     pub(crate) fn new(step: impl Into<String>) -> Self {
         Self {
             step: step.into(),
@@ -21,11 +21,11 @@ impl Progress {
         }
     }
 
-    /// Says where the step stands, if it is time to.
-    pub(crate) fn at(&mut self, place: impl FnOnce() -> String) {
+    /// Prints the state of the step if [`INTERVAL`] has passed since the last line.
+    pub(crate) fn report(&mut self, state: impl FnOnce() -> String) {
         if self.last.elapsed() >= INTERVAL {
             self.last = Instant::now();
-            eprintln!("{}: {}", self.step, place());
+            eprintln!("{}: {}", self.step, state());
         }
     }
 }

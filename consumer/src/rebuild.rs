@@ -1,25 +1,25 @@
-//! `consumer rebuild`: works the counts out again and corrects them, while consumers go on counting.
+//! `consumer rebuild`: recomputes the counts and corrects them, while consumers keep counting.
 //!
-//! The counts are not replaced but corrected by a difference: what they must be at the fences of a snapshot, less what
-//! they were there. What consumers count meanwhile is added by them as ever, so nobody has to be stopped.
+//! The command does not replace the counts, but adds a correction: the right counts at the applied offsets of a snapshot,
+//! minus the counts of the snapshot. Consumers add later votes as usual, so you need not stop them.
 //!
-//! The ids that are remembered as seen are left alone. They say which votes of a client's id are counted, and that does
-//! not change: those below the fences are in the new counts, once, and those beyond are still to come.
+//! The command does not change the remembered ids of clients. A remembered id means that its vote is counted, and that
+//! stays true: a vote below the applied offsets is in the new counts once, and a later vote is still to be counted.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::reconciliation::catch_up::Topic;
-use crate::reconciliation::kafka;
-use crate::reconciliation::mongodb::Mongodb;
-use crate::reconciliation::redis::{Redis, Snapshot};
-use crate::reconciliation::tallies::Tallies;
+use crate::reconciliation::kafka_votes;
+use crate::reconciliation::mongodb_votes::MongodbLog;
+use crate::reconciliation::redis_tallies::{RedisTallies, Snapshot};
+use crate::reconciliation::tally_counts::TallyCounts;
+use crate::reconciliation::topic_snapshot::TopicSnapshot;
 use crate::store_args::StoreArgs;
 
-/// Redis that goes back this often while it is being corrected has another problem.
-const ATTEMPTS: u32 = 5;
+/// After this many conflicts, something else keeps changing Redis: give up.
+const MAX_ATTEMPTS: u32 = 5;
 
 /// Options of `consumer rebuild`.
 #[derive(Clone, Debug, clap::Args)]
@@ -27,57 +27,59 @@ pub struct RebuildArgs {
     #[command(flatten)]
     stores: StoreArgs,
 
-    /// What to count again
+    /// The store whose votes to count
     #[arg(long, value_enum)]
-    from: From,
+    from: Source,
 
-    /// Print the corrections and make none
+    /// Print the corrections without making them
     #[arg(long)]
     dry_run: bool,
 
-    /// From MongoDB: how long to wait until what is in Kafka is counted, in s
+    /// With --from mongodb: how long to wait until all votes in Kafka are counted, in s
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     wait_s: u64,
 }
 
-/// What to count again.
+/// The store whose votes to count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum From {
-    /// The records of the topic, as long as it holds all that were ever counted
+enum Source {
+    /// The records of the topic, if it still holds all votes ever counted
     Kafka,
-    /// The documents of the log, which hold all votes
+    /// The documents of the log, which holds all votes
     Mongodb,
 }
 
-/// Corrects the counts and prints how. Exit code 0 if they are right now, or would be.
+/// Corrects the counts and prints the corrections. Exit code 0 if the counts are right, or would be without --dry-run.
 pub async fn rebuild(args: RebuildArgs) -> ExitCode {
-    match corrected(&args).await {
+    match correct(&args).await {
         Ok(text) => {
             println!("{text}");
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("not rebuilt: {error:#}");
+            eprintln!("could not rebuild the tallies: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-async fn corrected(args: &RebuildArgs) -> Result<String> {
-    let redis = Redis::connect(&args.stores.redis.url).await?;
-    for _ in 0..ATTEMPTS {
-        let topic = Topic::now(&args.stores.kafka).await?;
-        if args.from == From::Mongodb {
-            topic.counted(&redis, Duration::from_secs(args.wait_s)).await?;
+async fn correct(args: &RebuildArgs) -> Result<String> {
+    let redis = RedisTallies::connect(&args.stores.redis.url).await?;
+    for _ in 0..MAX_ATTEMPTS {
+        let topic = TopicSnapshot::read(&args.stores.kafka).await?;
+        if args.from == Source::Mongodb {
+            topic
+                .wait_until_counted(&redis, Duration::from_secs(args.wait_s))
+                .await?;
         }
         let snapshot = redis.snapshot().await?;
-        topic.check(&snapshot).await?;
-        let truth = truth(args, &topic, &snapshot).await?;
-        topic.check(&snapshot).await?;
-        let correction = truth.minus(&snapshot.tallies);
-        let text = describe(&snapshot.tallies, &correction);
+        topic.check_unchanged(&snapshot).await?;
+        let expected = expected_counts(args, &topic, &snapshot).await?;
+        topic.check_unchanged(&snapshot).await?;
+        let correction = expected.minus(&snapshot.counts);
+        let text = describe(&snapshot.counts, &correction);
         if correction.is_zero() {
-            return Ok(format!("nothing to correct: {} votes", truth.total));
+            return Ok(format!("nothing to correct: {} votes", expected.total));
         }
         if args.dry_run {
             return Ok(format!("{text}\nnothing was changed (--dry-run)"));
@@ -86,56 +88,65 @@ async fn corrected(args: &RebuildArgs) -> Result<String> {
             return Ok(format!("{text}\ncorrected"));
         }
         eprintln!(
-            "the counts are others than before (Redis was restarted, or somebody corrects them): starting over"
+            "the correction no longer matches the counts (Redis was restarted, or another rebuild corrected them): retrying"
         );
     }
-    bail!("the counts in Redis changed {ATTEMPTS} times by more than counting")
+    bail!(
+        "{MAX_ATTEMPTS} corrections no longer matched the counts in Redis: check that Redis is stable and that no other \
+         rebuild runs"
+    )
 }
 
-/// What the counts of `snapshot` must be.
-async fn truth(args: &RebuildArgs, topic: &Topic, snapshot: &Snapshot) -> Result<Tallies> {
+/// The right counts at the applied offsets of `snapshot`.
+async fn expected_counts(
+    args: &RebuildArgs,
+    topic: &TopicSnapshot,
+    snapshot: &Snapshot,
+) -> Result<TallyCounts> {
     match args.from {
-        From::Kafka => {
-            let (place, extents, moment) =
+        Source::Kafka => {
+            let (kafka, extents, snapshot) =
                 (args.stores.kafka.clone(), topic.extents.clone(), snapshot.clone());
-            let book = tokio::task::spawn_blocking(move || kafka::read(&place, &moment, &extents))
+            let votes = tokio::task::spawn_blocking(move || kafka_votes::read(&kafka, &snapshot, &extents))
                 .await
                 .context("reading Kafka")??;
-            match &book.gone {
-                None => Ok(book.tallies()),
-                Some(reason) => bail!("{reason}. MongoDB has all votes: --from mongodb"),
+            match &votes.incomplete {
+                None => Ok(votes.counts()),
+                Some(reason) => bail!("{reason}. MongoDB has all votes: use --from mongodb"),
             }
         }
-        From::Mongodb => {
-            let behind = snapshot.behind(&topic.extents);
-            if behind > 0 {
-                // A Redis that came back empty counts votes again that are logged already; which ones, no document says.
+        Source::Mongodb => {
+            let uncounted = snapshot.uncounted(&topic.extents);
+            if uncounted > 0 {
+                // After Redis lost its data, the consumer counts votes again that are already logged. The documents do not
+                // show which of them are counted.
                 bail!(
-                    "{behind} records in Kafka are not counted yet: start a consumer, wait until it has, try again"
+                    "{uncounted} records in Kafka are not counted yet: start a consumer, wait until it has counted them, and \
+                     run this command again"
                 );
             }
-            let mongodb = Mongodb::new(&args.stores.mongodb.uri).await?;
-            let book = mongodb.read(snapshot).await?;
-            if let Some(odd) = book.odd.first() {
+            let mongodb = MongodbLog::new(&args.stores.mongodb.uri).await?;
+            let votes = mongodb.read(snapshot).await?;
+            if let Some(first) = votes.invalid.first() {
                 bail!(
-                    "{} documents are no votes; remove them first: {odd}",
-                    book.odd.len()
+                    "{} documents are not votes; delete them and run this command again. The first one: {first}",
+                    votes.invalid.len()
                 );
             }
-            Ok(book.tallies())
+            Ok(votes.counts())
         }
     }
 }
 
-fn describe(held: &Tallies, correction: &Tallies) -> String {
-    let change = |name: &str, held: i64, correction: i64| {
-        format!("{name}: {held} -> {} ({correction:+})", held + correction)
+fn describe(actual: &TallyCounts, correction: &TallyCounts) -> String {
+    let change = |name: &str, actual: i64, correction: i64| {
+        format!("{name}: {actual} -> {} ({correction:+})", actual + correction)
     };
-    let mut lines = vec![change("total", held.total, correction.total)];
-    for ((key, corrections), (_, counts)) in correction.hashes().into_iter().zip(held.hashes()) {
+    let mut lines = vec![change("total", actual.total, correction.total)];
+    for ((hash, corrections), (_, counts)) in correction.iter().zip(actual.iter()) {
         for (field, correction) in corrections {
-            let held = counts.get(field).copied().unwrap_or_default();
-            lines.push(change(&format!("{key} {field}"), held, *correction));
+            let actual = counts.get(field).copied().unwrap_or_default();
+            lines.push(change(&format!("{} {field}", hash.key()), actual, *correction));
         }
     }
     lines.join("\n")

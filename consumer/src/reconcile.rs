@@ -1,4 +1,4 @@
-//! `consumer reconcile`: compares what Kafka, Redis and MongoDB hold, and what was acknowledged.
+//! `consumer reconcile`: compares the votes in Kafka, Redis and MongoDB with each other and with the senders' ledgers.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::reconciliation::catch_up::Topic;
-use crate::reconciliation::compare::{Books, Compared, Rules, compare};
-use crate::reconciliation::kafka;
+use crate::reconciliation::compare::compare;
+use crate::reconciliation::comparison::{CompareOptions, StoreContents};
+use crate::reconciliation::kafka_votes;
 use crate::reconciliation::ledger::Ledger;
-use crate::reconciliation::mongodb::Mongodb;
-use crate::reconciliation::redis::Redis;
+use crate::reconciliation::mongodb_votes::MongodbLog;
+use crate::reconciliation::redis_tallies::RedisTallies;
 use crate::reconciliation::report::Verdict;
+use crate::reconciliation::topic_snapshot::TopicSnapshot;
 use crate::store_args::StoreArgs;
 
 /// Options of `consumer reconcile`.
@@ -21,17 +22,18 @@ pub struct ReconcileArgs {
     #[command(flatten)]
     stores: StoreArgs,
 
-    /// What was sent: JSON lines with vote_id, route and ok, as the load driver's --ledger writes them; may be repeated
+    /// File of the sent votes: JSON lines with vote_id, route and ok, as written by the load generator's --ledger;
+    /// repeatable
     ///
-    /// Together they must name every vote that was ever sent into the topic, or the others count as unacknowledged.
+    /// Together the files must contain every vote ever sent to the topic: other votes count as unacknowledged.
     #[arg(long = "ledger", value_name = "FILE")]
     ledgers: Vec<PathBuf>,
 
-    /// How long to wait until what is in Kafka is counted, in s
+    /// How long to wait until all votes in Kafka are counted, in s
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     wait_s: u64,
 
-    /// Votes of the ledger without a receipt are no difference: each may have arrived or not
+    /// Do not report votes of the ledger without a receipt: each may have arrived or not
     #[arg(long, requires = "ledgers")]
     tolerate_failed: bool,
 
@@ -39,63 +41,67 @@ pub struct ReconcileArgs {
     #[arg(long)]
     json: bool,
 
-    /// Most votes to list of each difference
+    /// Most votes to list for each difference
     #[arg(long, default_value_t = 20, value_name = "VOTES")]
     list: usize,
 }
 
-/// Compares and prints. Exit code 0 if all agree, 1 if not, 2 if nobody can tell.
+/// Compares the stores and prints the result. Exit code 0 if they agree, 1 if they differ, 2 if the result is unknown.
 pub async fn reconcile(args: ReconcileArgs) -> ExitCode {
-    match compared(&args).await {
+    match compare_stores(&args).await {
         Ok((verdict, text)) => {
             println!("{text}");
             match verdict {
-                Verdict::Equal => ExitCode::SUCCESS,
+                Verdict::Reconciled => ExitCode::SUCCESS,
                 Verdict::Different => ExitCode::FAILURE,
-                Verdict::CannotTell => ExitCode::from(2),
+                Verdict::Incomplete => ExitCode::from(2),
             }
         }
         Err(error) => {
-            eprintln!("cannot tell: {error:#}");
+            eprintln!("could not compare the stores: {error:#}");
             ExitCode::from(2)
         }
     }
 }
 
-async fn compared(args: &ReconcileArgs) -> Result<(Verdict, String)> {
-    let books = read(args).await?;
-    let rules = Rules {
+async fn compare_stores(args: &ReconcileArgs) -> Result<(Verdict, String)> {
+    let contents = read_stores(args).await?;
+    let options = CompareOptions {
         tolerate_failed: args.tolerate_failed,
-        list: args.list,
+        max_listed: args.list,
     };
-    let compared: Compared = compare(&books, rules);
+    let reconciliation = compare(&contents, options);
     let text = if args.json {
-        compared.to_json()?
+        reconciliation.to_json()?
     } else {
-        compared.to_text()
+        reconciliation.to_text()
     };
-    Ok((compared.verdict(), text))
+    Ok((reconciliation.verdict(), text))
 }
 
-async fn read(args: &ReconcileArgs) -> Result<Books> {
-    // Before the topic's ends are taken: what it names is in the topic by then.
+async fn read_stores(args: &ReconcileArgs) -> Result<StoreContents> {
+    // Read the ledger before the topic's extents: its acknowledged votes are then below the ends of the partitions.
     let ledger = (!args.ledgers.is_empty())
         .then(|| Ledger::read(&args.ledgers))
         .transpose()?;
-    let redis = Redis::connect(&args.stores.redis.url).await?;
-    let mongodb = Mongodb::new(&args.stores.mongodb.uri).await?;
-    let topic = Topic::now(&args.stores.kafka).await?;
-    topic.counted(&redis, Duration::from_secs(args.wait_s)).await?;
+    let redis = RedisTallies::connect(&args.stores.redis.url).await?;
+    let mongodb = MongodbLog::new(&args.stores.mongodb.uri).await?;
+    let topic = TopicSnapshot::read(&args.stores.kafka).await?;
+    topic
+        .wait_until_counted(&redis, Duration::from_secs(args.wait_s))
+        .await?;
 
     let snapshot = redis.snapshot().await?;
-    topic.check(&snapshot).await?;
-    let (place, extents, moment) = (args.stores.kafka.clone(), topic.extents.clone(), snapshot.clone());
-    let kafka = tokio::task::spawn_blocking(move || kafka::read(&place, &moment, &extents));
+    topic.check_unchanged(&snapshot).await?;
+    let kafka = {
+        let (kafka, extents, snapshot) = (args.stores.kafka.clone(), topic.extents.clone(), snapshot.clone());
+        tokio::task::spawn_blocking(move || kafka_votes::read(&kafka, &snapshot, &extents))
+    };
     let kafka = async { kafka.await.context("reading Kafka")? };
     let (kafka, mongodb) = tokio::try_join!(kafka, mongodb.read(&snapshot))?;
-    topic.check(&snapshot).await?;
-    Ok(Books {
-        behind: snapshot.behind(&topic.extents),
+    topic.check_unchanged(&snapshot).await?;
+    Ok(StoreContents {
+        uncounted: snapshot.uncounted(&topic.extents),
         snapshot,
         kafka,
         mongodb,

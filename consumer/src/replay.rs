@@ -1,4 +1,4 @@
-//! `consumer replay-dead-letters`: sends dead letters back to where they came from, after a fix.
+//! `consumer replay-dead-letters`: sends dead-letter records back to their topic, after a fix.
 
 use std::collections::{BTreeMap, HashSet};
 use std::process::ExitCode;
@@ -12,29 +12,29 @@ use uuid::Uuid;
 use vote::VoteEvent;
 
 use crate::progress::Progress;
-use crate::reconciliation::mongodb::Mongodb;
-use crate::store_args::{KafkaArgs, MongodbArgs};
+use crate::reconciliation::mongodb_votes::MongodbLog;
+use crate::store_args::{ConsumerKafkaArgs, MongodbArgs};
 
-/// Letters that are looked up and sent at a time.
+/// Dead-letter records that are looked up and sent together.
 const CHUNK: usize = 500;
-/// Most letters to say of why each was left.
-const EXPLAINED: u64 = 20;
+/// Most skipped records for which the reason is printed.
+const MAX_EXPLAINED: u64 = 20;
 
 /// Options of `consumer replay-dead-letters`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ReplayArgs {
     #[command(flatten)]
-    kafka: KafkaArgs,
+    kafka: ConsumerKafkaArgs,
 
     #[command(flatten)]
     mongodb: MongodbArgs,
 
-    /// Say what would be sent, and send nothing
+    /// Print what would be sent, without sending it
     #[arg(long)]
     dry_run: bool,
 }
 
-/// Sends letters and prints how many. Exit code 0 if every letter that can be read is on its way or done.
+/// Replays dead-letter records and prints how many. Exit code 0 if every decodable record is sent or already logged.
 pub async fn replay(args: ReplayArgs) -> ExitCode {
     let mut replay = match Replay::new(args).await {
         Ok(replay) => replay,
@@ -48,7 +48,7 @@ pub async fn replay(args: ReplayArgs) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("stopped early, and to start again is safe: {error:#}");
+            eprintln!("stopped before the end; you may safely run this command again: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -56,113 +56,130 @@ pub async fn replay(args: ReplayArgs) -> ExitCode {
 
 struct Replay {
     args: ReplayArgs,
-    mongodb: Mongodb,
+    mongodb: MongodbLog,
     writer: RecordWriter,
-    letters: u64,
-    /// Votes that are on their way, or would be.
+    dead_letters: u64,
+    /// Votes that are sent, or would be without --dry-run.
     sent: HashSet<Uuid>,
     acknowledged: u64,
-    logged: u64,
-    left: BTreeMap<String, u64>,
+    already_logged: u64,
+    /// The number of skipped records, by reason.
+    skipped: BTreeMap<String, u64>,
     explained: u64,
 }
 
-/// A letter that can be sent back.
-struct Readable {
+/// A dead-letter record that can be replayed.
+struct Replayable {
     id: Uuid,
     origin: Origin,
-    letter: Record,
+    dead_letter: Record,
 }
 
 impl Replay {
     async fn new(args: ReplayArgs) -> Result<Self> {
         Ok(Self {
-            mongodb: Mongodb::new(&args.mongodb.uri).await?,
+            mongodb: MongodbLog::new(&args.mongodb.uri).await?,
             writer: RecordWriter::new(&args.kafka.brokers, &args.kafka.topic)?,
             args,
-            letters: 0,
+            dead_letters: 0,
             sent: HashSet::new(),
             acknowledged: 0,
-            logged: 0,
-            left: BTreeMap::new(),
+            already_logged: 0,
+            skipped: BTreeMap::new(),
             explained: 0,
         })
     }
 
     async fn run(&mut self) -> Result<()> {
-        let KafkaArgs {
+        let ConsumerKafkaArgs {
             brokers,
             dead_letter_topic: topic,
             ..
         } = self.args.kafka.clone();
-        // Bounded: a flood of letters need not fit into memory.
-        let (letters, mut received) = mpsc::channel(CHUNK);
+        // The channel is bounded: a large dead-letter topic may not fit into memory.
+        let (scanned, mut received) = mpsc::channel(CHUNK);
         let scan = tokio::task::spawn_blocking(move || {
-            kafka::scan(&brokers, &topic, |letter| {
-                // Nobody listens after a failure, which is what will be reported.
-                let _ = letters.blocking_send(letter.clone());
+            kafka::scan(&brokers, &topic, |dead_letter| {
+                // Fails only after another failure, which `run` reports.
+                let _ = scanned.blocking_send(dead_letter.clone());
             })
         });
         let mut progress = Progress::new("replaying");
         let mut chunk = Vec::with_capacity(CHUNK);
         while received.recv_many(&mut chunk, CHUNK).await > 0 {
-            self.letters += chunk.len() as u64;
+            self.dead_letters += chunk.len() as u64;
             self.replay(std::mem::take(&mut chunk)).await?;
-            progress.at(|| format!("{} letters read, {} sent", self.letters, self.sent.len()));
+            progress.report(|| {
+                format!(
+                    "{} dead-letter records read, {} sent",
+                    self.dead_letters,
+                    self.sent.len()
+                )
+            });
         }
         scan.await?
             .with_context(|| format!("reading the topic {}", self.args.kafka.dead_letter_topic))
     }
 
-    async fn replay(&mut self, letters: Vec<Record>) -> Result<()> {
-        let mut readable = Vec::new();
-        for letter in letters {
-            match self.read(&letter) {
-                Ok((id, origin)) => readable.push(Readable { id, origin, letter }),
-                Err(reason) => self.leave(&letter, reason),
+    async fn replay(&mut self, dead_letters: Vec<Record>) -> Result<()> {
+        let mut replayable = Vec::new();
+        for dead_letter in dead_letters {
+            match self.decode(&dead_letter) {
+                Ok((id, origin)) => replayable.push(Replayable {
+                    id,
+                    origin,
+                    dead_letter,
+                }),
+                Err(reason) => self.skip(&dead_letter, reason),
             }
         }
-        let ids: Vec<Uuid> = readable.iter().map(|letter| letter.id).collect();
+        let ids: Vec<Uuid> = replayable.iter().map(|record| record.id).collect();
         let logged = self.mongodb.logged(&ids).await?;
         let mut sending = JoinSet::new();
-        for Readable { id, origin, letter } in readable {
-            // A letter may have been written twice.
+        for Replayable {
+            id,
+            origin,
+            dead_letter,
+        } in replayable
+        {
+            // The topic may hold two copies of a dead-letter record.
             if logged.contains(&id) || !self.sent.insert(id) {
-                self.logged += 1;
+                self.already_logged += 1;
                 continue;
             }
             if !self.args.dry_run {
                 let writer = self.writer.clone();
-                sending.spawn(async move { writer.write(&origin.replay(letter)).await });
+                sending.spawn(async move { writer.write(&origin.replay(dead_letter)).await });
             }
         }
         while let Some(sent) = sending.join_next().await {
-            sent?.context("sending a letter back")?;
+            sent?.context("sending a record back to its topic")?;
             self.acknowledged += 1;
         }
         Ok(())
     }
 
-    /// The vote of a letter and the way back, or why there is none.
-    fn read(&self, letter: &Record) -> Result<(Uuid, Origin), String> {
-        let event = VoteEvent::decode(&letter.payload).map_err(|error| error.to_string())?;
-        let origin = Origin::of(letter).ok_or("it does not say where it came from")?;
+    /// The vote's id and the origin of a dead-letter record, or why it cannot be replayed.
+    fn decode(&self, dead_letter: &Record) -> Result<(Uuid, Origin), String> {
+        let event = VoteEvent::decode(&dead_letter.payload).map_err(|error| error.to_string())?;
+        let origin = Origin::of(dead_letter).ok_or("its headers do not give its origin")?;
         if origin.topic != self.args.kafka.topic {
             let topic = origin.topic;
             return Err(format!(
-                "it came from another topic: --topic {topic} sends it back"
+                "it is from another topic: use --topic {topic} to replay it"
             ));
         }
         Ok((event.vote_id, origin))
     }
 
-    fn leave(&mut self, letter: &Record, reason: String) {
-        if self.explained < EXPLAINED {
+    fn skip(&mut self, dead_letter: &Record, reason: String) {
+        if self.explained < MAX_EXPLAINED {
             self.explained += 1;
             let topic = &self.args.kafka.dead_letter_topic;
-            println!("left: {topic} {}/{}: {reason}", letter.partition, letter.offset);
+            let (partition, offset) = (dead_letter.partition, dead_letter.offset);
+            println!("skipped: {topic} {partition}/{offset}: {reason}");
         }
-        *self.left.entry(reason).or_default() += 1;
+        *self.skipped.entry(reason).or_default() += 1;
     }
 
     fn summary(&self) -> String {
@@ -172,13 +189,13 @@ impl Replay {
             (self.acknowledged, "")
         };
         let mut lines = vec![format!(
-            "{} letters: {sent}{would} sent again, {} are logged already or twice here, {} left where they are",
-            self.letters,
-            self.logged,
-            self.left.values().sum::<u64>()
+            "{} dead-letter records: {sent}{would} sent again, {} already logged or duplicate, {} skipped",
+            self.dead_letters,
+            self.already_logged,
+            self.skipped.values().sum::<u64>()
         )];
-        let reasons = self.left.iter();
-        lines.extend(reasons.map(|(reason, letters)| format!("  {letters} left: {reason}")));
+        let reasons = self.skipped.iter();
+        lines.extend(reasons.map(|(reason, records)| format!("  {records} skipped: {reason}")));
         lines.join("\n")
     }
 }

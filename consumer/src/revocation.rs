@@ -1,44 +1,45 @@
-//! Partitions that are to be given back as soon as nothing of them is in flight.
+//! Revoked partitions that still have a batch in flight. The revocation is answered when no batch is in flight any more.
 
 use kafka::source::Answer;
 
 use crate::apply::Outcome;
 use crate::partition::Partition;
 
-/// All revocations that have not been answered.
+/// All revocations that are not yet answered.
 #[derive(Debug, Default)]
 pub(crate) struct Revocations {
-    open: Vec<Revocation>,
+    pending: Vec<Revocation>,
 }
 
 #[derive(Debug)]
 struct Revocation {
     /// Partition and generation of each batch in flight.
     in_flight: Vec<(i32, u64)>,
+    /// The offset to commit for each partition.
     applied: Vec<(i32, i64)>,
     done: Answer,
 }
 
 impl Revocations {
-    /// Partitions that are gone; `done` is answered when the last of their batches has finished.
-    pub(crate) fn add(&mut self, gone: &[(i32, Partition)], done: Answer) {
-        let in_flight = gone.iter().filter(|(_, partition)| partition.is_in_flight());
-        self.open.push(Revocation {
+    /// Adds revoked partitions. `done` is answered when the last of their batches has finished.
+    pub(crate) fn add(&mut self, revoked: &[(i32, Partition)], done: Answer) {
+        let in_flight = revoked.iter().filter(|(_, partition)| partition.is_in_flight());
+        self.pending.push(Revocation {
             in_flight: in_flight
                 .map(|(id, partition)| (*id, partition.generation()))
                 .collect(),
-            applied: gone
+            applied: revoked
                 .iter()
-                .map(|(id, partition)| (*id, partition.applied()))
+                .map(|(id, partition)| (*id, partition.next_to_apply()))
                 .collect(),
             done,
         });
         self.answer();
     }
 
-    /// A batch of an earlier assignment has finished.
+    /// Records that a batch of an earlier assignment has finished.
     pub(crate) fn finished(&mut self, partition: i32, generation: u64, outcome: &Outcome) {
-        for revocation in &mut self.open {
+        for revocation in &mut self.pending {
             let before = revocation.in_flight.len();
             revocation
                 .in_flight
@@ -46,9 +47,9 @@ impl Revocations {
             if revocation.in_flight.len() == before {
                 continue;
             }
-            if let Outcome::Applied { fence, .. } = outcome {
+            if let Outcome::Applied { applied_offset, .. } = outcome {
                 let applied = revocation.applied.iter_mut().filter(|(id, _)| *id == partition);
-                applied.for_each(|(_, offset)| *offset = *fence);
+                applied.for_each(|(_, offset)| *offset = *applied_offset);
             }
         }
         self.answer();
@@ -56,7 +57,7 @@ impl Revocations {
 
     fn answer(&mut self) {
         for revocation in self
-            .open
+            .pending
             .extract_if(.., |revocation| revocation.in_flight.is_empty())
         {
             revocation.done.send(revocation.applied);

@@ -1,11 +1,11 @@
-//! `consumer run`: connects everything, then keeps a pipeline going until the process is told to stop.
+//! `consumer run`: connects to the stores, then runs a pipeline until the process shuts down.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use kafka::TopicIds;
-use kafka::dead_letter::DeadLetters;
+use kafka::dead_letter::DeadLetterTopic;
 use kafka::source::{Source, SourceConfig};
 use service::Process;
 use tokio_util::sync::CancellationToken;
@@ -13,16 +13,18 @@ use tokio_util::sync::CancellationToken;
 use crate::apply::Stores;
 use crate::args::RunArgs;
 use crate::metrics::Metrics;
-use crate::pipeline::{Ended, Pipeline};
-use crate::store::Store;
+use crate::pipeline::Pipeline;
+use crate::pipeline_end::PipelineEnd;
+use crate::store_retry::StoreRetry;
 use crate::tally::Tally;
 use crate::vote_log::VoteLog;
 
 const MONGODB_PROBE_INTERVAL: Duration = Duration::from_secs(2);
-/// Between a failed source and the next.
+/// The delay between a failed source and the next one.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
 
-/// Consumes until `process` shuts down. Errors only for options that cannot work: stores that are away are waited for.
+/// Consumes until `process` shuts down. Waits for stores that are not available. Errors if an option is invalid or if the
+/// dead-letter limit is exceeded.
 pub async fn run(args: RunArgs, process: Process) -> anyhow::Result<()> {
     process.announce(args.effective());
     let stores = Arc::new(connect(&args, &process).await?);
@@ -30,7 +32,7 @@ pub async fn run(args: RunArgs, process: Process) -> anyhow::Result<()> {
         prepared = prepare(&args, &stores, &process.shutdown) => if prepared.is_none() {
             return Ok(());
         },
-        // Nothing is in flight yet: no attempt is worth waiting for.
+        // No batch is in flight yet, so a running attempt can be cancelled.
         () = process.shutdown.cancelled() => return Ok(()),
     }
     let probe = tokio::spawn(probe_mongodb(Arc::clone(&stores)));
@@ -42,14 +44,14 @@ pub async fn run(args: RunArgs, process: Process) -> anyhow::Result<()> {
 async fn connect(args: &RunArgs, process: &Process) -> anyhow::Result<Stores> {
     let metrics = Metrics::new(&process.registry)?;
     let store = |name, duration: &prometheus::Histogram| {
-        Store::new(process.readiness.register(name), duration.clone())
+        StoreRetry::new(process.readiness.register(name), duration.clone())
     };
     Ok(Stores {
         tally: Tally::new(&args.stores.redis.url, args.dedup_window()).context("--redis-url")?,
         log: VoteLog::new(&args.stores.mongodb.uri)
             .await
             .context("--mongodb-uri")?,
-        dead_letters: DeadLetters::new(&args.stores.kafka.brokers, &args.stores.kafka.dead_letter_topic)?,
+        dead_letters: DeadLetterTopic::new(&args.stores.kafka.brokers, &args.stores.kafka.dead_letter_topic)?,
         topic: args.stores.kafka.topic.clone(),
         topic_ids: TopicIds::new(&args.stores.kafka.brokers, &args.stores.kafka.topic),
         dead_letter_limit: args.dead_letter_limit,
@@ -60,9 +62,10 @@ async fn connect(args: &RunArgs, process: &Process) -> anyhow::Result<Stores> {
     })
 }
 
-/// What must be there before the group is joined: a member that cannot work would only take partitions from others.
+/// Waits for the stores and creates what is missing, before the consumer joins the group. A member without stores would
+/// take partitions from other members and not count their votes.
 async fn prepare(args: &RunArgs, stores: &Stores, shutdown: &CancellationToken) -> Option<()> {
-    let make_dead_letter_topic = || {
+    let ensure_dead_letter_topic = || {
         kafka::admin::ensure_topic(
             &args.stores.kafka.brokers,
             &args.stores.kafka.dead_letter_topic,
@@ -73,8 +76,11 @@ async fn prepare(args: &RunArgs, stores: &Stores, shutdown: &CancellationToken) 
         .mongodb
         .retry(shutdown, || stores.log.ensure_index())
         .await?;
-    stores.redis.retry(shutdown, || stores.tally.fences(&[])).await?;
-    stores.kafka.retry(shutdown, make_dead_letter_topic).await
+    stores
+        .redis
+        .retry(shutdown, || stores.tally.applied_offsets(&[]))
+        .await?;
+    stores.kafka.retry(shutdown, ensure_dead_letter_topic).await
 }
 
 async fn consume(args: &RunArgs, stores: &Arc<Stores>, process: &Process) -> anyhow::Result<()> {
@@ -84,18 +90,21 @@ async fn consume(args: &RunArgs, stores: &Arc<Stores>, process: &Process) -> any
         group: args.group.clone(),
         max_outstanding: args.max_outstanding as usize,
     };
-    // The rest of the time is for leaving the group.
+    // The rest of the time remains for leaving the group.
     let drain = process.drain_timeout.mul_f64(0.7);
     loop {
         let source = Source::start(&config).context("cannot start consuming")?;
         let pipeline = Pipeline::new(Arc::clone(stores), args.batch_limits(), source);
         match pipeline.run(&process.shutdown, drain).await {
-            Ended::Shutdown => return Ok(()),
-            Ended::SourceFailed(reason) => {
-                tracing::warn!(reason, "starting over");
-                stores.kafka.probed::<(), _>(Err(reason));
+            PipelineEnd::Shutdown => return Ok(()),
+            PipelineEnd::SourceFailed(reason) => {
+                tracing::warn!(
+                    reason,
+                    "the Kafka consumer failed; restarting it in {RESTART_DELAY:?}"
+                );
+                stores.kafka.report_probe::<(), _>(Err(reason));
             }
-            Ended::Flood(flood) => return Err(flood.into()),
+            PipelineEnd::DeadLetterLimitExceeded(exceeded) => return Err(exceeded.into()),
         }
         tokio::select! {
             () = tokio::time::sleep(RESTART_DELAY) => {}
@@ -104,10 +113,10 @@ async fn consume(args: &RunArgs, stores: &Arc<Stores>, process: &Process) -> any
     }
 }
 
-/// Notices a MongoDB that goes away while there is nothing to log. (The pipeline looks at Redis and Kafka itself.)
+/// Detects an outage of MongoDB while there is no vote to log. (The pipeline probes Redis and Kafka.)
 async fn probe_mongodb(stores: Arc<Stores>) {
     loop {
-        stores.mongodb.probed(stores.log.ping().await);
+        stores.mongodb.report_probe(stores.log.ping().await);
         tokio::time::sleep(MONGODB_PROBE_INTERVAL).await;
     }
 }

@@ -1,8 +1,8 @@
-//! Where the stores are: options that the commands share.
+//! The addresses of the stores: options that all commands share.
 
-/// Kafka.
+/// The address and the topics of Kafka.
 #[derive(Clone, Debug, clap::Args)]
-pub struct KafkaArgs {
+pub struct ConsumerKafkaArgs {
     /// Kafka brokers, as host:port, comma-separated
     #[arg(
         long = "kafka-brokers",
@@ -15,15 +15,15 @@ pub struct KafkaArgs {
     #[arg(long, env = "KAFKA_TOPIC", default_value = "votes")]
     pub topic: String,
 
-    /// Topic of the records that cannot be read; `run` makes it if it is missing
+    /// Topic of the records that cannot be decoded; `run` creates it if it is missing
     #[arg(long, env = "DEAD_LETTER_TOPIC", default_value = "votes.dlq")]
     pub dead_letter_topic: String,
 }
 
-/// Redis.
+/// The address of Redis.
 #[derive(Clone, Debug, clap::Args)]
 pub struct RedisArgs {
-    /// Redis, which holds the tallies
+    /// URL of Redis, which holds the tallies
     #[arg(
         long = "redis-url",
         env = "REDIS_URL",
@@ -32,10 +32,10 @@ pub struct RedisArgs {
     pub url: String,
 }
 
-/// MongoDB.
+/// The address of MongoDB.
 #[derive(Clone, Debug, clap::Args)]
 pub struct MongodbArgs {
-    /// MongoDB, which holds the log; a replica set, for writes that survive a server
+    /// URI of MongoDB, which holds the log; use a replica set, so that writes survive the loss of a server
     #[arg(
         long = "mongodb-uri",
         env = "MONGODB_URI",
@@ -49,7 +49,7 @@ pub struct MongodbArgs {
 pub struct StoreArgs {
     /// Kafka.
     #[command(flatten)]
-    pub kafka: KafkaArgs,
+    pub kafka: ConsumerKafkaArgs,
 
     /// Redis.
     #[command(flatten)]

@@ -1,19 +1,20 @@
--- Counts one batch of one partition, or nothing at all.
+-- Counts one batch of one partition, or changes nothing.
 --
--- KEYS  1 topic, 2 offsets, 3 dead letters, 4 total, 5 band, 6 album, 7 route; then one seen key for each vote whose id
---       its client chose
--- ARGV  the topic's id, partition, the fence as its consumer believes it ('' for none), the fence after this batch,
---       the level of the dead-letter limit after this batch, seconds that an id is remembered, number of votes with
---       ids of our own;
---       for band, album and route: number of pairs, then pairs of field and increment;
---       for each seen key: band, album, route
--- Answer  {1, index of each vote that was seen before (from 0)}, or {0, the fence as it is (nil for none)}, or {2} if
---         another topic is counted now
+-- KEYS    1 topic, 2 offsets, 3 dead letters, 4 total; then the hashes; then one key for each vote whose id its client
+--         chose ("seen" key)
+-- ARGV    the topic's id, the partition, the applied offset that the batch builds on ('' for none), the applied offset
+--         after this batch, the level of the dead-letter limit after this batch, the seconds for which an id is
+--         remembered, the number of hashes, the number of votes with server-generated ids;
+--         for each hash: the number of pairs, then pairs of field and increment;
+--         for each seen key: one field for each hash
+-- Returns {1, index of each vote that was counted before (from 0)}, or {0, the applied offset in Redis (nil for none)}, or
+--         {2} if another topic is the current one
 --
--- A fence that is not the believed one means that this batch was counted already (by an attempt whose answer got lost,
--- or by another consumer), or that Redis lost its latest writes: the caller finds out by the fence, nothing changes.
+-- Redis may hold another applied offset than the batch builds on. Then either the batch is already counted (by an attempt
+-- whose response was lost, or by another consumer), or Redis lost its latest writes. The script changes nothing and
+-- returns the applied offset, by which the caller can tell these cases apart.
 
-local TOPIC, OFFSETS, DEAD_LETTERS, TOTAL, FIRST_HASH, FIRST_SEEN = KEYS[1], KEYS[2], KEYS[3], KEYS[4], 5, 8
+local TOPIC, OFFSETS, DEAD_LETTERS, TOTAL, FIRST_HASH = KEYS[1], KEYS[2], KEYS[3], KEYS[4], 5
 
 local cursor = 0
 local function argument()
@@ -25,38 +26,43 @@ if redis.call('GET', TOPIC) ~= argument() then
   return { 2 }
 end
 
-local partition, believed, after, level, remember_s = argument(), argument(), argument(), argument(), argument()
+local partition, expected, after, level, remember_s = argument(), argument(), argument(), argument(), argument()
 
-local fence = redis.call('HGET', OFFSETS, partition)
-if (fence or '') ~= believed then
-  return { 0, fence }
+local applied_offset = redis.call('HGET', OFFSETS, partition)
+if (applied_offset or '') ~= expected then
+  return { 0, applied_offset }
 end
 
+local hashes = tonumber(argument())
+local first_seen = FIRST_HASH + hashes
 local counted = tonumber(argument())
--- Summed up here: a call to Redis costs ten times as much as an addition.
-local increments = { {}, {}, {} }
+-- Add the increments up in Lua first: a Redis call costs ten times as much as an addition.
+local increments = {}
+for hash = 1, hashes do
+  increments[hash] = {}
+end
 local function add(hash, field, increment)
   local sums = increments[hash]
   sums[field] = (sums[field] or 0) + increment
 end
 
-for hash = 1, #increments do
+for hash = 1, hashes do
   for _ = 1, tonumber(argument()) do
     local field, increment = argument(), argument()
     add(hash, field, increment)
   end
 end
 
-local answer = { 1 }
-for key = FIRST_SEEN, #KEYS do
-  local fields = { argument(), argument(), argument() }
+local response = { 1 }
+for key = first_seen, #KEYS do
   if redis.call('SET', KEYS[key], 1, 'NX', 'EX', remember_s) then
     counted = counted + 1
-    for hash, field in ipairs(fields) do
-      add(hash, field, 1)
+    for hash = 1, hashes do
+      add(hash, argument(), 1)
     end
   else
-    answer[#answer + 1] = key - FIRST_SEEN
+    cursor = cursor + hashes
+    response[#response + 1] = key - first_seen
   end
 end
 
@@ -72,4 +78,4 @@ if level ~= '0' then
 else
   redis.call('HDEL', DEAD_LETTERS, partition)
 end
-return answer
+return response

@@ -1,4 +1,10 @@
-//! The tallies in Redis: one atomic script a batch, fenced by the partition's next offset.
+//! The tallies in Redis: one atomic script counts each batch (tally.lua).
+//!
+//! Redis holds the applied offset of each partition: the offset of the next record to count. The script adds a batch's
+//! counts and moves the applied offset together, and only if Redis still holds the applied offset that the batch builds
+//! on. The applied offset thus fences out a stale consumer: its batch builds on an old one and is rejected.
+//!
+//! The hashes, and the field that a vote increments in each, are in `tallies::TallyHash`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,15 +12,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redis::aio::ConnectionManagerConfig;
 use redis::{RedisResult, Script};
+use tallies::keys::{DEAD_LETTERS, OFFSETS, SEEN_PREFIX, TOPIC, TOPICS, TOTAL};
+use tallies::{ReconnectingConnection, TallyHash};
 use uuid::Uuid;
 
 use crate::batch::LoggedVote;
-use crate::dead_letter_limit::Level;
-use tallies::ReconnectingConnection;
-use tallies::keys::{ALBUM, BAND, DEAD_LETTERS, OFFSETS, ROUTE, SEEN_PREFIX, TOPIC, TOPICS, TOTAL};
+use crate::dead_letter_limit::DeadLetterLevel;
 
-/// A script blocks Redis for about a millisecond; an answer that takes longer than this is lost, or Redis is in trouble.
-/// Either way the next attempt is safe.
+/// A script blocks Redis for about a millisecond. If a response takes longer than this, it is lost or Redis is overloaded.
+/// A retry is safe in both cases.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -23,177 +29,176 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Tally {
     connection: Arc<ReconnectingConnection>,
     count: Script,
-    adopt: Script,
+    register_topic: Script,
     dedup_window: Duration,
 }
 
-/// What Redis holds about some partitions.
+/// The progress of some partitions, as Redis holds it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Fences {
-    /// The topic that they belong to; None where nothing was counted yet.
+pub struct AppliedOffsets {
+    /// The current topic, to which the offsets belong; None before the first registration.
     pub topic_id: Option<Uuid>,
-    /// Of each partition, in the order of the question: the next offset to count, None where none was counted yet.
+    /// For each requested partition, in the same order: the next offset to count. None if no record was counted yet.
     pub offsets: Vec<Option<i64>>,
-    /// Of each partition, in the order of the question: the level of its dead-letter limit.
-    pub levels: Vec<Level>,
+    /// For each requested partition, in the same order: the level of its dead-letter limit.
+    pub levels: Vec<DeadLetterLevel>,
 }
 
-/// A batch as the script counts it.
+/// The input of the script that counts a batch.
 #[derive(Clone, Copy, Debug)]
-pub struct Count<'a> {
+pub struct BatchCount<'a> {
     /// The topic.
     pub topic_id: Uuid,
     /// The partition.
     pub partition: i32,
-    /// The fence that the votes build on.
-    pub fence: Option<i64>,
-    /// The fence after them.
-    pub next: i64,
+    /// The applied offset that the votes build on; None if no record was counted yet.
+    pub applied_offset: Option<i64>,
+    /// The applied offset after them.
+    pub next_offset: i64,
     /// The level of the dead-letter limit after them.
-    pub level: Level,
+    pub level: DeadLetterLevel,
     /// The votes.
     pub votes: &'a [LoggedVote],
 }
 
-/// What the script says about a batch.
+/// The result of the script that counts a batch.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Counted {
-    /// The batch is counted and the fence has moved. Indices of the votes that were counted before, under the same id.
-    Done {
-        /// Indices into the votes.
+pub enum CountOutcome {
+    /// The batch is counted and the applied offset has moved.
+    Counted {
+        /// Indices of the votes whose id was already counted.
         duplicates: Vec<usize>,
     },
-    /// Nothing was changed: the fence is another one.
-    Differs(Option<i64>),
-    /// Nothing was changed: another topic is counted now, or none.
+    /// Nothing was changed: Redis holds this other applied offset.
+    OffsetMismatch(Option<i64>),
+    /// Nothing was changed: another topic is the current one, or none is.
     OtherTopic,
 }
 
 impl Tally {
-    /// Connects lazily: Redis need not be there yet. `dedup_window`: how long a client's id is remembered.
+    /// Connects on first use: Redis need not be running yet. `dedup_window` is the time for which an id that a client
+    /// chose is remembered.
     pub fn new(url: &str, dedup_window: Duration) -> RedisResult<Self> {
         let config = ConnectionManagerConfig::new()
             .set_response_timeout(Some(RESPONSE_TIMEOUT))
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            // Whoever calls retries, and reports each failure: a long silence in here would hide it.
+            // The caller retries and reports each failure. Long retries in here would hide them.
             .set_number_of_retries(1);
         let connection = ReconnectingConnection::new(redis::Client::open(url)?, config)?;
         Ok(Self {
             connection: Arc::new(connection),
             count: Script::new(include_str!("tally.lua")),
-            adopt: Script::new(include_str!("adopt.lua")),
+            register_topic: Script::new(include_str!("register_topic.lua")),
             dedup_window,
         })
     }
 
-    /// Makes `topic_id` the topic that is counted. Where another was counted before, its fences go and its counts stay.
-    /// False if this one was replaced by another before: it cannot come back.
-    pub async fn adopt(&self, topic_id: Uuid) -> RedisResult<bool> {
+    /// Makes `topic_id` the current topic. If another topic was current before, deletes its applied offsets and keeps its
+    /// counts. Returns false if another topic replaced `topic_id` earlier: it cannot become current again.
+    pub async fn register_topic(&self, topic_id: Uuid) -> RedisResult<bool> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let mut call = self.adopt.key(TOPIC);
+        let mut call = self.register_topic.key(TOPIC);
         call.key(TOPICS).key(OFFSETS).key(DEAD_LETTERS);
         call.arg(topic_id.to_string())
             .arg(u64::try_from(now.as_millis()).unwrap_or_default());
-        let answer = call.invoke_async(&mut self.connection.get()).await;
-        self.connection.checked(answer)
+        let response = call.invoke_async(&mut self.connection.get()).await;
+        self.connection.checked(response)
     }
 
-    /// What Redis holds about `partitions`, at one moment; there may be none, which asks whether Redis answers.
-    pub async fn fences(&self, partitions: &[i32]) -> RedisResult<Fences> {
-        let mut question = redis::pipe();
-        question.atomic().get(TOPIC);
+    /// The progress of `partitions`, read atomically. Without partitions, only checks that Redis responds.
+    pub async fn applied_offsets(&self, partitions: &[i32]) -> RedisResult<AppliedOffsets> {
+        let mut query = redis::pipe();
+        query.atomic().get(TOPIC);
         if !partitions.is_empty() {
-            question.cmd("HMGET").arg(OFFSETS).arg(partitions);
-            question.cmd("HMGET").arg(DEAD_LETTERS).arg(partitions);
+            query.cmd("HMGET").arg(OFFSETS).arg(partitions);
+            query.cmd("HMGET").arg(DEAD_LETTERS).arg(partitions);
         }
         let mut connection = self.connection.get();
         if partitions.is_empty() {
-            let answer = question.query_async(&mut connection).await;
-            let (topic_id,) = self.connection.checked(answer)?;
-            return Ok(Fences {
+            let response = query.query_async(&mut connection).await;
+            let (topic_id,) = self.connection.checked(response)?;
+            return Ok(AppliedOffsets {
                 topic_id: parse_id(topic_id),
-                ..Fences::default()
+                ..AppliedOffsets::default()
             });
         }
-        let answer = question.query_async(&mut connection).await;
-        let (topic_id, offsets, levels): (_, _, Vec<Option<u64>>) = self.connection.checked(answer)?;
-        Ok(Fences {
+        let response = query.query_async(&mut connection).await;
+        let (topic_id, offsets, levels): (_, _, Vec<Option<u64>>) = self.connection.checked(response)?;
+        Ok(AppliedOffsets {
             topic_id: parse_id(topic_id),
             offsets,
             levels: levels
                 .into_iter()
-                .map(|level| Level::from(level.unwrap_or_default()))
+                .map(|level| DeadLetterLevel::from(level.unwrap_or_default()))
                 .collect(),
         })
     }
 
-    /// Counts a batch, if its topic is the one that is counted and its fence the one that Redis holds; the fence moves.
-    /// May be repeated after any error: a batch is counted once.
-    pub async fn count(&self, batch: Count<'_>) -> RedisResult<Counted> {
-        let counts = Counts::of(batch.votes);
+    /// Counts a batch and moves the applied offset, if Redis holds the topic and the applied offset of the batch. You may
+    /// retry after any error: a batch is counted once.
+    pub async fn count(&self, batch: BatchCount<'_>) -> RedisResult<CountOutcome> {
+        let sums = BatchSums::of(batch.votes);
         let mut call = self.count.key(TOPIC);
-        for key in [OFFSETS, DEAD_LETTERS, TOTAL, BAND, ALBUM, ROUTE] {
+        for key in [OFFSETS, DEAD_LETTERS, TOTAL] {
             call.key(key);
         }
+        for hash in TallyHash::ALL {
+            call.key(hash.key());
+        }
+        let applied_offset = batch.applied_offset;
         call.arg(batch.topic_id.to_string())
             .arg(batch.partition)
-            .arg(batch.fence.map_or_else(String::new, |offset| offset.to_string()))
-            .arg(batch.next)
+            .arg(applied_offset.map_or_else(String::new, |offset| offset.to_string()))
+            .arg(batch.next_offset)
             .arg(batch.level.to_string())
             .arg(self.dedup_window.as_secs())
-            .arg(counts.own_ids);
-        for hash in counts.hashes() {
+            .arg(TallyHash::ALL.len())
+            .arg(sums.server_ids);
+        for hash in &sums.hashes {
             call.arg(hash.len());
             for (field, count) in hash {
                 call.arg(field).arg(count);
             }
         }
-        for (_, vote) in &counts.client_ids {
-            let [band, album, route] = fields(vote);
-            call.key(format!("{SEEN_PREFIX}{}", vote.event.vote_id))
-                .arg(band)
-                .arg(album)
-                .arg(route);
+        for (_, vote) in &sums.client_ids {
+            call.key(format!("{SEEN_PREFIX}{}", vote.event.vote_id));
+            for field in fields(vote) {
+                call.arg(field);
+            }
         }
-        let answer = call.invoke_async(&mut self.connection.get()).await;
-        let answer: Vec<Option<i64>> = self.connection.checked(answer)?;
-        Ok(counts.read(&answer))
+        let response = call.invoke_async(&mut self.connection.get()).await;
+        let response: Vec<Option<i64>> = self.connection.checked(response)?;
+        Ok(sums.outcome(&response))
     }
 }
 
-/// Votes with ids of our own, summed up by field; those with a client's id one by one, as each may have been seen.
+/// A batch's votes as the script takes them. Votes with server-generated ids are added up by field. Votes with ids that
+/// clients chose stay single, because each may already be counted.
 #[derive(Debug, Default)]
-struct Counts<'a> {
-    own_ids: u64,
-    band: HashMap<String, u64>,
-    album: HashMap<String, u64>,
-    route: HashMap<String, u64>,
+struct BatchSums<'a> {
+    server_ids: u64,
+    hashes: [HashMap<String, u64>; TallyHash::ALL.len()],
     client_ids: Vec<(usize, &'a LoggedVote)>,
 }
 
-impl<'a> Counts<'a> {
+impl<'a> BatchSums<'a> {
     fn of(votes: &'a [LoggedVote]) -> Self {
-        let mut counts = Self::default();
+        let mut sums = Self::default();
         for (index, vote) in votes.iter().enumerate() {
             if vote.event.client_id {
-                counts.client_ids.push((index, vote));
+                sums.client_ids.push((index, vote));
                 continue;
             }
-            counts.own_ids += 1;
-            let [band, album, route] = fields(vote);
-            *counts.band.entry(band).or_default() += 1;
-            *counts.album.entry(album).or_default() += 1;
-            *counts.route.entry(route).or_default() += 1;
+            sums.server_ids += 1;
+            for (hash, field) in sums.hashes.iter_mut().zip(fields(vote)) {
+                *hash.entry(field).or_default() += 1;
+            }
         }
-        counts
+        sums
     }
 
-    fn hashes(&self) -> [&HashMap<String, u64>; 3] {
-        [&self.band, &self.album, &self.route]
-    }
-
-    fn read(&self, answer: &[Option<i64>]) -> Counted {
-        match answer {
+    fn outcome(&self, response: &[Option<i64>]) -> CountOutcome {
+        match response {
             [Some(1), duplicates @ ..] => {
                 let seen = duplicates
                     .iter()
@@ -202,29 +207,26 @@ impl<'a> Counts<'a> {
                 let duplicates = seen
                     .filter_map(|index| self.client_ids.get(index))
                     .map(|(index, _)| *index);
-                Counted::Done {
+                CountOutcome::Counted {
                     duplicates: duplicates.collect(),
                 }
             }
-            [Some(2), ..] => Counted::OtherTopic,
-            // An answer ends where Lua has a nil.
-            [_, fence, ..] => Counted::Differs(*fence),
-            [] | [_] => Counted::Differs(None),
+            [Some(2), ..] => CountOutcome::OtherTopic,
+            // Redis cuts a response off at the first nil of Lua.
+            [_, applied_offset, ..] => CountOutcome::OffsetMismatch(*applied_offset),
+            [] | [_] => CountOutcome::OffsetMismatch(None),
         }
     }
 }
 
-/// Text that is no id can only be somebody else's: then it is not the topic's.
+/// Text that is not a UUID cannot be the id of the topic.
 fn parse_id(text: Option<String>) -> Option<Uuid> {
     Uuid::try_parse(&text?).ok()
 }
 
-/// The fields that a vote counts for, in the order of the script: band, album, route.
-fn fields(vote: &LoggedVote) -> [String; 3] {
-    let (name, album) = (vote.event.vote.name.as_str(), vote.event.vote.album.as_str());
-    [
-        name.to_owned(),
-        format!("{name} - {album}"),
-        vote.event.route.as_str().to_owned(),
-    ]
+/// The field of each hash that a vote increments, in the order of [`TallyHash::ALL`].
+fn fields(vote: &LoggedVote) -> [String; TallyHash::ALL.len()] {
+    let (band, album) = (vote.event.vote.name.as_str(), vote.event.vote.album.as_str());
+    let route = vote.event.route.as_str();
+    TallyHash::ALL.map(|hash| hash.field(band, album, route))
 }

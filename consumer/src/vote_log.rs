@@ -1,4 +1,6 @@
-//! The log in MongoDB: a document for each vote, idempotent by its id.
+//! The log in MongoDB: one document for each vote, idempotent by its id.
+//!
+//! To add a column to the log, add a field to [`VoteDocument`] and set it in [`VoteDocument::new`].
 
 use std::future::Future;
 use std::time::{Duration, SystemTime};
@@ -16,10 +18,10 @@ pub(crate) const COLLECTION: &str = "logs";
 const DUPLICATE_KEY: i32 = 11_000;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// The driver has no limit of its own for a server that accepts and then says nothing. Repeating an insert is safe.
+/// The driver has no time limit for a server that accepts a command and never responds. Retrying an insert is safe.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A vote as it is logged.
+/// A vote as it is logged: one document, whose fields are the columns of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VoteDocument {
     /// The vote's id.
@@ -33,15 +35,15 @@ pub struct VoteDocument {
     pub year: String,
     /// Rank, canonical text.
     pub rank: String,
-    /// The route that took it.
+    /// The route that received the vote.
     pub route: String,
     /// When the route received it.
     pub received_at: DateTime,
-    /// When the consumer first tried to log it.
+    /// When the consumer tried to log the vote for the first time.
     pub consumed_at: DateTime,
-    /// Its Kafka partition.
+    /// The Kafka partition.
     pub partition: i32,
-    /// Its offset there.
+    /// The offset in that partition.
     pub offset: i64,
 }
 
@@ -52,13 +54,13 @@ pub struct VoteLog {
 }
 
 impl VoteLog {
-    /// Connects lazily: MongoDB need not be there yet. Errors if `uri` is no MongoDB URI.
+    /// Connects on first use: MongoDB need not be running yet. Errors if `uri` is not a MongoDB URI.
     pub async fn new(uri: &str) -> Result<Self, Error> {
         let mut options = ClientOptions::parse(uri).await?;
         options.app_name = Some("consumer".to_owned());
         options.connect_timeout = Some(CONNECT_TIMEOUT);
         options.server_selection_timeout = Some(CONNECT_TIMEOUT);
-        // A vote that is counted must be logged, whichever server dies.
+        // A vote that is counted must stay in the log even if a server is lost.
         options.write_concern = Some(
             WriteConcern::builder()
                 .w(mongodb::options::Acknowledgment::Majority)
@@ -71,28 +73,29 @@ impl VoteLog {
         })
     }
 
-    /// Makes the index that readers page through, newest first.
+    /// Creates the index by which readers page through the log, newest vote first.
     pub async fn ensure_index(&self) -> Result<(), Error> {
         let newest_first = IndexModel::builder()
             .keys(doc! { "received_at": -1, "_id": -1 })
             .build();
-        in_time(async { self.collection.create_index(newest_first).await }).await?;
+        with_timeout(async { self.collection.create_index(newest_first).await }).await?;
         Ok(())
     }
 
-    /// Whether MongoDB answers, with a server that takes writes.
+    /// Checks that MongoDB has a server that accepts writes and responds.
     pub async fn ping(&self) -> Result<(), Error> {
         let database = self.collection.client().database(DATABASE);
-        in_time(async { database.run_command(doc! { "ping": 1 }).await }).await?;
+        with_timeout(async { database.run_command(doc! { "ping": 1 }).await }).await?;
         Ok(())
     }
 
-    /// Logs documents; one whose id is there already stays as it was first logged. May be repeated after any error.
+    /// Logs documents. A document whose id already exists is not changed. You may retry after any error.
     pub async fn insert(&self, documents: &[VoteDocument]) -> Result<(), Error> {
         if documents.is_empty() {
             return Ok(());
         }
-        let inserted = in_time(async { self.collection.insert_many(documents).ordered(false).await }).await;
+        let inserted =
+            with_timeout(async { self.collection.insert_many(documents).ordered(false).await }).await;
         match inserted {
             Err(error) if !is_only_duplicates(&error) => Err(error),
             Ok(_) | Err(_) => Ok(()),
@@ -101,7 +104,7 @@ impl VoteLog {
 }
 
 impl VoteDocument {
-    /// The document of a vote that lies in `partition`.
+    /// The document of a vote that was read from `partition`.
     pub fn new(partition: i32, vote: &LoggedVote, consumed_at: SystemTime) -> Self {
         let LoggedVote { offset, event } = vote;
         Self {
@@ -119,10 +122,12 @@ impl VoteDocument {
     }
 }
 
-async fn in_time<T>(operation: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+async fn with_timeout<T>(operation: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     match tokio::time::timeout(OPERATION_TIMEOUT, operation).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(Error::custom(format!("no answer within {OPERATION_TIMEOUT:?}"))),
+        Err(_) => Err(Error::custom(format!(
+            "MongoDB did not respond within {OPERATION_TIMEOUT:?}"
+        ))),
     }
 }
 

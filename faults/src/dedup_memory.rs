@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use consumer::batch::LoggedVote;
-use consumer::dead_letter_limit::Level;
-use consumer::tally::{Count, Counted, Tally};
+use consumer::dead_letter_limit::DeadLetterLevel;
+use consumer::tally::{BatchCount, CountOutcome, Tally};
 use ephemeral_stack::EphemeralStack;
 use lab::progress::Progress;
 use lab::servers::Server;
@@ -56,7 +56,7 @@ async fn measure(ids: u32, redis_url: &str) -> Result<String> {
     // Longer than the measurement: no id may expire while others are added.
     let tally = Tally::new(redis_url, Duration::from_hours(24))?;
     let topic_id = Uuid::new_v4();
-    tally.adopt(topic_id).await?;
+    tally.register_topic(topic_id).await?;
     let mut counter = Counter {
         tally,
         topic_id,
@@ -113,17 +113,19 @@ impl Counter {
         let votes: Vec<LoggedVote> = offsets
             .map(|offset| self.logged_vote(offset, client_id))
             .collect();
-        let next = first + i64::from(size);
-        let batch = Count {
+        let next_offset = first + i64::from(size);
+        let batch = BatchCount {
             topic_id: self.topic_id,
             partition: PARTITION,
-            fence: self.applied_offset,
-            next,
-            level: Level::default(),
+            applied_offset: self.applied_offset,
+            next_offset,
+            level: DeadLetterLevel::default(),
             votes: &votes,
         };
         match self.tally.count(batch).await? {
-            Counted::Done { duplicates } if duplicates.is_empty() => self.applied_offset = Some(next),
+            CountOutcome::Counted { duplicates } if duplicates.is_empty() => {
+                self.applied_offset = Some(next_offset);
+            }
             other => bail!("a batch of new ids was not counted: {other:?}"),
         }
         Ok(())

@@ -1,11 +1,11 @@
-//! One of something for each route.
+//! One value for each route.
 
 use std::ops::{Index, IndexMut};
 
 use serde::Serialize;
 use vote::Route;
 
-/// One of something for each route, in the order in which reports list them.
+/// One value for each route, in the order of the reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct ByRoute<T> {
     rest: T,
@@ -14,7 +14,7 @@ pub(crate) struct ByRoute<T> {
 }
 
 impl<T> ByRoute<T> {
-    /// Each route with its own.
+    /// Each route with its value.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Route, &T)> {
         Route::ALL.into_iter().map(|route| (route, &self[route]))
     }

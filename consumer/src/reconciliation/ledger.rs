@@ -1,4 +1,4 @@
-//! What those who sent votes say they did: one JSON line for each vote, as the project's load driver writes them.
+//! The ledger of the senders: one JSON line for each vote, as the project's load generator writes them.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -12,9 +12,9 @@ use vote::Route;
 
 use super::by_route::ByRoute;
 
-/// One vote as its sender saw it; further fields are ignored.
+/// One vote as its sender reports it; further fields are ignored.
 #[derive(Debug, Deserialize)]
-struct Line {
+struct LedgerLine {
     vote_id: Option<Uuid>,
     route: Option<String>,
     ok: bool,
@@ -23,24 +23,24 @@ struct Line {
 /// All votes that were sent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger {
-    /// Votes that each route answered, well or not.
+    /// Votes to which each route responded, with success or failure.
     pub(crate) sent: ByRoute<u64>,
-    /// Those of them that it acknowledged.
+    /// Votes that each route acknowledged.
     pub(crate) acknowledged: ByRoute<u64>,
-    /// Votes that no route answered.
+    /// Votes without a response.
     pub(crate) unanswered: u64,
-    /// How many receipts each vote has, by route.
+    /// The number of receipts of each vote, by route.
     pub(crate) receipts: HashMap<Uuid, ByRoute<u32>>,
-    /// Votes without a receipt whose sender knows their id. Another attempt may have got one.
+    /// Votes without a receipt whose sender chose the id. Another attempt may have a receipt.
     pub(crate) failed: HashSet<Uuid>,
     /// Votes without a receipt and without an id.
     pub(crate) failed_without_id: u64,
-    /// Receipts that name no vote or no route.
-    pub(crate) odd: Vec<String>,
+    /// Receipts without a vote id or without a route, each described by a sentence.
+    pub(crate) invalid: Vec<String>,
 }
 
 impl Ledger {
-    /// Reads JSON lines; a line that cannot be read is an error, for it may be a vote.
+    /// Reads JSON lines. A line that cannot be parsed is an error, because it may be a vote.
     pub(crate) fn read(paths: &[PathBuf]) -> Result<Self> {
         let mut ledger = Self::default();
         for path in paths {
@@ -54,7 +54,7 @@ impl Ledger {
     }
 
     fn add(&mut self, line: &str, place: impl Fn() -> String) -> Result<()> {
-        let Line { vote_id, route, ok } = serde_json::from_str(line)?;
+        let LedgerLine { vote_id, route, ok } = serde_json::from_str(line)?;
         let route: Option<Route> = route
             .map(|name| name.parse())
             .transpose()
@@ -74,7 +74,7 @@ impl Ledger {
             }
             (true, ..) => {
                 let place = place();
-                self.odd
+                self.invalid
                     .push(format!("{place}: a receipt without vote_id or without route"));
             }
         }
@@ -109,16 +109,16 @@ mod tests {
         assert_eq!(ledger.acknowledged[Route::Rest], 2);
         assert_eq!(ledger.receipts[&id][Route::Rest], 2);
         assert_eq!((ledger.failed.len(), ledger.failed_without_id), (0, 2));
-        assert!(ledger.odd.is_empty());
+        assert!(ledger.invalid.is_empty());
     }
 
     #[test]
-    fn a_receipt_must_name_its_vote_and_its_route() {
+    fn receipt_without_vote_id_or_route_is_invalid() {
         let incomplete = [
             r#"{"vote_id":null,"route":"rest","ok":true}"#,
             r#"{"vote_id":"00000000-0000-0000-0000-000000000001","route":null,"ok":true}"#,
         ];
-        assert_eq!(ledger(&incomplete).unwrap().odd.len(), 2);
+        assert_eq!(ledger(&incomplete).unwrap().invalid.len(), 2);
         for broken in ["{", r#"{"vote_id":null,"route":"pigeon","ok":true}"#] {
             assert!(ledger(&[broken]).is_err(), "{broken}");
         }

@@ -1,19 +1,21 @@
-//! The books: what each store holds, read at one and the same place, so that stores which are still being written to
-//! can be compared exactly and corrected.
+//! Reconciliation: compares and corrects the stores while consumers keep counting.
 //!
-//! That place is the fences. A snapshot of Redis ([`redis`]) holds counts and fences of one moment; the records of
-//! [`kafka`] below these fences, and the documents of [`mongodb`] that lie below them, are exactly what those counts
-//! must be. What comes later is in none of the three.
+//! All stores are compared at the applied offsets. A snapshot of Redis ([`redis_tallies`]) holds counts and applied offsets
+//! of the same moment. The counts must equal the records of [`kafka_votes`] and the documents of [`mongodb_votes`] below
+//! these applied offsets. Later votes are ignored in all three.
+//!
+//! [`compare`] compares the stores with each other and with the senders' ledger; [`report`] prints the result.
 
-pub(crate) mod ballot;
 pub(crate) mod by_route;
-pub(crate) mod catch_up;
 pub(crate) mod compare;
-pub(crate) mod difference;
-pub(crate) mod kafka;
+pub(crate) mod comparison;
+pub(crate) mod differences;
+pub(crate) mod kafka_votes;
 pub(crate) mod ledger;
-pub(crate) mod mongodb;
+pub(crate) mod mongodb_votes;
 mod receipts;
-pub(crate) mod redis;
+pub(crate) mod redis_tallies;
 pub(crate) mod report;
-pub(crate) mod tallies;
+pub(crate) mod tally_counts;
+pub(crate) mod topic_snapshot;
+pub(crate) mod vote_key;

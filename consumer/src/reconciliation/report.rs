@@ -1,51 +1,51 @@
-//! The comparison, for people and for programs.
+//! The result of a reconciliation as text and as JSON.
 
 use serde::Serialize;
 
 use super::by_route::ByRoute;
-use super::compare::{Compared, RouteBooks};
-use super::difference::Difference;
+use super::comparison::{Reconciliation, RouteCounts};
+use super::differences::Difference;
 
-/// What the comparison says.
+/// The verdict of a reconciliation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// All books agree.
-    Equal,
-    /// They do not.
+    /// The counts reconcile.
+    Reconciled,
+    /// There are differences.
     Different,
-    /// What was counted agrees; not everything was.
-    CannotTell,
+    /// The counted votes agree, but some votes are not counted yet.
+    Incomplete,
 }
 
 #[derive(Serialize)]
 struct Json<'a> {
     reconciled: bool,
-    routes: &'a ByRoute<RouteBooks>,
+    routes: &'a ByRoute<RouteCounts>,
     differences: &'a [Difference],
     notes: &'a [String],
 }
 
-impl Compared {
+impl Reconciliation {
     /// The verdict.
     pub(crate) fn verdict(&self) -> Verdict {
-        match (self.differences.is_empty(), self.behind) {
+        match (self.differences.is_empty(), self.uncounted) {
             (false, _) => Verdict::Different,
-            (true, 0) => Verdict::Equal,
-            (true, _) => Verdict::CannotTell,
+            (true, 0) => Verdict::Reconciled,
+            (true, _) => Verdict::Incomplete,
         }
     }
 
     /// One JSON object.
     pub(crate) fn to_json(&self) -> serde_json::Result<String> {
         serde_json::to_string_pretty(&Json {
-            reconciled: self.verdict() == Verdict::Equal,
+            reconciled: self.verdict() == Verdict::Reconciled,
             routes: &self.routes,
             differences: &self.differences,
             notes: &self.notes,
         })
     }
 
-    /// A table, notes, and the verdict with its reasons.
+    /// A table, the notes, and the verdict with all differences.
     pub(crate) fn to_text(&self) -> String {
         let mut lines = vec![row(&[
             "ROUTE",
@@ -58,19 +58,19 @@ impl Compared {
             "LOST",
             "DOUBLE",
         ])];
-        let mut total = RouteBooks::default();
-        for (route, books) in self.routes.iter() {
-            lines.push(books.row(route.as_str()));
-            total = total.plus(books);
+        let mut total = RouteCounts::default();
+        for (route, counts) in self.routes.iter() {
+            lines.push(counts.row(route.as_str()));
+            total = total.plus(counts);
         }
         lines.push(total.row("total"));
         lines.push(String::new());
         lines.extend(self.notes.iter().map(|note| format!("note: {note}")));
         lines.push(match self.verdict() {
-            Verdict::Equal => "reconciled: every vote is everywhere, once".to_owned(),
+            Verdict::Reconciled => "reconciled: every vote is in all stores exactly once".to_owned(),
             Verdict::Different => "NOT reconciled:".to_owned(),
-            Verdict::CannotTell => {
-                "cannot tell: what is counted agrees, but not everything is counted".to_owned()
+            Verdict::Incomplete => {
+                "unknown: the counted votes agree, but some votes are not counted yet".to_owned()
             }
         });
         let sentences = self
@@ -82,7 +82,7 @@ impl Compared {
     }
 }
 
-impl RouteBooks {
+impl RouteCounts {
     fn row(&self, name: &str) -> String {
         let known = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
         row(&[
@@ -127,25 +127,25 @@ mod tests {
 
     use super::*;
 
-    fn compared() -> Compared {
-        let mut routes = ByRoute::<RouteBooks>::default();
-        routes[Route::Grpc] = RouteBooks {
+    fn reconciliation() -> Reconciliation {
+        let mut routes = ByRoute::<RouteCounts>::default();
+        routes[Route::Grpc] = RouteCounts {
             kafka: 12,
             redis: 12,
             mongo: 12,
-            ..RouteBooks::default()
+            ..RouteCounts::default()
         };
-        Compared {
+        Reconciliation {
             routes,
             differences: Vec::new(),
             notes: vec!["a note".to_owned()],
-            behind: 0,
+            uncounted: 0,
         }
     }
 
     #[test]
-    fn a_table_says_what_is_not_known_and_sums_up() {
-        let text = compared().to_text();
+    fn table_shows_unknown_numbers_as_dashes_and_sums_up() {
+        let text = reconciliation().to_text();
         let cells = |name: &str| {
             let line = text.lines().find(|line| line.starts_with(name)).unwrap();
             line.split_whitespace().skip(1).collect::<Vec<_>>()
@@ -156,13 +156,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_counted_yet_is_no_verdict() {
-        let behind = Compared {
-            behind: 1,
-            ..compared()
+    fn uncounted_records_give_an_incomplete_verdict() {
+        let incomplete = Reconciliation {
+            uncounted: 1,
+            ..reconciliation()
         };
-        assert_eq!(behind.verdict(), Verdict::CannotTell);
-        let json: serde_json::Value = serde_json::from_str(&behind.to_json().unwrap()).unwrap();
+        assert_eq!(incomplete.verdict(), Verdict::Incomplete);
+        let json: serde_json::Value = serde_json::from_str(&incomplete.to_json().unwrap()).unwrap();
         assert_eq!(json["reconciled"], false);
         assert_eq!(json["routes"]["grpc"]["kafka"], 12);
         assert_eq!(json["routes"]["rest"]["sent"], serde_json::Value::Null);

@@ -1,53 +1,56 @@
-//! Records that nobody can read.
+//! Records that cannot be decoded.
 
 use std::collections::BTreeMap;
 
 use kafka::dead_letter::{ERROR_HEADER, OFFSET_HEADER, PARTITION_HEADER, REPLAYED_HEADER, TOPIC_HEADER};
 
-use crate::bed::Bed;
+use crate::environment::TestEnvironment;
 use crate::votes::{event, expected, mixed, raw_record, record, send};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn poison_goes_to_the_dead_letters_with_its_origin_and_the_rest_is_counted() {
-    let bed = Bed::new("poison").await;
+async fn undecodable_records_go_to_the_dead_letter_topic_and_the_rest_is_counted() {
+    let environment = TestEnvironment::new("poison").await;
     let events = mixed(&mut fastrand::Rng::with_seed(6), 1_000);
-    send(&bed.writer, &events[..500]).await;
+    send(&environment.writer, &events[..500]).await;
     let valid = events[0].clone().encode();
-    let poison = [
+    let undecodable = [
         (&b"not protobuf"[..], &b"\xff\xff\xff"[..], "not a VoteEvent"),
         (b"empty", b"", "unknown route"),
         (b"cut off", &valid[..valid.len() / 2], ""),
     ];
     let mut origins = BTreeMap::new();
-    for (key, payload, _) in poison {
-        let (partition, offset) = bed.writer.write(&raw_record(key, payload)).await.unwrap();
+    for (key, payload, _) in undecodable {
+        let (partition, offset) = environment.writer.write(&raw_record(key, payload)).await.unwrap();
         origins.insert(key.to_vec(), (partition.to_string(), offset.to_string()));
     }
-    send(&bed.writer, &events[500..]).await;
+    send(&environment.writer, &events[500..]).await;
 
-    let consumer = bed.consumer(&[]);
-    bed.counted(expected(&events).total).await;
-    bed.holds_exactly(&events).await;
+    let consumer = environment.consumer(&[]);
+    environment.wait_until_counted(expected(&events).total).await;
+    environment.assert_holds_exactly(&events).await;
     let dead_letters = consumer
         .metric("consumer_votes_total{result=\"dead_letter\",route=\"unknown\"}")
         .await;
-    assert_eq!(dead_letters, Some(poison.len() as u64));
+    assert_eq!(dead_letters, Some(undecodable.len() as u64));
 
-    let mut letters = BTreeMap::new();
-    let (brokers, topic) = (bed.stack.endpoints().kafka.clone(), bed.dead_letter_topic());
+    let mut records = BTreeMap::new();
+    let (brokers, topic) = (
+        environment.stack.endpoints().kafka.clone(),
+        environment.dead_letter_topic(),
+    );
     let read = move || {
         kafka::scan(&brokers, &topic, |record| {
-            letters.insert(record.key.clone().unwrap(), record.clone());
+            records.insert(record.key.clone().unwrap(), record.clone());
         })
         .unwrap();
-        letters
+        records
     };
-    let letters = tokio::task::spawn_blocking(read).await.unwrap();
-    assert_eq!(letters.len(), poison.len());
-    for (key, payload, reason) in poison {
-        let letter = &letters[key];
-        assert_eq!(letter.payload, payload);
-        let headers: BTreeMap<_, _> = letter
+    let records = tokio::task::spawn_blocking(read).await.unwrap();
+    assert_eq!(records.len(), undecodable.len());
+    for (key, payload, reason) in undecodable {
+        let dead_letter = &records[key];
+        assert_eq!(dead_letter.payload, payload);
+        let headers: BTreeMap<_, _> = dead_letter
             .headers
             .iter()
             .map(|(name, value)| (name.as_str(), String::from_utf8(value.clone()).unwrap()))
@@ -64,43 +67,46 @@ async fn poison_goes_to_the_dead_letters_with_its_origin_and_the_rest_is_counted
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flood_of_poison_stops_the_consumer_and_a_restart_stops_at_the_same_place() {
+async fn exceeded_dead_letter_limit_stops_the_consumer_and_its_restart_at_the_same_record() {
     const LIMIT: usize = 20;
-    let bed = Bed::new("flood").await;
+    let environment = TestEnvironment::new("limit").await;
     let limit = ["--dead-letter-limit", "20"];
     let events = mixed(&mut fastrand::Rng::with_seed(7), 600);
-    let poison = async |count| {
+    let send_undecodable = async |count| {
         for _ in 0..count {
-            bed.writer
+            environment
+                .writer
                 .write(&raw_record(b"one key: one partition", b"\xff"))
                 .await
                 .unwrap();
         }
     };
-    send(&bed.writer, &events[..300]).await;
-    poison(LIMIT).await;
-    let consumer = bed.consumer(&limit);
-    bed.counted(expected(&events[..300]).total).await;
-    bed.dead_letters(LIMIT).await;
-    consumer.ready().await;
+    send(&environment.writer, &events[..300]).await;
+    send_undecodable(LIMIT).await;
+    let consumer = environment.consumer(&limit);
+    environment
+        .wait_until_counted(expected(&events[..300]).total)
+        .await;
+    environment.wait_for_dead_letters(LIMIT).await;
+    consumer.wait_until_ready().await;
 
-    poison(5 * LIMIT).await;
-    send(&bed.writer, &events[300..]).await;
-    assert_eq!(consumer.ended().await.code(), Some(1));
-    let again = bed.consumer(&limit);
-    assert_eq!(again.ended().await.code(), Some(1));
-    bed.dead_letters(LIMIT).await;
+    send_undecodable(5 * LIMIT).await;
+    send(&environment.writer, &events[300..]).await;
+    assert_eq!(consumer.wait_until_exited().await.code(), Some(1));
+    let restarted = environment.consumer(&limit);
+    assert_eq!(restarted.wait_until_exited().await.code(), Some(1));
+    environment.wait_for_dead_letters(LIMIT).await;
 
-    let lenient = bed.consumer(&["--dead-letter-limit", "200"]);
-    bed.counted(expected(&events).total).await;
-    bed.dead_letters(6 * LIMIT).await;
-    bed.holds_exactly(&events).await;
+    let lenient = environment.consumer(&["--dead-letter-limit", "200"]);
+    environment.wait_until_counted(expected(&events).total).await;
+    environment.wait_for_dead_letters(6 * LIMIT).await;
+    environment.assert_holds_exactly(&events).await;
     assert!(lenient.terminate().await.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replayed_vote_is_counted_once_however_often_it_is_sent() {
-    let bed = Bed::new("replayed").await;
+async fn replayed_vote_is_counted_once_even_if_sent_twice() {
+    let environment = TestEnvironment::new("replayed").await;
     let vote = event(&mut fastrand::Rng::with_seed(8), None);
     let mut replayed = record(&vote);
     replayed
@@ -108,11 +114,11 @@ async fn a_replayed_vote_is_counted_once_however_often_it_is_sent() {
         .push((REPLAYED_HEADER.to_owned(), b"1/2".to_vec()));
     let last = event(&mut fastrand::Rng::with_seed(9), None);
     for record in [&replayed, &replayed, &record(&last)] {
-        bed.writer.write(record).await.unwrap();
+        environment.writer.write(record).await.unwrap();
     }
-    let consumer = bed.consumer(&[]);
-    bed.counted(2).await;
-    bed.applied(3).await;
-    bed.holds_exactly(&[vote, last]).await;
+    let consumer = environment.consumer(&[]);
+    environment.wait_until_counted(2).await;
+    environment.wait_until_applied(3).await;
+    environment.assert_holds_exactly(&[vote, last]).await;
     assert!(consumer.terminate().await.success());
 }

@@ -1,20 +1,20 @@
-//! The real binary against real Kafka, Redis and MongoDB.
+//! Tests of the consumer binary against real Kafka, Redis and MongoDB servers.
 
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "what helps a test may fail as a test does"
+    reason = "helper functions of a test may panic like the test"
 )]
 
-mod bed;
+mod applied_offset;
+mod commands;
 mod dead_letters;
-mod exact;
+mod environment;
+mod exactly_once;
 mod faults;
-mod fence;
 mod prepare;
 mod rebuild;
 mod reconciliation;
+mod recreated_topic;
 mod replay;
-mod tools;
-mod topic;
 mod votes;

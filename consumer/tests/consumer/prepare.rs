@@ -1,13 +1,13 @@
-//! `consumer prepare`: makes what is missing and leaves what is there.
+//! `consumer prepare`: creates what is missing and changes nothing that exists.
 
 use std::process::Command;
 use std::time::Duration;
 
-use crate::bed::Bed;
+use crate::environment::TestEnvironment;
 
-/// Its exit code and what it said on both outputs.
-fn prepare(bed: &Bed, topic: &str, options: &[&str]) -> (i32, String) {
-    let endpoints = bed.stack.endpoints();
+/// Runs `consumer prepare`. Returns its exit code and its output.
+fn prepare(environment: &TestEnvironment, topic: &str, options: &[&str]) -> (i32, String) {
+    let endpoints = environment.stack.endpoints();
     let member = endpoints
         .mongodb
         .trim_start_matches("mongodb://")
@@ -27,40 +27,47 @@ fn prepare(bed: &Bed, topic: &str, options: &[&str]) -> (i32, String) {
     (output.status.code().unwrap(), text)
 }
 
-async fn partitions(bed: &Bed, topic: &str) -> usize {
-    kafka::admin::partitions(&bed.stack.endpoints().kafka, topic, Duration::from_secs(5))
-        .await
-        .unwrap()
+async fn partitions(environment: &TestEnvironment, topic: &str) -> usize {
+    kafka::admin::partitions(
+        &environment.stack.endpoints().kafka,
+        topic,
+        Duration::from_secs(5),
+    )
+    .await
+    .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_missing_is_made_and_what_is_there_is_left() {
-    let bed = Bed::new("prepare").await;
+async fn missing_topics_are_created_and_existing_ones_are_unchanged() {
+    let environment = TestEnvironment::new("prepare").await;
     assert_eq!(
-        partitions(&bed, "prepared").await,
+        partitions(&environment, "prepared").await,
         0,
-        "a test before this one made it"
+        "an earlier test created the topic"
     );
 
-    let (code, said) = prepare(&bed, "prepared", &["--partitions", "4"]);
+    let (code, output) = prepare(&environment, "prepared", &["--partitions", "4"]);
     assert_eq!(code, 0);
-    assert!(said.contains("rs0 is there, its primary is 127.0.0.1:"), "{said}");
-    assert_eq!(partitions(&bed, "prepared").await, 4);
-    assert_eq!(partitions(&bed, "prepared.dlq").await, 1);
+    assert!(
+        output.contains("rs0 exists, its primary is 127.0.0.1:"),
+        "{output}"
+    );
+    assert_eq!(partitions(&environment, "prepared").await, 4);
+    assert_eq!(partitions(&environment, "prepared.dlq").await, 1);
 
-    let (code, _) = prepare(&bed, "prepared", &["--partitions", "3"]);
-    assert_eq!(code, 0, "enough partitions are there");
-    assert_eq!(partitions(&bed, "prepared").await, 4);
+    let (code, _) = prepare(&environment, "prepared", &["--partitions", "3"]);
+    assert_eq!(code, 0, "the topic has enough partitions");
+    assert_eq!(partitions(&environment, "prepared").await, 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_as_asked_is_an_error_that_says_why() {
-    let bed = Bed::new("prepare.wrong").await;
-    let (code, said) = prepare(&bed, "prepare.wrong", &["--partitions", "7"]);
+async fn existing_topic_or_replica_set_that_does_not_match_is_an_error() {
+    let environment = TestEnvironment::new("prepare.mismatch").await;
+    let (code, output) = prepare(&environment, "prepare.mismatch", &["--partitions", "7"]);
     assert_eq!(code, 1);
-    assert!(said.contains("has 6 partitions, needs 7"), "{said}");
+    assert!(output.contains("has 6 partitions, needs 7"), "{output}");
 
-    let (code, said) = prepare(&bed, "prepare.wrong", &["--replica-set", "rs1"]);
+    let (code, output) = prepare(&environment, "prepare.mismatch", &["--replica-set", "rs1"]);
     assert_eq!(code, 1);
-    assert!(said.contains("belongs to the replica set"), "{said}");
+    assert!(output.contains("belongs to the replica set"), "{output}");
 }

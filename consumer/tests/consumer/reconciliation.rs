@@ -1,4 +1,4 @@
-//! `consumer reconcile`: every kind of difference is found, and nothing else.
+//! `consumer reconcile`: finds every kind of difference, and reports no other.
 
 use lab::servers::Server;
 use mongodb::bson::doc;
@@ -6,20 +6,24 @@ use redis::AsyncCommands;
 use uuid::Uuid;
 use vote::VoteEvent;
 
-use crate::bed::Bed;
-use crate::tools::{Ledger, Reconciled, reconcile, run};
+use crate::commands::{Ledger, Reconciled, reconcile, run};
+use crate::environment::TestEnvironment;
 use crate::votes::{event, expected, mixed, raw_record, send};
 
-/// Votes in a bed, counted, with a consumer that goes on.
-async fn counted(bed: &Bed, seed: u64) -> Vec<VoteEvent> {
+/// Sends votes and an undecodable record, and waits until the running consumer has counted them. Returns the votes.
+async fn send_and_wait(environment: &TestEnvironment, seed: u64) -> Vec<VoteEvent> {
     let events = mixed(&mut fastrand::Rng::with_seed(seed), 2_000);
-    send(&bed.writer, &events).await;
-    bed.writer.write(&raw_record(b"poison", b"\xff")).await.unwrap();
-    bed.counted(expected(&events).total).await;
+    send(&environment.writer, &events).await;
+    environment
+        .writer
+        .write(&raw_record(b"poison", b"\xff"))
+        .await
+        .unwrap();
+    environment.wait_until_counted(expected(&events).total).await;
     events
 }
 
-fn found(reconciled: &Reconciled, expected: &[(&str, &str, &str, &str)]) {
+fn assert_differences(reconciled: &Reconciled, expected: &[(&str, &str, &str, &str)]) {
     assert_eq!(reconciled.code, 1);
     assert_eq!(reconciled.json["reconciled"], false);
     let mut expected: Vec<_> = expected
@@ -34,29 +38,29 @@ fn found(reconciled: &Reconciled, expected: &[(&str, &str, &str, &str)]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn books_that_agree_are_equal_with_and_without_a_ledger() {
-    let bed = Bed::new("books_equal").await;
-    let consumer = bed.consumer(&[]);
-    let events = counted(&bed, 30).await;
+async fn equal_stores_reconcile_with_and_without_a_ledger() {
+    let environment = TestEnvironment::new("reconcile_equal").await;
+    let consumer = environment.consumer(&[]);
+    let events = send_and_wait(&environment, 30).await;
     let ledger = Ledger::of(&events);
     let total = expected(&events).total;
 
-    let reconciled = reconcile(&bed, &[]);
-    assert!(reconciled.is_equal());
+    let reconciled = reconcile(&environment, &[]);
+    assert!(reconciled.is_reconciled());
     for column in ["kafka", "redis", "mongo"] {
         assert_eq!(reconciled.sum(column), total, "{column}");
     }
     assert!(reconciled.json["routes"]["rest"]["sent"].is_null());
 
-    let reconciled = reconcile(&bed, &["--ledger", ledger.path()]);
-    assert!(reconciled.is_equal());
+    let reconciled = reconcile(&environment, &["--ledger", ledger.path()]);
+    assert!(reconciled.is_reconciled());
     assert_eq!(reconciled.sum("sent"), events.len() as u64);
     assert_eq!(reconciled.sum("acknowledged"), events.len() as u64);
     for column in ["in_doubt", "lost", "double"] {
         assert_eq!(reconciled.sum(column), 0, "{column}");
     }
 
-    let text = run(&bed, "reconcile", &["--ledger", ledger.path()]).stdout;
+    let text = run(&environment, "reconcile", &["--ledger", ledger.path()]).stdout;
     assert!(
         text.contains("ACKNOWLEDGED") && text.contains("\nreconciled"),
         "{text}"
@@ -65,40 +69,41 @@ async fn books_that_agree_are_equal_with_and_without_a_ledger() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_difference_in_a_store_is_found() {
-    let bed = Bed::new("books_stores").await;
-    let consumer = bed.consumer(&[]);
-    let events = counted(&bed, 31).await;
-    let victim = &events[7];
+async fn difference_in_each_store_is_found() {
+    let environment = TestEnvironment::new("reconcile_stores").await;
+    let consumer = environment.consumer(&[]);
+    let events = send_and_wait(&environment, 31).await;
+    let event = &events[7];
     let (id, route, band) = (
-        victim.vote_id.to_string(),
-        victim.route.as_str(),
-        victim.vote.name.as_str(),
+        event.vote_id.to_string(),
+        event.route.as_str(),
+        event.vote.name.as_str(),
     );
-    let mut redis = bed.redis.clone();
+    let mut redis = environment.redis.clone();
 
-    let document = bed
+    let document = environment
         .log
         .find_one_and_delete(doc! { "_id": &id })
         .await
         .unwrap()
         .unwrap();
-    let lost = reconcile(&bed, &[]);
-    found(&lost, &[(route, "mongodb", "missing", &id)]);
+    let lost = reconcile(&environment, &[]);
+    assert_differences(&lost, &[(route, "mongodb", "missing", &id)]);
     assert_eq!((lost.sum("lost"), lost.sum("double")), (1, 0));
     let mut changed = document.clone();
-    changed.name = "Nobody".to_owned();
-    bed.log.insert_one(&changed).await.unwrap();
-    found(&reconcile(&bed, &[]), &[(route, "mongodb", "odd", &id)]);
-    bed.log.delete_one(doc! { "_id": &id }).await.unwrap();
+    changed.name = "Changed".to_owned();
+    environment.log.insert_one(&changed).await.unwrap();
+    assert_differences(&reconcile(&environment, &[]), &[(route, "mongodb", "odd", &id)]);
+    environment.log.delete_one(doc! { "_id": &id }).await.unwrap();
     let mut unknown = document.clone();
     unknown.vote_id = Uuid::from_u128(1).to_string();
-    bed.log.insert_many([&document, &unknown]).await.unwrap();
-    found(
-        &reconcile(&bed, &[]),
+    environment.log.insert_many([&document, &unknown]).await.unwrap();
+    assert_differences(
+        &reconcile(&environment, &[]),
         &[(route, "kafka", "missing", &unknown.vote_id)],
     );
-    bed.log
+    environment
+        .log
         .delete_one(doc! { "_id": &unknown.vote_id })
         .await
         .unwrap();
@@ -110,120 +115,137 @@ async fn a_difference_in_a_store_is_found() {
         ("{votes}:route", "pigeon", ("", "redis", "count", "")),
     ] {
         let _: i64 = redis.hincr(key, field, 1).await.unwrap();
-        found(&reconcile(&bed, &[]), &[difference]);
+        assert_differences(&reconcile(&environment, &[]), &[difference]);
         let left: i64 = redis.hincr(key, field, -1).await.unwrap();
         if left == 0 {
             let _: () = redis.hdel(key, field).await.unwrap();
         }
     }
     let _: i64 = redis.hincr("{votes}:route", route, -2).await.unwrap();
-    let lost = reconcile(&bed, &[]);
-    found(&lost, &[(route, "redis", "missing", "")]);
+    let lost = reconcile(&environment, &[]);
+    assert_differences(&lost, &[(route, "redis", "missing", "")]);
     assert_eq!(lost.sum("lost"), 2);
     let _: i64 = redis.hincr("{votes}:route", route, 2).await.unwrap();
     let _: i64 = redis.incr("{votes}:total", 1).await.unwrap();
-    found(&reconcile(&bed, &[]), &[("", "redis", "count", "")]);
+    assert_differences(&reconcile(&environment, &[]), &[("", "redis", "count", "")]);
     let _: i64 = redis.decr("{votes}:total", 1).await.unwrap();
 
-    assert!(reconcile(&bed, &[]).is_equal(), "every plant is undone");
+    assert!(
+        reconcile(&environment, &[]).is_reconciled(),
+        "all changes of this test are undone"
+    );
     assert!(consumer.terminate().await.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_difference_from_the_ledger_is_found() {
-    let bed = Bed::new("books_ledger").await;
-    let consumer = bed.consumer(&[]);
-    let events = counted(&bed, 32).await;
-    let nobody = Uuid::from_u128(7).to_string();
+async fn difference_from_the_ledger_is_found() {
+    let environment = TestEnvironment::new("reconcile_ledger").await;
+    let consumer = environment.consumer(&[]);
+    let events = send_and_wait(&environment, 32).await;
+    let unknown_id = Uuid::from_u128(7).to_string();
 
     let ledger = Ledger::of(&events);
-    ledger.add(Some(&nobody), Some("grpc"), true);
-    let lost = reconcile(&bed, &["--ledger", ledger.path()]);
-    found(&lost, &[("grpc", "kafka", "missing", &nobody)]);
+    ledger.add(Some(&unknown_id), Some("grpc"), true);
+    let lost = reconcile(&environment, &["--ledger", ledger.path()]);
+    assert_differences(&lost, &[("grpc", "kafka", "missing", &unknown_id)]);
     assert_eq!(lost.sum("lost"), 1);
 
-    let own = events.iter().position(|event| !event.client_id).unwrap();
-    let (id, route) = (events[own].vote_id.to_string(), events[own].route.as_str());
+    let server_generated = events.iter().position(|event| !event.client_id).unwrap();
+    let (id, route) = (
+        events[server_generated].vote_id.to_string(),
+        events[server_generated].route.as_str(),
+    );
     let ledger = Ledger::of(&events);
     ledger.add(Some(&id), Some(route), true);
-    let double = reconcile(&bed, &["--ledger", ledger.path()]);
-    found(&double, &[(route, "ledger", "double", &id)]);
+    let double = reconcile(&environment, &["--ledger", ledger.path()]);
+    assert_differences(&double, &[(route, "ledger", "double", &id)]);
     assert_eq!(double.sum("double"), 1);
 
     let mut others = events.clone();
-    others.remove(own);
+    others.remove(server_generated);
     let ledger = Ledger::of(&others);
     let unacknowledged = (route, "kafka", "unacknowledged", id.as_str());
     let options = ["--ledger", ledger.path(), "--tolerate-failed"];
-    found(&reconcile(&bed, &options[..2]), &[unacknowledged]);
-    found(&reconcile(&bed, &options), &[unacknowledged]);
+    assert_differences(&reconcile(&environment, &options[..2]), &[unacknowledged]);
+    assert_differences(&reconcile(&environment, &options), &[unacknowledged]);
     ledger.add(None, None, false);
     let unanswered = ("", "ledger", "count", "");
-    found(&reconcile(&bed, &options[..2]), &[unacknowledged, unanswered]);
-    let tolerated = reconcile(&bed, &options);
-    assert!(tolerated.is_equal());
+    assert_differences(
+        &reconcile(&environment, &options[..2]),
+        &[unacknowledged, unanswered],
+    );
+    let tolerated = reconcile(&environment, &options);
+    assert!(tolerated.is_reconciled());
     assert_eq!(tolerated.sum("in_doubt"), 1);
 
-    // A failed line that names another vote explains nothing about this one.
+    // A failed line for another vote does not explain this vote.
     let ledger = Ledger::of(&others);
     let options = ["--ledger", ledger.path(), "--tolerate-failed"];
-    ledger.add(Some(&nobody), Some(route), false);
-    found(&reconcile(&bed, &options), &[unacknowledged]);
+    ledger.add(Some(&unknown_id), Some(route), false);
+    assert_differences(&reconcile(&environment, &options), &[unacknowledged]);
     ledger.add(Some(&id), Some(route), false);
-    assert!(reconcile(&bed, &options).is_equal());
+    assert!(reconcile(&environment, &options).is_reconciled());
     assert!(consumer.terminate().await.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_id_of_our_own_twice_in_kafka_is_a_double_and_a_clients_is_not() {
-    let bed = Bed::new("books_double").await;
-    let consumer = bed.consumer(&[]);
-    let events = counted(&bed, 33).await;
+async fn repeated_server_generated_id_is_a_double_and_a_client_chosen_id_is_not() {
+    let environment = TestEnvironment::new("reconcile_double").await;
+    let consumer = environment.consumer(&[]);
+    let events = send_and_wait(&environment, 33).await;
     let client = events.iter().find(|event| event.client_id).unwrap();
-    send(&bed.writer, std::slice::from_ref(client)).await;
-    assert!(reconcile(&bed, &[]).is_equal());
+    send(&environment.writer, std::slice::from_ref(client)).await;
+    assert!(reconcile(&environment, &[]).is_reconciled());
 
-    let own = events.iter().find(|event| !event.client_id).unwrap();
-    send(&bed.writer, std::slice::from_ref(own)).await;
-    let double = reconcile(&bed, &["--list", "1"]);
+    let server_generated = events.iter().find(|event| !event.client_id).unwrap();
+    send(&environment.writer, std::slice::from_ref(server_generated)).await;
+    let double = reconcile(&environment, &["--list", "1"]);
     assert_eq!(double.code, 1);
-    let (id, route) = (own.vote_id.to_string(), own.route.as_str());
-    let own_twice = (route, "kafka", "double", id.as_str());
+    let (id, route) = (
+        server_generated.vote_id.to_string(),
+        server_generated.route.as_str(),
+    );
+    let twice_in_kafka = (route, "kafka", "double", id.as_str());
     let counted_twice = (route, "redis", "double", "");
     let count = ("", "redis", "count", "");
     // Total, band and album.
-    found(&double, &[own_twice, counted_twice, count, count, count]);
+    assert_differences(&double, &[twice_in_kafka, counted_twice, count, count, count]);
     assert_eq!((double.sum("lost"), double.sum("double")), (0, 1));
 
-    // What the tally has too much, a rebuild takes away; what Kafka has twice stays.
-    assert_eq!(run(&bed, "rebuild", &["--from", "kafka"]).code, 0);
-    found(&reconcile(&bed, &[]), &[own_twice]);
+    // A rebuild corrects the tally; the double record stays in Kafka.
+    assert_eq!(run(&environment, "rebuild", &["--from", "kafka"]).code, 0);
+    assert_differences(&reconcile(&environment, &[]), &[twice_in_kafka]);
     assert!(consumer.terminate().await.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_counted_or_not_there_is_no_verdict() {
-    let bed = Bed::new("books_unknown").await;
-    let consumer = bed.consumer(&[]);
-    let mut events = counted(&bed, 34).await;
+async fn uncounted_votes_or_an_unavailable_store_give_exit_code_2() {
+    let environment = TestEnvironment::new("reconcile_unknown").await;
+    let consumer = environment.consumer(&[]);
+    let mut events = send_and_wait(&environment, 34).await;
     assert!(consumer.terminate().await.success());
     events.push(event(&mut fastrand::Rng::with_seed(35), None));
-    send(&bed.writer, &events[events.len() - 1..]).await;
+    send(&environment.writer, &events[events.len() - 1..]).await;
     let ledger = Ledger::of(&events);
 
-    let behind = reconcile(&bed, &["--ledger", ledger.path(), "--wait-s", "1"]);
-    assert_eq!((behind.code, &behind.json["reconciled"]), (2, &false.into()));
-    assert!(behind.differences().is_empty());
+    let incomplete = reconcile(&environment, &["--ledger", ledger.path(), "--wait-s", "1"]);
+    assert_eq!(
+        (incomplete.code, &incomplete.json["reconciled"]),
+        (2, &false.into())
+    );
+    assert!(incomplete.differences().is_empty());
 
-    let consumer = bed.consumer(&[]);
-    assert!(reconcile(&bed, &["--ledger", ledger.path()]).is_equal());
-    bed.stack.kill(Server::Redis).await.unwrap();
-    let away = run(&bed, "reconcile", &[]);
-    bed.stack.start_server(Server::Redis).await.unwrap();
-    assert_eq!(away.code, 2);
+    let consumer = environment.consumer(&[]);
+    assert!(reconcile(&environment, &["--ledger", ledger.path()]).is_reconciled());
+    environment.stack.kill(Server::Redis).await.unwrap();
+    let failed = run(&environment, "reconcile", &[]);
+    environment.stack.start_server(Server::Redis).await.unwrap();
+    assert_eq!(failed.code, 2);
     assert!(
-        away.stderr.contains("cannot tell: connecting to Redis"),
-        "{away:?}"
+        failed
+            .stderr
+            .contains("could not compare the stores: connecting to Redis"),
+        "{failed:?}"
     );
     assert!(consumer.terminate().await.success());
 }

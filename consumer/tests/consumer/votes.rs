@@ -1,4 +1,4 @@
-//! Votes to send, and what the stores must hold after them.
+//! Generates votes and sends them, and computes the contents that the stores must have afterwards.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -15,7 +15,7 @@ const BANDS: [(&str, &str); 5] = [
     ("Ricardo Andrade", "10,000 metros sobre la tierra"),
 ];
 
-/// What Redis holds: total, and the three hashes.
+/// The tallies in Redis: the total and the three hashes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tallies {
     pub(crate) total: u64,
@@ -24,7 +24,7 @@ pub(crate) struct Tallies {
     pub(crate) route: BTreeMap<String, u64>,
 }
 
-/// A vote that nobody has sent yet. `client_id`: the id, if the client chose it.
+/// A random vote. `client_id` is its id if the client chose it; None generates an id.
 pub(crate) fn event(random: &mut fastrand::Rng, client_id: Option<Uuid>) -> VoteEvent {
     let (name, album) = BANDS[random.usize(..BANDS.len())];
     let micros = std::time::SystemTime::now()
@@ -45,7 +45,7 @@ pub(crate) fn event(random: &mut fastrand::Rng, client_id: Option<Uuid>) -> Vote
     }
 }
 
-/// Votes of which a third have ids that clients chose, and a third of those come twice, perhaps by another route.
+/// Random votes. A third of them have ids that clients chose, and a third of those occur twice, possibly by another route.
 pub(crate) fn mixed(random: &mut fastrand::Rng, count: usize) -> Vec<VoteEvent> {
     let mut events = Vec::with_capacity(count);
     while events.len() < count {
@@ -58,7 +58,7 @@ pub(crate) fn mixed(random: &mut fastrand::Rng, count: usize) -> Vec<VoteEvent> 
     events
 }
 
-/// The tallies after `events`, each id counted as it first came.
+/// The tallies after `events`. Each id counts once, with its first vote.
 pub(crate) fn expected<'a>(events: impl IntoIterator<Item = &'a VoteEvent>) -> Tallies {
     let mut seen = HashSet::new();
     let mut tallies = Tallies::default();
@@ -90,12 +90,12 @@ pub(crate) fn raw_record(key: &[u8], payload: &[u8]) -> Record {
     }
 }
 
-/// Writes `events`; those of one id in their order.
+/// Writes `events`. Votes with the same id keep their order.
 pub(crate) async fn send(writer: &RecordWriter, events: &[VoteEvent]) {
     let acknowledgements = events
         .iter()
         .map(|event| async { writer.write(&record(event)).await.map(drop) });
-    // In order: a write enters the producer's queue when it is first polled.
+    // `buffered` polls the writes in order, and a write enters the producer's queue at its first poll.
     stream::iter(acknowledgements)
         .buffered(1_000)
         .try_collect::<Vec<()>>()

@@ -1,4 +1,4 @@
-//! Topics: made where missing, checked where present.
+//! Creates, checks and deletes topics.
 
 use std::time::Duration;
 
@@ -10,15 +10,16 @@ use crate::{KafkaError, settings};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Makes `topic` with `partitions` partitions and one replica, unless it exists; then it must have at least as many.
+/// Creates `topic` with `partitions` partitions and one replica. If the topic exists, checks that it has at least as many
+/// partitions.
 pub async fn ensure_topic(brokers: &str, topic: &str, partitions: i32) -> Result<(), KafkaError> {
     let client: AdminClient<DefaultClientContext> =
         settings::client(brokers, "dualpath-admin", &[]).create()?;
-    let wanted = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+    let new_topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
     let options = AdminOptions::new()
         .operation_timeout(Some(TIMEOUT))
         .request_timeout(Some(TIMEOUT));
-    let created = client.create_topics([&wanted], &options).await?;
+    let created = client.create_topics([&new_topic], &options).await?;
     match created.into_iter().next() {
         Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => {
             check_partitions(brokers, topic, partitions).await
@@ -31,7 +32,7 @@ pub async fn ensure_topic(brokers: &str, topic: &str, partitions: i32) -> Result
     }
 }
 
-/// Deletes `topic` and all records in it; returns when no broker describes it any more.
+/// Deletes `topic` with all its records. Returns when no broker lists it any more.
 pub async fn delete_topic(brokers: &str, topic: &str) -> Result<(), KafkaError> {
     let client: AdminClient<DefaultClientContext> =
         settings::client(brokers, "dualpath-admin", &[]).create()?;
@@ -49,12 +50,12 @@ pub async fn delete_topic(brokers: &str, topic: &str) -> Result<(), KafkaError> 
     Ok(())
 }
 
-/// The number of partitions of `topic`, 0 where it does not exist; asks the broker and changes nothing.
+/// The number of partitions of `topic`; 0 if it does not exist. Does not create the topic.
 pub async fn partitions(brokers: &str, topic: &str, timeout: Duration) -> Result<usize, KafkaError> {
     let client: AdminClient<DefaultClientContext> =
         settings::client(brokers, "dualpath-admin", &[]).create()?;
     let topic = topic.to_owned();
-    // The client library's metadata call blocks.
+    // `fetch_metadata` blocks.
     tokio::task::spawn_blocking(move || count_partitions(&client, &topic, timeout))
         .await
         .map_err(|_| KafkaError::Thread("metadata"))?
@@ -72,12 +73,12 @@ fn count_partitions(
         .map_or(0, |described| described.partitions().len()))
 }
 
-async fn check_partitions(brokers: &str, topic: &str, wanted: i32) -> Result<(), KafkaError> {
+async fn check_partitions(brokers: &str, topic: &str, needed: i32) -> Result<(), KafkaError> {
     let found = partitions(brokers, topic, TIMEOUT).await?;
-    if usize::try_from(wanted).is_ok_and(|wanted| found >= wanted) {
+    if usize::try_from(needed).is_ok_and(|needed| found >= needed) {
         return Ok(());
     }
-    let reason = format!("has {found} partitions, needs {wanted}");
+    let reason = format!("has {found} partitions, needs {needed}");
     Err(KafkaError::Topic {
         topic: topic.to_owned(),
         reason,

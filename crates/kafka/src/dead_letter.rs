@@ -1,82 +1,81 @@
-//! Dead letters: records that nobody can read, kept as they came, with headers that say where from and why.
+//! Dead-letter records: copies of records that cannot be decoded, with headers that give the origin and the error.
 
 use crate::{KafkaError, Record, RecordWriter};
 
-/// What the names of all our headers begin with.
+/// Prefix of the names of all headers below.
 const HEADER_PREFIX: &str = "dlq.";
-/// Header: the topic that the record came from.
+/// Header: the topic that the record was read from.
 pub const TOPIC_HEADER: &str = "dlq.topic";
-/// Header: its partition there, in decimal.
+/// Header: its partition in that topic, in decimal.
 pub const PARTITION_HEADER: &str = "dlq.partition";
-/// Header: its offset there, in decimal.
+/// Header: its offset in that partition, in decimal.
 pub const OFFSET_HEADER: &str = "dlq.offset";
-/// Header: why it could not be read.
+/// Header: why it could not be decoded.
 pub const ERROR_HEADER: &str = "dlq.error";
-/// Header of a record that an operator has sent again: where it lay first, as `partition/offset`. A copy of it may have
-/// been counted before.
+/// Header of a replayed record: its original position, as `partition/offset`. A copy of the record may already be counted.
 pub const REPLAYED_HEADER: &str = "dlq.replayed";
 
-/// Where a record lay before it became a dead letter.
+/// The original position of a dead-letter record.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
     /// The topic.
     pub topic: String,
-    /// The partition there.
+    /// The partition of that topic.
     pub partition: i32,
-    /// The offset there.
+    /// The offset in that partition.
     pub offset: i64,
 }
 
 impl Origin {
-    /// Where a letter came from; None if its headers do not say.
-    pub fn of(letter: &Record) -> Option<Self> {
+    /// The origin of a dead-letter record; None if its headers do not give one.
+    pub fn of(dead_letter: &Record) -> Option<Self> {
         Some(Self {
-            topic: header(letter, TOPIC_HEADER)?.to_owned(),
-            partition: header(letter, PARTITION_HEADER)?.parse().ok()?,
-            offset: header(letter, OFFSET_HEADER)?.parse().ok()?,
+            topic: header(dead_letter, TOPIC_HEADER)?.to_owned(),
+            partition: header(dead_letter, PARTITION_HEADER)?.parse().ok()?,
+            offset: header(dead_letter, OFFSET_HEADER)?.parse().ok()?,
         })
     }
 
-    /// The record to send again: as it first lay there, and with [`REPLAYED_HEADER`].
-    pub fn replay(&self, letter: Record) -> Record {
-        let mut record = letter;
+    /// The record to replay: the original record, with [`REPLAYED_HEADER`].
+    pub fn replay(&self, dead_letter: Record) -> Record {
+        let mut record = dead_letter;
         record
             .headers
             .retain(|(name, _)| !name.starts_with(HEADER_PREFIX));
-        let place = format!("{}/{}", self.partition, self.offset);
+        let position = format!("{}/{}", self.partition, self.offset);
         record
             .headers
-            .push((REPLAYED_HEADER.to_owned(), place.into_bytes()));
+            .push((REPLAYED_HEADER.to_owned(), position.into_bytes()));
         record
     }
 }
 
-/// Whether a record was sent again.
+/// Whether an operator replayed this record.
 pub fn is_replayed(record: &Record) -> bool {
     header(record, REPLAYED_HEADER).is_some()
 }
 
-fn header<'a>(record: &'a Record, wanted: &str) -> Option<&'a str> {
-    let (_, value) = record.headers.iter().find(|(name, _)| name == wanted)?;
+fn header<'a>(record: &'a Record, searched: &str) -> Option<&'a str> {
+    let (_, value) = record.headers.iter().find(|(name, _)| name == searched)?;
     std::str::from_utf8(value).ok()
 }
 
-/// The way into the dead letter topic.
+/// A writer for the dead-letter topic.
 #[derive(Clone)]
-pub struct DeadLetters {
+pub struct DeadLetterTopic {
     writer: RecordWriter,
 }
 
-impl DeadLetters {
-    /// A producer for the dead letter topic `topic`.
+impl DeadLetterTopic {
+    /// A producer for the dead-letter topic `topic`.
     pub fn new(brokers: &str, topic: &str) -> Result<Self, KafkaError> {
         Ok(Self {
             writer: RecordWriter::new(brokers, topic)?,
         })
     }
 
-    /// Writes a copy of `record`, which came from `origin_topic`; returns after Kafka has acknowledged it. A letter
-    /// may be written twice when an attempt fails late: its headers say which are one.
+    /// Writes a copy of `record`, which was read from `origin_topic`. Returns after Kafka has acknowledged it. If an
+    /// attempt fails after the write, a retry writes a second copy: both copies have the same headers.
     pub async fn send(&self, record: &Record, origin_topic: &str, error: &str) -> Result<(), KafkaError> {
         let origin = [
             (TOPIC_HEADER, origin_topic.to_owned()),
@@ -84,15 +83,15 @@ impl DeadLetters {
             (OFFSET_HEADER, record.offset.to_string()),
             (ERROR_HEADER, error.to_owned()),
         ];
-        let mut letter = record.clone();
-        // A letter that was sent back and fails again has its newest origin only.
-        letter
+        let mut dead_letter = record.clone();
+        // A replayed record that fails again keeps only its newest origin.
+        dead_letter
             .headers
-            .retain(|(name, _)| !origin.iter().any(|(taken, _)| taken == name));
-        letter
+            .retain(|(name, _)| !origin.iter().any(|(reserved, _)| reserved == name));
+        dead_letter
             .headers
             .extend(origin.map(|(name, value)| (name.to_owned(), value.into_bytes())));
-        self.writer.write(&letter).await.map(drop)
+        self.writer.write(&dead_letter).await.map(drop)
     }
 }
 
@@ -100,7 +99,7 @@ impl DeadLetters {
 mod tests {
     use super::*;
 
-    fn letter(headers: &[(&str, &str)]) -> Record {
+    fn dead_letter(headers: &[(&str, &str)]) -> Record {
         Record {
             partition: 0,
             offset: 3,
@@ -115,8 +114,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_again_has_its_own_headers_and_says_where_it_lay() {
-        let before = letter(&[
+    fn replayed_record_has_its_original_headers_and_its_original_position() {
+        let before = dead_letter(&[
             ("trace", "7"),
             (REPLAYED_HEADER, "0/1"),
             (TOPIC_HEADER, "votes"),
@@ -129,13 +128,16 @@ mod tests {
             (origin.topic.as_str(), origin.partition, origin.offset),
             ("votes", 4, 17)
         );
-        let again = origin.replay(before);
-        assert_eq!(again, letter(&[("trace", "7"), (REPLAYED_HEADER, "4/17")]));
-        assert!(is_replayed(&again) && Origin::of(&again).is_none());
+        let replayed = origin.replay(before);
+        assert_eq!(
+            replayed,
+            dead_letter(&[("trace", "7"), (REPLAYED_HEADER, "4/17")])
+        );
+        assert!(is_replayed(&replayed) && Origin::of(&replayed).is_none());
     }
 
     #[test]
-    fn a_letter_that_does_not_say_where_from_has_no_origin() {
+    fn record_with_incomplete_headers_has_no_origin() {
         for headers in [
             &[][..],
             &[(TOPIC_HEADER, "votes"), (PARTITION_HEADER, "0")],
@@ -145,7 +147,7 @@ mod tests {
                 (OFFSET_HEADER, "1"),
             ],
         ] {
-            assert_eq!(Origin::of(&letter(headers)), None);
+            assert_eq!(Origin::of(&dead_letter(headers)), None);
         }
     }
 }

@@ -1,23 +1,23 @@
 //! Errors of this crate.
 
-/// What Kafka or its client library said.
+/// An error of Kafka, of its client library, or of the options for them.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum KafkaError {
-    /// The client library's own error.
+    /// An error of the client library.
     #[error("kafka: {0}")]
     Client(#[from] rdkafka::error::KafkaError),
-    /// A topic that is not as it must be.
+    /// A topic is missing or is not as required.
     #[error("topic {topic}: {reason}")]
     Topic {
         /// The topic's name.
         topic: String,
-        /// What is wrong with it.
+        /// What is wrong with the topic.
         reason: String,
     },
     /// A thread could not be started.
     #[error("cannot start the thread {0}")]
     Thread(&'static str),
-    /// The consuming thread is gone.
-    #[error("the consumer has left the group")]
+    /// The consuming thread has ended.
+    #[error("the consuming thread has ended and left the consumer group")]
     Ended,
 }

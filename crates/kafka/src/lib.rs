@@ -6,6 +6,7 @@ mod args;
 pub mod dead_letter;
 mod error;
 mod health;
+mod record;
 mod scan;
 mod settings;
 mod sink;
@@ -15,7 +16,8 @@ mod writer;
 
 pub use args::{Acks, KafkaArgs, ProducerArgs, SinkKind};
 pub use error::KafkaError;
-pub use scan::{Extent, Record, extents, scan, scan_until};
+pub use record::Record;
+pub use scan::{Extent, extents, scan, scan_until};
 pub use sink::{KafkaSink, VoteProducer};
 pub use topic_id::TopicIds;
 pub use writer::RecordWriter;

@@ -1,63 +1,46 @@
-//! Reads a topic once, from its beginning: for counting what is there. Joins no group and commits nothing.
+//! Reads a topic once, from its beginning, for commands that count its records. Joins no group and commits nothing.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
-use rdkafka::message::{Headers, Message};
+use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::{KafkaError, settings};
+use crate::{KafkaError, Record, settings};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Without a record for this long, a scan that is not at its end has lost its broker.
-const STALLED: Duration = Duration::from_secs(30);
-
-/// A record as it lies in a topic.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// The partition.
-    pub partition: i32,
-    /// The offset within the partition.
-    pub offset: i64,
-    /// The key's bytes.
-    pub key: Option<Vec<u8>>,
-    /// The value's bytes; empty for a tombstone.
-    pub payload: Vec<u8>,
-    /// Names and values of the headers, in order.
-    pub headers: Vec<(String, Vec<u8>)>,
-    /// The record's time stamp: milliseconds since the Unix epoch.
-    pub timestamp_ms: Option<i64>,
-}
+/// A scan that is not at its end and receives no record for this long fails: the broker is unreachable.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The offsets that a partition holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
-    /// The first offset that is still there: above 0 where retention has deleted records.
+    /// The first offset that still exists: above 0 where retention has deleted records.
     pub first: i64,
-    /// The offset that the next record will have.
+    /// The offset of the next record to be written.
     pub end: i64,
 }
 
-/// What each partition of `topic` holds now; nothing where there is no such topic. Blocks.
+/// The offsets that each partition of `topic` holds now; empty if the topic does not exist. Blocks.
 pub fn extents(brokers: &str, topic: &str) -> Result<BTreeMap<i32, Extent>, KafkaError> {
-    extents_seen_by(&consumer(brokers)?, topic)
+    fetch_extents(&consumer(brokers)?, topic)
 }
 
-/// Shows every record of `topic` to `visit`, each partition in order, up to the ends that the topic has when the scan
-/// starts. Blocks.
+/// Calls `visit` with every record of `topic`, each partition in order, up to the end that each partition has when the
+/// scan starts. Blocks.
 pub fn scan(brokers: &str, topic: &str, visit: impl FnMut(&Record)) -> Result<(), KafkaError> {
     let consumer = consumer(brokers)?;
-    let extents = extents_seen_by(&consumer, topic)?;
+    let extents = fetch_extents(&consumer, topic)?;
     let ends = extents
         .into_iter()
         .map(|(partition, extent)| (partition, extent.end));
     read(&consumer, topic, ends.collect(), visit)
 }
 
-/// As [`scan`], but up to the end named for each partition, or to the partition's own if that comes first; a partition
-/// without one is left out. Blocks.
+/// Like [`scan`], but reads each partition up to the offset in `ends`, or to the end of the partition if that comes
+/// first. Skips partitions that are not in `ends`. Blocks.
 pub fn scan_until(
     brokers: &str,
     topic: &str,
@@ -68,16 +51,16 @@ pub fn scan_until(
 }
 
 fn consumer(brokers: &str) -> Result<BaseConsumer, KafkaError> {
-    let quiet = [
+    let scan_settings = [
         ("enable.auto.commit", "false".to_owned()),
         ("group.id", "dualpath-scan".to_owned()),
-        // The last offsets of a partition may hold nothing that is ever delivered (control records, compaction).
+        // The last offsets of a partition may never be delivered (control records, compaction).
         ("enable.partition.eof", "true".to_owned()),
     ];
-    Ok(settings::client(brokers, "dualpath-scan", &quiet).create()?)
+    Ok(settings::client(brokers, "dualpath-scan", &scan_settings).create()?)
 }
 
-fn extents_seen_by(consumer: &BaseConsumer, topic: &str) -> Result<BTreeMap<i32, Extent>, KafkaError> {
+fn fetch_extents(consumer: &BaseConsumer, topic: &str) -> Result<BTreeMap<i32, Extent>, KafkaError> {
     let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT)?;
     let mut extents = BTreeMap::new();
     for described in metadata.topics() {
@@ -94,7 +77,7 @@ fn extents_seen_by(consumer: &BaseConsumer, topic: &str) -> Result<BTreeMap<i32,
     Ok(extents)
 }
 
-/// Reads until every partition of `open` has reached the offset that stands there, or its end.
+/// Reads until every partition of `open` has reached its offset in `open`, or its end.
 fn read(
     consumer: &BaseConsumer,
     topic: &str,
@@ -116,10 +99,11 @@ fn read(
                 continue;
             }
             Some(Err(error)) if !is_connection_lost(&error) => return Err(error.into()),
-            Some(Err(_)) | None if last_record.elapsed() > STALLED => {
+            Some(Err(_)) | None if last_record.elapsed() > STALL_TIMEOUT => {
                 let partitions: Vec<_> = open.keys().collect();
                 let reason = format!(
-                    "no record for {STALLED:?}, and partitions {partitions:?} are not read to their end"
+                    "no record arrived for {STALL_TIMEOUT:?}, and partitions {partitions:?} are not read to the end: \
+                     check the broker"
                 );
                 return Err(failure(topic, reason));
             }
@@ -139,7 +123,7 @@ fn read(
     Ok(())
 }
 
-/// The client library connects again by itself.
+/// The client library reconnects after these errors.
 fn is_connection_lost(error: &ClientError) -> bool {
     use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, OperationTimedOut, Resolve};
     matches!(
@@ -152,21 +136,5 @@ fn failure(topic: &str, reason: String) -> KafkaError {
     KafkaError::Topic {
         topic: topic.to_owned(),
         reason,
-    }
-}
-
-impl Record {
-    pub(crate) fn from_message(message: &impl Message) -> Self {
-        let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
-        Self {
-            partition: message.partition(),
-            offset: message.offset(),
-            key: message.key().map(<[u8]>::to_vec),
-            payload: message.payload().unwrap_or_default().to_vec(),
-            headers: headers
-                .map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec()))
-                .collect(),
-            timestamp_ms: message.timestamp().to_millis(),
-        }
     }
 }

@@ -1,33 +1,38 @@
-//! The consuming side: one group member on a thread of its own, which hands events to async code in one ordered channel.
+//! The consuming side: a member of the consumer group that runs on its own thread and sends events to async code through
+//! one ordered channel.
 //!
-//! Whoever reads the events decides where a partition starts (it knows what was applied; the committed offset does not)
-//! and when its records are done with: each record carries a permit, and no more records are read than there are
-//! permits. That, and not a bounded channel, is the back-pressure: rebalances still get through when it is full.
+//! The reader of the events decides two things. It decides where a partition starts, because it knows what was applied
+//! and the committed offset does not say so. It also decides when a record is finished: each record carries a permit, and
+//! the thread reads no more records than there are permits. These permits limit the records in memory, not the channel.
+//! The channel is unbounded, so that rebalance events arrive even when all permits are taken.
 
 mod config;
 mod context;
+mod event;
+mod offsets;
 mod thread;
 
-use std::sync::mpsc::{Sender, SyncSender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::metadata::MetadataTopic;
-use rdkafka::{Offset, TopicPartitionList};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use self::config::settings;
-use self::context::GroupContext;
-use self::thread::Reader;
-use crate::{KafkaError, Record};
+use self::context::{GroupConsumer, GroupContext};
+pub use self::event::{Answer, Delivery, SourceEvent};
+use self::offsets::offset_list;
+use self::thread::{Command, Reader};
+use crate::KafkaError;
 
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a source reads and as whom.
+/// The topic that a source reads, and its group.
 #[derive(Clone, Debug)]
 pub struct SourceConfig {
     /// Brokers, as host:port, comma-separated.
@@ -36,68 +41,8 @@ pub struct SourceConfig {
     pub topic: String,
     /// The consumer group.
     pub group: String,
-    /// The most records that may be handed out and not yet dropped by the reader of the events.
+    /// The most records that the source has sent and the reader of the events has not yet dropped.
     pub max_outstanding: usize,
-}
-
-/// What happens on the consuming thread, in order.
-#[derive(Debug)]
-pub enum SourceEvent {
-    /// Partitions came. Their records follow once `start` was answered, from the offset that it was answered with.
-    Assigned {
-        /// The partitions.
-        partitions: Vec<i32>,
-        /// The way to say where each starts.
-        start: Answer,
-    },
-    /// Partitions go. The thread waits (10 s at most) for the answer: what was applied of each, to be committed.
-    Revoked {
-        /// The partitions.
-        partitions: Vec<i32>,
-        /// The way to say that nothing of them is in flight any more.
-        done: Answer,
-    },
-    /// A record; those of a partition come in offset order.
-    Record(Delivery),
-    /// The answer to [`Source::seek`]: records of the partition from here on start at the offset.
-    Sought {
-        /// The partition.
-        partition: i32,
-        /// The offset asked for.
-        offset: i64,
-    },
-    /// This source gets no further: close it and start a new one.
-    Failed(String),
-}
-
-/// A record that counts against `max_outstanding` until it is dropped.
-#[derive(Debug)]
-pub struct Delivery {
-    /// The record.
-    pub record: Record,
-    /// None for the odd record that arrives while partitions are being paused.
-    pub(crate) _permit: Option<OwnedSemaphorePermit>,
-}
-
-impl From<Record> for Delivery {
-    /// A record that counts against nothing: for what did not come from a source.
-    fn from(record: Record) -> Self {
-        Self {
-            record,
-            _permit: None,
-        }
-    }
-}
-
-/// Offsets that the waiting thread is told: (partition, offset).
-#[derive(Debug)]
-pub struct Answer(pub(crate) SyncSender<Vec<(i32, i64)>>);
-
-impl Answer {
-    /// Gives the answer. A thread that waited too long no longer hears it.
-    pub fn send(self, offsets: Vec<(i32, i64)>) {
-        let _ = self.0.send(offsets);
-    }
 }
 
 /// First and next offset of a partition's log.
@@ -105,14 +50,8 @@ impl Answer {
 pub struct Watermarks {
     /// The first offset that still exists.
     pub low: i64,
-    /// The offset that the next record will get.
+    /// The offset of the next record to be written.
     pub high: i64,
-}
-
-#[derive(Debug)]
-enum Command {
-    Seek { partition: i32, offset: i64 },
-    Stop { applied: Vec<(i32, i64)> },
 }
 
 /// A member of the consumer group.
@@ -127,11 +66,9 @@ pub struct Source {
 #[derive(Clone)]
 pub struct SourceHandle {
     topic: Arc<str>,
-    // Emptied by the thread when it ends: the last owner of a consumer blocks while it leaves the group.
+    // The thread empties this when it ends: the last owner of a consumer blocks while the consumer leaves the group.
     consumer: Arc<Mutex<Option<Arc<GroupConsumer>>>>,
 }
-
-type GroupConsumer = BaseConsumer<GroupContext>;
 
 impl Source {
     /// Joins the group, on a new thread.
@@ -181,9 +118,10 @@ impl Source {
         self.events.recv().await.unwrap_or_else(ended)
     }
 
-    /// Reads `partition` from `offset` on; [`SourceEvent::Sought`] says from where in the stream of events.
+    /// Continues to read `partition` at `offset`. [`SourceEvent::SeekCompleted`] marks the place in the stream of events
+    /// from which on the records are those of the new position.
     pub fn seek(&self, partition: i32, offset: i64) {
-        // An ended thread has said so in its last event.
+        // If the thread has ended, its last event already says so.
         let _ = self.commands.send(Command::Seek { partition, offset });
     }
 
@@ -192,7 +130,7 @@ impl Source {
         self.handle.clone()
     }
 
-    /// Commits `applied`, the next offset of each partition, leaves the group and waits until that is done.
+    /// Commits `applied`, the next offset of each partition, then leaves the group. Returns when both are done.
     pub async fn close(self, applied: Vec<(i32, i64)>) {
         let Self {
             events,
@@ -201,21 +139,21 @@ impl Source {
             ..
         } = self;
         let _ = commands.send(Command::Stop { applied });
-        // Whoever waits for an answer in a rebalance must not wait any longer.
+        // Dropping the channel ends any wait for an answer in a rebalance.
         drop(events);
         let _ = tokio::task::spawn_blocking(move || thread.join()).await;
     }
 }
 
 impl SourceHandle {
-    /// Commits the next offset of each partition, without waiting.
+    /// Commits the next offset of each partition, without waiting for the broker.
     pub fn commit(&self, applied: &[(i32, i64)]) -> Result<(), KafkaError> {
         let offsets = offset_list(&self.topic, applied);
         Ok(self.consumer()?.commit(&offsets, CommitMode::Async)?)
     }
 
-    /// Asks the brokers where the logs of `partitions` begin and end; without partitions, whether the topic is there.
-    /// Blocks, 5 s at most for each.
+    /// Asks the brokers for the first and the next offset of each of `partitions`. Without partitions, only checks that
+    /// the topic exists. Blocks for at most 5 s per partition.
     pub fn watermarks(&self, partitions: &[i32]) -> Result<Vec<(i32, Watermarks)>, KafkaError> {
         let consumer = self.consumer()?;
         if partitions.is_empty() {
@@ -235,15 +173,4 @@ impl SourceHandle {
         let consumer = self.consumer.lock().unwrap_or_else(PoisonError::into_inner);
         consumer.clone().ok_or(KafkaError::Ended)
     }
-}
-
-fn offset_list(topic: &str, offsets: &[(i32, i64)]) -> TopicPartitionList {
-    let mut list = TopicPartitionList::with_capacity(offsets.len());
-    for &(partition, offset) in offsets {
-        list.add_partition(topic, partition);
-        if let Err(error) = list.set_partition_offset(topic, partition, Offset::Offset(offset)) {
-            tracing::error!(partition, offset, %error, "not an offset");
-        }
-    }
-    list
 }

@@ -1,7 +1,7 @@
-//! Which topic a name means: the id that Kafka gave it when it was made (KIP-516). A topic that was deleted and made
-//! again has the same name and starts again at offset 0; only its id tells.
+//! The id of a topic, which Kafka assigns when the topic is created (KIP-516). A topic that is deleted and created again
+//! has the same name and starts again at offset 0; only the id distinguishes the two.
 //!
-//! The client library keeps the id to itself, so it is asked for here, in a metadata request of our own.
+//! The client library does not expose the id, so this module sends its own metadata request.
 
 use std::time::{Duration, Instant};
 
@@ -19,13 +19,13 @@ use uuid::Uuid;
 
 use crate::KafkaError;
 
-/// The newest version of the metadata request that brokers since 2.8 know; ids came with version 10.
+/// The newest version of the metadata request that Kafka 2.8 supports. Version 10 introduced topic ids.
 const METADATA_VERSION: i16 = 12;
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Metadata of one topic is below a kilobyte a broker; a longer answer is none.
+/// The metadata of one topic takes less than one kilobyte per broker; a longer response is invalid.
 const MAX_RESPONSE_BYTES: u32 = 4 * 1024 * 1024;
 
-/// Answers which topic the name means now. One connection, kept; callers at the same time share an answer.
+/// Asks the brokers for the current id of a topic. Keeps one connection; concurrent callers share one response.
 #[derive(Debug)]
 pub struct TopicIds {
     brokers: Vec<String>,
@@ -36,12 +36,12 @@ pub struct TopicIds {
 #[derive(Debug, Default)]
 struct State {
     connection: Option<TcpStream>,
-    /// The last answer, and when it was asked for.
+    /// The last id, and when it was requested.
     last: Option<(Instant, Uuid)>,
 }
 
 impl TopicIds {
-    /// Of `topic`; `brokers` as host:port, comma-separated. Connects when first asked.
+    /// For `topic`; `brokers` as host:port, comma-separated. Connects on first use.
     pub fn new(brokers: &str, topic: &str) -> Self {
         Self {
             brokers: brokers
@@ -53,36 +53,36 @@ impl TopicIds {
         }
     }
 
-    /// The topic's id at some time after `moment`. What was read from the topic before `moment` and belongs to this id
-    /// can belong to no later one. Errors if no broker answers, or if there is no such topic.
+    /// The topic's id at some time after `moment`. If it equals an id from before `moment`, then no record that was read
+    /// in between belongs to another topic. Errors if no broker responds or if the topic does not exist.
     pub async fn after(&self, moment: Instant) -> Result<Uuid, KafkaError> {
         let mut state = self.state.lock().await;
-        if let Some((asked, id)) = state.last
-            && asked >= moment
+        if let Some((requested_at, id)) = state.last
+            && requested_at >= moment
         {
             return Ok(id);
         }
-        let asked = Instant::now();
-        let id = tokio::time::timeout(TIMEOUT, self.ask(&mut state.connection))
+        let requested_at = Instant::now();
+        let id = tokio::time::timeout(TIMEOUT, self.fetch(&mut state.connection))
             .await
-            .unwrap_or_else(|_| Err(self.error(format!("no broker told its id within {TIMEOUT:?}"))))?;
-        state.last = Some((asked, id));
+            .unwrap_or_else(|_| Err(self.error(format!("no broker returned its id within {TIMEOUT:?}"))))?;
+        state.last = Some((requested_at, id));
         Ok(id)
     }
 
-    async fn ask(&self, kept: &mut Option<TcpStream>) -> Result<Uuid, KafkaError> {
-        // Taken: a request that fails or is given up half way leaves no connection behind.
+    async fn fetch(&self, kept: &mut Option<TcpStream>) -> Result<Uuid, KafkaError> {
+        // Take the connection out: a request that fails or is cancelled must not leave a half-used connection.
         if let Some(mut connection) = kept.take()
             && let Ok(response) = self.request(&mut connection).await
         {
             *kept = Some(connection);
             return self.read(&response);
         }
-        let mut failure = "no brokers are named".to_owned();
+        let mut failure = "the list of brokers is empty".to_owned();
         for broker in &self.brokers {
             let attempt = async {
                 let mut connection = TcpStream::connect(broker.as_str()).await?;
-                // A small request that somebody waits for.
+                // The request is small, and batches wait for the response.
                 connection.set_nodelay(true)?;
                 let response = self.request(&mut connection).await?;
                 std::io::Result::Ok((connection, response))
@@ -118,23 +118,26 @@ impl TopicIds {
 
         let length = connection.read_u32().await?;
         if length > MAX_RESPONSE_BYTES {
-            return Err(std::io::Error::other(format!("an answer of {length} bytes")));
+            return Err(std::io::Error::other(format!(
+                "the response has {length} bytes, more than {MAX_RESPONSE_BYTES}"
+            )));
         }
-        let mut answer = vec![0; length as usize];
-        connection.read_exact(&mut answer).await?;
-        let mut answer = bytes::Bytes::from(answer);
+        let mut response = vec![0; length as usize];
+        connection.read_exact(&mut response).await?;
+        let mut response = bytes::Bytes::from(response);
         let header_version = MetadataResponse::header_version(METADATA_VERSION);
-        ResponseHeader::decode(&mut answer, header_version).map_err(invalid)?;
-        MetadataResponse::decode(&mut answer, METADATA_VERSION).map_err(invalid)
+        ResponseHeader::decode(&mut response, header_version).map_err(invalid)?;
+        MetadataResponse::decode(&mut response, METADATA_VERSION).map_err(invalid)
     }
 
     fn read(&self, response: &MetadataResponse) -> Result<Uuid, KafkaError> {
         let topic = response.topics.first();
-        let topic = topic.ok_or_else(|| self.error("no broker described it".to_owned()))?;
+        let topic =
+            topic.ok_or_else(|| self.error("the metadata response does not contain it".to_owned()))?;
         match kafka_protocol::ResponseError::try_from_code(topic.error_code) {
             Some(error) => Err(self.error(error.to_string())),
             None if topic.topic_id.is_nil() => {
-                Err(self.error("has no id: Kafka 2.8 or later gives it one".to_owned()))
+                Err(self.error("has no id: upgrade the brokers to Kafka 2.8 or later".to_owned()))
             }
             None => Ok(topic.topic_id),
         }

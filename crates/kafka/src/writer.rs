@@ -1,4 +1,4 @@
-//! Writes records as they are: dead letters, and what is sent again after a fix.
+//! Writes records unchanged: dead-letter records, and replayed records.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 
 use crate::{KafkaError, ProducerArgs, Record, settings};
 
-/// One attempt; whoever writes decides about the next.
+/// The time limit of one attempt. The caller decides whether to retry.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Writes records into one topic.
@@ -27,8 +27,8 @@ impl RecordWriter {
         })
     }
 
-    /// Writes a record's key, value and headers; its partition follows from the key. Returns (partition, offset) after
-    /// Kafka has acknowledged it. An attempt that failed may still have written it.
+    /// Writes a record's key, value and headers; the key selects the partition. Returns (partition, offset) after Kafka
+    /// has acknowledged the record. A failed attempt may still have written it.
     pub async fn write(&self, record: &Record) -> Result<(i32, i64), KafkaError> {
         let headers = record
             .headers
@@ -44,7 +44,7 @@ impl RecordWriter {
             partition: None,
             payload: Some(&record.payload),
             key: record.key.as_ref(),
-            // Of its own: retention counts from now.
+            // A new timestamp, so that retention starts now.
             timestamp: None,
             headers: Some(headers),
         };

@@ -1,12 +1,13 @@
-//! A connection to Redis that comes back whatever ended it.
+//! A connection to Redis that reconnects after every kind of failure.
 
 use std::sync::{Mutex, PoisonError};
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, ErrorKind, RedisResult};
 
-/// redis-rs' manager, which mends a connection that broke, but keeps for good one that was refused because Redis does not
-/// know the password. It may know it soon: a new password reaches Redis and its clients at different moments.
+/// Wraps the connection manager of redis-rs. The manager replaces a broken connection, but keeps a connection whose
+/// password Redis rejected. A retry may succeed, because Redis and its clients receive a new password at different times.
+/// So this type replaces the manager after a rejected password.
 #[derive(Debug)]
 pub struct ReconnectingConnection {
     client: Client,
@@ -15,7 +16,7 @@ pub struct ReconnectingConnection {
 }
 
 impl ReconnectingConnection {
-    /// Connects lazily: Redis need not be there yet.
+    /// Connects on first use: Redis need not be running yet.
     pub fn new(client: Client, config: ConnectionManagerConfig) -> RedisResult<Self> {
         let manager = ConnectionManager::new_lazy_with_config(client.clone(), config.clone())?;
         Ok(Self {
@@ -25,7 +26,7 @@ impl ReconnectingConnection {
         })
     }
 
-    /// For one call, whose answer must go through [`Self::checked`].
+    /// The connection for one command. Pass the response through [`Self::checked`].
     pub fn get(&self) -> ConnectionManager {
         self.manager
             .lock()
@@ -33,14 +34,14 @@ impl ReconnectingConnection {
             .clone()
     }
 
-    /// Passes an answer on; after a refusal the next call signs in again.
-    pub fn checked<T>(&self, answer: RedisResult<T>) -> RedisResult<T> {
-        if let Err(error) = &answer
+    /// Returns the response unchanged. If Redis rejected the password, the next command authenticates again.
+    pub fn checked<T>(&self, response: RedisResult<T>) -> RedisResult<T> {
+        if let Err(error) = &response
             && error.kind() == ErrorKind::AuthenticationFailed
         {
             let manager = ConnectionManager::new_lazy_with_config(self.client.clone(), self.config.clone())?;
             *self.manager.lock().unwrap_or_else(PoisonError::into_inner) = manager;
         }
-        answer
+        response
     }
 }

@@ -1,4 +1,4 @@
-//! The keys in Redis. One slot (the braces): a script may touch all of them, in a cluster too.
+//! The keys in Redis. All keys share one hash slot (the braces), so that a script may access all of them in a cluster.
 
 /// String: all votes counted.
 pub const TOTAL: &str = "{votes}:total";
@@ -8,15 +8,15 @@ pub const BAND: &str = "{votes}:band";
 pub const ALBUM: &str = "{votes}:album";
 /// Hash: route -> votes.
 pub const ROUTE: &str = "{votes}:route";
-/// Hash: partition -> its fence, the next offset to count. Of the current topic.
+/// Hash: partition of the current topic -> applied offset, the next offset to count.
 pub const OFFSETS: &str = "{votes}:offsets";
-/// String: id of the topic that the fences belong to.
+/// String: id of the current topic, to which the applied offsets belong.
 pub const TOPIC: &str = "{votes}:topic";
-/// Hash: id of each topic that was ever counted -> when that began, in ms since the Unix epoch.
+/// Hash: id of each topic that was ever registered -> time of its registration, in ms since the Unix epoch.
 pub const TOPICS: &str = "{votes}:topics";
-/// Hash: partition -> level of its dead-letter limit; absent where it is 0.
+/// Hash: partition -> level of its dead-letter limit; no field if the level is 0.
 pub const DEAD_LETTERS: &str = "{votes}:dead_letters";
-/// String: how many times the counts were corrected, so that two corrections at a time do not both count.
+/// String: the number of corrections so far. It prevents two concurrent corrections from both taking effect.
 pub const CORRECTIONS: &str = "{votes}:corrections";
-/// Prefix of a string for each id that a client chose, with a time to live: its vote is counted.
+/// Prefix of a string for each vote id that a client chose, with a time to live. The vote with this id is counted.
 pub const SEEN_PREFIX: &str = "{votes}:seen:";

@@ -1,4 +1,4 @@
-//! Rebalances: called by the client library from within `poll`, on the consuming thread.
+//! Rebalances. The client library calls these functions from within `poll`, on the consuming thread.
 
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
@@ -12,12 +12,17 @@ use rdkafka::types::RDKafkaRespErr;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::config::MAX_POLL_INTERVAL_MS;
-use super::{Answer, SourceEvent, offset_list};
+use super::event::{Answer, SourceEvent};
+use super::offsets::offset_list;
 
-/// Heartbeats go on while the thread waits, but not beyond the poll interval: give up well before the group does.
-const START_PATIENCE: Duration = Duration::from_millis(MAX_POLL_INTERVAL_MS / 2);
-/// Long enough for a batch in flight; one that takes longer is fenced off by the offsets in the store.
-const REVOKE_PATIENCE: Duration = Duration::from_secs(10);
+/// The client library sends heartbeats while the thread waits, but only within the poll interval: stop waiting well before
+/// the group removes this member.
+const START_TIMEOUT: Duration = Duration::from_millis(MAX_POLL_INTERVAL_MS / 2);
+/// Long enough for a batch in flight. A batch that takes longer cannot be counted twice: the store rejects it, because the
+/// new owner of the partition has moved the applied offset.
+const REVOKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(super) type GroupConsumer = BaseConsumer<GroupContext>;
 
 #[derive(Debug)]
 pub(crate) struct GroupContext {
@@ -35,16 +40,16 @@ impl GroupContext {
             let start = Answer(sender);
             let _ = self.events.send(SourceEvent::Assigned { partitions, start });
         }
-        let (start, outcome) = match offsets.recv_timeout(START_PATIENCE) {
+        let (start, outcome) = match offsets.recv_timeout(START_TIMEOUT) {
             Ok(offsets) => (offset_list(&self.topic, &offsets), Ok(())),
-            // Nobody to ask: nothing was assigned, or the source is being closed.
+            // No answer will come: no partition was assigned, or the source is being closed.
             Err(RecvTimeoutError::Disconnected) => (TopicPartitionList::new(), Ok(())),
             Err(RecvTimeoutError::Timeout) => {
-                let reason = format!("no start offsets within {START_PATIENCE:?}");
+                let reason = format!("the start offsets did not arrive within {START_TIMEOUT:?}");
                 (TopicPartitionList::new(), Err(reason))
             }
         };
-        // Always answered, even with nothing: until then the group waits for this member.
+        // Complete the assignment even if it is empty: the group waits for this member until then.
         consumer
             .incremental_assign(&start)
             .map_err(|error| error.to_string())?;
@@ -55,17 +60,17 @@ impl GroupContext {
         let partitions = partitions_of(list);
         let (sender, applied) = sync_channel(1);
         let done = Answer(sender);
-        let is_heard = self
+        let is_source_open = self
             .events
             .send(SourceEvent::Revoked { partitions, done })
             .is_ok();
-        if is_heard
-            && let Ok(applied) = applied.recv_timeout(REVOKE_PATIENCE)
+        if is_source_open
+            && let Ok(applied) = applied.recv_timeout(REVOKE_TIMEOUT)
             && !applied.is_empty()
             && !consumer.assignment_lost()
             && let Err(error) = consumer.commit(&offset_list(&self.topic, &applied), CommitMode::Sync)
         {
-            tracing::warn!(%error, "offsets of revoked partitions not committed");
+            tracing::warn!(%error, "could not commit the offsets of revoked partitions; Redis still holds the applied offsets");
         }
         consumer
             .incremental_unassign(list)
@@ -87,21 +92,22 @@ impl ConsumerContext for GroupContext {
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
-        // The offsets that count are in the store; these serve monitoring, and the next commit makes up for a lost one.
+        // Redis holds the authoritative offsets. Committed offsets serve monitoring, and the next commit replaces a lost
+        // one.
         if let Err(error) = result {
-            tracing::debug!(%error, "offsets not committed");
+            tracing::debug!(%error, "could not commit offsets");
         }
     }
 }
 
 impl ClientContext for GroupContext {
     fn error(&self, error: KafkaError, reason: &str) {
-        // The thread gets the same from its polls, and says what is worth a warning.
-        tracing::debug!(%error, reason, "kafka consumer");
+        // `poll` returns the same error to the thread, which decides whether to log a warning.
+        tracing::debug!(%error, reason, "Kafka client error");
     }
 
     fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
-        tracing::debug!(facility, message, "kafka consumer");
+        tracing::debug!(facility, message, "Kafka client log");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The consuming thread: polls, hands records over, and keeps the group membership alive while nobody takes them.
+//! The consuming thread: polls Kafka, sends records as events, and stays a member of the group while reading is paused.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -11,14 +11,24 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Command, Delivery, GroupConsumer, SourceEvent, offset_list};
+use super::context::GroupConsumer;
+use super::event::{Delivery, SourceEvent};
+use super::offsets::offset_list;
 use crate::Record;
 
-/// How long a command may wait while there are no records.
-const POLL: Duration = Duration::from_millis(50);
-/// Pausing throws away what was fetched ahead: worth it when the stores are down, not while a batch is being applied.
+/// The longest delay of a command while there are no records.
+const POLL_TIMEOUT: Duration = Duration::from_millis(50);
+/// Pausing discards the prefetched records. That is worth it when the stores are down, but not while a batch is being
+/// applied.
 const PAUSE_AFTER: Duration = Duration::from_secs(1);
 const SEEK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the owner of the source asks the thread to do.
+#[derive(Debug)]
+pub(super) enum Command {
+    Seek { partition: i32, offset: i64 },
+    Stop { applied: Vec<(i32, i64)> },
+}
 
 pub(super) struct Reader {
     pub(super) consumer: Arc<GroupConsumer>,
@@ -30,90 +40,95 @@ pub(super) struct Reader {
     pub(super) runtime: Handle,
 }
 
-/// Whether records are read.
-enum Flow {
+/// Whether the thread reads records.
+enum ReadState {
     Running,
-    /// No permit since then: not polling, for a moment.
-    Full(Instant),
-    /// Partitions are paused, so that polling keeps the membership alive without bringing records.
+    /// All permits have been taken since this moment. The thread does not poll.
+    OutOfPermits(Instant),
+    /// All partitions are paused: the thread polls to stay in the group, and receives no records.
     Paused,
 }
 
-/// Why the thread ends: a failure, or that it was asked to.
-struct Ended(Option<String>);
+/// Why the thread ends.
+enum ThreadEnd {
+    /// The owner of the source stopped or dropped it.
+    Stopped,
+    /// Reading failed.
+    Failed(String),
+}
 
-impl From<KafkaError> for Ended {
+impl From<KafkaError> for ThreadEnd {
     fn from(error: KafkaError) -> Self {
-        Self(Some(error.to_string()))
+        Self::Failed(error.to_string())
     }
 }
 
 impl Reader {
     pub(super) fn run(self) {
-        if let Err(Ended(Some(reason))) = self.read() {
+        if let Err(ThreadEnd::Failed(reason)) = self.read() {
             let _ = self.events.send(SourceEvent::Failed(reason));
         }
     }
 
-    fn read(&self) -> Result<(), Ended> {
-        let mut flow = Flow::Running;
+    fn read(&self) -> Result<(), ThreadEnd> {
+        let mut state = ReadState::Running;
         loop {
-            self.obey(&mut flow)?;
-            flow = match flow {
-                Flow::Running => match self.permit() {
+            self.run_commands(&mut state)?;
+            state = match state {
+                ReadState::Running => match self.permit() {
                     Some(permit) => {
                         self.poll(Some(permit))?;
-                        Flow::Running
+                        ReadState::Running
                     }
-                    None => Flow::Full(Instant::now()),
+                    None => ReadState::OutOfPermits(Instant::now()),
                 },
-                Flow::Full(since) => match self.wait_for_permit() {
+                ReadState::OutOfPermits(since) => match self.wait_for_permit() {
                     Some(permit) => {
                         self.poll(Some(permit))?;
-                        Flow::Running
+                        ReadState::Running
                     }
-                    None if since.elapsed() < PAUSE_AFTER => Flow::Full(since),
+                    None if since.elapsed() < PAUSE_AFTER => ReadState::OutOfPermits(since),
                     None => {
                         self.pause()?;
-                        Flow::Paused
+                        ReadState::Paused
                     }
                 },
-                // Half of the permits back: not to pause again after a handful of records.
-                Flow::Paused if self.permits.available_permits() * 2 >= self.max_outstanding => {
+                // Resume with half of the permits free: otherwise reading would pause again after a few records.
+                ReadState::Paused if self.permits.available_permits() * 2 >= self.max_outstanding => {
                     self.resume()?;
-                    Flow::Running
+                    ReadState::Running
                 }
-                // A partition that was assigned in the meantime is not paused: its first record says so.
-                Flow::Paused => match self.poll(None)? {
-                    Polled::Record => Flow::Full(Instant::now()),
-                    Polled::Nothing => Flow::Paused,
+                // A record arrives only from a partition that was assigned after the pause: pause again.
+                ReadState::Paused => match self.poll(None)? {
+                    Polled::Record => ReadState::OutOfPermits(Instant::now()),
+                    Polled::Nothing => ReadState::Paused,
                 },
             };
         }
     }
 
-    fn obey(&self, flow: &mut Flow) -> Result<(), Ended> {
+    fn run_commands(&self, state: &mut ReadState) -> Result<(), ThreadEnd> {
         loop {
             match self.commands.try_recv() {
                 Ok(Command::Seek { partition, offset }) => {
-                    if matches!(flow, Flow::Paused) {
+                    if matches!(state, ReadState::Paused) {
                         self.resume()?;
-                        *flow = Flow::Running;
+                        *state = ReadState::Running;
                     }
                     self.seek(partition, offset)?;
                 }
                 Ok(Command::Stop { applied }) => {
                     self.commit(&applied);
-                    return Err(Ended(None));
+                    return Err(ThreadEnd::Stopped);
                 }
                 Err(TryRecvError::Empty) => return Ok(()),
-                Err(TryRecvError::Disconnected) => return Err(Ended(None)),
+                Err(TryRecvError::Disconnected) => return Err(ThreadEnd::Stopped),
             }
         }
     }
 
-    fn poll(&self, permit: Option<OwnedSemaphorePermit>) -> Result<Polled, Ended> {
-        match self.consumer.poll(POLL) {
+    fn poll(&self, permit: Option<OwnedSemaphorePermit>) -> Result<Polled, ThreadEnd> {
+        match self.consumer.poll(POLL_TIMEOUT) {
             None => Ok(Polled::Nothing),
             Some(Ok(message)) => {
                 let record = Record::from_message(&message);
@@ -123,7 +138,7 @@ impl Reader {
                 }));
                 Ok(Polled::Record)
             }
-            Some(Err(error)) => tolerate(&error).map(|()| Polled::Nothing),
+            Some(Err(error)) => check_error(&error).map(|()| Polled::Nothing),
         }
     }
 
@@ -135,32 +150,32 @@ impl Reader {
         let permit = Arc::clone(&self.permits).acquire_owned();
         let waited = self
             .runtime
-            .block_on(async { tokio::time::timeout(POLL, permit).await });
+            .block_on(async { tokio::time::timeout(POLL_TIMEOUT, permit).await });
         waited.ok().and_then(Result::ok)
     }
 
-    fn pause(&self) -> Result<(), Ended> {
-        tracing::info!("paused: the stores do not keep up");
+    fn pause(&self) -> Result<(), ThreadEnd> {
+        tracing::info!("paused reading: --max-outstanding records wait for the stores");
         let assignment = self.consumer.assignment()?;
         Ok(self.consumer.pause(&assignment)?)
     }
 
-    fn resume(&self) -> Result<(), Ended> {
-        tracing::info!("resumed");
+    fn resume(&self) -> Result<(), ThreadEnd> {
+        tracing::info!("resumed reading");
         let assignment = self.consumer.assignment()?;
         Ok(self.consumer.resume(&assignment)?)
     }
 
-    fn seek(&self, partition: i32, offset: i64) -> Result<(), Ended> {
+    fn seek(&self, partition: i32, offset: i64) -> Result<(), ThreadEnd> {
         let assignment = self.consumer.assignment()?;
         if assignment.find_partition(&self.topic, partition).is_none() {
-            // Revoked in the meantime: whoever asked for it has the event in the channel.
+            // The partition was revoked in the meantime; that event is already in the channel.
             return Ok(());
         }
         let position = Offset::Offset(offset);
         self.consumer
             .seek(&self.topic, partition, position, SEEK_TIMEOUT)?;
-        let _ = self.events.send(SourceEvent::Sought { partition, offset });
+        let _ = self.events.send(SourceEvent::SeekCompleted { partition, offset });
         Ok(())
     }
 
@@ -172,7 +187,7 @@ impl Reader {
             .consumer
             .commit(&offset_list(&self.topic, applied), CommitMode::Sync)
         {
-            tracing::warn!(%error, "last offsets not committed");
+            tracing::warn!(%error, "could not commit the last offsets; Redis still holds the applied offsets");
         }
     }
 }
@@ -182,21 +197,21 @@ enum Polled {
     Nothing,
 }
 
-/// Most errors pass by themselves.
-fn tolerate(error: &KafkaError) -> Result<(), Ended> {
+/// Returns the errors after which the thread cannot continue, and logs the others: the client library recovers from them.
+fn check_error(error: &KafkaError) -> Result<(), ThreadEnd> {
     use RDKafkaErrorCode::{
         AllBrokersDown, AutoOffsetReset, BrokerTransportFailure, OffsetOutOfRange, Resolve,
     };
     let code = error.rdkafka_error_code();
     let is_position_lost = matches!(code, Some(AutoOffsetReset | OffsetOutOfRange));
     if is_position_lost || matches!(error, KafkaError::MessageConsumptionFatal(_)) {
-        return Err(Ended(Some(error.to_string())));
+        return Err(ThreadEnd::Failed(error.to_string()));
     }
-    // Brokers that are away bring ten of these a second; the readiness check says it once.
+    // Unreachable brokers cause many of these errors each second; the readiness check reports the outage once.
     if matches!(code, Some(AllBrokersDown | BrokerTransportFailure | Resolve)) {
-        tracing::debug!(%error, "kafka consumer");
+        tracing::debug!(%error, "cannot reach a Kafka broker");
     } else {
-        tracing::warn!(%error, "kafka consumer");
+        tracing::warn!(%error, "Kafka consumer error; the client library retries");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A store as the pipeline sees it: retried until it does its work, and honest about its state.
+//! Retries operations on a store until they succeed, and reports the state of the store to the readiness check.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -6,25 +6,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use backon::{BackoffBuilder, ExponentialBuilder};
 use prometheus::Histogram;
 use service::Check;
 use tokio_util::sync::CancellationToken;
 
 const FIRST_DELAY: Duration = Duration::from_millis(50);
-/// A store that comes back is used again within this time.
+/// The longest delay until a store is used again after an outage.
 const MAX_DELAY: Duration = Duration::from_secs(3);
 
-/// A store's readiness check and the time its writes take.
+/// Retries operations on one store; reports to its readiness check and measures its writes.
 #[derive(Clone, Debug)]
-pub struct Store {
+pub struct StoreRetry {
     check: Check,
-    /// Operations that have failed and not yet succeeded.
+    /// The number of operations that are being retried.
     retrying: Arc<AtomicUsize>,
     duration: Histogram,
 }
 
-impl Store {
-    /// A store that reports to `check`, and the time of each write that worked to `duration`.
+impl StoreRetry {
+    /// For a store that reports to `check`. `duration` observes the time of each successful write.
     pub fn new(check: Check, duration: Histogram) -> Self {
         Self {
             check,
@@ -33,8 +34,8 @@ impl Store {
         }
     }
 
-    /// Makes attempts until one succeeds, with exponential back-off and full jitter. None if `stop` came first; the
-    /// attempt under way is finished, not cut off: its outcome would be unknown.
+    /// Attempts a write until it succeeds, with exponential backoff and full jitter. None if `stop` comes first. `stop`
+    /// does not cancel an attempt in progress, because its result would be unknown.
     pub async fn write<T, E: Display, F: Future<Output = Result<T, E>>>(
         &self,
         stop: &CancellationToken,
@@ -51,38 +52,44 @@ impl Store {
         self.retry(stop, timed).await
     }
 
-    /// As [`Self::write`], untimed: for reads.
+    /// Like [`Self::write`], but not measured: for reads.
     pub async fn retry<T, E: Display, F: Future<Output = Result<T, E>>>(
         &self,
         stop: &CancellationToken,
         mut attempt: impl FnMut() -> F,
     ) -> Option<T> {
-        let mut trouble = None;
-        let mut ceiling = FIRST_DELAY;
-        loop {
+        let mut failing = None;
+        let delays = ExponentialBuilder::new()
+            .with_min_delay(FIRST_DELAY)
+            .with_max_delay(MAX_DELAY)
+            .with_factor(2.0)
+            .without_max_times()
+            .build();
+        // backon's own retry cannot stop between two attempts without cancelling one, and has no full jitter.
+        for max_delay in delays {
             match attempt().await {
                 Ok(value) => {
-                    drop(trouble);
-                    self.probed::<_, E>(Ok(()));
+                    drop(failing);
+                    self.report_probe::<_, E>(Ok(()));
                     return Some(value);
                 }
                 Err(error) => {
-                    trouble.get_or_insert_with(|| Trouble::begin(&self.retrying));
-                    tracing::debug!(%error, "attempt failed");
+                    failing.get_or_insert_with(|| FailingOperation::begin(&self.retrying));
+                    tracing::debug!(%error, "an operation on a store failed; retrying");
                     self.check.fail(error.to_string());
                 }
             }
             tokio::select! {
-                () = tokio::time::sleep(ceiling.mul_f64(fastrand::f64())) => {}
+                () = tokio::time::sleep(max_delay.mul_f64(fastrand::f64())) => {}
                 () = stop.cancelled() => return None,
             }
-            ceiling = (ceiling * 2).min(MAX_DELAY);
         }
+        None
     }
 
-    /// Reports what a probe saw. A good probe does not hide that an operation is failing: a full or read-only store
-    /// still answers a ping.
-    pub fn probed<T, E: Display>(&self, outcome: Result<T, E>) {
+    /// Reports the result of a probe. A successful probe does not clear the failure of an operation that is being retried:
+    /// a full or read-only store still responds to a ping.
+    pub fn report_probe<T, E: Display>(&self, outcome: Result<T, E>) {
         match outcome {
             Err(error) => self.check.fail(error.to_string()),
             Ok(_) if self.retrying.load(Ordering::Acquire) == 0 => self.check.ok(),
@@ -91,17 +98,17 @@ impl Store {
     }
 }
 
-/// Counts an operation as failing while it lives.
-struct Trouble(Arc<AtomicUsize>);
+/// Counts an operation as failing until it is dropped.
+struct FailingOperation(Arc<AtomicUsize>);
 
-impl Trouble {
+impl FailingOperation {
     fn begin(retrying: &Arc<AtomicUsize>) -> Self {
         retrying.fetch_add(1, Ordering::AcqRel);
         Self(Arc::clone(retrying))
     }
 }
 
-impl Drop for Trouble {
+impl Drop for FailingOperation {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
@@ -111,10 +118,10 @@ impl Drop for Trouble {
 mod tests {
     use super::*;
 
-    fn store() -> (service::Readiness, Store) {
+    fn store() -> (service::Readiness, StoreRetry) {
         let readiness = service::Readiness::default();
         let options = prometheus::HistogramOpts::new("duration", "of a write");
-        let store = Store::new(
+        let store = StoreRetry::new(
             readiness.register("redis"),
             Histogram::with_opts(options).unwrap(),
         );
@@ -122,7 +129,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_write_is_repeated_until_it_succeeds_and_only_the_success_is_timed() {
+    async fn write_is_retried_until_it_succeeds_and_only_the_success_is_measured() {
         let (readiness, store) = store();
         let mut outcomes = [Err("away"), Err("away"), Ok(7)].into_iter();
         let stop = CancellationToken::new();
@@ -133,18 +140,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_good_probe_does_not_hide_a_failing_write() {
+    async fn successful_probe_does_not_hide_a_failing_write() {
         let (readiness, store) = store();
         let stop = CancellationToken::new();
         let write = store.write::<(), _, _>(&stop, || std::future::ready(Err("OOM")));
         let observe = async {
             tokio::time::sleep(FIRST_DELAY).await;
-            store.probed::<_, &str>(Ok(()));
+            store.report_probe::<_, &str>(Ok(()));
             assert_eq!(readiness.report()["redis"], "OOM");
             stop.cancel();
         };
         assert_eq!(tokio::join!(write, observe).0, None);
-        store.probed::<_, &str>(Ok(()));
+        store.report_probe::<_, &str>(Ok(()));
         assert!(readiness.is_ready());
     }
 }

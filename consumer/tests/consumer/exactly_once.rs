@@ -1,18 +1,18 @@
-//! Each vote once.
+//! Each vote is counted and logged exactly once.
 
 use uuid::Uuid;
 use vote::Route;
 
-use crate::bed::Bed;
+use crate::environment::TestEnvironment;
 use crate::votes::{event, expected, mixed, send};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mixed_load_is_counted_and_logged_exactly() {
-    let bed = Bed::new("exact").await;
+async fn mixed_load_is_counted_and_logged_exactly_once() {
+    let environment = TestEnvironment::new("exact").await;
     let mut random = fastrand::Rng::with_seed(1);
     let events = mixed(&mut random, 20_000);
-    let consumer = bed.consumer(&[]);
-    consumer.ready().await;
+    let consumer = environment.consumer(&[]);
+    consumer.wait_until_ready().await;
     for route in Route::ALL {
         for result in ["applied", "duplicate", "dead_letter"] {
             let series = format!("consumer_votes_total{{result=\"{result}\",route=\"{route}\"}}");
@@ -20,10 +20,10 @@ async fn a_mixed_load_is_counted_and_logged_exactly() {
         }
     }
 
-    send(&bed.writer, &events).await;
+    send(&environment.writer, &events).await;
     let tallies = expected(&events);
-    bed.counted(tallies.total).await;
-    bed.holds_exactly(&events).await;
+    environment.wait_until_counted(tallies.total).await;
+    environment.assert_holds_exactly(&events).await;
 
     let mut all_duplicates = 0;
     for route in Route::ALL {
@@ -45,13 +45,17 @@ async fn a_mixed_load_is_counted_and_logged_exactly() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_document_has_the_fields_of_the_vote_and_its_place() {
-    let bed = Bed::new("document").await;
+async fn document_has_the_fields_of_the_vote_and_its_offset() {
+    let environment = TestEnvironment::new("document").await;
     let vote = event(&mut fastrand::Rng::with_seed(2), Some(Uuid::from_u128(7)));
-    let (partition, offset) = bed.writer.write(&crate::votes::record(&vote)).await.unwrap();
-    let consumer = bed.consumer(&[]);
-    bed.counted(1).await;
-    let logged = bed.logged().await;
+    let (partition, offset) = environment
+        .writer
+        .write(&crate::votes::record(&vote))
+        .await
+        .unwrap();
+    let consumer = environment.consumer(&[]);
+    environment.wait_until_counted(1).await;
+    let logged = environment.logged().await;
     let document = &logged[&vote.vote_id.to_string()];
     assert_eq!((document.partition, document.offset), (partition, offset));
     assert_eq!(document.name, vote.vote.name.as_str());
@@ -63,7 +67,7 @@ async fn a_document_has_the_fields_of_the_vote_and_its_place() {
         vote.received_at_us / 1_000
     );
     assert!(document.consumed_at >= document.received_at);
-    let indexes = bed.log.list_index_names().await.unwrap();
+    let indexes = environment.log.list_index_names().await.unwrap();
     assert!(
         indexes.contains(&"received_at_-1__id_-1".to_owned()),
         "{indexes:?}"

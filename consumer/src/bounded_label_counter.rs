@@ -1,5 +1,5 @@
-//! Counters by names that clients choose. A series stays in the process and in Prometheus for good, so only the first
-//! names get one; see docs/adr/0016.
+//! A counter whose label values come from clients. A series stays in the process and in Prometheus forever, so only a
+//! limited number of values get their own series; see docs/adr/0016.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,21 +7,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use prometheus::{IntCounter, IntCounterVec, Registry};
 use service::metrics::counter;
 
-/// Names with a series of their own: more than a class votes for, and few enough for any Prometheus.
-const MOST: usize = 100;
-/// All names after those. A band of this name would be counted with them.
+/// Label values with their own series: more than a class votes for, and few enough for any Prometheus.
+const MAX_SERIES: usize = 100;
+/// The label value that sums up all further values. A band with this name would be counted here too.
 const OTHER: &str = "(other)";
 
-/// A counter for each of the first names, and one for all others.
+/// A counter for each of the first label values, and one for all others.
 #[derive(Clone, Debug)]
-pub(crate) struct Named {
+pub(crate) struct BoundedLabelCounter {
     counters: IntCounterVec,
     known: Arc<Mutex<HashMap<String, IntCounter>>>,
     other: IntCounter,
 }
 
-impl Named {
-    /// Registers `metric`, whose one label is `label`.
+impl BoundedLabelCounter {
+    /// Registers `metric` with the single label `label`.
     pub(crate) fn new(
         registry: &Registry,
         metric: &str,
@@ -37,15 +37,15 @@ impl Named {
         })
     }
 
-    /// Adds votes for a name.
-    pub(crate) fn add(&self, name: &str, votes: u64) {
+    /// Adds `votes` to the series of the label value, or to the shared series.
+    pub(crate) fn add(&self, value: &str, votes: u64) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(counter) = known.get(name) {
+        if let Some(counter) = known.get(value) {
             counter.inc_by(votes);
-        } else if known.len() < MOST {
-            let counter = self.counters.with_label_values(&[name]);
+        } else if known.len() < MAX_SERIES {
+            let counter = self.counters.with_label_values(&[value]);
             counter.inc_by(votes);
-            known.insert(name.to_owned(), counter);
+            known.insert(value.to_owned(), counter);
         } else {
             self.other.inc_by(votes);
         }
@@ -57,11 +57,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_names_have_a_series_each_and_the_others_share_one() {
+    fn first_values_have_a_series_each_and_the_others_share_one() {
         let registry = Registry::new();
-        let bands = Named::new(&registry, "votes", "Votes", "band").unwrap();
+        let bands = BoundedLabelCounter::new(&registry, "votes", "Votes", "band").unwrap();
         for round in 0..2 {
-            for name in 0..MOST + 7 {
+            for name in 0..MAX_SERIES + 7 {
                 bands.add(&format!("band {name}"), 1 + round);
             }
         }
@@ -70,10 +70,10 @@ mod tests {
             .iter()
             .map(|family| family.get_metric().len())
             .sum();
-        assert_eq!(series, MOST + 1);
+        assert_eq!(series, MAX_SERIES + 1);
         let votes = |name: &str| bands.counters.with_label_values(&[name]).get();
         assert_eq!(votes("band 0"), 3);
-        assert_eq!(votes(&format!("band {}", MOST - 1)), 3);
+        assert_eq!(votes(&format!("band {}", MAX_SERIES - 1)), 3);
         assert_eq!(votes(OTHER), 7 * 3);
     }
 }

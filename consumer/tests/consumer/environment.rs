@@ -1,4 +1,5 @@
-//! One stack for all tests of this binary, cleared before each, and consumers to start on it.
+//! The test environment: one stack of servers for all tests of this binary, cleared before each test, and consumers that run
+//! on it.
 
 use std::collections::BTreeMap;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -19,11 +20,11 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::votes::{Tallies, expected};
 
 pub(crate) const PARTITIONS: i32 = 6;
-/// Every wait: above the session timeout that a killed consumer's partitions have to sit out.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// The limit of every wait: longer than the session timeout, after which a killed consumer's partitions are reassigned.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The stack, with empty stores and a topic of its own.
-pub(crate) struct Bed {
+/// The stack, with empty stores and a separate topic.
+pub(crate) struct TestEnvironment {
     pub(crate) stack: MutexGuard<'static, EphemeralStack>,
     pub(crate) topic: String,
     pub(crate) writer: RecordWriter,
@@ -31,13 +32,13 @@ pub(crate) struct Bed {
     pub(crate) log: mongodb::Collection<VoteDocument>,
 }
 
-/// A running consumer; killed when dropped.
+/// A running consumer. Dropping it kills the process.
 pub(crate) struct Consumer {
     child: Child,
     admin: String,
 }
 
-impl Bed {
+impl TestEnvironment {
     pub(crate) async fn new(topic: &str) -> Self {
         static STACK: OnceLock<Mutex<EphemeralStack>> = OnceLock::new();
         let start = || {
@@ -55,7 +56,7 @@ impl Bed {
             .unwrap();
         let client = redis::Client::open(endpoints.redis.as_str()).unwrap();
         let mut redis = client.get_connection_manager().await.unwrap();
-        // One test's failure must not be the next one's.
+        // A failed test may leave Redis as a replica; the next test must not fail for it.
         redis::cmd("REPLICAOF")
             .arg("NO")
             .arg("ONE")
@@ -79,12 +80,12 @@ impl Bed {
         format!("{}.dlq", self.topic)
     }
 
-    /// Starts a consumer with more options.
+    /// Starts a consumer with further options.
     pub(crate) fn consumer(&self, options: &[&str]) -> Consumer {
         self.consumer_in(&self.topic, options)
     }
 
-    /// Starts a consumer as a member of `group`.
+    /// Starts a consumer in the consumer group `group`.
     pub(crate) fn consumer_in(&self, group: &str, options: &[&str]) -> Consumer {
         let endpoints = self.stack.endpoints();
         let admin = free_address().unwrap().to_string();
@@ -125,15 +126,15 @@ impl Bed {
             .collect()
     }
 
-    /// Sends Redis a command of an operator.
+    /// Sends a command to Redis.
     pub(crate) async fn redis_command(&self, words: &[&str]) {
         let mut command = redis::Cmd::new();
         command.arg(words);
         command.exec_async(&mut self.redis.clone()).await.unwrap();
     }
 
-    /// Waits until so many votes are counted.
-    pub(crate) async fn counted(&self, at_least: u64) {
+    /// Waits until at least `at_least` votes are counted.
+    pub(crate) async fn wait_until_counted(&self, at_least: u64) {
         let mut redis = self.redis.clone();
         wait_for(&format!("{at_least} votes counted"), async || {
             let total: Result<Option<u64>, _> = redis.get("{votes}:total").await;
@@ -142,24 +143,24 @@ impl Bed {
         .await;
     }
 
-    /// Waits until the fences stand at `records` in sum.
-    pub(crate) async fn applied(&self, records: i64) {
+    /// Waits until the sum of the applied offsets is `records`.
+    pub(crate) async fn wait_until_applied(&self, records: i64) {
         let mut redis = self.redis.clone();
         wait_for(&format!("{records} records applied"), async || {
-            let fences: BTreeMap<i32, i64> = redis.hgetall("{votes}:offsets").await.unwrap();
-            fences.values().sum::<i64>() == records
+            let applied_offsets: BTreeMap<i32, i64> = redis.hgetall("{votes}:offsets").await.unwrap();
+            applied_offsets.values().sum::<i64>() == records
         })
         .await;
     }
 
-    /// Waits until there are `count` dead letters, and no more.
-    pub(crate) async fn dead_letters(&self, count: usize) {
+    /// Waits until the dead-letter topic holds `count` records. Panics if it holds more.
+    pub(crate) async fn wait_for_dead_letters(&self, count: usize) {
         let mut found = 0;
-        wait_for(&format!("there are {count} dead letters"), async || {
+        wait_for(&format!("{count} dead-letter records"), async || {
             let (brokers, topic) = (self.stack.endpoints().kafka.clone(), self.dead_letter_topic());
             let scan = move || {
-                let mut letters = 0;
-                kafka::scan(&brokers, &topic, |_| letters += 1).map(|()| letters)
+                let mut records = 0;
+                kafka::scan(&brokers, &topic, |_| records += 1).map(|()| records)
             };
             found = tokio::task::spawn_blocking(scan).await.unwrap().unwrap();
             found >= count
@@ -168,8 +169,8 @@ impl Bed {
         assert_eq!(found, count);
     }
 
-    /// Both stores hold exactly `events`.
-    pub(crate) async fn holds_exactly(&self, events: &[vote::VoteEvent]) {
+    /// Asserts that Redis and MongoDB hold exactly `events`.
+    pub(crate) async fn assert_holds_exactly(&self, events: &[vote::VoteEvent]) {
         let expected = expected(events);
         assert_eq!(self.tallies().await, expected);
         let logged = self.logged().await;
@@ -180,21 +181,21 @@ impl Bed {
         }
         assert_eq!(
             routes, expected.route,
-            "the log must name the same routes as the tally"
+            "the log must have the same routes as the tally"
         );
     }
 }
 
 impl Consumer {
-    pub(crate) async fn ready(&self) {
+    pub(crate) async fn wait_until_ready(&self) {
         wait_for("the consumer is ready", async || {
             self.get("/readyz").await.is_some_and(|(code, _)| code == 200)
         })
         .await;
     }
 
-    /// Waits until the readiness report says `text` and is not ready.
-    pub(crate) async fn not_ready(&self, text: &str) {
+    /// Waits until the consumer is not ready and its readiness report contains `text`.
+    pub(crate) async fn wait_until_not_ready(&self, text: &str) {
         wait_for(&format!("the consumer is not ready: {text}"), async || {
             self.get("/readyz")
                 .await
@@ -203,7 +204,7 @@ impl Consumer {
         .await;
     }
 
-    /// The value of a series, named as in the exposition format.
+    /// The value of a series. `series` is its name with labels, as in the exposition format.
     pub(crate) async fn metric(&self, series: &str) -> Option<u64> {
         let (_, body) = self.get("/metrics").await?;
         let value = body
@@ -212,7 +213,7 @@ impl Consumer {
         value.map(|value| value.parse().unwrap())
     }
 
-    /// Votes that it counted or found to be duplicates.
+    /// The number of votes that it counted or found to be duplicates.
     pub(crate) async fn processed(&self) -> u64 {
         let mut processed = 0;
         for route in vote::Route::ALL {
@@ -224,15 +225,15 @@ impl Consumer {
         processed
     }
 
-    /// Waits until it has some partitions, but not all.
-    pub(crate) async fn shares_partitions(&self) {
+    /// Waits until the consumer has some of the partitions, but not all.
+    pub(crate) async fn wait_until_sharing_partitions(&self) {
         wait_for("the consumer shares the partitions", async || {
             let (_, body) = self.get("/metrics").await.unwrap_or_default();
-            let own = body
+            let assigned = body
                 .lines()
                 .filter(|line| line.starts_with("consumer_lag_records{"))
                 .count();
-            0 < own && own < usize::try_from(PARTITIONS).unwrap()
+            0 < assigned && assigned < usize::try_from(PARTITIONS).unwrap()
         })
         .await;
     }
@@ -242,10 +243,10 @@ impl Consumer {
         Some((response.status().as_u16(), response.text().await.ok()?))
     }
 
-    /// Waits until it ends by itself.
-    pub(crate) async fn ended(mut self) -> ExitStatus {
+    /// Waits until the process exits.
+    pub(crate) async fn wait_until_exited(mut self) -> ExitStatus {
         let mut status = None;
-        wait_for("the consumer ends by itself", async || {
+        wait_for("the consumer exits", async || {
             status = self.child.try_wait().unwrap();
             status.is_some()
         })
@@ -258,11 +259,11 @@ impl Consumer {
         self.child.wait().unwrap();
     }
 
-    /// Ends it as an orchestrator would.
+    /// Sends SIGTERM, as an orchestrator does, and waits until the process exits.
     pub(crate) async fn terminate(self) -> ExitStatus {
         let pid = i32::try_from(self.child.id()).unwrap();
         Identity::of(pid).unwrap().signal(Signal::TERM).unwrap();
-        self.ended().await
+        self.wait_until_exited().await
     }
 }
 
@@ -277,10 +278,7 @@ impl Drop for Consumer {
 pub(crate) async fn wait_for(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !condition().await {
-        assert!(
-            started.elapsed() < PATIENCE,
-            "waited {PATIENCE:?} in vain until {what}"
-        );
+        assert!(started.elapsed() < TIMEOUT, "not true within {TIMEOUT:?}: {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

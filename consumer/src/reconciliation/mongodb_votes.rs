@@ -1,44 +1,44 @@
-//! The log in MongoDB: the votes that lie below the fences, by id.
+//! The votes in MongoDB that were read below the applied offsets, by id.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use ::mongodb::bson::{Document, doc};
-use ::mongodb::options::ClientOptions;
-use ::mongodb::{Client, Collection};
 use anyhow::{Context, Result};
+use mongodb::bson::{Document, doc};
+use mongodb::options::ClientOptions;
+use mongodb::{Client, Collection};
 use uuid::Uuid;
 
-use super::ballot::{Albums, Ballot};
-use super::redis::Snapshot;
-use super::tallies::Tallies;
+use super::redis_tallies::Snapshot;
+use super::tally_counts::TallyCounts;
+use super::vote_key::{Albums, VoteKey};
 use crate::progress::Progress;
 use crate::vote_log::{COLLECTION, DATABASE};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// MongoDB, for reading.
+/// The log in MongoDB, for reading.
 #[derive(Clone, Debug)]
-pub(crate) struct Mongodb {
+pub(crate) struct MongodbLog {
     collection: Collection<Document>,
 }
 
-/// What MongoDB holds.
+/// The votes in MongoDB.
 #[derive(Debug, Default)]
-pub(crate) struct MongodbBook {
-    /// Each vote that must be counted.
-    pub(crate) votes: HashMap<Uuid, Ballot>,
-    /// Their albums.
+pub(crate) struct MongodbVotes {
+    /// Every vote that must be counted.
+    pub(crate) votes: HashMap<Uuid, VoteKey>,
+    /// The albums of these votes.
     pub(crate) albums: Albums,
-    /// Documents that are not as the consumer writes them.
-    pub(crate) odd: Vec<String>,
+    /// Documents that the consumer does not write, each described by a sentence.
+    pub(crate) invalid: Vec<String>,
 }
 
-impl Mongodb {
-    /// Connects when first asked. Errors if `uri` is no MongoDB URI.
+impl MongodbLog {
+    /// Connects on first use. Errors if `uri` is not a MongoDB URI.
     pub(crate) async fn new(uri: &str) -> Result<Self> {
         let mut options = ClientOptions::parse(uri).await.context("--mongodb-uri")?;
-        options.app_name = Some("consumer-books".to_owned());
+        options.app_name = Some("consumer-reconciliation".to_owned());
         options.connect_timeout = Some(CONNECT_TIMEOUT);
         options.server_selection_timeout = Some(CONNECT_TIMEOUT);
         let client = Client::with_options(options).context("--mongodb-uri")?;
@@ -48,26 +48,28 @@ impl Mongodb {
     }
 
     /// Reads every document.
-    pub(crate) async fn read(&self, snapshot: &Snapshot) -> Result<MongodbBook> {
+    pub(crate) async fn read(&self, snapshot: &Snapshot) -> Result<MongodbVotes> {
         let context = || format!("reading {DATABASE}.{COLLECTION} from MongoDB");
         let fields =
             doc! { "name": 1, "album": 1, "route": 1, "consumed_at": 1, "partition": 1, "offset": 1 };
         let find = self.collection.find(doc! {}).projection(fields);
         let mut documents = find.await.with_context(context)?;
-        let mut book = MongodbBook::default();
+        let mut votes = MongodbVotes::default();
         let (mut progress, mut seen) = (Progress::new("reading MongoDB"), 0_u64);
         while documents.advance().await.with_context(context)? {
             let document = documents.deserialize_current().with_context(context)?;
-            if book.add(&document, snapshot).is_none() {
-                book.odd.push(format!("MongoDB document {document} is no vote"));
+            if votes.add(&document, snapshot).is_none() {
+                votes
+                    .invalid
+                    .push(format!("MongoDB document {document} is not a vote"));
             }
             seen += 1;
-            progress.at(|| format!("{seen} documents"));
+            progress.report(|| format!("{seen} documents"));
         }
-        Ok(book)
+        Ok(votes)
     }
 
-    /// Which of `ids` are logged.
+    /// The subset of `ids` that is logged.
     pub(crate) async fn logged(&self, ids: &[Uuid]) -> Result<HashSet<Uuid>> {
         let names: Vec<String> = ids.iter().map(Uuid::to_string).collect();
         let context = "looking up votes in MongoDB";
@@ -82,10 +84,10 @@ impl Mongodb {
     }
 }
 
-impl MongodbBook {
-    /// The counts that these votes make.
-    pub(crate) fn tallies(&self) -> Tallies {
-        self.albums.tallies(self.votes.values().copied())
+impl MongodbVotes {
+    /// The counts of these votes.
+    pub(crate) fn counts(&self) -> TallyCounts {
+        self.albums.count(self.votes.values().copied())
     }
 
     /// None if a field is missing or wrong.
@@ -98,8 +100,8 @@ impl MongodbBook {
             document.get_i32("partition").ok()?,
             document.get_i64("offset").ok()?,
         );
-        if snapshot.counts(consumed_at, partition, offset) {
-            self.votes.insert(id, self.albums.ballot(band, album, route));
+        if snapshot.includes(consumed_at, partition, offset) {
+            self.votes.insert(id, self.albums.vote_key(band, album, route));
         }
         Some(())
     }

@@ -1,4 +1,4 @@
-//! The operators' commands, on a bed's stores.
+//! Runs the operators' commands on the stores of a test environment.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -8,27 +8,27 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use vote::VoteEvent;
 
-use crate::bed::Bed;
+use crate::environment::TestEnvironment;
 
-/// What a command did.
+/// The exit code and the output of a command.
 #[derive(Debug)]
-pub(crate) struct Done {
+pub(crate) struct CommandOutput {
     pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-/// Runs `consumer COMMAND`; others go on meanwhile.
-pub(crate) fn run(bed: &Bed, command: &str, options: &[&str]) -> Done {
-    let endpoints = bed.stack.endpoints();
+/// Runs `consumer COMMAND`. Other tasks of the test keep running.
+pub(crate) fn run(environment: &TestEnvironment, command: &str, options: &[&str]) -> CommandOutput {
+    let endpoints = environment.stack.endpoints();
     let mut process = Command::new(env!("CARGO_BIN_EXE_consumer"));
     process
         .args([command, "--kafka-brokers", &endpoints.kafka])
         .args([
             "--topic",
-            &bed.topic,
+            &environment.topic,
             "--dead-letter-topic",
-            &bed.dead_letter_topic(),
+            &environment.dead_letter_topic(),
         ])
         .args(["--mongodb-uri", &endpoints.mongodb])
         .args(options);
@@ -37,16 +37,16 @@ pub(crate) fn run(bed: &Bed, command: &str, options: &[&str]) -> Done {
     }
     let output = tokio::task::block_in_place(|| process.output().unwrap());
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    let done = Done {
+    let result = CommandOutput {
         code: output.status.code().unwrap(),
         stdout: text(output.stdout),
         stderr: text(output.stderr),
     };
-    println!("consumer {command} {options:?}: {done:#?}");
-    done
+    println!("consumer {command} {options:?}: {result:#?}");
+    result
 }
 
-/// The parsed answer of `consumer reconcile --json`, and its exit code.
+/// The exit code and the parsed output of `consumer reconcile --json`.
 #[derive(Debug)]
 pub(crate) struct Reconciled {
     pub(crate) code: i32,
@@ -54,17 +54,17 @@ pub(crate) struct Reconciled {
 }
 
 /// Runs `consumer reconcile --json`.
-pub(crate) fn reconcile(bed: &Bed, options: &[&str]) -> Reconciled {
-    let done = run(bed, "reconcile", &[&["--json"], options].concat());
+pub(crate) fn reconcile(environment: &TestEnvironment, options: &[&str]) -> Reconciled {
+    let result = run(environment, "reconcile", &[&["--json"], options].concat());
     Reconciled {
-        code: done.code,
-        json: serde_json::from_str(&done.stdout).unwrap(),
+        code: result.code,
+        json: serde_json::from_str(&result.stdout).unwrap(),
     }
 }
 
 impl Reconciled {
-    /// All books agree, and it says so in both ways.
-    pub(crate) fn is_equal(&self) -> bool {
+    /// Whether the counts reconcile, by the JSON and by the exit code.
+    pub(crate) fn is_reconciled(&self) -> bool {
         self.json["reconciled"] == (self.code == 0) && self.code == 0
     }
 
@@ -87,21 +87,21 @@ impl Reconciled {
         found
     }
 
-    /// A figure of all routes together.
+    /// The sum of a column over all routes.
     pub(crate) fn sum(&self, column: &str) -> u64 {
         let routes = self.json["routes"].as_object().unwrap().values();
-        routes.map(|books| books[column].as_u64().unwrap()).sum()
+        routes.map(|counts| counts[column].as_u64().unwrap()).sum()
     }
 }
 
-/// A ledger as the load driver writes it.
+/// A ledger file like that of the load generator.
 pub(crate) struct Ledger {
     _directory: TempDir,
     path: PathBuf,
 }
 
 impl Ledger {
-    /// A receipt for each of `events`.
+    /// A ledger with a receipt for each of `events`.
     pub(crate) fn of(events: &[VoteEvent]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("ledger.jsonl");
@@ -116,7 +116,7 @@ impl Ledger {
         ledger
     }
 
-    /// One more line.
+    /// Adds a line.
     pub(crate) fn add(&self, vote_id: Option<&str>, route: Option<&str>, ok: bool) {
         let line = json!({ "vote_id": vote_id, "route": route, "ok": ok, "status": "202" });
         let file = std::fs::OpenOptions::new().append(true).open(&self.path);

@@ -1,0 +1,91 @@
+//! Counts in the form in which Redis keeps them.
+
+use std::collections::BTreeMap;
+
+use tallies::TallyHash;
+
+/// Votes by field of a hash.
+pub(crate) type HashCounts = BTreeMap<String, i64>;
+
+/// The total and the counts of each hash. For a correction, the number to add to each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TallyCounts {
+    /// All votes.
+    pub(crate) total: i64,
+    /// Votes by field, in the order of [`TallyHash::ALL`].
+    pub(crate) hashes: [HashCounts; TallyHash::ALL.len()],
+}
+
+impl TallyCounts {
+    /// Counts `votes` votes for one album that came by one route.
+    pub(crate) fn add(&mut self, band: &str, album: &str, route: &str, votes: i64) {
+        self.total += votes;
+        for (hash, counts) in TallyHash::ALL.iter().zip(&mut self.hashes) {
+            *counts.entry(hash.field(band, album, route)).or_default() += votes;
+        }
+    }
+
+    /// The correction from `actual` to these counts. Contains only the fields that differ.
+    pub(crate) fn minus(&self, actual: &Self) -> Self {
+        let mut hashes = self.hashes.clone();
+        for (difference, actual) in hashes.iter_mut().zip(&actual.hashes) {
+            subtract(difference, actual);
+        }
+        Self {
+            total: self.total - actual.total,
+            hashes,
+        }
+    }
+
+    /// Whether all counts are 0.
+    pub(crate) fn is_zero(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The hashes with their counts.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (TallyHash, &HashCounts)> {
+        TallyHash::ALL.into_iter().zip(&self.hashes)
+    }
+
+    /// The votes of a route.
+    pub(crate) fn of_route(&self, route: vote::Route) -> i64 {
+        let counts = self.iter().find(|(hash, _)| *hash == TallyHash::Route);
+        let votes = counts.and_then(|(_, counts)| counts.get(route.as_str()));
+        votes.copied().unwrap_or_default()
+    }
+}
+
+fn subtract(counts: &mut HashCounts, subtracted: &HashCounts) {
+    for (field, count) in subtracted {
+        *counts.entry(field.clone()).or_default() -= count;
+    }
+    counts.retain(|_, count| *count != 0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn correction_contains_every_field_that_is_too_low_too_high_or_unknown() {
+        let mut expected = TallyCounts::default();
+        expected.add("Alux Nahual", "Conquista", "rest", 3);
+        expected.add("Viernes Verde", "Bronca", "grpc", 1);
+        let mut actual = TallyCounts::default();
+        actual.add("Alux Nahual", "Conquista", "rest", 1);
+        actual.add("Nobody", "Nothing", "grpc", 1);
+        let correction = expected.minus(&actual);
+        let counts = |pairs: &[(&str, i64)]| {
+            let owned = pairs.iter().map(|(field, count)| ((*field).to_owned(), *count));
+            owned.collect::<HashCounts>()
+        };
+        assert_eq!(correction.total, 2);
+        let [band, _, route] = &correction.hashes;
+        assert_eq!(
+            *band,
+            counts(&[("Alux Nahual", 2), ("Nobody", -1), ("Viernes Verde", 1)])
+        );
+        assert_eq!(*route, counts(&[("rest", 2)]));
+        assert!(expected.minus(&expected).is_zero() && !correction.is_zero());
+    }
+}

@@ -1,0 +1,26 @@
+-- Makes a topic the current one: the topic whose records are counted.
+--
+-- KEYS    1 topic, 2 topics, 3 offsets, 4 dead letters
+-- ARGV    the topic's id, the current time in ms since the Unix epoch
+-- Returns 1 if the topic is the current one now; 0 if another topic replaced it earlier
+--
+-- A recreated topic starts at offset 0, so the applied offsets of the previous topic do not apply to it: delete them. Keep
+-- the counts, because those votes were cast. A replaced topic cannot become the current one again: its applied offsets are
+-- deleted, and a consumer that still sees it has old metadata.
+
+local TOPIC, TOPICS, OFFSETS, DEAD_LETTERS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local id, now = ARGV[1], ARGV[2]
+
+local current = redis.call('GET', TOPIC)
+if current == id then
+  return 1
+end
+if redis.call('HEXISTS', TOPICS, id) == 1 then
+  return 0
+end
+if current then
+  redis.call('DEL', OFFSETS, DEAD_LETTERS)
+end
+redis.call('SET', TOPIC, id)
+redis.call('HSET', TOPICS, id, now)
+return 1
