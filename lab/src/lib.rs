@@ -8,7 +8,6 @@ pub mod demo;
 pub mod endpoints;
 pub mod fetch;
 pub mod options;
-pub mod plot;
 pub mod ports;
 pub mod process;
 pub mod progress;

@@ -1,7 +1,7 @@
 //! Memory over time as SVG.
 
 use anyhow::Result;
-use lab::plot::{Axis, Layer, Mark, Plot, WHITE, color};
+use plot::{Axis, Layer, Mark, Plot, WHITE, color};
 
 use super::memory::{Memory, SERVERS};
 

@@ -4,7 +4,7 @@ use anyhow::Result;
 use vote::Route;
 
 use super::ledger::quantile;
-use crate::plot::{Axis, Layer, Mark, Plot, color};
+use plot::{Axis, Layer, Mark, Plot, color};
 
 /// Points of a curve: enough for a line that looks smooth.
 const POINTS: u32 = 200;
