@@ -62,7 +62,7 @@ struct Content {
     /// Of `compare`.
     plan: Option<Plan>,
     #[serde(default)]
-    refusals: Vec<String>,
+    no_verdict_reasons: Vec<String>,
     /// Of `lab demo`.
     totals: Option<Totals>,
 }
@@ -209,7 +209,7 @@ fn describe(content: &Content) -> Option<(Kind, String)> {
     };
     match (&content.plan, &content.totals) {
         (Some(plan), _) => {
-            let verdict = if content.refusals.is_empty() {
+            let verdict = if content.no_verdict_reasons.is_empty() {
                 "verdict"
             } else {
                 "no verdict"
@@ -246,7 +246,7 @@ mod tests {
     fn both_kinds_are_told_apart() {
         let describe = |text| describe(&serde_json::from_str(text).unwrap());
         assert_eq!(
-            describe(r#"{"reconciled":true,"plan":{"name":"quick"},"refusals":[],"points":[]}"#),
+            describe(r#"{"reconciled":true,"plan":{"name":"quick"},"no_verdict_reasons":[],"points":[]}"#),
             Some((Kind::Compare, "quick: verdict, reconciled".to_owned()))
         );
         assert_eq!(
