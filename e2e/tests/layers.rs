@@ -69,7 +69,10 @@ const NOT_BELOW: [(&str, &[&str]); 4] = [
     ("vote", &["tokio", "tonic", "axum", "hyper", "rdkafka", "http"]),
     ("ingest", &["tonic", "axum", "hyper", "rdkafka", "http"]),
     ("load-generator", &["lab", "analysis", "rdkafka"]),
-    ("analysis", &["lab", "load-generator", "tokio", "hyper", "rdkafka"]),
+    (
+        "analysis",
+        &["lab", "load-generator", "tokio", "hyper", "rdkafka"],
+    ),
 ];
 
 #[test]
