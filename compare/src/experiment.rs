@@ -1,63 +1,63 @@
-//! The run itself: warm-up, then rounds. In each round every arm has one block, and the first arm one more as its own
-//! control, in an order that is drawn anew: whatever drifts, drifts for all.
+//! Runs the blocks of a plan: warm-up, then rounds. In each round, every variant has one block, and the first variant a
+//! second one as its own control. The order is random in each round, so drift affects all variants alike.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use analysis::knee;
+use analysis::observations::{Block, Point, VariantData};
 use anyhow::{Context, Result};
+use ephemeral_stack::Running;
+use experiment_model::plan::{PAUSE_BETWEEN_BLOCKS, Plan};
+use experiment_model::sample::Sample;
+use experiment_model::variant::{Route, Variant, Via};
 use lab::endpoints::Endpoints;
 use lab::servers::Server;
+use load_generator::schedule::send_times;
+use load_generator::target::{Target, TargetSpec};
+use load_generator::{load, votes};
 use proto::votes::Vote;
 
-use crate::counted::Consumer;
-use crate::data::{ArmData, Block, Point, WireBytes};
-use crate::driver::load::{self, Sample};
-use crate::driver::schedule::send_times;
-use crate::driver::target::{Spec, Target};
-use crate::plan::{Arm, Plan, Route, Via};
+use crate::consumer_metrics::ConsumerMetrics;
 use crate::usage::Processes;
-use crate::votes;
-use ephemeral_stack::Running;
 
-/// Between two blocks: what the last one left behind (answers, batches of the consumer) is done.
-pub const PAUSE: Duration = Duration::from_millis(300);
-
-/// What a run has sent.
+/// The measurements of a run.
 #[derive(Debug)]
-pub struct Sent {
+pub struct Measurements {
     /// One point, or one for each value of the plan's sweep.
     pub points: Vec<Point>,
-    /// What went before the first round, by route: not measured, but counted.
+    /// Samples of the warm-up by route: part of the reconciliation, but not of the analysis.
     pub warm_up: Vec<(Route, Vec<Sample>)>,
 }
 
 /// Runs every block of `plan` against a stack, with `votes` in turn.
-pub async fn run(plan: &Plan, stack: Running<'_>, votes: &[Vote]) -> Result<Sent> {
-    let started = Instant::now();
-    let mut sent = Sent {
+pub async fn run(plan: &Plan, stack: Running<'_>, votes: &[Vote]) -> Result<Measurements> {
+    let run_start = Instant::now();
+    let mut measurements = Measurements {
         points: Vec::new(),
         warm_up: Vec::new(),
     };
-    for (value, at_value) in plan.points()? {
-        let options = at_value.kafka.options();
+    for (value, plan_at_value) in plan.points()? {
+        let options = plan_at_value.kafka.options();
         stack.add_options(&[Server::Rest, Server::Grpc], &options).await?;
-        let run = PointRun {
-            plan: &at_value,
+        let point = PointRun {
+            plan: &plan_at_value,
             stack,
             processes: Processes::of(stack)?,
-            consumer: Consumer::new(stack.endpoints),
-            started,
+            consumer: ConsumerMetrics::new(stack.endpoints),
+            run_start,
         };
-        sent.points.push(run.all(value, votes, &mut sent.warm_up).await?);
+        let point = point.run(value, votes, &mut measurements.warm_up).await?;
+        measurements.points.push(point);
         if plan
             .sweep
             .as_ref()
-            .is_some_and(|sweep| sweep.is_over(&sent.points))
+            .is_some_and(|sweep| knee::stops_sweep(sweep, &measurements.points))
         {
             break;
         }
     }
-    Ok(sent)
+    Ok(measurements)
 }
 
 /// All blocks under the same conditions.
@@ -65,13 +65,12 @@ struct PointRun<'a> {
     plan: &'a Plan,
     stack: Running<'a>,
     processes: Processes,
-    consumer: Consumer,
-    /// The start of the whole run.
-    started: Instant,
+    consumer: ConsumerMetrics,
+    run_start: Instant,
 }
 
 impl PointRun<'_> {
-    async fn all(
+    async fn run(
         &self,
         value: Option<String>,
         votes: &[Vote],
@@ -79,63 +78,69 @@ impl PointRun<'_> {
     ) -> Result<Point> {
         let Self { plan, stack, .. } = self;
         let votes = votes::padded(votes, plan.load.payload_bytes);
-        let mut arms = arms(plan);
-        let mut targets = Vec::with_capacity(arms.len());
-        for data in &arms {
-            let target = target(plan, &data.arm, stack.endpoints, &votes).await;
+        let mut variants = variants_and_control(plan);
+        let mut targets = Vec::with_capacity(variants.len());
+        for data in &variants {
+            let target = open_target(plan, &data.variant, stack.endpoints, &votes).await;
             targets.push(Arc::new(
-                target.with_context(|| format!("arm {}", data.arm.name))?,
+                target.with_context(|| format!("variant {}", data.variant.name))?,
             ));
         }
-        let name = |step: &str| {
+        let step_name = |step: &str| {
             value
                 .as_ref()
                 .map_or(step.to_owned(), |value| format!("{step} at {value}"))
         };
-        let step = stack.progress.step(&name("warm-up"));
-        for (number, (data, target)) in arms.iter().zip(&targets).enumerate() {
+        let step = stack.progress.step(&step_name("warm-up"));
+        for (number, (data, target)) in variants.iter().zip(&targets).enumerate() {
             let length = Duration::from_secs_f64(plan.design.warm_up_s);
-            let samples = load_for(plan, target, length, number as u64).await?;
-            warm_up.push((data.arm.route, samples));
+            let samples = send_load(plan, target, length, number as u64).await?;
+            warm_up.push((data.variant.route, samples));
         }
         step.done("done");
 
         let mut random = fastrand::Rng::with_seed(plan.design.seed);
-        let step = stack.progress.step(&name("rounds"));
+        let step = stack.progress.step(&step_name("rounds"));
         for round in 0..plan.design.rounds {
-            let mut order: Vec<usize> = (0..arms.len()).collect();
+            let mut order: Vec<usize> = (0..variants.len()).collect();
             random.shuffle(&mut order);
-            // One schedule for all blocks of a round: a burst that one arm gets, each gets.
-            let schedule = random.u64(..);
+            // All blocks of a round share one schedule, so every variant gets the same bursts.
+            let schedule_seed = random.u64(..);
             for (position, index) in order.into_iter().enumerate() {
-                let (Some(data), Some(target)) = (arms.get_mut(index), targets.get(index)) else {
+                let (Some(data), Some(target)) = (variants.get_mut(index), targets.get(index)) else {
                     continue;
                 };
                 step.update(&format!(
                     "{} of {}: {}",
                     round + 1,
                     plan.design.rounds,
-                    data.arm.name
+                    data.variant.name
                 ));
-                let mut block = self.block(&data.arm, target, schedule).await?;
+                let mut block = self.block(&data.variant, target, schedule_seed).await?;
                 (block.round, block.position) = (round, position);
                 data.blocks.push(block);
             }
         }
-        step.done(&format!("{} rounds of {} blocks", plan.design.rounds, arms.len()));
-        Ok(Point { value, arms })
+        step.done(&format!(
+            "{} rounds of {} blocks",
+            plan.design.rounds,
+            variants.len()
+        ));
+        Ok(Point { value, variants })
     }
 
-    /// A block with all that was seen around it. The pause behind it lets the consumer count the last votes.
-    async fn block(&self, arm: &Arm, target: &Arc<Target>, schedule: u64) -> Result<Block> {
-        target.renew().await?;
-        let counted = self.consumer.counted(arm.route).await?;
-        let (usage, wire) = (self.processes.totals()?, target.wire());
-        let (started, length) = (self.started.elapsed(), self.plan.block());
-        let samples = load_for(self.plan, target, length, schedule).await?;
-        let wire_after = target.wire();
-        let usage = self.processes.totals()?.since(&usage);
-        tokio::time::sleep(PAUSE).await;
+    /// Runs one block and records the resources used meanwhile. During the pause after it, the consumer counts the last
+    /// votes.
+    async fn block(&self, variant: &Variant, target: &Arc<Target>, schedule_seed: u64) -> Result<Block> {
+        target.reopen_closed().await?;
+        let delays_before = self.consumer.counting_delays(variant.route).await?;
+        let (usage_before, wire_before) = (self.processes.totals()?, target.wire_bytes());
+        let (started, length) = (self.run_start.elapsed(), self.plan.block());
+        let samples = send_load(self.plan, target, length, schedule_seed).await?;
+        let wire = target.wire_bytes().since(wire_before);
+        let usage = self.processes.totals()?.since(&usage_before);
+        tokio::time::sleep(PAUSE_BETWEEN_BLOCKS).await;
+        let delays = self.consumer.counting_delays(variant.route).await?;
         Ok(Block {
             round: 0,
             position: 0,
@@ -143,58 +148,65 @@ impl PointRun<'_> {
             length,
             samples,
             usage,
-            wire: WireBytes {
-                sent: wire_after.sent - wire.sent,
-                received: wire_after.received - wire.received,
-            },
-            counted: self.consumer.counted(arm.route).await?.since(&counted),
+            wire,
+            counting_delays: delays.since(&delays_before),
         })
     }
 }
 
-async fn load_for(plan: &Plan, target: &Arc<Target>, length: Duration, schedule: u64) -> Result<Vec<Sample>> {
+async fn send_load(
+    plan: &Plan,
+    target: &Arc<Target>,
+    length: Duration,
+    schedule_seed: u64,
+) -> Result<Vec<Sample>> {
     let timing_every = plan.load.timing_every;
     if let Some(users) = plan.load.users {
-        return load::run_closed(target, users, length, timing_every).await;
+        return load::run_closed_loop(target, users, length, timing_every).await;
     }
-    let times = send_times(plan.load.arrival, plan.load.rate, length, schedule);
-    load::run(target, times, timing_every).await
+    let times = send_times(plan.load.arrival, plan.load.rate, length, schedule_seed);
+    load::run_open_loop(target, times, timing_every).await
 }
 
-/// The arms of the plan, then the control.
-fn arms(plan: &Plan) -> Vec<ArmData> {
-    let empty = |arm: &Arm, is_control| ArmData {
-        arm: arm.clone(),
+/// The variants of the plan, then the control.
+fn variants_and_control(plan: &Plan) -> Vec<VariantData> {
+    let empty = |variant: &Variant, is_control| VariantData {
+        variant: variant.clone(),
         is_control,
         blocks: Vec::with_capacity(plan.design.rounds),
     };
-    let control = plan.arms.first().map(|arm| empty(arm, true));
-    plan.arms
+    let control = plan.variants.first().map(|variant| empty(variant, true));
+    plan.variants
         .iter()
-        .map(|arm| empty(arm, false))
+        .map(|variant| empty(variant, false))
         .chain(control)
         .collect()
 }
 
-async fn target(plan: &Plan, arm: &Arm, endpoints: &Endpoints, votes: &[Vote]) -> Result<Target> {
-    let direct = match arm.route {
+async fn open_target(
+    plan: &Plan,
+    variant: &Variant,
+    endpoints: &Endpoints,
+    votes: &[Vote],
+) -> Result<Target> {
+    let direct = match variant.route {
         Route::Rest => &endpoints.rest,
         Route::Grpc => &endpoints.grpc,
         Route::Bridge => &endpoints.bridge,
     };
-    let (url, prefix) = match (arm.via, arm.route) {
+    let (url, prefix) = match (variant.via, variant.route) {
         (Via::Direct, _) => (direct, ""),
         (Via::Ingress, Route::Rest) => (&endpoints.ingress, "/rest"),
         (Via::Ingress, Route::Bridge) => (&endpoints.ingress, "/grpc"),
         (Via::Ingress, Route::Grpc) => (&endpoints.ingress, ""),
     };
-    let url = arm.url.as_ref().unwrap_or(url);
-    let spec = Spec {
+    let url = variant.url.as_ref().unwrap_or(url);
+    let spec = TargetSpec {
         authority: url.trim_start_matches("http://").trim_end_matches('/'),
         prefix,
-        version: arm.version,
-        encoding: arm.encoding,
-        connections: plan.connections(arm),
+        version: variant.version,
+        encoding: variant.encoding,
+        connections: plan.connections(variant),
     };
     Target::open(spec, votes).await
 }

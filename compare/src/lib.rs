@@ -1,27 +1,20 @@
-//! The controlled experiment: the same votes by each route, from one driver, in blocks whose order is drawn; then a word
-//! about the difference, with an interval.
+//! The command of the controlled experiment. It sends the same votes over each route from one load generator, in blocks in
+//! random order, on an ephemeral stack of real servers, and reports a verdict with an interval.
 
-pub mod books;
-pub mod changes;
-pub mod confounds;
-pub mod counted;
-pub mod data;
-pub mod driver;
-pub mod effects;
+pub mod confounders;
+pub mod consumer_metrics;
+pub mod diff;
 pub mod experiment;
-pub mod fairness;
-pub mod judge;
+pub mod fairness_check;
 pub mod machine;
-pub mod plan;
+pub mod output;
 pub mod plans;
 pub mod prove;
-pub mod refusals;
-pub mod report;
+pub mod reconciliation;
+pub mod report_files;
 pub mod run;
+pub mod show_report;
 pub mod single_load;
-pub mod stats;
-pub mod sweep;
 pub mod thresholds;
 pub mod trial;
 pub mod usage;
-pub mod votes;

@@ -1,43 +1,26 @@
-//! The machine of a run: a latency without it says little.
+//! Describes the machine of a run. Without the machine, a latency means little.
 
-use std::fs::read_to_string;
+use analysis::report::model::Machine;
+use procfs::{CpuInfo, Current, LoadAverage, Meminfo};
 
-use crate::data::Machine;
-
-/// Describes this machine; what cannot be found out is 0 or empty.
+/// Describes this machine. Unknown values are 0 or empty.
 pub fn describe() -> Machine {
-    let field = |text: &str, name: &str| {
-        let mut lines = text.lines().filter(|line| line.starts_with(name));
-        lines
-            .next()
-            .and_then(|line| Some(line.split_once(':')?.1.trim().to_owned()))
-    };
-    let cpu = read_to_string("/proc/cpuinfo")
-        .ok()
-        .and_then(|text| field(&text, "model name"));
-    let memory = read_to_string("/proc/meminfo")
-        .ok()
-        .and_then(|text| field(&text, "MemTotal"));
-    let kib: Option<u64> = memory.and_then(|text| text.trim_end_matches(" kB").parse().ok());
-    let load = read_to_string("/proc/loadavg").ok();
+    let cpu = CpuInfo::current().ok();
+    let cpu = cpu.as_ref().and_then(|info| info.model_name(0));
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     Machine {
         cores: std::thread::available_parallelism().map_or(0, usize::from),
-        cpu: cpu.unwrap_or_default(),
-        memory_bytes: kib.unwrap_or_default() * 1024,
-        kernel: read_to_string("/proc/sys/kernel/osrelease")
-            .unwrap_or_default()
-            .trim()
-            .to_owned(),
-        load_average: load
-            .and_then(|text| text.split_whitespace().next()?.parse().ok())
-            .unwrap_or_default(),
+        cpu: cpu.unwrap_or_default().to_owned(),
+        memory_bytes: Meminfo::current().map_or(0, |memory| memory.mem_total),
+        kernel: kernel.trim().to_owned(),
+        load_average: LoadAverage::current().map_or(0.0, |load| f64::from(load.one)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_machine_has_processors_and_memory() {
+    fn machine_has_processors_and_memory() {
         let machine = super::describe();
         assert!(
             machine.cores > 0 && machine.memory_bytes > 1024 * 1024,

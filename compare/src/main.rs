@@ -1,15 +1,15 @@
-//! The experiment on the command line; `compare --help` says what it does.
+//! The command line of the experiment; see `compare --help`.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Compares the routes by a controlled experiment, and says how sure it is.
+/// Compares the routes in a controlled experiment and reports a verdict with an interval.
 ///
-/// One driver sends the same votes by each route at a constant rate, whatever the answers do (open loop), and measures
-/// from the time at which each vote was meant to be sent. Blocks of the routes take turns in an order that is drawn; the
-/// first route is measured twice in each round, as its own control. A verdict needs the whole interval of a difference on
-/// one side of a margin; where the control differs from itself, there is none.
+/// One load generator sends the same votes over each route at a constant rate that does not depend on answers (open loop),
+/// and measures latency from the intended send time of each vote. In each round, every variant has one block, in random
+/// order. The first variant is measured twice in each round, as its own control. A verdict requires that the whole interval
+/// of a difference lies on one side of a margin. If the control differs from the first variant, there is no verdict.
 #[derive(Debug, Parser)]
 #[command(name = "compare", version, arg_required_else_help = true)]
 struct Cli {
@@ -19,27 +19,27 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run a plan on a stack of its own and judge
+    /// Run a plan on an ephemeral stack and decide
     Run(compare::run::RunArgs),
-    /// Name the plans that come with the project, with what each is for and how long it takes
+    /// List the plans in compare/plans with their purpose and duration
     Plans,
-    /// Show the report of a run once more, its page or its answers to the course's questions
-    Report(compare::report::render::ReportArgs),
-    /// Put two runs side by side: what was not the same, and what has moved
-    Diff(compare::report::diff::DiffArgs),
+    /// Show the report of a run again: its summary, its page, or its answers to the course's questions
+    Report(compare::show_report::ReportArgs),
+    /// Compare two runs: different conditions and changed measures
+    Diff(compare::diff::DiffArgs),
     /// Print the JSON schema of report.json
     Schema,
-    /// Make the faults of published comparisons on purpose, and show what each does to the verdict
-    Confounds(compare::confounds::ConfoundsArgs),
-    /// Send one load to an address and print its percentiles, to hold the driver against other tools
+    /// Demonstrate known faults of published comparisons, and the effect of each on the verdict
+    Confounders(compare::confounders::ConfoundersArgs),
+    /// Send one load to an address and print its percentiles, to check the load generator against other tools
     Load(compare::single_load::LoadArgs),
-    /// Prove the method: tell nothing apart that is the same, and find a millisecond that was put in
+    /// Validate the method: equal variants must show no difference, and an added millisecond must be found
     Prove(compare::prove::ProveArgs),
 }
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
-    // One thread: the driver shares the processors with the servers, and a vote that wanders between threads takes more.
+    // One thread: the load generator shares the processors with the servers, and moving a vote between threads costs time.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -47,19 +47,19 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let outcome = runtime.block_on(async {
+    let result = runtime.block_on(async {
         match command {
             Command::Plans => compare::plans::list(),
-            Command::Report(args) => compare::report::render::run(&args),
-            Command::Diff(args) => compare::report::diff::run(&args),
-            Command::Schema => compare::report::schema::print(),
+            Command::Report(args) => compare::show_report::run(&args),
+            Command::Diff(args) => compare::diff::run(&args),
+            Command::Schema => compare::output::print_schema(),
             Command::Run(args) => compare::run::run(&args).await,
             Command::Load(args) => compare::single_load::run(&args).await,
             Command::Prove(args) => compare::prove::run(&args).await,
-            Command::Confounds(args) => compare::confounds::run(&args).await,
+            Command::Confounders(args) => compare::confounders::run(&args).await,
         }
     });
-    outcome.unwrap_or_else(|error| {
+    result.unwrap_or_else(|error| {
         eprintln!("compare: {error:#}");
         ExitCode::FAILURE
     })

@@ -1,23 +1,24 @@
-//! The proof of the method: many runs whose answer is known beforehand. Two arms that are the same must not be told
-//! apart; an arm that is slower by a known time must be found, and by how much.
+//! `compare prove`: validates the method on questions with a known answer, in many runs. Two equal variants must show no
+//! difference. A variant that is slower by a known delay must be found, and the interval must contain the delay.
 
 use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use analysis::comparison::{Comparison, DecisionRule};
+use analysis::measure::Measure;
+use analysis::summary;
 use anyhow::{Context, Result, bail};
+use ephemeral_stack::{Running, with_stack};
+use experiment_model::plan::Plan;
 use lab::ports::free_address;
 use lab::project;
+use load_generator::votes;
 use proto::votes::Vote;
 use tokio::process::{Child, Command};
 
-use crate::judge::{Comparison, Measure, Rules};
-use crate::plan::Plan;
-use crate::report::summary;
-use crate::stats::verdict::Verdict;
-use crate::{experiment, votes};
-use ephemeral_stack::{Running, with_stack};
+use crate::{experiment, plans};
 
 /// Options of `compare prove`.
 #[derive(Clone, Debug, clap::Args)]
@@ -26,48 +27,57 @@ pub struct ProveArgs {
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1000))]
     runs: u64,
 
-    /// The first run's seed; each further run adds one
+    /// Seed of the first run; each further run adds one
     #[arg(long, default_value_t = 1)]
     seed: u64,
 
-    /// Also write the table, in Markdown, to this file
+    /// Also write the tables, in Markdown, to this file
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
 }
 
-/// What the fault `delay-1ms` adds to each vote.
+/// The delay that the fault `delay-1ms` adds to each vote.
 const DELAY_MS: f64 = 1.0;
-/// Of the runs with two equal arms, so many may call one faster ...
-const FALSE_SHARE: f64 = 0.1;
-/// ... and in so many of those with the delay the true value must lie within the interval.
-const COVERED_SHARE: f64 = 0.9;
-const READY_LIMIT: Duration = Duration::from_secs(30);
-const READY_PAUSE: Duration = Duration::from_millis(50);
+/// The largest acceptable share of false positives: runs with two equal variants that call one faster.
+const MAX_FALSE_POSITIVE_SHARE: f64 = 0.1;
+/// The smallest acceptable share of runs with the delay whose interval contains it.
+const MIN_COVERAGE: f64 = 0.9;
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
+const READY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// One of the two proofs.
 struct Proof {
     name: &'static str,
-    true_ms: f64,
+    true_difference_ms: f64,
     runs: Vec<Comparison>,
 }
 
 /// Runs both proofs. Exit code 1 if one of them fails.
 pub async fn run(args: &ProveArgs) -> Result<ExitCode> {
     let root = project::root()?;
-    let plan = Plan::read(&root.join("compare/plans/prove.toml"))?;
-    let votes = votes::of_the_contest(&root)?;
+    let plan = plans::read_named(&root, "prove")?;
+    let votes = votes::read_contest(&root)?;
     let proofs = with_stack(
         |_| {},
         async |stack| {
-            let same = Twin::start(stack, &[]).await?;
-            let equal = proof("two that are the same", 0.0, &plan, &same, stack, &votes, args).await?;
-            drop(same);
-            let slower = Twin::start(stack, &["--inject-fault", "delay-1ms"]).await?;
-            let delayed = proof(
-                "one slower by 1 ms",
+            let equal_service = SecondRestService::start(stack, &[]).await?;
+            let equal = prove(
+                "two equal variants",
+                0.0,
+                &plan,
+                &equal_service,
+                stack,
+                &votes,
+                args,
+            )
+            .await?;
+            drop(equal_service);
+            let slow_service = SecondRestService::start(stack, &["--inject-fault", "delay-1ms"]).await?;
+            let delayed = prove(
+                "one variant slower by 1 ms",
                 DELAY_MS,
                 &plan,
-                &slower,
+                &slow_service,
                 stack,
                 &votes,
                 args,
@@ -89,11 +99,11 @@ pub async fn run(args: &ProveArgs) -> Result<ExitCode> {
     })
 }
 
-async fn proof(
+async fn prove(
     name: &'static str,
-    true_ms: f64,
+    true_difference_ms: f64,
     plan: &Plan,
-    twin: &Twin,
+    second_service: &SecondRestService,
     stack: Running<'_>,
     votes: &Arc<[Vote]>,
     args: &ProveArgs,
@@ -102,16 +112,21 @@ async fn proof(
     for run in 0..args.runs {
         let mut plan = plan.clone();
         plan.design.seed = args.seed + run;
-        // The plan's second arm is the first once more: what makes it a twin is its address.
-        plan.arms.get_mut(1).context("the plan has no twin")?.url = Some(twin.url.clone());
-        let sent = experiment::run(&plan, stack, votes).await?;
-        let rules = Rules::usual(plan.design.seed);
-        let point = summary::point(sent.points.first().context("no point")?, rules);
+        // The plan's variants are equal; only the address of the second one differs.
+        let second_variant = plan
+            .variants
+            .get_mut(1)
+            .context("the plan has no second variant")?;
+        second_variant.url = Some(second_service.url.clone());
+        let measurements = experiment::run(&plan, stack, votes).await?;
+        let rule = DecisionRule::with_seed(plan.design.seed);
+        let point = measurements.points.first().context("the run has no point")?;
+        let point = summary::point(point, rule);
         let measures = point.comparisons.into_iter().flat_map(|pair| pair.measures);
         let median = measures
             .into_iter()
             .find(|comparison| comparison.measure == Measure::P50);
-        let median = median.with_context(|| format!("run {run} has no medians to compare"))?;
+        let median = median.with_context(|| format!("run {} has no median latencies to compare", run + 1))?;
         println!(
             "{name}, run {}: {:+.3} [{:+.3}, {:+.3}] ms, {:?}",
             run + 1,
@@ -122,36 +137,40 @@ async fn proof(
         );
         runs.push(median);
     }
-    Ok(Proof { name, true_ms, runs })
+    Ok(Proof {
+        name,
+        true_difference_ms,
+        runs,
+    })
 }
 
 impl Proof {
-    /// Runs that called one arm faster.
-    fn found(&self) -> usize {
-        let faster = |run: &&Comparison| matches!(run.verdict, Verdict::ABetter | Verdict::BBetter);
-        self.runs.iter().filter(faster).count()
+    /// Number of runs that call one variant faster.
+    fn detected(&self) -> usize {
+        self.runs.iter().filter(|run| run.differs()).count()
     }
 
-    /// Runs whose interval holds the true value.
+    /// Number of runs whose interval contains the true difference.
     fn covered(&self) -> usize {
-        let covers =
-            |run: &&Comparison| run.difference.low <= self.true_ms && self.true_ms <= run.difference.high;
+        let covers = |run: &&Comparison| {
+            run.difference.low <= self.true_difference_ms && self.true_difference_ms <= run.difference.high
+        };
         self.runs.iter().filter(covers).count()
     }
 
     fn holds(&self) -> bool {
         let share = |count: usize| count as f64 / self.runs.len() as f64;
-        if self.true_ms == 0.0 {
-            share(self.found()) <= FALSE_SHARE
+        if self.true_difference_ms == 0.0 {
+            share(self.detected()) <= MAX_FALSE_POSITIVE_SHARE
         } else {
-            self.found() == self.runs.len() && share(self.covered()) >= COVERED_SHARE
+            self.detected() == self.runs.len() && share(self.covered()) >= MIN_COVERAGE
         }
     }
 }
 
 fn table(proofs: &[Proof]) -> String {
     let mut lines = vec![
-        "| proof | runs | called one faster | true value within the interval | holds |".to_owned(),
+        "| proof | runs | called one faster | interval contains the true value | holds |".to_owned(),
         "|---|---|---|---|---|".to_owned(),
     ];
     for proof in proofs {
@@ -159,7 +178,7 @@ fn table(proofs: &[Proof]) -> String {
             "| {} | {} | {} | {} | {} |",
             proof.name,
             proof.runs.len(),
-            proof.found(),
+            proof.detected(),
             proof.covered(),
             if proof.holds() { "yes" } else { "**no**" }
         ));
@@ -186,13 +205,13 @@ fn table(proofs: &[Proof]) -> String {
     lines.join("\n")
 }
 
-/// A second `ingest-rest` beside the stack's own, on the same Kafka. Dropped, it is killed.
-struct Twin {
+/// A second `ingest-rest` next to the stack's own, on the same Kafka. It is killed when this value is dropped.
+struct SecondRestService {
     url: String,
     _process: Child,
 }
 
-impl Twin {
+impl SecondRestService {
     async fn start(stack: Running<'_>, args: &[&str]) -> Result<Self> {
         let [listen, admin] = [free_address()?, free_address()?].map(|address| address.to_string());
         let process = Command::new(project::programs()?.join("ingest-rest"))
@@ -210,11 +229,11 @@ impl Twin {
                 .await
                 .is_ok_and(|answer| answer.status().is_success())
             {
-                tokio::time::sleep(READY_PAUSE).await;
+                tokio::time::sleep(READY_INTERVAL).await;
             }
         };
-        if tokio::time::timeout(READY_LIMIT, ready).await.is_err() {
-            bail!("the second ingest-rest is not ready after {READY_LIMIT:?}");
+        if tokio::time::timeout(READY_TIMEOUT, ready).await.is_err() {
+            bail!("the second ingest-rest is not ready after {READY_TIMEOUT:?}; check Kafka");
         }
         Ok(Self {
             url: format!("http://{listen}"),

@@ -1,80 +1,82 @@
-//! `compare run`: a stack of its own, the experiment, the books, the report.
+//! `compare run`: starts an ephemeral stack, checks fairness, runs the experiment, reconciles and writes the report.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
+use analysis::no_verdict::no_verdict_reasons;
+use analysis::report::model::{FORMAT, Finding, PointReport, Report};
+use analysis::report::text;
+use analysis::summary;
+use analysis::winner_changes::winner_changes;
 use anyhow::{Context, Result, ensure};
+use ephemeral_stack::{Running, with_stack};
+use experiment_model::calibration::Calibration;
+use experiment_model::plan::Plan;
 use lab::project;
 use lab::state::Settings;
+use load_generator::{calibration, votes};
 use proto::votes::Vote;
 
-use crate::changes::changes;
-use crate::driver::itself;
-use crate::plan::Plan;
-use crate::refusals::refusals;
-use crate::report::model::{Driver, FORMAT, Finding, PointReport, Report};
-use crate::report::{self, summary, text};
 use crate::thresholds::Thresholds;
-use crate::{fairness, machine, plans, trial, votes};
-use ephemeral_stack::{Running, with_stack};
+use crate::{fairness_check, machine, plans, report_files, trial};
 
 /// Options of `compare run`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct RunArgs {
-    /// The plan: a file, or the name of one in compare/plans
+    /// The plan: a file, or the name of a plan in compare/plans
     #[arg(default_value = "quick")]
     plan: String,
 
-    /// Draw order and send times from this number instead of the plan's
+    /// Seed of the order and the send times, instead of the plan's seed
     #[arg(long)]
     seed: Option<u64>,
 
-    /// Directory for the report and the ledger, in a folder of this run [default: results in the project's root]
+    /// Directory in which the run creates a folder for its report and its ledger [default: results in the project's root]
     #[arg(long, value_name = "DIR")]
     results: Option<PathBuf>,
 
     #[command(flatten)]
     thresholds: Thresholds,
 
-    /// Fail (exit code 4) if this arm is worse than the one it is compared with, on any measure; may be repeated
-    #[arg(long, value_name = "ARM")]
+    /// Fail with exit code 4 if this variant is worse than another one on any measure; repeatable
+    #[arg(long, value_name = "VARIANT")]
     must_not_lose: Vec<String>,
 
-    /// Give one service of the stack one more argument, such as rest=--deadline-ms=900; may be repeated. Unequal arguments
-    /// make the routes unequal, and then there is no run
+    /// Add a command-line argument to one service of the stack, such as rest=--deadline-ms=900; repeatable. Unequal
+    /// arguments make the routes unequal, and the run stops with exit code 3
     #[arg(long = "service-arg", value_name = "SERVICE=ARG", value_parser = parse_service_arg)]
     service_args: Vec<(String, String)>,
 }
 
-/// The run has no verdict: the report says why.
+/// The exit code of a run without a verdict; the report has the reasons.
 const NO_VERDICT: u8 = 3;
-/// An arm that must not lose did.
+/// The exit code if a variant of `--must-not-lose` lost.
 const LOST: u8 = 4;
 
-/// Runs the plan and prints the report. Exit code 0 if there is a verdict, 3 if there is none, 4 if an arm lost that must
-/// not.
+/// Runs the plan and prints the report. Exit code 0 if there is a verdict, 3 if there is none, 4 if a variant of
+/// `--must-not-lose` lost.
 pub async fn run(args: &RunArgs) -> Result<ExitCode> {
     let root = project::root()?;
-    let mut plan = Plan::read(&plans::find(&root, &args.plan)?)?;
+    let mut plan = plans::read_named(&root, &args.plan)?;
     if let Some(seed) = args.seed {
         plan.design.seed = seed;
     }
     for name in &args.must_not_lose {
-        let is_arm = plan.arms.iter().any(|arm| arm.name == *name);
-        ensure!(is_arm, "--must-not-lose {name}: the plan has no such arm");
+        let is_variant = plan.variants.iter().any(|variant| variant.name == *name);
+        ensure!(is_variant, "--must-not-lose {name}: the plan has no such variant");
     }
-    let votes = votes::of_the_contest(&root)?;
-    let driver = itself::measure(&plan, &votes).await?;
-    let tune = |settings: &mut Settings| {
+    let votes = votes::read_contest(&root)?;
+    let calibration = calibration::measure(&plan, &votes).await?;
+    let add_service_args = |settings: &mut Settings| {
         for (service, arg) in &args.service_args {
             let of_service = settings.extra_args.entry(service.clone()).or_default();
             of_service.push(arg.clone());
         }
     };
-    let work = async |stack: Running<'_>| measure(stack, plan, args, driver, &votes, &root).await;
-    let (report, results) = match with_stack(tune, work).await? {
+    let work = async |stack: Running<'_>| measure(stack, plan, args, calibration, &votes, &root).await;
+    let (report, results) = match with_stack(add_service_args, work).await? {
         Ok(measured) => measured,
         Err(unfair) => {
             eprintln!("{}", unfair.join("\n"));
@@ -90,20 +92,20 @@ pub async fn run(args: &RunArgs) -> Result<ExitCode> {
 }
 
 fn exit_code(report: &Report, must_not_lose: &[String]) -> ExitCode {
-    if !report.refusals.is_empty() {
+    if !report.no_verdict_reasons.is_empty() {
         return NO_VERDICT.into();
     }
-    let pairs = || report.points.iter().flat_map(|point| &point.comparisons);
-    let lost = pairs().flat_map(|pair| {
+    let pairs = report.points.iter().flat_map(|point| &point.comparisons);
+    let losers = pairs.flat_map(|pair| {
         pair.measures
             .iter()
-            .filter_map(|comparison| comparison.loser(pair))
+            .filter_map(|comparison| pair.loser(comparison))
     });
-    let lost: Vec<&str> = lost
+    let lost: Vec<&str> = losers
         .filter(|loser| must_not_lose.iter().any(|name| name == loser))
         .collect();
     for name in &lost {
-        eprintln!("compare: {name} must not lose, and did");
+        eprintln!("compare: {name} lost against another variant (--must-not-lose)");
     }
     if lost.is_empty() {
         ExitCode::SUCCESS
@@ -112,20 +114,20 @@ fn exit_code(report: &Report, must_not_lose: &[String]) -> ExitCode {
     }
 }
 
-/// `Err` holds what is not equal, a sentence each: then nothing was run.
+/// The inner `Err` lists the unequal settings, one sentence each; nothing was run in that case.
 async fn measure(
     stack: Running<'_>,
     plan: Plan,
     args: &RunArgs,
-    driver: Driver,
+    calibration: Calibration,
     votes: &Arc<[Vote]>,
     root: &Path,
 ) -> Result<Result<(Report, PathBuf), Vec<String>>> {
-    let fairness = fairness::check(&plan, stack.endpoints).await?;
+    let fairness = fairness_check::check(&plan, stack.endpoints).await?;
     let unfair: Vec<String> = fairness
         .iter()
         .filter(|finding| !finding.fair)
-        .map(Finding::refusal)
+        .map(Finding::no_verdict_reason)
         .collect();
     if !unfair.is_empty() {
         return Ok(Err(unfair));
@@ -142,11 +144,11 @@ async fn measure(
     let started = Instant::now();
     let trial = trial::run(&plan, stack, votes, &results.join("ledger.jsonl")).await?;
 
-    let rules = args.thresholds.rules(plan.design.seed);
+    let rule = args.thresholds.decision_rule(plan.design.seed);
     let points: Vec<PointReport> = trial
         .points
         .iter()
-        .map(|point| summary::point(point, rules))
+        .map(|point| summary::point(point, rule))
         .collect();
     let mut report = Report {
         format: FORMAT,
@@ -154,19 +156,19 @@ async fn measure(
         started_at,
         took_s: started.elapsed().as_secs_f64(),
         machine: machine::describe(),
-        driver,
-        confidence: rules.confidence,
-        margin: rules.margin,
+        calibration,
+        confidence: rule.confidence,
+        margin: rule.margin,
         fairness,
-        refusals: Vec::new(),
-        changes: changes(&points),
+        no_verdict_reasons: Vec::new(),
+        changes: winner_changes(&points),
         points,
-        reconciled: trial.books.is_ok(),
-        differences: trial.books.err(),
+        reconciled: trial.reconciliation.is_ok(),
+        differences: trial.reconciliation.err(),
         plan,
     };
-    report.refusals = refusals(&report);
-    report::write(&report, &trial.points, &results)?;
+    report.no_verdict_reasons = no_verdict_reasons(&report);
+    report_files::write(&report, &trial.points, &results)?;
     Ok(Ok((report, results)))
 }
 

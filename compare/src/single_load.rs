@@ -1,4 +1,4 @@
-//! One block of load at an address of the caller's choice: the driver by itself, to be held against other tools.
+//! `compare load`: one block of load to any address, to check the load generator against other tools.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -6,28 +6,25 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use clap::Args;
+use experiment_model::protocol::{Arrival, Connections, Encoding, Version};
 use lab::project;
+use load_generator::schedule::send_times;
+use load_generator::target::{Target, TargetSpec};
+use load_generator::{load, votes};
+use quantile::{ascending_ms, nearest_rank};
 use serde::Serialize;
-
-use crate::driver::call::Encoding;
-use crate::driver::lane::{Connections, Version};
-use crate::driver::load;
-use crate::driver::schedule::{Arrival, send_times};
-use crate::driver::target::{Spec, Target};
-use crate::stats::quantile::{ascending_ms, nearest_rank};
-use crate::votes;
 
 /// Options of `compare load`.
 #[derive(Clone, Debug, Args)]
 pub struct LoadArgs {
-    /// Where to: http://host:port of a route
+    /// Address of a route: http://host:port
     url: String,
 
     /// HTTP version
     #[arg(long, value_enum, default_value = "http1")]
     version: Version,
 
-    /// How votes are written; grpc needs --version h2c
+    /// Encoding of votes; grpc needs --version h2c
     #[arg(long, value_enum, default_value = "json")]
     encoding: Encoding,
 
@@ -35,28 +32,28 @@ pub struct LoadArgs {
     #[arg(long, default_value_t = 200.0)]
     rate: f64,
 
-    /// Spacing of the votes
+    /// Spacing of the send times
     #[arg(long, value_enum, default_value = "poisson")]
     arrival: Arrival,
 
-    /// How long, in seconds
+    /// Length of the load, in seconds
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
 
-    /// Connections
+    /// Number of connections
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1024))]
     connections: u32,
 
-    /// Calls at a time on an HTTP/2 connection
+    /// Concurrent requests on an HTTP/2 connection
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
     streams: u32,
 
-    /// Draws the send times
+    /// Seed of the send times
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
 
-/// What came of it; latencies are from the intended send time, of acknowledged votes, in ms.
+/// The result of the load. Latencies of acknowledged votes from the intended send time, in ms.
 #[derive(Debug, Serialize)]
 struct Summary {
     sent: usize,
@@ -64,7 +61,7 @@ struct Summary {
     p50_ms: Option<f64>,
     p95_ms: Option<f64>,
     p99_ms: Option<f64>,
-    lag_p99_ms: Option<f64>,
+    scheduling_delay_p99_ms: Option<f64>,
 }
 
 /// Sends the load and prints its summary as JSON. Exit code 1 if a vote was not acknowledged.
@@ -83,14 +80,14 @@ pub async fn run(args: &LoadArgs) -> Result<ExitCode> {
         streams: args.streams as usize,
         reuse: true,
     };
-    let spec = Spec {
+    let spec = TargetSpec {
         authority,
         prefix: "",
         version: args.version,
         encoding: args.encoding,
         connections,
     };
-    let votes = votes::of_the_contest(&project::root()?)?;
+    let votes = votes::read_contest(&project::root()?)?;
     let target = Arc::new(Target::open(spec, &votes).await?);
     let times = send_times(
         args.arrival,
@@ -98,17 +95,17 @@ pub async fn run(args: &LoadArgs) -> Result<ExitCode> {
         Duration::from_secs_f64(args.seconds),
         args.seed,
     );
-    let samples = load::run(&target, times, 0).await?;
+    let samples = load::run_open_loop(&target, times, 0).await?;
     let acknowledged = samples.iter().filter(|sample| sample.is_acknowledged());
     let latencies = ascending_ms(acknowledged.map(|sample| sample.latency));
-    let lags = ascending_ms(samples.iter().map(|sample| sample.lag));
+    let delays = ascending_ms(samples.iter().map(|sample| sample.scheduling_delay));
     let summary = Summary {
         sent: samples.len(),
         acknowledged: latencies.len(),
         p50_ms: nearest_rank(&latencies, 0.50),
         p95_ms: nearest_rank(&latencies, 0.95),
         p99_ms: nearest_rank(&latencies, 0.99),
-        lag_p99_ms: nearest_rank(&lags, 0.99),
+        scheduling_delay_p99_ms: nearest_rank(&delays, 0.99),
     };
     println!("{}", serde_json::to_string(&summary)?);
     Ok(if summary.acknowledged == summary.sent {

@@ -1,37 +1,41 @@
-//! One plan on one stack: the blocks, then the books.
+//! A trial: one plan on one stack, then the reconciliation.
 
 use std::path::Path;
 use std::sync::Arc;
 
+use analysis::observations::Point;
 use anyhow::Result;
+use ephemeral_stack::Running;
+use experiment_model::plan::Plan;
 use proto::votes::Vote;
 
-use crate::data::Point;
-use crate::plan::Plan;
-use crate::{books, experiment};
-use ephemeral_stack::Running;
+use crate::{experiment, reconciliation};
 
-/// What a trial has seen.
+/// The result of a trial.
 #[derive(Debug)]
 pub struct Trial {
     /// One point, or one for each value of the plan's sweep.
     pub points: Vec<Point>,
-    /// Whether the stores hold exactly what was acknowledged; `Err` has the differences in words.
-    pub books: Result<(), String>,
+    /// Whether the stores contain exactly the acknowledged votes; `Err` describes the differences.
+    pub reconciliation: Result<(), String>,
 }
 
-/// Runs `plan` with `votes` in turn, and writes a line for each vote into `ledger`.
+/// Runs `plan` with `votes` in turn, and writes a line for each vote to the file `ledger`.
 pub async fn run(plan: &Plan, stack: Running<'_>, votes: &Arc<[Vote]>, ledger: &Path) -> Result<Trial> {
     let Running {
         endpoints, progress, ..
     } = stack;
-    let sent = experiment::run(plan, stack, votes).await?;
-    books::write_ledger(ledger, &sent.points, &sent.warm_up)?;
-    let step = progress.step("books");
-    let books = books::reconcile(endpoints, ledger).await?;
-    step.done(if books.is_ok() { "equal" } else { "different" });
+    let measurements = experiment::run(plan, stack, votes).await?;
+    reconciliation::write_ledger(ledger, &measurements)?;
+    let step = progress.step("reconciliation");
+    let reconciliation = reconciliation::reconcile(endpoints, ledger).await?;
+    step.done(if reconciliation.is_ok() {
+        "the counts reconcile"
+    } else {
+        "the counts differ"
+    });
     Ok(Trial {
-        points: sent.points,
-        books,
+        points: measurements.points,
+        reconciliation,
     })
 }

@@ -1,10 +1,10 @@
-//! The binary on a stack of its own: every vote is accounted for, and what is wrong with a plan is said.
+//! The binary on an ephemeral stack: the votes of a run reconcile, and an invalid plan is an error.
 
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that cannot go on has failed"
+    reason = "a failed step fails the test"
 )]
 
 use std::path::Path;
@@ -12,10 +12,10 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// Each way of writing votes, each route, both ways to them, and a sweep for which services are started again.
+/// Every encoding, every route, both paths, and a sweep that restarts services.
 const PLAN: &str = r#"
 name = "test"
-purpose = "Short, for a test; its verdict means nothing."
+purpose = "A short run for a test; its verdict is meaningless."
 [design]
 warm_up_s = 0.3
 rounds = 5
@@ -27,36 +27,36 @@ timing_every = 2
 [sweep]
 key = "kafka.linger_ms"
 values = [0, 3]
-[[arms]]
+[[variants]]
 name = "rest"
 route = "rest"
 version = "http1"
 encoding = "json"
-[[arms]]
+[[variants]]
 name = "rest protobuf"
 route = "rest"
 version = "h2c"
 encoding = "protobuf"
 via = "ingress"
-[[arms]]
-name = "rest dialled"
+[[variants]]
+name = "rest, new connections"
 route = "rest"
 version = "http1"
 encoding = "json"
 via = "ingress"
 reuse = false
-[[arms]]
+[[variants]]
 name = "grpc"
 route = "grpc"
 version = "h2c"
 encoding = "grpc"
-[[arms]]
+[[variants]]
 name = "grpc stream"
 route = "grpc"
 version = "h2c"
 encoding = "grpc_stream"
 via = "ingress"
-[[arms]]
+[[variants]]
 name = "bridge"
 route = "bridge"
 version = "http1"
@@ -84,18 +84,21 @@ fn text(output: &Output) -> String {
 }
 
 #[test]
-fn every_vote_of_a_run_is_accounted_for() {
+fn every_vote_of_a_run_reconciles() {
     let directory = tempfile::tempdir().unwrap();
     let output = run(PLAN, directory.path(), &[]);
-    let said = text(&output);
+    let output_text = text(&output);
     let report = std::fs::read_dir(directory.path())
         .unwrap()
         .map(|entry| entry.unwrap().path().join("report.json"))
         .find(|path| path.exists())
-        .unwrap_or_else(|| panic!("no report: {said}"));
+        .unwrap_or_else(|| panic!("no report: {output_text}"));
     let report: Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
-    assert_eq!(report["reconciled"], true, "{said}");
-    assert!(report["driver"]["highest_rate"].as_f64().unwrap() > 0.0, "{said}");
+    assert_eq!(report["reconciled"], true, "{output_text}");
+    assert!(
+        report["calibration"]["highest_rate"].as_f64().unwrap() > 0.0,
+        "{output_text}"
+    );
     let points = report["points"].as_array().unwrap();
     let values: Vec<&str> = points
         .iter()
@@ -103,30 +106,37 @@ fn every_vote_of_a_run_is_accounted_for() {
         .collect();
     assert_eq!(values, ["0", "3"]);
     for point in points {
-        // Six arms and the control, each with about 150 votes; the schedule of a round is the same for all.
-        let arms = point["arms"].as_array().unwrap();
-        assert_eq!(arms.len(), 7);
-        for arm in arms {
-            assert_eq!(arm["sent"], arms[0]["sent"], "{said}");
-            assert_eq!(arm["acknowledged"], arm["sent"], "{}\n{said}", arm["failures"]);
-            assert!(
-                arm["cost"]["received_mib_per_million"].as_f64().unwrap() > 0.0,
-                "{arm}"
+        // Six variants and the control, each with about 150 votes; all variants of a round share one schedule.
+        let variants = point["variants"].as_array().unwrap();
+        assert_eq!(variants.len(), 7);
+        for variant in variants {
+            assert_eq!(variant["sent"], variants[0]["sent"], "{output_text}");
+            assert_eq!(
+                variant["acknowledged"], variant["sent"],
+                "{}\n{output_text}",
+                variant["failures"]
             );
-            assert!(arm["cost"]["cpu_s_per_million"].as_f64().unwrap() > 0.0, "{arm}");
-            // Votes of a stream have no head of their own to ask with.
-            let streams = arm["arm"]["encoding"] == "grpc_stream";
-            assert_eq!(arm["stages"].is_null(), streams, "{arm}");
+            assert!(
+                variant["cost"]["received_mib_per_million"].as_f64().unwrap() > 0.0,
+                "{variant}"
+            );
+            assert!(
+                variant["cost"]["cpu_s_per_million"].as_f64().unwrap() > 0.0,
+                "{variant}"
+            );
+            // A vote on a stream has no headers and cannot request stage times.
+            let is_stream = variant["variant"]["encoding"] == "grpc_stream";
+            assert_eq!(variant["stages"].is_null(), is_stream, "{variant}");
         }
-        assert!(arms[0]["sent"].as_u64().unwrap() > 50, "{said}");
+        assert!(variants[0]["sent"].as_u64().unwrap() > 50, "{output_text}");
         assert_eq!(point["comparisons"].as_array().unwrap().len(), 5);
     }
-    let has_verdict = report["refusals"].as_array().unwrap().is_empty();
-    assert_eq!(has_verdict, output.status.success(), "{said}");
+    let has_verdict = report["no_verdict_reasons"].as_array().unwrap().is_empty();
+    assert_eq!(has_verdict, output.status.success(), "{output_text}");
 }
 
 #[test]
-fn a_plan_that_cannot_be_run_is_refused_before_anything_starts() {
+fn invalid_plan_is_an_error_before_the_stack_starts() {
     let cases = [
         ("rate = 100", "speed = 100", "unknown field `speed`"),
         ("rate = 100", "rate = 9e6", "lower load.rate"),
@@ -135,25 +145,34 @@ fn a_plan_that_cannot_be_run_is_refused_before_anything_starts() {
             "kafka.compression",
             "expected one of `load.rate`",
         ),
-        ("[0, 3]", "[0, \"long\"]", "long is no value of kafka.linger_ms"),
+        (
+            "[0, 3]",
+            "[0, \"long\"]",
+            "long is not a valid value of kafka.linger_ms",
+        ),
         ("reuse = false", "payload = 3", "unknown field `payload`"),
     ];
-    for (good, bad, part) in cases {
+    for (valid, invalid, part) in cases {
         let directory = tempfile::tempdir().unwrap();
-        let output = run(&PLAN.replace(good, bad), directory.path(), &[]);
-        let said = text(&output);
-        assert!(!output.status.success() && said.contains(part), "{part}: {said}");
-        assert!(!said.contains("mongodb"), "{said}");
+        let output = run(&PLAN.replace(valid, invalid), directory.path(), &[]);
+        let output_text = text(&output);
+        assert!(
+            !output.status.success() && output_text.contains(part),
+            "{part}: {output_text}"
+        );
+        assert!(!output_text.contains("mongodb"), "{output_text}");
     }
 }
 
 #[test]
-fn a_name_that_is_no_plan_is_answered_with_those_that_are() {
+fn unknown_plan_is_an_error_that_lists_the_plans() {
     let output = compare(&["run", "fastest"]);
-    let said = text(&output);
+    let output_text = text(&output);
     assert!(
-        !output.status.success() && said.contains("no plan fastest") && said.contains("standard"),
-        "{said}"
+        !output.status.success()
+            && output_text.contains("no plan fastest")
+            && output_text.contains("standard"),
+        "{output_text}"
     );
     let plans = text(&compare(&["plans"]));
     for name in ["quick", "standard", "payload", "rate"] {
@@ -162,17 +181,17 @@ fn a_name_that_is_no_plan_is_answered_with_those_that_are() {
 }
 
 #[test]
-fn a_target_that_cannot_be_reached_is_named() {
+fn unreachable_target_is_named() {
     let output = compare(&["load", "http://127.0.0.1:1"]);
-    let said = text(&output);
+    let output_text = text(&output);
     assert!(
-        !output.status.success() && said.contains("cannot reach 127.0.0.1:1"),
-        "{said}"
+        !output.status.success() && output_text.contains("cannot reach 127.0.0.1:1"),
+        "{output_text}"
     );
 }
 
 #[test]
-fn routes_with_unequal_settings_are_not_compared() {
+fn unequal_settings_stop_the_run() {
     let directory = tempfile::tempdir().unwrap();
     let output = run(
         PLAN,

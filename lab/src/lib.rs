@@ -10,7 +10,6 @@ pub mod endpoints;
 pub mod fetch;
 pub mod launch;
 pub mod options;
-pub mod plot;
 pub mod port_conflicts;
 pub mod ports;
 pub mod process;

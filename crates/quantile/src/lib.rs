@@ -1,5 +1,17 @@
 //! Quantiles of samples by nearest rank. Such a quantile is always a value that occurred; nothing is interpolated.
 
+use std::time::Duration;
+
+/// Returns `durations` in ms, sorted in ascending order, as [`nearest_rank`] requires.
+pub fn ascending_ms(durations: impl IntoIterator<Item = Duration>) -> Vec<f64> {
+    let mut values: Vec<f64> = durations
+        .into_iter()
+        .map(|duration| duration.as_secs_f64() * 1e3)
+        .collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
 /// Returns the smallest value of `ascending` that at least a share `quantile` (0 to 1) of all values does not exceed.
 ///
 /// `ascending` must be sorted in ascending order. The result is in the unit of the values. Returns `None` if `ascending`
@@ -11,7 +23,7 @@ pub fn nearest_rank(ascending: &[f64], quantile: f64) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::nearest_rank;
+    use super::*;
 
     #[test]
     fn quantile_is_a_value_that_occurred() {
@@ -24,6 +36,12 @@ mod tests {
     #[test]
     fn quantile_of_one_value_is_that_value() {
         assert_eq!(nearest_rank(&[7.0], 0.5), Some(7.0));
+    }
+
+    #[test]
+    fn durations_are_sorted_and_in_ms() {
+        let durations = [3, 1, 2].map(Duration::from_millis);
+        assert_eq!(ascending_ms(durations), [1.0, 2.0, 3.0]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Draws memory over time as an SVG.
 
 use anyhow::Result;
-use lab::plot::{Axis, Layer, Plot, Shape, WHITE, color};
+use plot::{Axis, Layer, Plot, Shape, WHITE, color};
 
 use super::memory::{Memory, SERVERS};
 

@@ -1,10 +1,9 @@
 //! The latency plot: the quantiles of each route on logarithmic axes.
 
 use anyhow::Result;
+use plot::{Axis, Layer, Plot, Shape, color};
 use quantile::nearest_rank;
 use vote::Route;
-
-use crate::plot::{Axis, Layer, Plot, Shape, color};
 
 /// The number of points of a curve, sufficient for a smooth line.
 const POINTS: u32 = 200;

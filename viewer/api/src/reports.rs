@@ -61,8 +61,8 @@ struct Content {
     reconciled: bool,
     /// Only in reports of `compare`.
     plan: Option<Plan>,
-    #[serde(default)]
-    refusals: Vec<String>,
+    /// Absent in reports of format 1, whose outcome is therefore unknown.
+    no_verdict_reasons: Option<Vec<String>>,
     /// Only in reports of `lab demo`.
     totals: Option<Totals>,
 }
@@ -212,10 +212,10 @@ fn describe(content: &Content) -> Option<(Kind, String)> {
     };
     match (&content.plan, &content.totals) {
         (Some(plan), _) => {
-            let verdict = if content.refusals.is_empty() {
-                "verdict"
-            } else {
-                "no verdict"
+            let verdict = match &content.no_verdict_reasons {
+                Some(reasons) if reasons.is_empty() => "verdict",
+                Some(_) => "no verdict",
+                None => "report of an older format",
             };
             Some((
                 Kind::Compare,
@@ -252,8 +252,15 @@ mod tests {
     fn kinds_of_reports_are_distinguished() {
         let describe = |text| describe(&serde_json::from_str(text).unwrap());
         assert_eq!(
-            describe(r#"{"reconciled":true,"plan":{"name":"quick"},"refusals":[],"points":[]}"#),
+            describe(r#"{"reconciled":true,"plan":{"name":"quick"},"no_verdict_reasons":[],"points":[]}"#),
             Some((Kind::Compare, "quick: verdict, reconciled".to_owned()))
+        );
+        assert_eq!(
+            describe(r#"{"reconciled":true,"plan":{"name":"quick"},"refusals":["late"],"points":[]}"#),
+            Some((
+                Kind::Compare,
+                "quick: report of an older format, reconciled".to_owned()
+            ))
         );
         assert_eq!(
             describe(r#"{"reconciled":false,"totals":{"sent":9,"acknowledged":8,"kafka":8}}"#),

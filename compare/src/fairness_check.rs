@@ -1,0 +1,114 @@
+//! The fairness check of a run: reads the configuration of the services and counts their replicas, for the comparison in
+//! [`analysis::fairness`].
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use analysis::fairness::{Configuration, Counts, compare_reuse, compare_settings};
+use analysis::report::model::Finding;
+use anyhow::{Context, Result};
+use experiment_model::plan::Plan;
+use lab::endpoints::Endpoints;
+use serde::Deserialize;
+
+/// How long Prometheus may take to scrape each service once. It scrapes every two seconds.
+const PROMETHEUS_TIMEOUT: Duration = Duration::from_secs(30);
+const PROMETHEUS_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Checks all services that the plan's variants need. Each setting gives one finding, equal or not, so that the report lists
+/// everything that was compared.
+pub async fn check(plan: &Plan, endpoints: &Endpoints) -> Result<Vec<Finding>> {
+    let admins = [
+        ("rest", &endpoints.rest_admin),
+        ("grpc", &endpoints.grpc_admin),
+        ("bridge", &endpoints.bridge_admin),
+    ];
+    let is_needed = |service: &str| {
+        plan.variants
+            .iter()
+            .any(|variant| variant.route.processes().contains(&service))
+    };
+    let mut services = BTreeMap::new();
+    for (service, admin) in admins {
+        if is_needed(service) {
+            services.insert(service.to_owned(), configuration(admin).await?);
+        }
+    }
+    let mut findings = compare_settings(&services);
+    let counts = wait_for_counts(&endpoints.prometheus, services.len()).await?;
+    findings.push(counts.compare_replicas(&services));
+    findings.push(counts.check_partitions());
+    findings.push(compare_reuse(plan));
+    Ok(findings)
+}
+
+async fn configuration(admin: &str) -> Result<Configuration> {
+    let url = format!("{admin}/config");
+    let answer = reqwest::get(&url)
+        .await
+        .and_then(reqwest::Response::error_for_status);
+    let text = answer
+        .with_context(|| format!("reading the configuration at {url}"))?
+        .text()
+        .await?;
+    serde_json::from_str(&text).with_context(|| format!("parsing the configuration at {url}"))
+}
+
+/// Queries Prometheus until it has scraped `services` services, the consumers and the partitions.
+async fn wait_for_counts(prometheus: &str, services: usize) -> Result<Counts> {
+    let counting = async {
+        loop {
+            let counts = current_counts(prometheus).await?;
+            if counts.replicas.len() >= services && counts.consumers > 0 && counts.partitions > 0 {
+                return anyhow::Ok(counts);
+            }
+            tokio::time::sleep(PROMETHEUS_INTERVAL).await;
+        }
+    };
+    tokio::time::timeout(PROMETHEUS_TIMEOUT, counting)
+        .await
+        .with_context(|| {
+            format!(
+                "Prometheus at {prometheus} did not scrape all services within {PROMETHEUS_TIMEOUT:?}; check its /targets"
+            )
+        })?
+}
+
+async fn current_counts(prometheus: &str) -> Result<Counts> {
+    let total = |result: BTreeMap<String, u64>| result.values().sum();
+    Ok(Counts {
+        replicas: query(prometheus, "count by (route) (ingest_config_info)").await?,
+        consumers: total(query(prometheus, "count(count by (instance) (consumer_votes_total))").await?),
+        partitions: total(query(prometheus, "count(count by (partition) (consumer_lag_records))").await?),
+    })
+}
+
+/// Runs an instant query. Returns the value of each series by its label `route`, or by an empty text without that label.
+async fn query(prometheus: &str, expression: &str) -> Result<BTreeMap<String, u64>> {
+    #[derive(Deserialize)]
+    struct Answer {
+        data: Data,
+    }
+    #[derive(Deserialize)]
+    struct Data {
+        result: Vec<Series>,
+    }
+    #[derive(Deserialize)]
+    struct Series {
+        metric: BTreeMap<String, String>,
+        /// Time and value.
+        value: (f64, String),
+    }
+    let url =
+        reqwest::Url::parse_with_params(&format!("{prometheus}/api/v1/query"), [("query", expression)])?;
+    let answer = reqwest::get(url)
+        .await
+        .and_then(reqwest::Response::error_for_status);
+    let text = answer.context("querying Prometheus")?.text().await?;
+    let answer: Answer = serde_json::from_str(&text).context("parsing the answer of Prometheus")?;
+    let series = answer.data.result.into_iter().map(|series| {
+        let route = series.metric.get("route").cloned().unwrap_or_default();
+        Ok((route, series.value.1.parse()?))
+    });
+    series.collect()
+}

@@ -1,0 +1,114 @@
+//! The measures that are compared, with their value in each block and the margin of each.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    /// Median latency of acknowledged votes, in ms.
+    P50,
+    /// 95th percentile of latency, in ms.
+    P95,
+    /// 99th percentile of latency, in ms.
+    P99,
+    /// Votes a second that were acknowledged within the block.
+    Throughput,
+    /// CPU seconds of the variant's processes for a million acknowledged votes.
+    Cpu,
+}
+
+/// The value of each measure in one block.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BlockReport {
+    /// The round, from 0.
+    pub round: usize,
+    /// Its position among the round's blocks, from 0.
+    pub position: usize,
+    /// Its start, in seconds from the start of the run.
+    pub started_s: f64,
+    /// Median latency in ms. This and the following are null if no vote was acknowledged.
+    pub p50: Option<f64>,
+    /// 95th percentile of latency in ms.
+    pub p95: Option<f64>,
+    /// 99th percentile of latency in ms.
+    pub p99: Option<f64>,
+    /// Acknowledged votes a second.
+    pub throughput: Option<f64>,
+    /// CPU seconds per million votes.
+    pub cpu: Option<f64>,
+}
+
+/// The smallest difference that matters.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Margin {
+    /// Share of the first variant's value.
+    pub share: f64,
+    /// Minimum margin of a latency, in ms.
+    pub floor_ms: f64,
+}
+
+impl Measure {
+    /// All measures, in the order of a report.
+    pub const ALL: [Self; 5] = [Self::P50, Self::P95, Self::P99, Self::Throughput, Self::Cpu];
+
+    /// Whether more is better.
+    pub const fn more_is_better(self) -> bool {
+        matches!(self, Self::Throughput)
+    }
+
+    /// Its name in a sentence.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::P50 => "median latency",
+            Self::P95 => "95th percentile of latency",
+            Self::P99 => "99th percentile of latency",
+            Self::Throughput => "throughput",
+            Self::Cpu => "CPU time",
+        }
+    }
+
+    /// Its unit.
+    pub const fn unit(self) -> &'static str {
+        match self {
+            Self::P50 | Self::P95 | Self::P99 => "ms",
+            Self::Throughput => "votes/s",
+            Self::Cpu => "CPU s per million votes",
+        }
+    }
+
+    /// Its value in a block; `None` if no vote was acknowledged.
+    pub const fn of(self, block: &BlockReport) -> Option<f64> {
+        match self {
+            Self::P50 => block.p50,
+            Self::P95 => block.p95,
+            Self::P99 => block.p99,
+            Self::Throughput => block.throughput,
+            Self::Cpu => block.cpu,
+        }
+    }
+}
+
+impl Default for Margin {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+impl Margin {
+    /// 5 % and 0.1 ms: a smaller difference would not change the choice of a protocol.
+    pub const DEFAULT: Self = Self {
+        share: 0.05,
+        floor_ms: 0.1,
+    };
+
+    /// The margin of a measure whose value in the first variant is `baseline`, in the measure's unit.
+    pub fn of(self, measure: Measure, baseline: f64) -> f64 {
+        let relative = baseline.abs() * self.share;
+        match measure {
+            Measure::P50 | Measure::P95 | Measure::P99 => relative.max(self.floor_ms),
+            Measure::Throughput | Measure::Cpu => relative,
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The reasons against a verdict. A verdict on unequal services or on a noisy machine would be wrong, whatever its
+//! interval.
+
+use crate::report::model::{Finding, PointReport, Report};
+use crate::report::text;
+
+/// The largest acceptable 99th percentile of the scheduling delay, in ms. Beyond it, the run measures the load generator. A
+/// wake-up of the runtime on a busy processor takes some tenths of a millisecond.
+const MAX_SCHEDULING_DELAY_P99_MS: f64 = 5.0;
+
+/// The reasons why the run has no verdict, each a sentence that says what to do; empty if the run has a verdict.
+pub fn no_verdict_reasons(report: &Report) -> Vec<String> {
+    let unequal = report
+        .fairness
+        .iter()
+        .filter(|finding| !finding.fair)
+        .map(Finding::no_verdict_reason);
+    let noisy = report.points.iter().filter_map(failed_control);
+    let delayed = report.points.iter().filter_map(late_votes);
+    let unreconciled = (!report.reconciled).then(|| {
+        "The stores do not contain exactly the acknowledged votes; see the differences at the end of the report.".to_owned()
+    });
+    unequal.chain(noisy).chain(delayed).chain(unreconciled).collect()
+}
+
+fn failed_control(point: &PointReport) -> Option<String> {
+    (!point.control_holds).then(|| {
+        format!(
+            "{}The machine is too noisy for this plan. {} Stop other programs on the machine, or use longer or more blocks.",
+            at_value(point),
+            text::control(point)
+        )
+    })
+}
+
+fn late_votes(point: &PointReport) -> Option<String> {
+    let delays = point
+        .variants
+        .iter()
+        .map(|variant| (variant.scheduling_delay_ms[1], &variant.variant.name));
+    let (delay, name) = delays
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .filter(|(delay, _)| *delay > MAX_SCHEDULING_DELAY_P99_MS)?;
+    Some(format!(
+        "{}The load generator sent one in 100 votes of {name} {delay:.1} ms late or later: lower load.rate, or use a \
+         machine with more processors.",
+        at_value(point)
+    ))
+}
+
+fn at_value(point: &PointReport) -> String {
+    point
+        .value
+        .as_ref()
+        .map_or_else(String::new, |value| format!("At {value}: "))
+}

@@ -1,0 +1,194 @@
+//! The answer sheet for the course's two questions: "Which service took less time, and why?" and "When would you use
+//! which?" Each sentence states a number of the run; a missing number is mentioned.
+
+use experiment_model::sweep::Setting;
+use experiment_model::variant::{Route, Via};
+use serde::Serialize;
+
+use self::statement::{Language, MeasureVerdict, Statement};
+use super::model::{Change, Pair, PointReport, Report, Stages, VariantReport};
+use crate::comparison::Comparison;
+use crate::measure::Measure;
+
+mod english;
+mod spanish;
+mod statement;
+
+/// The answers in both languages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AnswerSheet {
+    /// In Spanish.
+    pub es: Vec<Answer>,
+    /// In English.
+    pub en: Vec<Answer>,
+}
+
+/// A question with its answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Answer {
+    /// The question.
+    pub question: String,
+    /// The sentences of the answer.
+    pub sentences: Vec<String>,
+}
+
+/// Answers both questions in both languages.
+pub fn answer_sheet(report: &Report) -> AnswerSheet {
+    let answers = [which_and_why(report), when(report)];
+    let write = |language: &Language| {
+        let questions = language.questions.iter().zip(&answers);
+        questions
+            .map(|(question, statements)| Answer {
+                question: (*question).to_owned(),
+                sentences: statements.iter().map(language.sentence).collect(),
+            })
+            .collect()
+    };
+    AnswerSheet {
+        es: write(&spanish::SPANISH),
+        en: write(&english::ENGLISH),
+    }
+}
+
+fn which_and_why(report: &Report) -> Vec<Statement<'_>> {
+    let mut statements = vec![Statement::Conditions(report)];
+    if !report.no_verdict_reasons.is_empty() {
+        statements.push(Statement::NoVerdict(&report.no_verdict_reasons));
+        return statements;
+    }
+    let pairs = RestGrpcPair::all(report);
+    if pairs.is_empty() {
+        statements.push(Statement::NotCompared);
+    }
+    for pair in &pairs {
+        statements.extend(pair.verdicts(&[Measure::P50, Measure::P95, Measure::P99]));
+    }
+    // The reason covers the sweep's first value only; the tables have it for the other values.
+    if let Some(pair) = pairs.first() {
+        statements.extend(pair.parts());
+        statements.extend(pair.point.effects.iter().map(Statement::Effect));
+    }
+    statements
+}
+
+fn when(report: &Report) -> Vec<Statement<'_>> {
+    if !report.no_verdict_reasons.is_empty() {
+        return vec![Statement::Unanswered];
+    }
+    let pairs = RestGrpcPair::all(report);
+    let Some(first) = pairs.first() else {
+        return vec![Statement::NotCompared];
+    };
+    let mut statements: Vec<Statement> = first.verdicts(&[Measure::Throughput, Measure::Cpu]).collect();
+    statements.extend(first.costs());
+    let of_pair = |change: &&Change| (&change.a, &change.b) == (&first.pair.a, &first.pair.b);
+    let changes: Vec<Statement> = report
+        .changes
+        .iter()
+        .filter(of_pair)
+        .map(Statement::Change)
+        .collect();
+    match &report.plan.sweep {
+        Some(sweep) if changes.is_empty() => statements.push(Statement::NoChange {
+            key: sweep.key.to_string(),
+        }),
+        _ => statements.extend(changes),
+    }
+    let all = pairs.iter().flat_map(|pair| &pair.pair.measures);
+    if !all.into_iter().any(Comparison::differs) {
+        statements.push(Statement::NoDifference);
+    }
+    statements.push(Statement::Limits);
+    statements
+}
+
+/// A comparison between a REST variant and a gRPC variant at one point. `a` and `b` are in the order of the pair.
+struct RestGrpcPair<'a> {
+    at: Option<(Setting, &'a str)>,
+    point: &'a PointReport,
+    pair: &'a Pair,
+    a: &'a VariantReport,
+    b: &'a VariantReport,
+}
+
+impl<'a> RestGrpcPair<'a> {
+    /// One pair for each point that has one.
+    fn all(report: &'a Report) -> Vec<Self> {
+        let key = report.plan.sweep.as_ref().map(|sweep| sweep.key);
+        let points = report.points.iter();
+        points
+            .filter_map(|point| Self::of(point, key.zip(point.value.as_deref())))
+            .collect()
+    }
+
+    /// The first such pair of a point whose variants use the same path; direct paths have priority.
+    fn of(point: &'a PointReport, at: Option<(Setting, &'a str)>) -> Option<Self> {
+        let variant = |name: &str| {
+            let mut variants = point.variants.iter().filter(|variant| !variant.is_control);
+            variants.find(|variant| variant.variant.name == name)
+        };
+        let pairs = point.comparisons.iter().filter_map(|pair| {
+            Some(Self {
+                at,
+                point,
+                pair,
+                a: variant(&pair.a)?,
+                b: variant(&pair.b)?,
+            })
+        });
+        let is_rest_and_grpc = |pair: &Self| {
+            let (a, b) = (&pair.a.variant, &pair.b.variant);
+            let routes = [a.route, b.route];
+            routes.contains(&Route::Rest) && routes.contains(&Route::Grpc) && a.via == b.via
+        };
+        let is_direct = |pair: &Self| pair.a.variant.via == Via::Direct;
+        let candidates: Vec<Self> = pairs.filter(is_rest_and_grpc).collect();
+        let preferred = candidates.iter().position(is_direct).unwrap_or(0);
+        candidates.into_iter().nth(preferred)
+    }
+
+    fn verdicts(&self, measures: &'static [Measure]) -> impl Iterator<Item = Statement<'a>> {
+        let (at, pair) = (self.at, self.pair);
+        let compared = pair
+            .measures
+            .iter()
+            .filter(|comparison| measures.contains(&comparison.measure));
+        compared.map(move |comparison| Statement::Verdict(MeasureVerdict { at, pair, comparison }))
+    }
+
+    fn parts(&self) -> Vec<Statement<'a>> {
+        let (Some(of_a), Some(of_b)) = (self.a.stages, self.b.stages) else {
+            return vec![Statement::NoStages];
+        };
+        let parts = of_a.parts().into_iter().zip(of_b.parts()).enumerate();
+        let size = |(_, (a, b)): &(usize, (f64, f64))| (b - a).abs();
+        let largest = parts.max_by(|x, y| size(x).total_cmp(&size(y)));
+        let share = |stages: Stages| stages.publish / stages.client;
+        let publish = Statement::Publish {
+            pair: self.pair,
+            a: of_a.publish,
+            b: of_b.publish,
+            least_share: share(of_a).min(share(of_b)),
+        };
+        let largest = largest.map(|(part, (a, b))| Statement::LargestPart {
+            pair: self.pair,
+            part,
+            a,
+            b,
+        });
+        largest.into_iter().chain([publish]).collect()
+    }
+
+    fn costs(&self) -> impl Iterator<Item = Statement<'a>> {
+        let pair = self.pair;
+        let (a, b) = (self.a.cost, self.b.cost);
+        let bytes = Statement::Bytes {
+            pair,
+            a: a.sent_bytes_per_vote() + a.received_bytes_per_vote(),
+            b: b.sent_bytes_per_vote() + b.received_bytes_per_vote(),
+        };
+        let memory = a.memory_mib.zip(b.memory_mib);
+        let memory = memory.map(|(a, b)| Statement::Memory { pair, a, b });
+        std::iter::once(bytes).chain(memory)
+    }
+}

@@ -1,0 +1,238 @@
+//! The summary of a report for the terminal.
+
+use experiment_model::plan::Plan;
+
+use super::formatting::{interval, number, number_or_dash, table, verdict};
+use super::model::{PointReport, Report, Stages, VariantReport};
+use crate::comparison::Comparison;
+use crate::measure::Measure;
+
+/// The summary of a report.
+pub fn summary(report: &Report) -> String {
+    let mut lines = vec![heading(report)];
+    for point in &report.points {
+        point_lines(report, point, &mut lines);
+    }
+    if !report.changes.is_empty() {
+        lines.push("\nAlong the sweep".to_owned());
+        lines.extend(
+            report
+                .changes
+                .iter()
+                .map(|change| format!("  {}", change.sentence)),
+        );
+    }
+    lines.push(String::new());
+    lines.push(fairness(report));
+    let reasons = report.no_verdict_reasons.iter();
+    lines.extend(reasons.map(|reason| format!("No verdict: {reason}")));
+    lines.push(match &report.differences {
+        None => "Every acknowledged vote is in Kafka, Redis and MongoDB once.".to_owned(),
+        Some(differences) => format!("The stores do not reconcile:\n{differences}"),
+    });
+    lines.join("\n")
+}
+
+fn heading(report: &Report) -> String {
+    format!(
+        "{}\n{}; the margin is {} % of the first variant's value, and at least {} ms for a latency.",
+        report.plan.purpose,
+        design(report),
+        report.margin.share * 100.0,
+        report.margin.floor_ms,
+    )
+}
+
+/// Blocks, load and intervals in a few words.
+pub fn design(report: &Report) -> String {
+    let Plan { design, load, .. } = &report.plan;
+    let load = load.users.map_or_else(
+        || format!("{} votes/s", load.rate),
+        |users| format!("{users} closed-loop clients"),
+    );
+    format!(
+        "{} rounds of {} s at {load}, {} % intervals",
+        design.rounds,
+        design.block_s,
+        report.confidence * 100.0
+    )
+}
+
+fn point_lines(report: &Report, point: &PointReport, lines: &mut Vec<String>) {
+    lines.push(String::new());
+    if let (Some(value), Some(sweep)) = (&point.value, &report.plan.sweep) {
+        lines.push(format!("{} = {value}", sweep.key));
+    }
+    lines.extend(table(&variants(point)));
+    lines.extend(point.variants.iter().filter_map(failures));
+    for pair in &point.comparisons {
+        lines.push(format!("\n{} against {}", pair.b, pair.a));
+        let has_verdict = report.no_verdict_reasons.is_empty();
+        lines.extend(pair.measures.iter().map(|comparison| {
+            if has_verdict {
+                format!("  {}", sentence(&pair.a, &pair.b, comparison))
+            } else {
+                format!(
+                    "  {}: no verdict. {}",
+                    comparison.measure.name(),
+                    values(&pair.a, &pair.b, comparison)
+                )
+            }
+        }));
+    }
+    lines.push(format!("\n{}", control(point)));
+    if !point.effects.is_empty() {
+        lines.push(
+            "\nEffect of each choice by itself: median latency in ms; CPU seconds per million votes"
+                .to_owned(),
+        );
+        lines.extend(point.effects.iter().map(|effect| {
+            format!(
+                "  {}: {}; {}",
+                effect.choice.name(),
+                interval(&effect.p50_ms),
+                interval(&effect.cpu_s_per_million)
+            )
+        }));
+    }
+    let stages = stages(point);
+    if stages.len() > 1 {
+        lines.push("\nMean stage times of a vote, ms".to_owned());
+        lines.extend(table(&stages));
+    }
+}
+
+fn variants(point: &PointReport) -> Vec<Vec<String>> {
+    let head = [
+        "VARIANT",
+        "SENT",
+        "FAILED",
+        "P50 ms",
+        "P95 ms",
+        "P99 ms",
+        "VOTES/s",
+        "CPU s/M",
+        "MiB",
+        "BYTES OUT",
+        "BYTES IN",
+        "COUNTED ms",
+        "DELAY p99 ms",
+    ];
+    let row = |variant: &VariantReport| {
+        let [p50, p95, p99, throughput, cpu] =
+            Measure::ALL.map(|measure| number_or_dash(variant.mean(measure)));
+        vec![
+            variant.label(),
+            variant.sent.to_string(),
+            (variant.sent - variant.acknowledged).to_string(),
+            p50,
+            p95,
+            p99,
+            throughput,
+            cpu,
+            number_or_dash(variant.cost.memory_mib),
+            number(variant.cost.sent_bytes_per_vote()),
+            number(variant.cost.received_bytes_per_vote()),
+            number_or_dash(variant.counting_delay.map(|delay| delay.p50_ms)),
+            number(variant.scheduling_delay_ms[1]),
+        ]
+    };
+    std::iter::once(head.map(str::to_owned).to_vec())
+        .chain(point.variants.iter().map(row))
+        .collect()
+}
+
+fn failures(variant: &VariantReport) -> Option<String> {
+    let reasons = variant
+        .failures
+        .iter()
+        .map(|(reason, votes)| format!("{votes} {reason}"));
+    let reasons: Vec<String> = reasons.collect();
+    (!reasons.is_empty()).then(|| format!("{}: failed: {}", variant.label(), reasons.join(", ")))
+}
+
+/// The result of the control: whether two measurements of the first variant agree, and for which measures this is uncertain.
+pub fn control(point: &PointReport) -> String {
+    let name = point
+        .variants
+        .first()
+        .map_or("the first variant", |variant| &variant.variant.name);
+    if point.control.is_empty() {
+        return format!("Control: too few votes of {name} were acknowledged to compare it with itself.");
+    }
+    let list = |is_listed: fn(&Comparison) -> bool| {
+        let listed = point.control.iter().filter(|comparison| is_listed(comparison));
+        let listed = listed.map(|comparison| {
+            format!(
+                "{} {}",
+                comparison.measure.name(),
+                interval(&comparison.difference)
+            )
+        });
+        listed.collect::<Vec<_>>().join(", ")
+    };
+    let differing = list(Comparison::differs);
+    if !differing.is_empty() {
+        return format!("Control: two measurements of {name} differ: {differing}.");
+    }
+    let holds = format!("Control: two measurements of {name} show no difference beyond the margin.");
+    let underpowered = list(Comparison::is_underpowered);
+    if underpowered.is_empty() {
+        return holds;
+    }
+    format!("{holds} Underpowered, so without a verdict for any variant: {underpowered}.")
+}
+
+fn stages(point: &PointReport) -> Vec<Vec<String>> {
+    let head = std::iter::once("VARIANT").chain(Stages::NAMES).chain(["client"]);
+    let timed = point
+        .variants
+        .iter()
+        .filter_map(|variant| Some((variant.label(), variant.stages?)));
+    let rows = timed.map(|(name, stages)| {
+        let values = stages.parts().into_iter().chain([stages.client]);
+        std::iter::once(name).chain(values.map(number)).collect()
+    });
+    std::iter::once(head.map(str::to_owned).collect())
+        .chain(rows)
+        .collect()
+}
+
+fn fairness(report: &Report) -> String {
+    let unfair: Vec<&str> = report
+        .fairness
+        .iter()
+        .filter(|finding| !finding.fair)
+        .map(|finding| finding.subject.as_str())
+        .collect();
+    if unfair.is_empty() {
+        format!(
+            "The services are equal in all {} compared settings.",
+            report.fairness.len()
+        )
+    } else {
+        format!("The services are not equal: {}.", unfair.join(", "))
+    }
+}
+
+/// One sentence on a measure, with its numbers.
+pub fn sentence(a: &str, b: &str, comparison: &Comparison) -> String {
+    format!(
+        "{}: {}. {}",
+        comparison.measure.name(),
+        verdict(a, b, comparison),
+        values(a, b, comparison)
+    )
+}
+
+fn values(a: &str, b: &str, comparison: &Comparison) -> String {
+    format!(
+        "{a} {}, {b} {} {}; {b} − {a} = {}, margin {}, {} rounds.",
+        number(comparison.a),
+        number(comparison.b),
+        comparison.measure.unit(),
+        interval(&comparison.difference),
+        number(comparison.margin),
+        comparison.rounds
+    )
+}

@@ -1,0 +1,5 @@
+//! The statistics of a comparison: pure functions on numbers.
+
+pub mod bootstrap;
+pub mod moments;
+pub mod verdict;

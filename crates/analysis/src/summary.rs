@@ -1,0 +1,324 @@
+//! From the observations of a run to its report: means, quantiles and costs of each variant, then the verdicts.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use experiment_model::sample::{Outcome, Sample, ServerTiming};
+use experiment_model::variant::Variant;
+use quantile::{ascending_ms, nearest_rank};
+
+use crate::comparison::{Comparison, DecisionRule, compare_all};
+use crate::effects::effects;
+use crate::measure::BlockReport;
+use crate::no_verdict::no_verdict_reasons;
+use crate::observations::{Block, CountingDelays, Point, Usage, VariantData};
+use crate::report::model::{Cost, CountingDelay, Pair, PointReport, Report, Stages, VariantReport};
+use crate::stats::moments::mean;
+use crate::winner_changes::winner_changes;
+
+const MIB: f64 = 1024.0 * 1024.0;
+const MILLION: f64 = 1e6;
+
+/// Summarizes the variants of a point and decides on them.
+pub fn point(point: &Point, rule: DecisionRule) -> PointReport {
+    decided(
+        point.value.clone(),
+        point.variants.iter().map(variant_report).collect(),
+        rule,
+    )
+}
+
+/// Decides on the variants of a point: the first against its control and against each other variant.
+fn decided(value: Option<String>, variants: Vec<VariantReport>, rule: DecisionRule) -> PointReport {
+    let first = variants.first();
+    let against_first = |other: &VariantReport| -> Vec<Comparison> {
+        first.map_or_else(Vec::new, |first| compare_all(&first.blocks, &other.blocks, rule))
+    };
+    let control: Vec<Comparison> = variants
+        .iter()
+        .find(|variant| variant.is_control)
+        .map(against_first)
+        .unwrap_or_default();
+    let others = variants.iter().skip(1).filter(|variant| !variant.is_control);
+    let pairs = others.filter_map(|other| {
+        let measures = against_first(other).into_iter();
+        Some(Pair {
+            a: first?.variant.name.clone(),
+            b: other.variant.name.clone(),
+            measures: measures
+                .map(|measure| measure.gated_by_control(&control))
+                .collect(),
+        })
+    });
+    PointReport {
+        value,
+        control_holds: holds(&control),
+        comparisons: pairs.collect(),
+        effects: effects(&variants, rule),
+        control,
+        variants,
+    }
+}
+
+/// Repeats the decisions of a report from its blocks, with a different rule.
+pub fn decide_again(report: &mut Report, rule: DecisionRule) {
+    (report.margin, report.confidence) = (rule.margin, rule.confidence);
+    let points = std::mem::take(&mut report.points).into_iter();
+    report.points = points
+        .map(|point| decided(point.value, point.variants, rule))
+        .collect();
+    report.changes = winner_changes(&report.points);
+    report.no_verdict_reasons = no_verdict_reasons(report);
+}
+
+/// Whether no measure of the control differs by more than the margin.
+fn holds(control: &[Comparison]) -> bool {
+    !control.is_empty() && !control.iter().any(Comparison::differs)
+}
+
+fn variant_report(data: &VariantData) -> VariantReport {
+    let samples = || data.blocks.iter().flat_map(|block| &block.samples);
+    let latencies = ascending_ms(
+        samples()
+            .filter(|sample| sample.is_acknowledged())
+            .map(|sample| sample.latency),
+    );
+    let delays = ascending_ms(samples().map(|sample| sample.scheduling_delay));
+    let mut failures = BTreeMap::new();
+    for sample in samples() {
+        if let Outcome::Failed(reason) = &sample.outcome {
+            *failures.entry(reason.clone()).or_insert(0) += 1;
+        }
+    }
+    let delay = |quantile| nearest_rank(&delays, quantile).unwrap_or_default();
+    VariantReport {
+        variant: data.variant.clone(),
+        is_control: data.is_control,
+        sent: samples().count(),
+        acknowledged: latencies.len(),
+        failures,
+        scheduling_delay_ms: [delay(0.5), delay(0.99), delay(1.0)],
+        quantiles: curve(&latencies),
+        stages: stages(samples()),
+        cost: cost(&data.blocks, &data.variant, latencies.len()),
+        counting_delay: counting_delay(data.blocks.iter().map(|block| &block.counting_delays)),
+        blocks: data
+            .blocks
+            .iter()
+            .map(|block| block_report(block, &data.variant))
+            .collect(),
+    }
+}
+
+fn block_report(block: &Block, variant: &Variant) -> BlockReport {
+    let acknowledged = block.samples.iter().filter(|sample| sample.is_acknowledged());
+    let latencies = ascending_ms(acknowledged.map(|sample| sample.latency));
+    let votes = latencies.len() as f64;
+    // Votes answered after the block's end do not count towards its throughput.
+    let in_time =
+        |sample: &&Sample| sample.is_acknowledged() && sample.intended + sample.latency <= block.length;
+    let in_time = block.samples.iter().filter(in_time).count() as f64;
+    let per_vote = |amount: f64| (votes > 0.0).then(|| amount / votes);
+    BlockReport {
+        round: block.round,
+        position: block.position,
+        started_s: block.started.as_secs_f64(),
+        p50: nearest_rank(&latencies, 0.50),
+        p95: nearest_rank(&latencies, 0.95),
+        p99: nearest_rank(&latencies, 0.99),
+        throughput: (votes > 0.0).then(|| in_time / block.length.as_secs_f64()),
+        cpu: cpu_s(block, variant).and_then(|cpu_s| per_vote(cpu_s * MILLION)),
+    }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+/// Quantiles of ascending values: every hundredth, and finer ones in the tail as long as enough values remain.
+fn curve(ascending: &[f64]) -> Vec<(f64, f64)> {
+    let hundredths = (0..100).map(|index| f64::from(index) / 100.0);
+    let tails = (2..).map(|power| 1.0 - 0.1_f64.powi(power));
+    let count = ascending.len() as f64;
+    let fine = tails
+        .take_while(|quantile| (1.0 - quantile) * count >= 1.0)
+        .flat_map(|quantile| [0.0, 0.5, 0.8].map(|part| quantile + (1.0 - quantile) * part))
+        .skip(1);
+    hundredths
+        .chain(fine)
+        .chain([1.0])
+        .filter_map(|quantile| Some((quantile, nearest_rank(ascending, quantile)?)))
+        .collect()
+}
+
+fn stages<'a>(samples: impl Iterator<Item = &'a Sample>) -> Option<Stages> {
+    let timed: Vec<(f64, ServerTiming)> = samples
+        .filter(|sample| sample.is_acknowledged())
+        .filter_map(|sample| Some((milliseconds(sample.latency), sample.server?)))
+        .collect();
+    let mean_of = |pick: fn(&ServerTiming) -> f64| {
+        mean(&timed.iter().map(|(_, server)| pick(server)).collect::<Vec<_>>())
+    };
+    let client = mean(&timed.iter().map(|(client, _)| *client).collect::<Vec<_>>())?;
+    let total = mean_of(|server| server.total)?;
+    let [decode, validate, encode, publish, reply] = [
+        mean_of(|server| server.decode)?,
+        mean_of(|server| server.validate)?,
+        mean_of(|server| server.encode)?,
+        mean_of(|server| server.publish)?,
+        mean_of(|server| server.reply)?,
+    ];
+    Some(Stages {
+        votes: timed.len(),
+        client,
+        network_and_proxy: client - total,
+        decode,
+        validate,
+        encode,
+        publish,
+        reply,
+        residual: total - decode - validate - encode - publish - reply,
+    })
+}
+
+/// The usage of the variant's processes; `None` for a service that was started separately.
+fn process_usage<'a>(block: &'a Block, variant: &Variant) -> Option<impl Iterator<Item = &'a Usage>> {
+    let processes = variant.url.is_none().then(|| variant.processes())?;
+    Some(processes.filter_map(|process| block.usage.get(process)))
+}
+
+fn cpu_s(block: &Block, variant: &Variant) -> Option<f64> {
+    Some(process_usage(block, variant)?.map(|usage| usage.cpu_s).sum())
+}
+
+fn cost(blocks: &[Block], variant: &Variant, acknowledged: usize) -> Cost {
+    if acknowledged == 0 {
+        return Cost::default();
+    }
+    let per_million = |amount: f64| amount / acknowledged as f64 * MILLION;
+    let memory = blocks.iter().filter_map(|block| {
+        Some(
+            process_usage(block, variant)?
+                .map(|usage| usage.rss_bytes)
+                .sum::<u64>(),
+        )
+    });
+    let cpu: Option<f64> = blocks.iter().map(|block| cpu_s(block, variant)).sum();
+    let bytes = |pick: fn(&Block) -> u64| blocks.iter().map(pick).sum::<u64>() as f64 / MIB;
+    Cost {
+        cpu_s_per_million: cpu.map(per_million),
+        memory_mib: memory.max().map(|bytes| bytes as f64 / MIB),
+        sent_mib_per_million: per_million(bytes(|block| block.wire.sent)),
+        received_mib_per_million: per_million(bytes(|block| block.wire.received)),
+    }
+}
+
+fn counting_delay<'a>(histograms: impl Iterator<Item = &'a CountingDelays>) -> Option<CountingDelay> {
+    let mut buckets: Vec<(f64, u64)> = Vec::new();
+    let mut sum_s = 0.0;
+    for histogram in histograms {
+        sum_s += histogram.sum_s;
+        if buckets.is_empty() {
+            buckets.clone_from(&histogram.buckets);
+        } else {
+            for ((_, total), (_, votes)) in buckets.iter_mut().zip(&histogram.buckets) {
+                *total += votes;
+            }
+        }
+    }
+    let votes = buckets
+        .last()
+        .map(|(_, votes)| *votes)
+        .filter(|&votes| votes > 0)?;
+    Some(CountingDelay {
+        votes,
+        mean_ms: sum_s / votes as f64 * 1e3,
+        p50_ms: interpolated_quantile(&buckets, 0.50)? * 1e3,
+        p99_ms: interpolated_quantile(&buckets, 0.99)? * 1e3,
+    })
+}
+
+/// A quantile by linear interpolation within its bucket, as Prometheus computes it; the last finite bound if the quantile
+/// lies in the infinite bucket.
+fn interpolated_quantile(buckets: &[(f64, u64)], quantile: f64) -> Option<f64> {
+    let rank = quantile * buckets.last()?.1 as f64;
+    let (mut bound_before, mut votes_before) = (0.0, 0);
+    for &(bound, votes) in buckets {
+        if votes as f64 >= rank {
+            if bound.is_infinite() {
+                return Some(bound_before);
+            }
+            let inside = (votes - votes_before).max(1) as f64;
+            return Some(bound_before + (bound - bound_before) * (rank - votes_before as f64) / inside);
+        }
+        (bound_before, votes_before) = (bound, votes);
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn curve_rises_and_ends_with_the_largest_value() {
+        let values: Vec<f64> = (1..=20_000).map(f64::from).collect();
+        let curve = curve(&values);
+        assert!(
+            curve
+                .windows(2)
+                .all(|pair| pair[0].0 < pair[1].0 && pair[0].1 <= pair[1].1),
+            "{curve:?}"
+        );
+        assert_eq!(curve.last(), Some(&(1.0, 20_000.0)));
+        assert!(curve.iter().any(|(quantile, _)| (quantile - 0.9999).abs() < 1e-9));
+        assert_eq!(super::curve(&[]), []);
+    }
+
+    #[test]
+    fn quantile_is_interpolated_within_its_bucket() {
+        let buckets = [(0.1, 10), (0.2, 30), (f64::INFINITY, 40)];
+        assert!((interpolated_quantile(&buckets, 0.5).unwrap() - 0.15).abs() < 1e-9);
+        assert_eq!(interpolated_quantile(&buckets, 0.99), Some(0.2));
+        assert_eq!(interpolated_quantile(&[], 0.5), None);
+    }
+
+    #[test]
+    fn stage_times_add_up_to_the_client_time() {
+        let sample = |latency_ms, server| Sample {
+            intended: Duration::ZERO,
+            scheduling_delay: Duration::ZERO,
+            latency: Duration::from_millis(latency_ms),
+            outcome: Outcome::Acknowledged(uuid::Uuid::nil()),
+            server,
+        };
+        let server = ServerTiming {
+            decode: 0.1,
+            validate: 0.2,
+            encode: 0.3,
+            publish: 4.0,
+            reply: 0.1,
+            total: 5.0,
+        };
+        let samples = [
+            sample(7, Some(server)),
+            sample(9, Some(server)),
+            sample(100, None),
+        ];
+        let stages = stages(samples.iter()).unwrap();
+        assert_eq!((stages.votes, stages.client), (2, 8.0));
+        let Stages {
+            network_and_proxy,
+            decode,
+            validate,
+            encode,
+            publish,
+            reply,
+            residual,
+            ..
+        } = stages;
+        let sum = network_and_proxy + decode + validate + encode + publish + reply + residual;
+        assert!((sum - stages.client).abs() < 1e-9);
+        assert!((network_and_proxy - 3.0).abs() < 1e-9 && (residual - 0.3).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,183 @@
+//! The report of a synthetic run: schema, summary, page, answers and diff.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failed step fails the test"
+)]
+
+use analysis::measure::Measure;
+use analysis::report::{answers, diff, html, schema, text};
+use serde_json::Value;
+
+use self::synthetic_run::{PLAN, SWEEP, synthetic_run};
+
+mod synthetic_run;
+
+#[test]
+fn committed_schema_is_current_and_validates_a_report() {
+    let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/report.schema.json");
+    let fresh = schema::text().unwrap();
+    if std::env::var_os("DUALPATH_BLESS").is_some() {
+        std::fs::write(committed, &fresh).unwrap();
+    }
+    assert!(
+        std::fs::read_to_string(committed).unwrap_or_default() == fresh,
+        "report.schema.json is stale; run: DUALPATH_BLESS=1 cargo test --release -p analysis --test report"
+    );
+    let schema = serde_json::to_value(schema::schema()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let (report, _) = synthetic_run(&format!("{PLAN}{SWEEP}"), &[[4.0, 3.0]; 3], 1);
+    let mut report = serde_json::to_value(report).unwrap();
+    if let Err(error) = validator.validate(&report) {
+        panic!("{error} at {}", error.instance_path());
+    }
+    report["points"][0]["variants"][0]["sent"] = Value::from("many");
+    assert!(!validator.is_valid(&report));
+}
+
+#[test]
+fn ingress_resources_count_towards_variants_behind_it() {
+    let plan = PLAN.replacen("encoding = \"json\"", "encoding = \"json\"\nvia = \"ingress\"", 1);
+    let (report, _) = synthetic_run(&plan, &[[4.0, 3.0]], 1);
+    let cost = |index: usize| report.points[0].variants[index].cost;
+    let ratio = cost(0).cpu_s_per_million.unwrap() / cost(1).cpu_s_per_million.unwrap();
+    assert!((ratio - 2.0).abs() < 1e-9, "{ratio}");
+    assert_eq!(cost(0).memory_mib, Some(40.0));
+}
+
+#[test]
+fn summary_has_a_sentence_for_each_measure() {
+    let (report, _) = synthetic_run(PLAN, &[[4.0, 3.0]], 1);
+    let text = text::summary(&report);
+    for part in [
+        "median latency: gRPC & more faster. REST 3.99, gRPC & more 3.00 ms",
+        "throughput: equivalent.",
+        "CPU time: equivalent.",
+        "REST (control)",
+        "REST: failed: 12 429",
+        "Control: two measurements of REST show no difference",
+        "The services are equal in all 1 compared settings",
+        "Every acknowledged vote is in Kafka, Redis and MongoDB once.",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn page_is_self_contained_and_escapes_plan_texts() {
+    let (report, _) = synthetic_run(
+        &format!("{PLAN}{SWEEP}"),
+        &[[4.0, 3.0], [4.0, 4.0], [4.0, 6.0]],
+        1,
+    );
+    let page = html::page(&report).unwrap();
+    assert!(page.contains("REST &lt;against&gt; gRPC.") && !page.contains("<against>"));
+    assert!(page.contains("default-src 'none'"));
+    for outside in ["<script", "<link", "src=", "url(", "https://"] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    let plots = page.matches("<svg role=\"img\" aria-label=").count();
+    // Five along the sweep; at each value, two of differences, two of latency, one of stages and one over time.
+    assert_eq!(plots, 5 + 3 * 6);
+}
+
+#[test]
+fn answers_contain_the_numbers_of_the_run() {
+    let (report, _) = synthetic_run(PLAN, &[[4.0, 3.0]], 1);
+    let sheet = answers::answer_sheet(&report);
+    for (answers, parts) in [
+        (
+            &sheet.en,
+            [
+                "gRPC & more took less time: median latency 3.0",
+                "60 % or more of a vote's time",
+                "two are equivalent",
+                "bytes",
+            ],
+        ),
+        (
+            &sheet.es,
+            [
+                "gRPC & more se tardó menos: la mediana de la latencia es de 3.0",
+                "el 60 % o más",
+                "los dos son equivalentes",
+                "bytes",
+            ],
+        ),
+    ] {
+        let sentences = answers.iter().flat_map(|answer| answer.sentences.clone());
+        let text = sentences.collect::<Vec<_>>().join("\n");
+        for part in parts {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+}
+
+#[test]
+fn run_without_a_verdict_has_no_answers() {
+    let (mut report, _) = synthetic_run(PLAN, &[[4.0, 3.0]], 1);
+    report.no_verdict_reasons = vec!["The machine is too noisy.".to_owned()];
+    let sheet = answers::answer_sheet(&report);
+    let answered = serde_json::to_string(&sheet).unwrap();
+    assert!(
+        answered.contains("no verdict. The machine is too noisy."),
+        "{answered}"
+    );
+    assert!(answered.contains("no permite un veredicto"), "{answered}");
+    for output in [answered, html::page(&report).unwrap(), text::summary(&report)] {
+        assert!(
+            !output.contains("gRPC & more faster") && !output.contains("gRPC & more took less"),
+            "{output}"
+        );
+        assert!(!output.contains("gRPC &amp; more faster"), "{output}");
+    }
+}
+
+#[test]
+fn winner_change_is_in_the_answers_of_both_languages() {
+    let (report, _) = synthetic_run(
+        &format!("{PLAN}{SWEEP}"),
+        &[[4.0, 3.0], [4.0, 4.0], [4.0, 6.0]],
+        1,
+    );
+    let sheet = answers::answer_sheet(&report);
+    let assert_contains = |answers: &[answers::Answer], part: &str| {
+        let mut sentences = answers[1].sentences.iter();
+        assert!(
+            sentences.any(|sentence| sentence.contains(part)),
+            "{part}: {answers:?}"
+        );
+    };
+    assert_contains(
+        &sheet.en,
+        "median latency: gRPC & more better up to 200, equivalent from 400 on.",
+    );
+    assert_contains(
+        &sheet.es,
+        "en la mediana de la latencia: equivalentes hasta 400, mejor REST desde 800.",
+    );
+}
+
+#[test]
+fn diff_shows_changed_measures_and_different_conditions() {
+    let (a, _) = synthetic_run(PLAN, &[[4.0, 3.0]], 1);
+    let (b, _) = synthetic_run(&PLAN.replace("rate = 200", "rate = 300"), &[[4.0, 3.5]], 2);
+    let diff = diff::diff(&a, &b).unwrap();
+    let paths: Vec<&str> = diff
+        .conditions
+        .iter()
+        .map(|condition| condition.path.as_str())
+        .collect();
+    assert_eq!(paths, ["plan.load.rate"]);
+    let median_of = |subject: &str| {
+        let p50 = |row: &&diff::Row| row.subject == subject && row.measure == Measure::P50;
+        diff.rows.iter().find(p50).unwrap()
+    };
+    let change = median_of("gRPC & more − REST").change.unwrap();
+    assert!(change.low > 0.4 && change.high < 0.6, "{change:?}");
+    assert_eq!(median_of("gRPC & more").direction(), "higher");
+    assert_eq!(diff.missing, Vec::<String>::new());
+    assert!(diff::text(&diff).contains("plan.load.rate: 200.0, 300.0"));
+}

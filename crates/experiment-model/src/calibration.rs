@@ -1,0 +1,15 @@
+//! What the load generator measures about itself before a run.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Results of a calibration against a loopback server in the same process, which answers every vote at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Calibration {
+    /// The highest rate that the load generator reaches, in votes a second.
+    pub highest_rate: f64,
+    /// Median latency at the plan's rate, in ms: the load generator adds this to every latency.
+    pub overhead_p50_ms: f64,
+    /// 99th percentile of latency at the plan's rate, in ms.
+    pub overhead_p99_ms: f64,
+}

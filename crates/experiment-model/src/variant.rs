@@ -1,0 +1,98 @@
+//! The variants that an experiment compares.
+
+use anyhow::{Result, ensure};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::{Encoding, Version};
+
+/// One way to send votes that the experiment compares with others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Variant {
+    /// Its name in the report.
+    pub name: String,
+    /// The route.
+    pub route: Route,
+    /// The HTTP version.
+    pub version: Version,
+    /// The encoding of votes.
+    pub encoding: Encoding,
+    /// The path to the route.
+    #[serde(default)]
+    pub via: Via,
+    /// Whether a connection serves more than one request; without it, as `load.reuse` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reuse: Option<bool>,
+    /// The address (http://host:port) of a service that was started separately, instead of the stack's own service.
+    /// Its CPU time is then unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// A route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Route {
+    /// `ingest-rest`.
+    Rest,
+    /// `ingest-grpc`.
+    Grpc,
+    /// `ingest-grpc bridge`.
+    Bridge,
+}
+
+impl Route {
+    /// Its name in metrics and plans.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rest => "rest",
+            Self::Grpc => "grpc",
+            Self::Bridge => "bridge",
+        }
+    }
+
+    /// The services that process a vote of this route before it reaches Kafka.
+    pub const fn processes(self) -> &'static [&'static str] {
+        match self {
+            Self::Rest => &["rest"],
+            Self::Grpc => &["grpc"],
+            Self::Bridge => &["bridge", "grpc"],
+        }
+    }
+}
+
+/// The path to a route.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// Straight to the service.
+    #[default]
+    Direct,
+    /// Through the Ingress.
+    Ingress,
+}
+
+impl Variant {
+    /// The processes that handle a vote of this variant before it reaches Kafka: the route's services, and the Ingress if
+    /// votes pass through it.
+    pub fn processes(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let ingress = (self.via == Via::Ingress).then_some("ingress");
+        self.route.processes().iter().copied().chain(ingress)
+    }
+
+    /// Checks that route, version and encoding fit together; an error names the variant.
+    pub fn check(&self) -> Result<()> {
+        let name = &self.name;
+        let is_grpc = self.encoding.is_grpc();
+        ensure!(
+            is_grpc == (self.route == Route::Grpc),
+            "variant {name}: the route grpc needs a gRPC encoding, and the other routes need a different one"
+        );
+        ensure!(
+            !is_grpc || self.version == Version::H2c,
+            "variant {name}: gRPC needs version = \"h2c\""
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,53 @@
+//! The client of one target: a connection pool for requests, or a pool of gRPC streams.
+
+use anyhow::Result;
+use experiment_model::protocol::{Connections, Encoding, Version};
+use experiment_model::sample::WireBytes;
+use http::Request;
+
+use crate::connection_pool::ConnectionPool;
+use crate::connector::Connector;
+use crate::stream_pool::StreamPool;
+
+/// The client of one target.
+#[derive(Debug)]
+pub enum Client {
+    /// One request and one answer for each vote.
+    Requests(ConnectionPool),
+    /// Votes and answers on long-lived streams.
+    Streams(StreamPool),
+}
+
+impl Client {
+    /// Opens all connections to `address` (host:port); `head` is the request that opens a stream.
+    pub async fn open(
+        address: &str,
+        version: Version,
+        encoding: Encoding,
+        head: Request<()>,
+        connections: Connections,
+    ) -> Result<Self> {
+        let connector = Connector::new(address);
+        Ok(if encoding == Encoding::GrpcStream {
+            Self::Streams(StreamPool::open(connector, head, connections).await?)
+        } else {
+            Self::Requests(ConnectionPool::open(connector, version, connections).await?)
+        })
+    }
+
+    /// Reopens connections and streams that closed while idle.
+    pub async fn reopen_closed(&self) -> Result<()> {
+        match self {
+            Self::Requests(pool) => pool.reopen_closed().await,
+            Self::Streams(pool) => pool.reopen_closed().await,
+        }
+    }
+
+    /// Bytes on its connections since they were opened.
+    pub fn wire_bytes(&self) -> WireBytes {
+        match self {
+            Self::Requests(pool) => pool.wire_bytes(),
+            Self::Streams(pool) => pool.wire_bytes(),
+        }
+    }
+}
