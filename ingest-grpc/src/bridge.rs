@@ -9,8 +9,8 @@ use service::{CommonArgs, EffectiveConfig, Process, metrics};
 use tonic::transport::Uri;
 use vote::Route;
 
-use crate::VERSION;
 use crate::forward_sink::ForwardSink;
+use crate::version::VERSION;
 
 /// Options of `ingest-grpc bridge`.
 #[derive(Clone, Debug, clap::Args)]

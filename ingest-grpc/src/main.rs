@@ -9,6 +9,7 @@ mod retry;
 mod serve;
 mod status;
 mod stream;
+mod version;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
@@ -18,8 +19,7 @@ use service::{CommonArgs, Identity};
 
 use crate::bridge::BridgeArgs;
 use crate::serve::ServeArgs;
-
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+use crate::version::VERSION;
 
 /// Accepts votes over gRPC and confirms each one after it is durable in Kafka.
 #[derive(Clone, Debug, Parser)]

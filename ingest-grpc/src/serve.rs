@@ -18,7 +18,8 @@ use vote::Route;
 
 use crate::methods::{self, Server};
 use crate::stream::{self, MAX_STREAMS};
-use crate::{VERSION, framing, health_and_reflection};
+use crate::version::VERSION;
+use crate::{framing, health_and_reflection};
 
 const CAST_VOTE: &str = "/votes.v1.VoteService/CastVote";
 const CAST_VOTES: &str = "/votes.v1.VoteService/CastVotes";

@@ -6,7 +6,7 @@ use prost::Message;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 
-use crate::Publisher;
+use crate::publisher::Publisher;
 use votes::vote_service_server::{VoteService, VoteServiceServer};
 use votes::{Receipt, Vote};
 

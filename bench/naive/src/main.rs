@@ -3,16 +3,14 @@
 //! metrics or drain.
 
 mod grpc;
+mod publisher;
 mod rest;
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use clap::Parser;
-use rdkafka::ClientConfig;
-use rdkafka::error::KafkaError;
-use rdkafka::producer::{FutureProducer, FutureRecord};
-use uuid::Uuid;
+
+use crate::publisher::Publisher;
 
 /// Command line of the naive service.
 #[derive(Parser)]
@@ -32,50 +30,6 @@ struct Args {
     /// Runtime threads; the benchmark gives the other services the same number.
     #[arg(long, env, default_value_t = 2)]
     worker_threads: usize,
-}
-
-/// A Kafka producer and its topic, shared by all handlers.
-#[derive(Clone)]
-struct Publisher {
-    producer: FutureProducer,
-    topic: String,
-}
-
-/// The position of a vote in Kafka.
-struct Delivery {
-    vote_id: String,
-    partition: i32,
-    offset: i64,
-}
-
-impl Publisher {
-    fn new(brokers: &str, topic: &str) -> Result<Self, KafkaError> {
-        let producer = ClientConfig::new()
-            .set("bootstrap.servers", brokers)
-            .set("acks", "all")
-            .set("linger.ms", "1")
-            .create()?;
-        Ok(Self {
-            producer,
-            topic: topic.to_owned(),
-        })
-    }
-
-    /// Sends one vote and waits until Kafka has acknowledged it.
-    async fn publish(&self, payload: &[u8]) -> Result<Delivery, KafkaError> {
-        let vote_id = Uuid::new_v4().to_string();
-        let record = FutureRecord::to(&self.topic).key(&vote_id).payload(payload);
-        let delivered = self
-            .producer
-            .send(record, Duration::from_secs(5))
-            .await
-            .map_err(|(error, _)| error)?;
-        Ok(Delivery {
-            vote_id,
-            partition: delivered.partition,
-            offset: delivered.offset,
-        })
-    }
 }
 
 fn main() -> anyhow::Result<()> {

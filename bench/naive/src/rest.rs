@@ -9,7 +9,7 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
-use crate::Publisher;
+use crate::publisher::Publisher;
 
 /// A vote, as the client sends it and as Kafka stores it.
 #[derive(Deserialize, Serialize)]
