@@ -1,4 +1,5 @@
-//! A record of a topic, with its key and its headers.
+//! A record as it is stored in a topic, with its key and its headers. The producer of votes builds its records in
+//! `sink.rs`.
 
 use rdkafka::message::{Headers, Message};
 
