@@ -112,9 +112,9 @@ def _h2load(case: h2load.Case, url: str, load: Load) -> Latencies:
         run_command(command)
         # The columns of a line: start in µs, HTTP status, duration in µs.
         lines = [line.split("\t") for line in log.read_text().splitlines()]
-    refused = [line for line in lines if line[1] != "200" and line[1] != "202"]
-    if refused or len(lines) != load.votes:
-        raise BenchError(f"h2load: {len(refused)} votes refused, {len(lines)} of {load.votes} answered")
+    rejected = [line for line in lines if line[1] != "200" and line[1] != "202"]
+    if rejected or len(lines) != load.votes:
+        raise BenchError(f"h2load: {len(rejected)} votes rejected, {len(lines)} of {load.votes} answered")
     return _percentiles([int(line[2]) / 1e3 for line in lines])
 
 

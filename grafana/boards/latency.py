@@ -97,12 +97,12 @@ def _latency() -> Row:
     quantiles = [
         lines(
             f"Latency, {name}",
-            f"{words} of the accepted votes were answered within this time: from the head of the request, or the frame "
-            "of a stream, to the response.",
+            f"{percent} of the accepted votes were answered within this time: from the head of the request, or the "
+            "frame of a stream, to the response.",
             SECONDS,
             Query(_quantile(share, ACCEPTED), "{{route}}"),
         )
-        for name, share, words in (
+        for name, share, percent in (
             ("median", 0.5, "50 %"),
             ("95th percentile", 0.95, "95 %"),
             ("99th percentile", 0.99, "99 %"),

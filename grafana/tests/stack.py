@@ -100,8 +100,8 @@ def cast_votes(stack: Stack, seconds: float) -> None:
             for path in ("/v1/votes", "/v1/votes", "/rest/v1/votes", "/grpc/v1/votes"):
                 assert http.post(f"{ingress}{path}", json=VOTE, timeout=5).status_code == 202, path
             stub.CastVote(votes_pb2.Vote(**VOTE), timeout=5)
-            refused = http.post(f"{ingress}/v1/votes", json={**VOTE, "year": "never"}, timeout=5)
-            assert refused.status_code == 422, refused.text
+            rejected = http.post(f"{ingress}/v1/votes", json={**VOTE, "year": "never"}, timeout=5)
+            assert rejected.status_code == 422, rejected.text
             repeated = {**VOTE, "vote_id": "01890a5d-ac96-774b-bcce-b302099a8057"}
             assert http.post(f"{ingress}/v1/votes", json=repeated, timeout=5).status_code == 202
             assert http.get(f"{stack.endpoints['viewer']}/api/logs", timeout=5).ok

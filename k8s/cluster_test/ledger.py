@@ -40,7 +40,7 @@ class Ledger:
         kube.kubectl("apply", "--filename=-", stdin=json.dumps(_pod(arguments)))
         kube.kubectl("wait", "--for=jsonpath={.status.phase}=Running", f"pod/{POD}", "--timeout=60s")
         kube.kubectl("attach", POD, "--stdin", "--quiet", stdin=self._file.read_text(), check=False)
-        kube.wait_until("the end of the reconciliation", self._is_over, 200)
+        kube.wait_until("the end of the reconciliation", self._is_finished, 200)
         log = kube.kubectl("logs", POD)
         code = kube.get("pod", POD)["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"]
         if code != 0:
@@ -48,7 +48,7 @@ class Ledger:
         kube.kubectl("delete", "pod", POD)
         return json.loads(log[log.find("{") :])["routes"]
 
-    def _is_over(self) -> bool:
+    def _is_finished(self) -> bool:
         return kube.get("pod", POD)["status"]["phase"] in {"Succeeded", "Failed"}
 
 

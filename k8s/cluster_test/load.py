@@ -59,7 +59,7 @@ class RunningLoad:
         Raises:
             ClusterError: the Job did not end, or sent no vote.
         """
-        kube.wait_until(f"the end of {self.name}", self._is_over, self.seconds + 120)
+        kube.wait_until(f"the end of {self.name}", self._is_finished, self.seconds + 120)
         log = kube.kubectl("logs", f"job/{self.name}", "--tail=-1")
         entries = [json.loads(line) for line in log.splitlines() if line.startswith('{"vote_id"')]
         kube.kubectl("delete", "job", self.name, "--wait=true")
@@ -67,7 +67,7 @@ class RunningLoad:
             raise kube.ClusterError(f"{self.name} sent no vote: {log[-800:]}")
         return Load(entries)
 
-    def _is_over(self) -> bool:
+    def _is_finished(self) -> bool:
         status = kube.get("job", self.name)["status"]
         return bool(status.get("succeeded") or status.get("failed"))
 

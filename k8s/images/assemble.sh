@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fills /image with the files of a program's image: the program, its shared libraries, the certificate authorities, the
-# licence and an SBOM. There is no shell and no package manager, because only an attacker would use them.
+# licence and an SBOM. There is no shell and no package manager: the program needs neither, and an attacker could use them.
 #
 #   assemble.sh PROGRAM
 #

@@ -1,7 +1,7 @@
 """Corrects two errors in CRDs that Fabric8's generator made: `fix_crds.py FILE...`.
 
 A Java `Map<String, Object>` accepts any value, but the generator requires objects. For a class with subclasses the
-generator knows no field except the discriminator `type`.
+generator supports no field except the discriminator `type`.
 """
 
 import sys

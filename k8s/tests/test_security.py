@@ -87,7 +87,8 @@ def test_no_password_is_outside_a_secret(overlay: Overlay) -> None:
     values = [
         base64.b64decode(value).decode() for secret in overlay.of("Secret") for value in secret.get("data", {}).values()
     ]
-    passwords = {word for value in values for word in re.findall(r"(?:requirepass |://:|PASSWORD=)([^\s@]+)", value)}
+    pattern = re.compile(r"(?:requirepass |://:|PASSWORD=)([^\s@]+)")
+    passwords = {password for value in values for password in pattern.findall(value)}
     assert passwords or overlay.name == "gke"
     for found in overlay.objects:
         if found["kind"] != "Secret":

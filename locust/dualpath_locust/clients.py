@@ -18,7 +18,7 @@ TIMEOUT_S = 10
 """The timeout of both clients, twice the default deadline of the services, so that the service times out first."""
 
 
-class RefusedVote(Exception):  # noqa: N818 - locust shows the class name
+class RejectedVote(Exception):  # noqa: N818 - locust shows the class name
     """The HTTP response is not a receipt."""
 
 
@@ -45,7 +45,7 @@ def cast_by_http(session: FastHttpSession, url_path: str, vote: Vote) -> Outcome
             response.request_meta["name"] = route
         if not ok:
             detail = response.text[:200] if response.status_code else response.error
-            response.failure(RefusedVote(f"{status}: {detail}"))
+            response.failure(RejectedVote(f"{status}: {detail}"))
         latency_us = round(response.request_meta["response_time"] * 1000)
     return Outcome(vote_id, route, ok, status, latency_us)
 

@@ -13,7 +13,7 @@ from dualpath_locust.sequence import VotePath
 from dualpath_locust.votes import Vote
 
 URL_PATHS = {VotePath.SPLIT: "/v1/votes", VotePath.REST: "/rest/v1/votes"}
-CUT_OFF = "cut off"
+INTERRUPTED = "interrupted"
 
 
 class VoteUser(FastHttpUser):
@@ -55,7 +55,7 @@ class VoteUser(FastHttpUser):
             outcome = self._send(path, vote)
         except BaseException as error:
             # Unknown outcome: the vote may or may not be in Kafka. Record it as not ok.
-            status = CUT_OFF if isinstance(error, GreenletExit) else type(error).__name__
+            status = INTERRUPTED if isinstance(error, GreenletExit) else type(error).__name__
             outcome = Outcome(None, None, ok=False, status=status, latency_us=(time.time_ns() - sent_at_ns) // 1000)
             raise
         finally:

@@ -42,7 +42,7 @@ def read_votes(path: Path) -> list[Vote]:
     """Reads a vote file.
 
     Every vote needs `name`, `album`, `year` and `rank`, each text or a number. Other fields are ignored. The values are
-    not validated, so that a file can contain votes that the service must refuse.
+    not validated, so that a file can contain votes that the service must reject.
 
     Raises:
         VoteFileError: the file is missing, empty or malformed.

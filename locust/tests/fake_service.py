@@ -1,6 +1,6 @@
 """A fake Ingress: HTTP and gRPC on two free ports, which it prints as one JSON line.
 
-It refuses a vote for the band `refused` and answers any other vote with a receipt after `DELAY_S`. `GET /receipts`
+It rejects a vote for the band `rejected` and answers any other vote with a receipt after `DELAY_S`. `GET /receipts`
 returns all receipts as a list of [vote_id, route].
 """
 
@@ -39,7 +39,7 @@ class HttpHandler(BaseHTTPRequestHandler):
         """Receives a vote."""
         vote = json.loads(self.rfile.read(int(self.headers["content-length"])))
         route = {"/v1/votes": next(SPLIT), "/rest/v1/votes": "rest"}[self.path]
-        if vote["name"] == "refused":
+        if vote["name"] == "rejected":
             self._answer(503, {"title": "Kafka unavailable"}, route)
         else:
             self._answer(202, receipt(route), route)
@@ -62,7 +62,7 @@ class VoteServicer(votes_pb2_grpc.VoteServiceServicer):
 
     def CastVote(self, request: votes_pb2.Vote, context: grpc.ServicerContext) -> votes_pb2.Receipt:  # noqa: N802
         """Receives a vote."""
-        if request.name == "refused":
+        if request.name == "rejected":
             context.abort(grpc.StatusCode.UNAVAILABLE, "Kafka unavailable")
         return votes_pb2.Receipt(**receipt("grpc"))
 

@@ -140,7 +140,7 @@ def test_vote_interrupted_at_the_end_is_recorded_as_failure(tmp_path: Path, user
     entries = run.ledger()
     assert len(entries) == 8
     assert {(entry["vote_id"], entry["route"], entry["ok"], entry["status"]) for entry in entries} == {
-        (None, None, False, "cut off")
+        (None, None, False, "interrupted")
     }
     assert all(500_000 < entry["latency_us"] < 5_000_000 for entry in entries)
 
@@ -149,16 +149,16 @@ def test_vote_interrupted_at_the_end_is_recorded_as_failure(tmp_path: Path, user
     ("user", "status", "routes"),
     [("SplitUser", "503", {"rest", "bridge"}), ("GrpcUser", "UNAVAILABLE", {None})],
 )
-def test_refused_vote_is_a_failure(
+def test_rejected_vote_is_a_failure(
     service: Service, tmp_path: Path, user: str, status: str, routes: set[str | None]
 ) -> None:
     votes = tmp_path / "votes.csv"
-    votes.write_text("name,album,year,rank\n" + "Shery,a,2008,1\n" * 9 + "refused,a,2008,1\n")
+    votes.write_text("name,album,year,rank\n" + "Shery,a,2008,1\n" * 9 + "rejected,a,2008,1\n")
     run = Run(service, tmp_path, "--run-time", "1s", "--votes-file", str(votes), user)
     assert run.finish() == 1
-    refused = [entry for entry in run.ledger() if not entry["ok"]]
-    assert {entry["status"] for entry in refused} == {status}
-    assert {entry["route"] for entry in refused} == routes
+    rejected = [entry for entry in run.ledger() if not entry["ok"]]
+    assert {entry["status"] for entry in rejected} == {status}
+    assert {entry["route"] for entry in rejected} == routes
     assert run.acknowledged() == service.receipts()
 
 

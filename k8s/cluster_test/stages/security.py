@@ -78,10 +78,10 @@ def _secrets() -> tuple[str, bool]:
     """Searches all ConfigMaps and images for every password."""
     passwords = set(_passwords())
     maps = kube.get("configmaps")["items"]
-    found = [f"{item['metadata']['name']}" for item in maps if any(word in str(item) for word in passwords)]
+    found = [f"{item['metadata']['name']}" for item in maps if any(password in str(item) for password in passwords)]
     # `docker save` does not compress layers, so a byte search finds text in them.
     with IMAGES.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as archive:
-        found += [IMAGES.name for word in passwords if archive.find(word.encode()) >= 0]
+        found += [IMAGES.name for password in passwords if archive.find(password.encode()) >= 0]
     measured = f"{len(passwords)} passwords, {len(maps)} ConfigMaps, {IMAGES.stat().st_size >> 20} MiB of images: "
     return measured + (f"found in {', '.join(found)}" if found else "found nowhere"), bool(passwords) and not found
 
