@@ -1,24 +1,10 @@
-//! The option `--inject-fault` and the names of the faults.
+//! The option `--inject-fault`.
 
 use std::fmt;
 
 use kafka::{Acks, ProducerArgs};
 
-/// A mistake of published comparisons.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
-pub enum InjectedFault {
-    /// Acknowledge votes before publishing them, even without Kafka. Partition and offset are -1
-    AnswerBeforeWork,
-    /// Publish each vote with a new producer, which connects for it and closes after it
-    ProducerPerRequest,
-    /// Leave Nagle's algorithm on: a small packet waits for the acknowledgement of the previous one
-    Nagle,
-    /// Delay each vote by 1.00 ms before publishing it: a difference of a known size
-    #[value(name = "delay-1ms")]
-    Delay1Ms,
-    /// Allow `--acks 1` and `--acks 0`, with which Kafka can lose acknowledged votes
-    Acks,
-}
+use crate::InjectedFault;
 
 /// Options of services that support fault injection.
 #[derive(Clone, Debug, Default, clap::Args)]

@@ -7,9 +7,11 @@
 mod args;
 mod delay;
 mod faulty_sink;
+mod injected_fault;
 mod producer_per_request;
 mod vote_sink;
 
-pub use args::{FaultInjectionArgs, InjectedFault};
+pub use args::FaultInjectionArgs;
 pub use faulty_sink::FaultySink;
+pub use injected_fault::InjectedFault;
 pub use vote_sink::{OpenError, VoteSink};

@@ -1,11 +1,6 @@
 //! Options of the services that write votes to Kafka.
 
-/// Default linger, in ms: the time for which the producer collects votes before it sends a request. It adds to the
-/// latency of every vote. Without it, a request carries only one or two votes, and the broker's cost per request limits
-/// the rate. A short linger suffices because votes go to one partition at a time (see `KafkaSink::partition`): with 64
-/// votes in flight, 0.3 ms acknowledged more votes than 0, 0.5 or 1 ms.
-const LINGER_MS: f64 = 0.3;
-const MAX_LINGER_MS: f64 = 1_000.0;
+use crate::linger;
 
 /// Options of the services that write votes to Kafka.
 #[derive(Clone, Debug, clap::Args)]
@@ -35,7 +30,7 @@ pub struct ProducerArgs {
     pub acks: Acks,
 
     /// Time for which the producer collects votes before it sends a request, in ms
-    #[arg(long, env = "LINGER_MS", default_value_t = LINGER_MS, value_parser = parse_linger_ms)]
+    #[arg(long, env = "LINGER_MS", default_value_t = linger::DEFAULT_MS, value_parser = linger::parse_ms)]
     pub linger_ms: f64,
 }
 
@@ -65,7 +60,7 @@ impl Default for ProducerArgs {
     fn default() -> Self {
         Self {
             acks: Acks::All,
-            linger_ms: LINGER_MS,
+            linger_ms: linger::DEFAULT_MS,
         }
     }
 }
@@ -87,12 +82,5 @@ impl std::fmt::Display for Acks {
             Self::Leader => "1",
             Self::None => "0",
         })
-    }
-}
-
-fn parse_linger_ms(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(linger) if (0.0..=MAX_LINGER_MS).contains(&linger) => Ok(linger),
-        _ => Err(format!("expected a number from 0 to {MAX_LINGER_MS}")),
     }
 }

@@ -6,6 +6,7 @@ mod args;
 pub mod dead_letter;
 mod error;
 mod health;
+mod linger;
 mod record;
 mod scan;
 mod settings;

@@ -1,7 +1,8 @@
-//! A record as it is stored in a topic, with its key and its headers. The producer of votes builds its records in
-//! `sink.rs`.
+//! The records of a topic: how a vote becomes a record, and how a stored record is read.
 
+use ingest::EncodedVote;
 use rdkafka::message::{Headers, Message};
+use rdkafka::producer::FutureRecord;
 
 /// A record as it is stored in a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,4 +35,17 @@ impl Record {
             timestamp_ms: message.timestamp().to_millis(),
         }
     }
+}
+
+/// Builds the record of a vote. `key` is the vote's id as text; without `partition`, the key selects the partition.
+/// Record headers go here: `FutureRecord::headers`.
+pub(crate) fn vote_record<'a>(
+    topic: &'a str,
+    key: &'a str,
+    partition: Option<i32>,
+    vote: &'a EncodedVote,
+) -> FutureRecord<'a, str, Vec<u8>> {
+    let mut record = FutureRecord::to(topic).key(key).payload(&vote.payload);
+    record.partition = partition;
+    record
 }

@@ -15,7 +15,7 @@ pub(crate) fn producer(args: &ProducerArgs, deadline: Duration) -> Vec<(&'static
         ("acks", args.acks.to_string().as_str()),
         // A retry inside the client must not write a vote twice and must not reorder a partition. Requires acks=all.
         ("enable.idempotence", is_idempotent.to_string().as_str()),
-        // `LINGER_MS` in args.rs is the default, with its reason.
+        // linger.rs has the default and its reason.
         ("linger.ms", args.linger_ms.to_string().as_str()),
         // Votes have about 100 bytes and batches are small: compression would cost more CPU time than it saves
         // bandwidth.

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use ingest::{EncodedVote, Position, Sink, SinkError};
 use rdkafka::error::KafkaError as ClientError;
-use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
+use rdkafka::producer::{FutureProducer, Producer};
 use rdkafka::types::RDKafkaErrorCode;
 
 use crate::health::{self, Health};
+use crate::record::vote_record;
 use crate::{KafkaArgs, KafkaError, ProducerArgs, settings};
 
 /// Publishes votes to one topic and checks the health of the topic.
@@ -85,17 +86,15 @@ impl VoteProducer {
     }
 
     /// Sends a vote and waits for its acknowledgement. Without `partition`, the key selects the partition.
-    pub async fn send(&self, partition: Option<i32>, record: &EncodedVote) -> Result<Position, SinkError> {
+    pub async fn send(&self, partition: Option<i32>, vote: &EncodedVote) -> Result<Position, SinkError> {
         let mut key_buffer = [0_u8; uuid::fmt::Hyphenated::LENGTH];
-        let key: &str = record.vote_id.as_hyphenated().encode_lower(&mut key_buffer);
-        // The Kafka record of a vote is built here. Record headers go here too: `message.headers`.
-        let mut message = FutureRecord::to(&self.topic).key(key).payload(&record.payload);
-        message.partition = partition;
+        let key: &str = vote.vote_id.as_hyphenated().encode_lower(&mut key_buffer);
+        let record = vote_record(&self.topic, key, partition, vote);
         // `FutureProducer::send` would wait for space in a full queue, in steps of 100 ms. Admission already limits the
         // votes in flight, so a full queue is an error.
         let delivery = self
             .producer
-            .send_result(message)
+            .send_result(record)
             .map_err(|(error, _)| sink_error(&error))?;
         match delivery.await {
             Ok(Ok(delivered)) => Ok(Position {
