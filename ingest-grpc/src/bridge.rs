@@ -33,11 +33,11 @@ pub(crate) async fn start(args: BridgeArgs, common: CommonArgs, process: Process
     register_config_info(&process.registry, Route::Bridge, VERSION, &effective.hash())?;
     process.announce(effective);
 
-    let check = process.readiness.register("upstream");
+    let upstream_check = process.readiness.register("upstream");
     // Bind before the process can report that it is ready, because clients may then connect at once.
-    let tcp = listener::bind(args.listen).await?;
+    let tcp_listener = listener::bind(args.listen).await?;
     let sink = Arc::new(ForwardSink::new(args.upstream.clone()));
-    tokio::spawn(Arc::clone(&sink).watch_upstream(check));
+    tokio::spawn(Arc::clone(&sink).watch_upstream(upstream_check));
     let ingest = Arc::new(Ingest::new(
         Route::Bridge,
         sink,
@@ -49,5 +49,5 @@ pub(crate) async fn start(args: BridgeArgs, common: CommonArgs, process: Process
         http_api::router(Arc::clone(&ingest)),
         http_api::overload_router(ingest),
     );
-    listener::serve(tcp, router, overload_router, args.listener, &process).await
+    listener::serve(tcp_listener, router, overload_router, args.listener, &process).await
 }

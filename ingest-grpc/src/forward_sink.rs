@@ -23,7 +23,8 @@ use crate::{retry, status};
 const FORWARD: &str = "/votes.v1.BridgeService/Forward";
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
-/// One slow response of a busy machine is not an outage, and neither is one draining replica.
+/// Failed probes in a row until the upstream counts as down. One slow response or one draining replica is not an
+/// outage.
 const FAILURES_UNTIL_DOWN: u32 = 2;
 /// Calls that may wait for the connection. It equals the default of --max-in-flight, so that admission is the limit.
 const MAX_QUEUED_CALLS: usize = 4096;

@@ -19,8 +19,8 @@ use crate::framing;
 
 /// Interval at which the health service copies the readiness of the process.
 const HEALTH_INTERVAL: Duration = Duration::from_millis(200);
-/// Most calls of these services at a time. Calls such as `Watch` of the health service stay open, and must not use up
-/// the capacity for votes.
+/// Maximum number of open calls of these services. Calls such as `Watch` of the health service stay open, and must not
+/// use up the capacity for votes.
 const MAX_CALLS: usize = 256;
 
 /// Serves health and reflection, and UNIMPLEMENTED for every unknown method.

@@ -36,8 +36,8 @@ pub(crate) struct Server<S> {
     pub(crate) shutdown: CancellationToken,
 }
 
-/// A forwarded call ends this much before the timeout of the bridge, so that the bridge receives this error before its
-/// own timeout. The error contains the reason; the timeout of the bridge does not.
+/// A forwarded call ends this long before the timeout of the bridge. The bridge then receives an error with the reason;
+/// its own timeout has none.
 const RESPONSE_MARGIN: Duration = Duration::from_millis(200);
 
 /// `votes.v1.VoteService/CastVote`.
@@ -205,17 +205,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn timeout_is_digits_and_a_unit() {
-        let limit = |text: &str| {
+    fn only_digits_with_a_unit_are_a_timeout() {
+        let timeout = |text: &str| {
             let mut headers = http::HeaderMap::new();
             headers.insert("grpc-timeout", text.parse().unwrap());
             client_timeout(&headers)
         };
-        assert_eq!(limit("250m"), Some(Duration::from_millis(250)));
-        assert_eq!(limit("5S"), Some(Duration::from_secs(5)));
-        assert_eq!(limit("99999999H"), Some(Duration::from_hours(99_999_999)));
+        assert_eq!(timeout("250m"), Some(Duration::from_millis(250)));
+        assert_eq!(timeout("5S"), Some(Duration::from_secs(5)));
+        assert_eq!(timeout("99999999H"), Some(Duration::from_hours(99_999_999)));
         for text in ["", "5", "m", "-5S", "999999999S", "5x", "1.5S"] {
-            assert_eq!(limit(text), None, "{text}");
+            assert_eq!(timeout(text), None, "{text}");
         }
     }
 }

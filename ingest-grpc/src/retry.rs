@@ -8,10 +8,10 @@ use std::error::Error;
 
 use tonic::Status;
 
-/// Most retries of one call. Each retry means that another server drains at the same moment.
+/// Maximum number of retries of one call. Each retry means that another server drains at the same moment.
 pub(crate) const MAX_RETRIES: u32 = 3;
 
-/// Whether certainly no server has processed the call.
+/// Whether it is certain that no server has processed the call.
 pub(crate) fn is_unprocessed(status: &Status) -> bool {
     causes(status).any(|cause| is_unsent(cause) || is_ignored_by_server(cause))
 }

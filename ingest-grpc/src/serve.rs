@@ -45,11 +45,11 @@ pub(crate) struct ServeArgs {
 
 /// Runs until the process shuts down.
 pub(crate) async fn start(args: ServeArgs, common: CommonArgs, process: Process) -> anyhow::Result<()> {
-    let listener = args
+    let listener_args = args
         .listener
         .clone()
         .with_nagle(args.fault_injection.has(InjectedFault::Nagle));
-    let effective = EffectiveConfig::of_process(&common, &listener)
+    let effective = EffectiveConfig::of_process(&common, &listener_args)
         .with_all("", args.ingest.settings())
         .with_all(
             "kafka.",
@@ -60,18 +60,18 @@ pub(crate) async fn start(args: ServeArgs, common: CommonArgs, process: Process)
     register_config_info(&process.registry, Route::Grpc, VERSION, &effective.hash())?;
     process.announce(effective);
 
-    let (check, failing) = (process.readiness.register("kafka"), process.clone());
+    let (kafka_check, failure_handle) = (process.readiness.register("kafka"), process.clone());
     // Bind before the process can report that it is ready, because clients may then connect at once.
-    let tcp = listener::bind(args.listen).await?;
+    let tcp_listener = listener::bind(args.listen).await?;
     let sink = VoteSink::open(
         &args.kafka,
         &args.fault_injection,
         args.ingest.deadline(),
-        move |state| check.report(state),
-        move |reason| failing.fail(reason),
+        move |state| kafka_check.report(state),
+        move |reason| failure_handle.fail(reason),
     )?;
     let memory = args.ingest.memory_budget();
-    // Each has its own admission, so that forwarded votes cannot use up the permits of native votes.
+    // Each `Ingest` has its own admission limit, so that forwarded votes cannot use up the permits of native votes.
     let ingest = |route, metrics| Ingest::new(route, Arc::clone(&sink), metrics, args.ingest.limits(&memory));
     let server = Arc::new(Server {
         native: ingest(
@@ -83,19 +83,26 @@ pub(crate) async fn start(args: ServeArgs, common: CommonArgs, process: Process)
             RequestMetrics::for_forward(&process.registry, &metrics::BUCKETS)?,
         ),
         stream_permits: Arc::new(Semaphore::new(MAX_STREAMS)),
-        idle_timeout: listener.idle_timeout(),
+        idle_timeout: listener_args.idle_timeout(),
         shutdown: process.shutdown.clone(),
     });
 
     let router = methods_router(Arc::clone(&server))
         .merge(health_and_reflection::services(process.readiness.clone())?);
     tracing::info!(listen = %args.listen, sink = ?args.kafka.sink, "accepting votes");
-    listener::serve(tcp, router, overload_router(server), listener, &process).await?;
+    listener::serve(
+        tcp_listener,
+        router,
+        overload_router(server),
+        listener_args,
+        &process,
+    )
+    .await?;
     sink.close(process.flush_timeout()).await;
     Ok(())
 }
 
-/// One path per gRPC method. gRPC calls are HTTP/2 requests, so this uses the same router as REST.
+/// One path per gRPC method. gRPC calls are HTTP/2 requests, so they use the same router library as REST.
 fn methods_router<S: Sink>(server: Arc<Server<S>>) -> Router {
     let native = Router::new()
         .route(CAST_VOTE, post(methods::cast_vote::<S>))

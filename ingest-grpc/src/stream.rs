@@ -17,13 +17,13 @@ use crate::framing::{self, MessageReader};
 use crate::methods::Server;
 use crate::status;
 
-/// Most open streams of one process. A stream whose client does not read its results uses two HTTP/2 windows and
-/// [`STREAM_WINDOW`] votes with their tasks, together about 0.5 MiB.
+/// Maximum number of open streams of one process. A stream whose client does not read its results uses two HTTP/2 windows
+/// and [`MAX_VOTES_IN_FLIGHT`] votes with their tasks, together about 0.5 MiB.
 pub(crate) const MAX_STREAMS: usize = 256;
 
-/// Most votes of one stream in flight: enough to fill the batches of the Kafka producer, but not all permits of
-/// admission.
-const STREAM_WINDOW: usize = 256;
+/// Maximum number of votes in flight on one stream: enough to fill the batches of the Kafka producer, but not all
+/// permits of admission.
+const MAX_VOTES_IN_FLIGHT: usize = 256;
 
 /// `votes.v1.VoteService/StreamVotes`. The clock of a vote starts when its message has arrived. A drain ends the stream
 /// with UNAVAILABLE after the results of the votes that have arrived; the client sends the other votes to another
@@ -55,7 +55,7 @@ pub(crate) async fn stream_votes<S: Sink>(
                 .unwrap_or_else(|error| Err(Status::internal(error.to_string())))
         }
     });
-    framing::streaming_response(results.buffered(STREAM_WINDOW))
+    framing::streaming_response(results.buffered(MAX_VOTES_IN_FLIGHT))
 }
 
 async fn stream_vote<S: Sink>(

@@ -47,11 +47,11 @@ fn main() -> ExitCode {
 }
 
 async fn start(cli: Cli, process: Process) -> anyhow::Result<()> {
-    let listener = cli
+    let listener_args = cli
         .listener
         .clone()
         .with_nagle(cli.fault_injection.has(InjectedFault::Nagle));
-    let effective = EffectiveConfig::of_process(&cli.common, &listener)
+    let effective = EffectiveConfig::of_process(&cli.common, &listener_args)
         .with_all("", cli.ingest.settings())
         .with_all(
             "kafka.",
@@ -67,15 +67,15 @@ async fn start(cli: Cli, process: Process) -> anyhow::Result<()> {
     )?;
     process.announce(effective);
 
-    let (check, failing) = (process.readiness.register("kafka"), process.clone());
+    let (kafka_check, failure_handle) = (process.readiness.register("kafka"), process.clone());
     // Bind before the process can report that it is ready, because clients may then connect at once.
-    let tcp = listener::bind(cli.listen).await?;
+    let tcp_listener = listener::bind(cli.listen).await?;
     let sink = VoteSink::open(
         &cli.kafka,
         &cli.fault_injection,
         cli.ingest.deadline(),
-        move |state| check.report(state),
-        move |reason| failing.fail(reason),
+        move |state| kafka_check.report(state),
+        move |reason| failure_handle.fail(reason),
     )?;
     let ingest = Arc::new(Ingest::new(
         Route::Rest,
@@ -88,7 +88,7 @@ async fn start(cli: Cli, process: Process) -> anyhow::Result<()> {
         http_api::router(Arc::clone(&ingest)),
         http_api::overload_router(ingest),
     );
-    listener::serve(tcp, router, overload_router, listener, &process).await?;
+    listener::serve(tcp_listener, router, overload_router, listener_args, &process).await?;
     sink.close(process.flush_timeout()).await;
     Ok(())
 }

@@ -26,7 +26,7 @@ impl FaultInjectionArgs {
     }
 }
 
-/// The names, sorted and each once, or `none`: for the effective configuration.
+/// The names, sorted and without duplicates, or `none`. The effective configuration shows them.
 impl fmt::Display for FaultInjectionArgs {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut sorted = self.faults.clone();

@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use tokio::task::{JoinError, spawn_blocking};
 
-/// The last part of a delay, in which the thread polls the clock instead of sleeping. It is longer than the two
-/// wake-ups after the sleep take on a machine that is not overloaded.
-const SPIN: Duration = Duration::from_micros(200);
+/// The last part of a delay, in which the thread polls the clock instead of sleeping. Two wake-ups follow the sleep: of
+/// the blocking thread and of the task. Both fit into this time on a machine that is not overloaded.
+const SPIN_TIME: Duration = Duration::from_micros(200);
 
 /// Waits until `delay` after `started`, exact to the microsecond if a core is free.
 pub(crate) async fn wait(started: Instant, delay: Duration) -> Result<(), JoinError> {
-    let sleep = delay.saturating_sub(SPIN).saturating_sub(started.elapsed());
+    let sleep = delay.saturating_sub(SPIN_TIME).saturating_sub(started.elapsed());
     spawn_blocking(move || std::thread::sleep(sleep)).await?;
     while started.elapsed() < delay {
         std::hint::spin_loop();
@@ -26,7 +26,7 @@ mod tests {
     async fn delay_is_never_shorter_than_requested() {
         for delay in [
             Duration::ZERO,
-            SPIN,
+            SPIN_TIME,
             Duration::from_millis(1),
             Duration::from_millis(3),
         ] {

@@ -1,4 +1,4 @@
-//! The faults between a vote and its sink.
+//! The faults that a sink injects before it publishes a vote.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,21 +19,21 @@ const UNKNOWN_POSITION: Position = Position {
 pub struct FaultySink<S> {
     sink: Arc<S>,
     delays: bool,
-    acknowledges_first: bool,
+    acknowledges_before_publishing: bool,
 }
 
 impl<S> FaultySink<S> {
-    /// Wraps `sink` in the faults of `args` that concern sinks. Returns `sink` as the error if there are none.
+    /// Wraps `sink` in the faults of `args` that apply to sinks. Returns `sink` as the error if there are none.
     pub fn new(sink: S, args: &FaultInjectionArgs) -> Result<Self, S> {
         let delays = args.has(InjectedFault::Delay1Ms);
-        let acknowledges_first = args.has(InjectedFault::AnswerBeforeWork);
-        if !delays && !acknowledges_first {
+        let acknowledges_before_publishing = args.has(InjectedFault::AnswerBeforeWork);
+        if !delays && !acknowledges_before_publishing {
             return Err(sink);
         }
         Ok(Self {
             sink: Arc::new(sink),
             delays,
-            acknowledges_first,
+            acknowledges_before_publishing,
         })
     }
 
@@ -49,7 +49,7 @@ impl<S: Sink> Sink for FaultySink<S> {
             let waited = delay::wait(Instant::now(), DELAY).await;
             waited.map_err(|error| SinkError::Internal(format!("the injected delay failed: {error}")))?;
         }
-        if self.acknowledges_first {
+        if self.acknowledges_before_publishing {
             let sink = Arc::clone(&self.sink);
             // The fault: the result is ignored, so an acknowledged vote may be lost.
             tokio::spawn(async move { sink.publish(record).await });
@@ -59,7 +59,7 @@ impl<S: Sink> Sink for FaultySink<S> {
     }
 
     fn available(&self) -> Result<(), SinkError> {
-        if self.acknowledges_first {
+        if self.acknowledges_before_publishing {
             return Ok(());
         }
         self.sink.available()

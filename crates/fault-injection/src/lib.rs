@@ -1,8 +1,8 @@
-//! Fault injection for teaching: mistakes of published comparisons, so that a comparison can show what each does to its
+//! Fault injection for teaching: mistakes of published comparisons. A comparison can show the effect of each on its
 //! result. Every fault is off unless `--inject-fault` names it. The choice is made once at start, by
 //! [`VoteSink::open`]: without a fault, votes do not pass through the code of any fault.
 //!
-//! To add a fault, add a variant to [`InjectedFault`] and implement it in [`FaultySink`] or in a sink of its own.
+//! To add a fault, add a variant to [`InjectedFault`] and implement it in [`FaultySink`] or in a new sink.
 
 mod args;
 mod delay;

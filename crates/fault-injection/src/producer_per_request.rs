@@ -1,4 +1,4 @@
-//! The fault `producer-per-request`: every vote pays for connecting, for metadata and for a new producer id.
+//! The fault `producer-per-request`: every vote needs a new connection, the metadata and a new producer id.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 /// Publishes each vote with a new producer.
 pub(crate) struct ProducerPerRequestSink {
-    /// Provides the health of the topic and the partition of each vote. It publishes nothing.
+    /// Checks the health of the topic and selects the partition of each vote. It publishes nothing.
     sink: KafkaSink,
     args: KafkaArgs,
     deadline: Duration,

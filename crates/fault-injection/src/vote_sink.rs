@@ -73,7 +73,7 @@ impl VoteSink {
         Ok(Arc::new(Self(selected)))
     }
 
-    /// Waits at most `timeout` until every vote is acknowledged or has failed: the end of a drain.
+    /// Waits at most `timeout` until every vote is acknowledged or has failed. Call it at the end of a drain.
     pub async fn close(self: Arc<Self>, timeout: Duration) {
         let flush = move || match self.target() {
             Target::Kafka(sink) => sink.flush(timeout).map_err(|error| error.to_string()),

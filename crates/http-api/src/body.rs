@@ -15,11 +15,11 @@ use http_body_util::BodyExt;
 use ingest::{BodyBuffer, IngestError, MemoryReservation};
 use tokio::time::timeout_at;
 
-/// Most bytes of a rejected body that are read and discarded. A client that is still writing may not read: without this
-/// it would get a broken pipe instead of its response.
+/// Maximum number of bytes of a rejected body to read and discard. Some clients read no response while they write their
+/// request: without the discard they would get a broken pipe instead of the response.
 const DISCARD_BYTES: usize = 8 * 1024 * 1024;
-/// How long a client that is rejected for overload may continue to write. It suffices for usual requests, and the
-/// response still comes fast.
+/// How long a client that is rejected for overload may continue to write: long enough for usual requests, and short
+/// enough for a fast response.
 const DISCARD_TIME: Duration = Duration::from_millis(100);
 
 /// Reads at most `limit` bytes before `deadline`. Every byte counts in `reservation` from its arrival. A body of more
@@ -85,8 +85,8 @@ async fn read_to_end(
     Ok(buffer.into_vec().into())
 }
 
-/// Reads and discards the body of a rejected request for a short time. A client may not read its response before it has
-/// written its request, and data on a finished HTTP/2 stream counts as an error of its connection.
+/// Reads and discards the body of a rejected request for a short time. Some clients read no response before they have
+/// written their request, and data on a finished HTTP/2 stream counts as an error of its connection.
 pub async fn discard_briefly(body: &mut Body) {
     discard(body, Instant::now() + DISCARD_TIME).await;
 }
@@ -142,8 +142,8 @@ impl HttpBody for ReservedBody {
     type Data = Bytes;
     type Error = Infallible;
 
-    // `is_end_stream` keeps its default: the transport polls once more after it has sent everything, and drops the body
-    // then.
+    // `is_end_stream` keeps its default: the transport polls once more after it has sent everything, and then
+    // drops the body.
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,

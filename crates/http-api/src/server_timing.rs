@@ -1,14 +1,14 @@
-//! The `Server-Timing` header for clients that ask for it. HTTP and gRPC use the same two headers.
+//! The `Server-Timing` header for clients that request it. HTTP and gRPC use the same two headers.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response};
 use ingest::RequestTimer;
 
-/// The request header that asks for the stage times, with the value `1`.
+/// The request header that requests the stage times, with the value `1`.
 const REQUEST_HEADER: HeaderName = HeaderName::from_static("x-dualpath-timing");
 /// The response header with the stage times.
 const RESPONSE_HEADER: HeaderName = HeaderName::from_static("server-timing");
 
-/// Makes `timer` record its stage times if the headers of the request ask for them.
+/// Makes `timer` record its stage times if the headers of the request contain `x-dualpath-timing: 1`.
 pub fn record_timings_if_requested(timer: &mut RequestTimer, headers: &HeaderMap) {
     if headers.get(REQUEST_HEADER).is_some_and(|value| value == "1") {
         timer.record_stage_timings();

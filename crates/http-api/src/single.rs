@@ -80,7 +80,7 @@ async fn read_and_accept<S: Sink>(
     )
     .await?;
     let draft = timer.stage(Stage::Decode, || decode(&bytes, content_type, &head.headers))?;
-    // Publishing takes long and needs neither.
+    // Free the memory now: publishing takes long and does not use it.
     drop((bytes, head));
     ingest.accept(timer, draft).await
 }

@@ -13,13 +13,12 @@ pub struct IngestArgs {
     #[arg(long, env = "DEADLINE_MS", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..=60_000))]
     pub deadline_ms: u64,
 
-    /// Most votes in flight at a time; further votes are rejected at once with 429 / RESOURCE_EXHAUSTED
+    /// Maximum number of votes in flight; further votes are rejected at once with 429 / RESOURCE_EXHAUSTED
     #[arg(long, env = "MAX_IN_FLIGHT", default_value_t = 4_096, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     pub max_in_flight: u32,
 
-    /// Most bytes of request bodies that the process buffers at a time; further requests are rejected as above. The
-    /// default holds --max-in-flight votes of the largest size. The last quarter is reserved for requests of at most 1
-    /// KiB
+    /// Maximum size of all request bodies in memory, in bytes; further requests are rejected as above. The default holds
+    /// --max-in-flight votes of the largest size. The last quarter is reserved for requests of at most 1 KiB
     #[arg(long, env = "MAX_BUFFERED_BYTES", default_value_t = 64 * 1024 * 1024, value_parser = clap::value_parser!(u64).range(crate::MAX_BATCH_BYTES as u64..=1 << 36))]
     pub max_buffered_bytes: u64,
 }

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn push_beyond_the_budget_is_refused() {
+    fn push_beyond_the_budget_is_rejected() {
         let mut reservation = Arc::new(MemoryBudget::new(400)).reservation();
         let mut buffer = BodyBuffer::default();
         assert_eq!(buffer.push(&[1; 300], &mut reservation), Ok(()));

@@ -28,7 +28,7 @@ pub enum IngestError {
     SlowRequest,
     /// No vote arrived on a stream within the idle timeout.
     IdleStream,
-    /// The client disconnected before its request was complete. Nobody receives this error, but it is counted.
+    /// The client disconnected before its request was complete. The error is counted but not sent.
     ClientDisconnected,
     /// A limit of the process was reached: votes in flight, requests in flight or buffered bytes.
     Overloaded,
@@ -155,7 +155,7 @@ impl IngestError {
         }
     }
 
-    /// What is wrong with this request, for a person to read.
+    /// The reason for this error, as text for people.
     pub fn detail(&self) -> Cow<'static, str> {
         match self {
             Self::Malformed(reason) | Self::Internal(reason) | Self::Unavailable(reason) => {

@@ -1,6 +1,6 @@
-//! The one use case behind every route: admit, validate, encode, publish, receipt. A route decodes its own bytes and
-//! writes its own response. Everything between is here, once, and so is the table that maps an error to each protocol.
-//! This crate imports no web framework and no Kafka client.
+//! The use case of every route: admit, validate, encode, publish, receipt. Each route decodes its requests and writes
+//! its responses; all routes share the steps in between, and the table that maps an error to each protocol. This crate
+//! imports no web framework and no Kafka client.
 
 mod admission;
 mod args;
@@ -32,5 +32,5 @@ pub use sink::{EncodedVote, NullSink, Position, Receipt, Sink, SinkError};
 pub const MAX_VOTE_BYTES: usize = 16 * 1024;
 /// Largest request that carries a batch of votes, in bytes.
 pub const MAX_BATCH_BYTES: usize = 1024 * 1024;
-/// Most votes in a batch.
+/// Maximum number of votes in a batch.
 pub const MAX_BATCH_VOTES: usize = 1_000;

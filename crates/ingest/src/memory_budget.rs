@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::IngestError;
 
-/// Most bytes of a small request: enough for one or two usual votes.
+/// Maximum size of a small request, in bytes: enough for one or two usual votes.
 const SMALL_BYTES: usize = 1024;
 
 /// The limit, in bytes, and the bytes that are reserved.
@@ -25,7 +25,7 @@ pub struct MemoryReservation {
 
 impl MemoryBudget {
     /// A budget of `limit` bytes. The last quarter is for small requests, so that large requests that arrive slowly
-    /// cannot lock out usual votes.
+    /// cannot block usual votes.
     pub fn new(limit: usize) -> Self {
         Self {
             limit,

@@ -6,9 +6,9 @@ use vote::Route;
 /// How a vote ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Durable in Kafka, and the response says so.
+    /// Durable in Kafka, with a receipt as the response.
     Accepted,
-    /// The request was wrong.
+    /// The request was malformed or invalid.
     Invalid,
     /// Rejected because a limit of the process was reached.
     Overloaded,

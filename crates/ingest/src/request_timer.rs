@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::stage_timings::StageTimings;
 use crate::{IngestError, Outcome, Receipt, RequestMetrics, Stage};
 
-/// The clock, the deadline and the outcome of a vote in flight. Dropping it records the vote in the metrics. A timer
-/// that is dropped before [`RequestTimer::finish`] counts as cancelled: the client disconnected.
+/// The clock, the deadline and the outcome of a vote in flight. Dropping it records the vote in the metrics. Without a
+/// call of [`RequestTimer::finish`] the outcome is cancelled: the client disconnected.
 #[derive(Debug)]
 pub struct RequestTimer {
     metrics: Arc<RequestMetrics>,
@@ -15,8 +15,8 @@ pub struct RequestTimer {
     received_at_us: i64,
     deadline: Instant,
     outcome: Outcome,
-    recorded: bool,
-    /// Boxed because few requests ask for it.
+    records_on_drop: bool,
+    /// Boxed because few requests use it.
     stage_timings: Option<Box<StageTimings>>,
 }
 
@@ -31,7 +31,7 @@ impl RequestTimer {
             received_at_us: i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX),
             deadline: arrived + time_limit,
             outcome: Outcome::Cancelled,
-            recorded: true,
+            records_on_drop: true,
             stage_timings: None,
         }
     }
@@ -41,7 +41,7 @@ impl RequestTimer {
         self.deadline
     }
 
-    /// Microseconds since the Unix epoch at which the vote arrived.
+    /// The time at which the vote arrived: microseconds since the Unix epoch.
     pub fn received_at_us(&self) -> i64 {
         self.received_at_us
     }
@@ -82,7 +82,7 @@ impl RequestTimer {
 
     /// Replaces the timer of a batch request by one timer for each of its `votes` votes.
     pub fn split(mut self, votes: usize) -> Vec<Self> {
-        self.recorded = false;
+        self.records_on_drop = false;
         let vote_timer = |_| {
             self.metrics.in_flight().inc();
             Self {
@@ -91,7 +91,7 @@ impl RequestTimer {
                 received_at_us: self.received_at_us,
                 deadline: self.deadline,
                 outcome: Outcome::Cancelled,
-                recorded: true,
+                records_on_drop: true,
                 stage_timings: None,
             }
         };
@@ -110,7 +110,7 @@ impl RequestTimer {
 impl Drop for RequestTimer {
     fn drop(&mut self) {
         self.metrics.in_flight().dec();
-        if self.recorded {
+        if self.records_on_drop {
             self.metrics
                 .observe_duration(self.outcome, self.arrived.elapsed().as_secs_f64());
         }

@@ -1,5 +1,5 @@
-//! Where accepted votes go. Kafka is one sink; the bridge's gRPC call to its upstream is another; the null sink
-//! measures a route without Kafka.
+//! The interface to the destination of accepted votes. The sinks are Kafka, the upstream of the bridge, and the null
+//! sink for measurements without Kafka.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -69,7 +69,7 @@ pub trait Sink: Send + Sync + 'static {
     fn available(&self) -> Result<(), SinkError>;
 }
 
-/// Acknowledges at once and stores nothing. For benchmarks of a route without Kafka only.
+/// Acknowledges at once and stores nothing. Use it only for benchmarks of a route without Kafka.
 #[derive(Debug, Default)]
 pub struct NullSink {
     next_offset: AtomicI64,

@@ -1,4 +1,4 @@
-//! The stage times of one request, for a client that asks for them.
+//! The stage times of one request, if the client requests them.
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};

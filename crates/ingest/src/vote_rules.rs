@@ -1,8 +1,8 @@
 //! The rules for new votes. Every route applies them once, before the vote becomes an event.
 //!
-//! Add a rule that only new votes must pass here, such as a banned band: return an [`IngestError`] variant of its own
-//! and give it a status in `error.rs`. Events that are already stored do not pass through here: `VoteEvent::decode`
-//! only checks their shape, so a new rule cannot turn a stored vote into a dead-letter record.
+//! This is the place for a rule that applies only to new votes, such as a banned band: return a new [`IngestError`]
+//! variant and give it a status in `error.rs`. The rules do not apply to stored events: `VoteEvent::decode` checks only
+//! their shape, so a new rule cannot turn a stored vote into a dead-letter record.
 
 use vote::{Draft, ValidVote};
 

@@ -24,12 +24,12 @@ const TIME_LIMIT: Duration = Duration::from_millis(50);
 struct ManualSink {
     release: Notify,
     availability: Availability,
-    handed_over: AtomicU32,
+    publish_calls: AtomicU32,
 }
 
 impl Sink for ManualSink {
     async fn publish(&self, _: EncodedVote) -> Result<Position, SinkError> {
-        self.handed_over.fetch_add(1, Ordering::Relaxed);
+        self.publish_calls.fetch_add(1, Ordering::Relaxed);
         self.release.notified().await;
         Ok(Position {
             partition: 1,
@@ -53,7 +53,7 @@ fn environment(max_in_flight: u32) -> TestEnvironment {
     let sink = Arc::new(ManualSink {
         release: Notify::new(),
         availability: Availability::default(),
-        handed_over: AtomicU32::new(0),
+        publish_calls: AtomicU32::new(0),
     });
     sink.availability.set(&Ok(()));
     let metrics = RequestMetrics::for_route(&registry, &[0.001, 1.0], Route::Rest).unwrap();
@@ -188,12 +188,15 @@ async fn deadline_error_reports_an_unavailable_sink() {
         Err(IngestError::Unavailable("no broker responds".to_owned()))
     );
     // The sink is known to be down, so it receives no vote.
-    let handed_over = environment.sink.handed_over.load(Ordering::Relaxed);
+    let publish_calls = environment.sink.publish_calls.load(Ordering::Relaxed);
     assert!(matches!(
         environment.vote().await,
         Err(IngestError::Unavailable(_))
     ));
-    assert_eq!(environment.sink.handed_over.load(Ordering::Relaxed), handed_over);
+    assert_eq!(
+        environment.sink.publish_calls.load(Ordering::Relaxed),
+        publish_calls
+    );
 }
 
 #[tokio::test]

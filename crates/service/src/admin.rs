@@ -1,5 +1,5 @@
-//! The admin port: `/metrics`, `/livez`, `/readyz`, `/config`. It is separate from the data port: a flood of votes cannot
-//! starve the probes, and the admin port needs no access from outside.
+//! The admin port: `/metrics`, `/livez`, `/readyz`, `/config`. It is separate from the data port, so that probes
+//! get a response under overload and that the admin port needs no external access.
 
 use axum::Json;
 use axum::Router;

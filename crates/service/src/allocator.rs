@@ -1,5 +1,5 @@
-//! One allocator for all binaries: the routes make many small short-lived allocations, and a different allocator must not
-//! be a difference between them.
+//! One allocator for all binaries, so that no route has a faster allocator than another. The routes make many small
+//! short-lived allocations.
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

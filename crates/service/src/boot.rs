@@ -21,7 +21,7 @@ pub struct Identity {
     pub name: &'static str,
     /// The version in log lines.
     pub version: &'static str,
-    /// Where the admin port listens without `--admin-addr`.
+    /// The address of the admin port without `--admin-addr`.
     pub default_admin: SocketAddr,
 }
 
@@ -40,7 +40,7 @@ where
         .context("cannot start the async runtime");
     let outcome = runtime.and_then(|runtime| {
         let outcome = runtime.block_on(supervise(identity, args, work));
-        // Work that outlived the drain deadline must not block the exit.
+        // Work that still runs after the drain deadline must not block the exit.
         runtime.shutdown_background();
         outcome
     });

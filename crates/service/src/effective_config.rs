@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 /// The configuration of a process: empty until the process publishes it.
 pub(crate) type SharedConfig = Arc<OnceLock<EffectiveConfig>>;
 
-/// Settings in force, by name. Never add a secret: redact URLs first.
+/// The settings by name. Never add a secret: redact URLs first.
 #[derive(Clone, Debug, Default)]
 pub struct EffectiveConfig {
     settings: BTreeMap<String, String>,
@@ -42,14 +42,14 @@ impl EffectiveConfig {
     pub(crate) fn log(&self) {
         tracing::info!(
             config_hash = self.hash(),
-            settings = self.line(),
+            settings = self.to_line(),
             "effective configuration"
         );
     }
 
     /// The first 12 hex digits of the SHA-256 of all settings: equal configurations have equal hashes, on any machine.
     pub fn hash(&self) -> String {
-        let digest = Sha256::digest(self.line());
+        let digest = Sha256::digest(self.to_line());
         let bits = digest
             .iter()
             .take(6)
@@ -61,7 +61,7 @@ impl EffectiveConfig {
         &self.settings
     }
 
-    fn line(&self) -> String {
+    fn to_line(&self) -> String {
         let pairs: Vec<_> = self
             .settings
             .iter()

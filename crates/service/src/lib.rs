@@ -1,5 +1,5 @@
-//! Process plumbing that every dualpath binary shares: options, logging, metrics, an admin port, a listener with limits,
-//! and a drain on SIGTERM. This crate has no dependency on votes.
+//! Common code of every dualpath binary: options, logging, metrics, an admin port, a listener with limits, and a
+//! drain on SIGTERM. This crate has no dependency on votes.
 
 mod admin;
 mod allocator;

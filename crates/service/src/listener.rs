@@ -1,7 +1,7 @@
-//! The HTTP listener that all routes share: the same accept loop, limits, socket options and HTTP settings. So REST and
-//! gRPC differ in their protocol and in nothing else.
+//! The HTTP listener that all routes share: the same accept loop, limits, socket options and HTTP settings. So REST
+//! and gRPC differ only in their protocol.
 //!
-//! `socket` accepts TCP connections, `transport` is the place for TLS, `connection` speaks HTTP.
+//! `socket` accepts TCP connections, `transport` is the place to add TLS, and `connection` serves HTTP.
 
 mod args;
 mod connection;
@@ -24,38 +24,39 @@ pub use socket::bind;
 use crate::process::Process;
 use in_flight::InFlightRequests;
 
-/// Open connections at a time. Further connections wait in the kernel's accept queue. Bounds memory and file descriptors.
+/// Maximum number of open connections; it limits memory and file descriptors. Further connections wait in the kernel's
+/// accept queue.
 const MAX_CONNECTIONS: u32 = 1024;
 
 /// The listener's settings, for the effective configuration.
 pub(crate) fn settings(args: &ListenerArgs) -> impl IntoIterator<Item = (&'static str, String)> {
-    let own = [
+    let listener_settings = [
         ("tcp_nodelay", (!args.nagle).to_string()),
         ("max_connections", MAX_CONNECTIONS.to_string()),
         ("max_calls", args.max_calls.to_string()),
         ("head_timeout_ms", args.head_timeout_ms.to_string()),
         ("idle_timeout_ms", args.idle_timeout_ms.to_string()),
     ];
-    own.into_iter().chain(connection::settings())
+    listener_settings.into_iter().chain(connection::settings())
 }
 
 /// Like [`serve_per_peer`], with the same services for all connections.
 pub async fn serve<S: HttpService>(
     listener: TcpListener,
     service: S,
-    overflow: S,
+    overload_service: S,
     args: ListenerArgs,
     process: &Process,
 ) -> anyhow::Result<()> {
-    let services = |_| (service.clone(), overflow.clone());
+    let services = |_| (service.clone(), overload_service.clone());
     serve_per_peer(listener, services, args, process).await
 }
 
 /// Serves HTTP/1.1 and HTTP/2 without TLS until `shutdown`. Then it stops accepting, lets every connection finish its
 /// requests in flight, and returns when all connections are closed or their share of the drain has passed.
 ///
-/// `services` returns two services for a peer's connection: one for requests, and one that answers the requests beyond the
-/// limit. The second one must answer at once.
+/// `services` returns two services for a peer's connection: one for requests, and one for requests beyond the limit. The
+/// second one must respond at once.
 pub async fn serve_per_peer<S: HttpService>(
     listener: TcpListener,
     services: impl Fn(SocketAddr) -> (S, S),
@@ -66,13 +67,13 @@ pub async fn serve_per_peer<S: HttpService>(
     let in_flight = Arc::new(InFlightRequests::new(args.max_calls as usize));
     let args = Arc::new(args);
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS as usize));
-    let next = async || {
+    let accept_next = async || {
         let slot = Arc::clone(&slots).acquire_owned().await?;
         anyhow::Ok((socket::accept(&listener, &args).await, slot))
     };
     loop {
         let ((socket, peer), slot) = tokio::select! {
-            accepted = next() => accepted?,
+            accepted = accept_next() => accepted?,
             () = process.shutdown.cancelled() => break,
         };
         let connection = connection::serve(

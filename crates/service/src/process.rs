@@ -1,4 +1,4 @@
-//! The handle that connects the work of a process to its surroundings.
+//! The handle through which the work of a process uses metrics, readiness and shutdown.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::effective_config::{EffectiveConfig, SharedConfig};
 use crate::readiness::Readiness;
 
-/// What the work of a process gets from its surroundings.
+/// The metrics, readiness, shutdown signal and failure of a process. [`crate::run`] passes it to the work.
 #[derive(Clone, Debug)]
 pub struct Process {
     /// The registry for metrics. It already has the standard process metrics.

@@ -1,4 +1,4 @@
-//! Readiness of a process, made of one check per dependency.
+//! The readiness of a process: one check per dependency.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -98,6 +98,7 @@ impl Check {
         self.inner.checks().get(self.name).is_some_and(Result::is_ok)
     }
 
+    /// Stores the result. Returns whether the check changed between success and failure.
     fn set(&self, state: Result<(), String>) -> bool {
         let is_ok = state.is_ok();
         let before = self.inner.checks().insert(self.name, state);

@@ -27,7 +27,7 @@ pub enum EventError {
     /// The bytes are not a `votes.v1.VoteEvent`.
     #[error("not a VoteEvent: {0}")]
     Malformed(String),
-    /// The route is missing, or this version does not know it.
+    /// The route is missing or unknown to this version.
     #[error("unknown route {0}")]
     UnknownRoute(i32),
     /// The event has no vote id.

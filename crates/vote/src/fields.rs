@@ -1,8 +1,8 @@
 //! The fields of a vote as types that can only hold valid values. `parse` trims the text of a client and returns the
 //! canonical value, or the message for the client.
 //!
-//! These types also read stored events. A check that only new votes must pass belongs into `ingest`, in
-//! `vote_rules.rs`.
+//! [`crate::VoteEvent::decode`] uses these types too. So put a check that applies only to new votes into
+//! `vote_rules.rs` of `ingest`.
 
 use uuid::Uuid;
 
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_trimmed_and_bounded_in_characters() {
+    fn text_is_trimmed_and_limited_to_200_characters() {
         assert_eq!(
             Name::parse("  Bohemia Suburbana ".into()).unwrap().as_str(),
             "Bohemia Suburbana"

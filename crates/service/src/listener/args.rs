@@ -5,9 +5,9 @@ use std::time::Duration;
 /// Options of every listener, with the same defaults on each route.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ListenerArgs {
-    /// Requests in flight at a time, including open streams and responses that clients have not read yet; one more is
-    /// refused at once. The default is four times the default --max-in-flight: ingest-grpc serves native clients and the
-    /// bridge, and each may add as many requests that are arriving or leaving
+    /// Maximum number of requests in flight, including open streams and responses that clients have not read yet; further
+    /// requests are rejected at once. The default is four times the default --max-in-flight: twice, because ingest-grpc
+    /// serves native clients and the bridge, and twice again for requests or responses in transmission
     #[arg(long, env = "MAX_CALLS", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_calls: u32,
 

@@ -20,23 +20,24 @@ use super::transport;
 /// Size of an HTTP/1.1 connection's buffer, which bounds a request head; also HTTP/2's limit for a header list.
 const MAX_HEAD_BYTES: u32 = 16 * 1024;
 /// Requests in flight on one HTTP/2 connection: as many as the default in-flight limit. The bridge has one connection, and
-/// admission must refuse its requests before they queue in its client.
+/// admission must reject its requests before they queue in its client.
 const MAX_CONCURRENT_STREAMS: u32 = 4096;
 /// HTTP/2 flow-control window of a stream: a batch of 1,000 usual votes fits. Each unread stream buffers up to this size.
 const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
 /// HTTP/2 flow-control window of a connection: thousands of votes in transit.
 const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
-/// How much of a response its HTTP/2 stream buffers before the client reads it: the same size as for votes.
+/// How many bytes of a response an HTTP/2 stream buffers until the client reads them: the same as for votes.
 const SEND_BUFFER_BYTES: usize = STREAM_WINDOW_BYTES as usize;
 /// Streams that a client may reset before the service has accepted them. One more closes the connection. Equal to the
 /// library's default; stated here because it protects against rapid resets (CVE-2023-44487).
 const MAX_PENDING_RESETS: usize = 20;
-/// Streams that a client may make the library reset by errors. Each leaves a small record. Equal to the library's default.
+/// Streams that a client may make the library reset by errors. The library keeps a small record of each. Equal to the
+/// library's default.
 const MAX_ERROR_RESETS: usize = 1024;
 /// A silent HTTP/2 connection is pinged after this time.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
-/// An HTTP/2 connection that does not answer a ping within this time is closed, so that half-open connections do not pile
-/// up.
+/// An HTTP/2 connection that does not answer a ping within this time is closed, so that half-open connections do not
+/// accumulate.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The HTTP settings, for the effective configuration.
@@ -77,18 +78,18 @@ pub(super) fn protocols(args: &ListenerArgs) -> Builder<TokioExecutor> {
     builder
 }
 
-/// The request is dropped without an answer: HTTP/2 resets the stream, HTTP/1.1 closes the connection.
+/// Drops a request without a response: HTTP/2 resets the stream, HTTP/1.1 closes the connection.
 #[derive(Debug, thiserror::Error)]
 #[error("too many requests in flight")]
 struct Exhausted;
 
-/// Serves one connection. `service` answers while the limit allows it, `overflow` answers the requests beyond the limit.
-/// Returns when the client has left, when it is idle or reads nothing for too long, or after `shutdown` with the last
-/// request in flight.
+/// Serves one connection. `service` handles requests within the limit, `overload_service` those beyond it. Returns when
+/// the client has disconnected, when it is idle or reads nothing for too long, or after `shutdown` when the last request
+/// in flight has finished.
 pub(super) async fn serve<S: HttpService>(
     socket: TcpStream,
     protocols: Arc<Builder<TokioExecutor>>,
-    (service, overflow): (S, S),
+    (service, overload_service): (S, S),
     in_flight: Arc<InFlightRequests>,
     args: Arc<ListenerArgs>,
     shutdown: CancellationToken,
@@ -102,11 +103,11 @@ pub(super) async fn serve<S: HttpService>(
         return;
     };
     let requests = Arc::new(ConnectionRequests::new(in_flight));
-    let answer = |request| {
+    let respond = |request| {
         let (guard, capacity) = requests.begin();
         let service = match capacity {
             Capacity::Available => Some(service.clone()),
-            Capacity::RefusalsOnly => Some(overflow.clone()),
+            Capacity::RejectionsOnly => Some(overload_service.clone()),
             Capacity::Exhausted => None,
         };
         async move {
@@ -115,9 +116,9 @@ pub(super) async fn serve<S: HttpService>(
             Ok::<_, Exhausted>(response.map(|body| TrackedBody::new(body, guard)))
         }
     };
-    let served = protocols.serve_connection(TokioIo::new(transport), service_fn(answer));
+    let served = protocols.serve_connection(TokioIo::new(transport), service_fn(respond));
     tokio::pin!(served);
-    let mut checks = interval_at(Instant::now() + args.idle_timeout(), args.idle_timeout());
+    let mut activity_checks = interval_at(Instant::now() + args.idle_timeout(), args.idle_timeout());
     let mut is_closing = false;
     loop {
         tokio::select! {
@@ -128,7 +129,7 @@ pub(super) async fn serve<S: HttpService>(
                 return;
             }
             () = shutdown.cancelled(), if !is_closing => {}
-            _ = checks.tick() => match requests.check() {
+            _ = activity_checks.tick() => match requests.check() {
                 Activity::Busy => continue,
                 Activity::Idle if is_closing => return,
                 Activity::Idle => {}

@@ -1,5 +1,5 @@
 //! Requests in flight, counted for the whole process and per connection. A request is in flight from its head until its
-//! response has been handed to the transport: a response that the client does not read costs memory like any other.
+//! transport has taken its whole response, because a response that the client does not read occupies memory.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,11 +16,13 @@ pub(super) struct InFlightRequests {
 pub(super) struct ConnectionRequests {
     process: Arc<InFlightRequests>,
     count: AtomicUsize,
+    /// Whether a request began in the current period.
     has_begun: AtomicBool,
-    /// The number of the current check period. Its parity selects the counter in `waiting` for responses that start to
-    /// wait now.
+    /// The number of the current period; each check ends a period. A response that starts to wait now is counted in
+    /// `waiting` at the index `period % 2`.
     period: AtomicUsize,
-    /// Responses that wait for the client, by the parity of the period in which the wait started.
+    /// Responses that wait for the client: one counter for periods with an even number, one for odd numbers. The number
+    /// is that of the period in which the wait started.
     waiting: [AtomicUsize; 2],
 }
 
@@ -29,17 +31,17 @@ pub(super) struct ConnectionRequests {
 pub(super) struct InFlightGuard {
     connection: Arc<ConnectionRequests>,
     /// The index in `waiting` that counts this response while it waits for the client.
-    waiting_in: Option<usize>,
+    waiting_index: Option<usize>,
 }
 
-/// Which answers the limit still allows.
+/// Which responses the limit still allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Capacity {
     /// The request can be served.
     Available,
-    /// The request can only be refused.
-    RefusalsOnly,
-    /// The request is dropped without an answer: too many unread refusals already occupy memory.
+    /// The request can only be rejected.
+    RejectionsOnly,
+    /// The request is dropped without a response: too many unread rejections already occupy memory.
     Exhausted,
 }
 
@@ -82,24 +84,24 @@ impl ConnectionRequests {
         let capacity = if count < self.process.limit {
             Capacity::Available
         } else if count < self.process.limit.saturating_mul(2) {
-            Capacity::RefusalsOnly
+            Capacity::RejectionsOnly
         } else {
             Capacity::Exhausted
         };
         let guard = InFlightGuard {
             connection: Arc::clone(self),
-            waiting_in: None,
+            waiting_index: None,
         };
         (guard, capacity)
     }
 
     /// Ends the current period and reports what happened in it. A response that started to wait in one period and still
-    /// waits at the end of the next has waited for one to two periods. So no clock is read per response.
+    /// waits at the end of the next has waited for one to two periods. This needs no clock per response.
     pub(super) fn check(&self) -> Activity {
         let period = self.period.load(Ordering::Relaxed);
         let [even, odd] = &self.waiting;
-        let previous_period = if period.is_multiple_of(2) { odd } else { even };
-        if previous_period.load(Ordering::Relaxed) > 0 {
+        let waiting_since_previous_period = if period.is_multiple_of(2) { odd } else { even };
+        if waiting_since_previous_period.load(Ordering::Relaxed) > 0 {
             return Activity::Stalled;
         }
         self.period.store(period.wrapping_add(1), Ordering::Relaxed);
@@ -116,17 +118,17 @@ impl InFlightGuard {
     /// The transport has a part of the response. The wait for the client starts now.
     pub(super) fn start_client_wait(&mut self) {
         self.end_client_wait();
-        let parity = self.connection.period.load(Ordering::Relaxed) % 2;
-        if let Some(counter) = self.connection.waiting.get(parity) {
+        let index = self.connection.period.load(Ordering::Relaxed) % 2;
+        if let Some(counter) = self.connection.waiting.get(index) {
             counter.fetch_add(1, Ordering::Relaxed);
-            self.waiting_in = Some(parity);
+            self.waiting_index = Some(index);
         }
     }
 
     /// The transport has room for the next part of the response. The response no longer waits for the client.
     pub(super) fn end_client_wait(&mut self) {
-        let counter = self.waiting_in.take();
-        if let Some(counter) = counter.and_then(|parity| self.connection.waiting.get(parity)) {
+        let index = self.waiting_index.take();
+        if let Some(counter) = index.and_then(|index| self.connection.waiting.get(index)) {
             counter.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -149,17 +151,17 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_served_then_refused_then_dropped() {
+    fn requests_are_served_then_rejected_then_dropped() {
         let connection = connection(1);
         let (first, capacity) = connection.begin();
         assert_eq!(capacity, Capacity::Available);
         let (_second, capacity) = connection.begin();
-        assert_eq!(capacity, Capacity::RefusalsOnly);
+        assert_eq!(capacity, Capacity::RejectionsOnly);
         let (third, capacity) = connection.begin();
         assert_eq!(capacity, Capacity::Exhausted);
         drop((first, third));
         let (_fourth, capacity) = connection.begin();
-        assert_eq!(capacity, Capacity::RefusalsOnly);
+        assert_eq!(capacity, Capacity::RejectionsOnly);
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(super) async fn accept(listener: &TcpListener, args: &ListenerArgs) -> (TcpS
         match listener.accept().await {
             Ok((socket, peer)) => match set_options(&socket, args) {
                 Ok(()) => return (socket, peer),
-                Err(error) => tracing::debug!(%error, "the client left before its socket was set up"),
+                Err(error) => tracing::debug!(%error, "the client disconnected before its socket was set up"),
             },
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -42,7 +42,8 @@ fn set_options(socket: &TcpStream, args: &ListenerArgs) -> std::io::Result<()> {
     socket.set_nodelay(!args.nagle)?;
     let socket = SockRef::from(socket);
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(TCP_KEEPALIVE))?;
-    // If the peer is gone or never reads, sent bytes stay unacknowledged. The kernel closes the connection after this time.
+    // If the peer has disappeared or never reads, sent bytes stay unacknowledged. The kernel closes the
+    // connection after this time.
     socket.set_tcp_user_timeout(Some(args.idle_timeout()))
 }
 

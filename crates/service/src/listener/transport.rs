@@ -8,16 +8,17 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 
-/// What an HTTP/2 client sends first.
+/// The first bytes of every HTTP/2 connection.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// Pause between two reads of a preface that has arrived in part.
-const PREFACE_PAUSE: Duration = Duration::from_millis(5);
+/// Interval at which a socket with a partial preface is read.
+const PREFACE_POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The byte stream that HTTP reads and writes.
 pub(super) type Transport = TcpStream;
 
-/// Makes an accepted socket ready for HTTP. Returns when the client has sent enough to tell HTTP/1.1 from HTTP/2: hyper has
-/// no time limit for this step, and silent connections would hold their slots forever. The caller sets the time limit.
+/// Makes an accepted socket ready for HTTP. Returns when the client has sent enough to distinguish HTTP/1.1 from HTTP/2:
+/// hyper has no time limit for this step, and silent connections would occupy their slots forever. The caller sets the
+/// time limit.
 pub(super) async fn open(socket: TcpStream) -> io::Result<Transport> {
     let mut start = [0; HTTP2_PREFACE.len()];
     loop {
@@ -26,7 +27,7 @@ pub(super) async fn open(socket: TcpStream) -> io::Result<Transport> {
         if received.is_empty() || length == HTTP2_PREFACE.len() || !HTTP2_PREFACE.starts_with(received) {
             return Ok(socket);
         }
-        // A partial preface keeps the socket readable, so only a pause can wait for the rest.
-        tokio::time::sleep(PREFACE_PAUSE).await;
+        // A partial preface keeps the socket readable, so readiness cannot signal the rest: poll.
+        tokio::time::sleep(PREFACE_POLL_INTERVAL).await;
     }
 }
