@@ -48,7 +48,11 @@ pub(super) fn invalid() -> Vec<Case> {
         ),
         rejected("year before 1900", &vote_with("year", "1899"), &["year"]),
         rejected("year after 2100", &vote_with("year", 2101), &["year"]),
-        rejected("year as text", &vote_with("year", "mil novecientos"), &["year"]),
+        rejected(
+            "year is not a number",
+            &vote_with("year", "mil novecientos"),
+            &["year"],
+        ),
         rejected("year with a decimal", &vote_with("year", "1984.0"), &["year"]),
         rejected("year with a sign", &vote_with("year", "+1984"), &["year"]),
         rejected("year of two digits", &vote_with("year", 84), &["year"]),
