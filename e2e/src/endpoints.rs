@@ -30,7 +30,7 @@ pub enum Endpoint {
     Grpc,
 }
 
-/// The response of an endpoint, reduced to what the error table defines.
+/// The response of an endpoint, in one form for HTTP and gRPC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VoteResponse {
     /// A receipt.
@@ -41,7 +41,7 @@ pub enum VoteResponse {
         code: i32,
         /// The invalid fields and the reason for each, sorted by field.
         errors: Vec<(String, String)>,
-        /// Whether the error says when to retry.
+        /// Whether the error has a retry hint.
         retry: bool,
     },
 }

@@ -36,7 +36,7 @@ pub struct CallOutcome {
     pub status: StatusCode,
     /// gRPC status code; `None` without gRPC.
     pub grpc_code: Option<i32>,
-    /// Whether the response says when to retry.
+    /// Whether the response has a retry hint.
     pub retry: bool,
 }
 
@@ -49,13 +49,13 @@ impl CallOutcome {
         }
     }
 
-    /// Whether the service refused the call for overload and said when to retry.
+    /// Whether the service rejected the call for overload, with a retry hint.
     pub fn is_overloaded(&self) -> bool {
-        let refused = match self.grpc_code {
+        let rejected = match self.grpc_code {
             Some(code) => code == i32::from(tonic::Code::ResourceExhausted),
             None => self.status == StatusCode::TOO_MANY_REQUESTS,
         };
-        refused && self.retry
+        rejected && self.retry
     }
 }
 

@@ -20,8 +20,8 @@ impl Records {
         Ok(Self(records))
     }
 
-    /// The event that a receipt points to. Errors if the key is not the vote's id, or if encoding the event again gives
-    /// other bytes: equal events must be equal byte by byte.
+    /// The event that a receipt points to. Returns an error if the key is not the vote's id, or if encoding the event again
+    /// gives other bytes: equal events must be equal byte by byte.
     pub fn event(&self, receipt: &Receipt) -> Result<VoteEvent> {
         let record = self
             .0

@@ -1,4 +1,4 @@
-//! The bridge and its upstream `ingest-grpc`: which error the clients receive, and what happens when the upstream exits.
+//! The bridge and its upstream `ingest-grpc`: errors, outages and rollouts of the upstream.
 
 #![allow(
     clippy::unwrap_used,
@@ -45,11 +45,11 @@ async fn bridge_is_unavailable_without_its_upstream_and_recovers() {
         grpc.kill();
         for _ in 0..100 {
             // Before and after the bridge detects the failure: no receipt, no timeout, always a retry hint.
-            let refused = outcome().await;
+            let rejected = outcome().await;
             assert_eq!(
-                (refused.status.as_u16(), refused.retry),
+                (rejected.status.as_u16(), rejected.retry),
                 (503, true),
-                "{refused:?}"
+                "{rejected:?}"
             );
         }
         wait_until(async || !bridge.is_ready().await).await;
@@ -142,10 +142,10 @@ async fn rollout_of_the_upstream_fails_no_vote() {
         newest.send_replace(next.address());
         std::mem::replace(&mut serving, next).terminate().await.unwrap();
     }
-    let (receipts, refusals) = load.finish().await;
+    let (receipts, rejections) = load.finish().await;
     println!("{receipts} votes through {ROLLOUTS} rollouts");
     assert!(receipts > 0);
-    assert_eq!(refusals, Vec::new());
+    assert_eq!(rejections, Vec::new());
 }
 
 /// Clients of the bridge that send votes without a pause.
@@ -162,16 +162,16 @@ impl Load {
         for _ in 0..CLIENTS {
             let (done, mut client) = (Arc::clone(&done), client.clone());
             clients.spawn(async move {
-                let (mut receipts, mut refusals) = (0, Vec::new());
+                let (mut receipts, mut rejections) = (0, Vec::new());
                 while !done.load(Ordering::Relaxed) {
                     let outcome = client.send_vote().await.unwrap();
                     if outcome.is_receipt() {
                         receipts += 1;
                     } else {
-                        refusals.push(outcome);
+                        rejections.push(outcome);
                     }
                 }
-                (receipts, refusals)
+                (receipts, rejections)
             });
         }
         Self { done, clients }
@@ -183,7 +183,10 @@ impl Load {
         let receipts = clients.iter().map(|(receipts, _)| receipts).sum();
         (
             receipts,
-            clients.into_iter().flat_map(|(_, refusals)| refusals).collect(),
+            clients
+                .into_iter()
+                .flat_map(|(_, rejections)| rejections)
+                .collect(),
         )
     }
 }

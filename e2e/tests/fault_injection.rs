@@ -40,7 +40,7 @@ fn run(program: &[&str], options: &[&str]) -> Output {
 #[test]
 fn unknown_fault_is_rejected_with_the_known_names() {
     for program in PROGRAMS {
-        let output = run(program, &["--inject-fault", "gremlins"]);
+        let output = run(program, &["--inject-fault", "unknown"]);
         let message = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{message}");
         for name in NAMES {
@@ -50,7 +50,7 @@ fn unknown_fault_is_rejected_with_the_known_names() {
 }
 
 #[test]
-fn weaker_acks_need_the_fault_acks() {
+fn weaker_acks_require_the_fault_acks() {
     for program in PROGRAMS {
         for acks in ["1", "0"] {
             let output = run(program, &["--acks", acks, "--inject-fault", "nagle"]);
@@ -64,9 +64,9 @@ fn weaker_acks_need_the_fault_acks() {
 #[tokio::test]
 async fn every_fault_changes_the_configuration_hash_and_logs_a_warning() {
     for kind in ServiceKind::KAFKA_PRODUCERS {
-        let plain = ServiceProcess::start_without_kafka(kind, &[]).await.unwrap();
-        assert!(!plain.log().contains("FAULTS"), "{}", plain.log());
-        let mut hashes = vec![config_hash(&plain)];
+        let without_fault = ServiceProcess::start_without_kafka(kind, &[]).await.unwrap();
+        assert!(!without_fault.log().contains("FAULTS"), "{}", without_fault.log());
+        let mut hashes = vec![config_hash(&without_fault)];
         for name in NAMES {
             let service = ServiceProcess::start_without_kafka(kind, &["--inject-fault", name])
                 .await
@@ -93,14 +93,14 @@ async fn injected_delay_counts_as_publish_time() {
         let mut client = Http2Client::connect(kind, service.address()).await.unwrap();
         for _ in 0..20 {
             let ms = publish_ms(&mut client).await;
-            // The delay is a lower bound, whatever the load of the machine.
+            // The delay is a lower bound: load on the machine only adds to it.
             assert!(ms >= 1.0, "{kind:?}: {ms} ms");
         }
     }
 }
 
 #[tokio::test]
-async fn receipts_before_the_work_need_no_kafka() {
+async fn fault_answer_before_work_gives_receipts_without_kafka() {
     let unused_address = free_address().unwrap().to_string();
     for kind in ServiceKind::KAFKA_PRODUCERS {
         let options = ["--kafka-brokers", &unused_address];

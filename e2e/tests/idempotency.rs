@@ -47,7 +47,7 @@ fn receipt(response: &Value) -> Receipt {
 }
 
 #[tokio::test]
-async fn vote_id_has_one_key_in_kafka_however_it_is_sent() {
+async fn every_copy_of_a_vote_has_the_same_key_in_kafka() {
     let stack = EphemeralStack::start_only(&SERVERS).unwrap();
     let endpoints = stack.endpoints();
     let clients = EndpointClients::connect(endpoints).await.unwrap();

@@ -22,7 +22,7 @@ const SERVERS: [Server; 4] = [Server::Kafka, Server::Grpc, Server::Rest, Server:
 const DEADLINE: Duration = Duration::from_secs(3);
 /// Time that the network, the scheduler and a busy machine can add to the deadline.
 const SLACK: Duration = Duration::from_secs(2);
-/// Time limit for a route to detect that Kafka is away, or that it is back.
+/// Time limit for a route to detect that Kafka is down, or that it is up again.
 const STATE_CHANGE_TIMEOUT: Duration = Duration::from_mins(1);
 const UNAVAILABLE: i32 = 14;
 
@@ -104,12 +104,12 @@ async fn routes_reject_votes_without_kafka_and_recover() {
         acknowledged.len()
     );
     for endpoint in Endpoint::ALL {
-        let count_for_endpoint = |wanted: fn(&VoteResponse) -> bool| {
+        let count_for_endpoint = |condition: fn(&VoteResponse) -> bool| {
             let responses = sent
                 .iter()
-                .filter(|(by, _)| *by == endpoint)
+                .filter(|(sent_to, _)| *sent_to == endpoint)
                 .filter_map(|(_, response)| response.as_ref().ok());
-            responses.filter(|response| wanted(response)).count()
+            responses.filter(|response| condition(response)).count()
         };
         let (receipts, rejections) = (
             count_for_endpoint(is_receipt),

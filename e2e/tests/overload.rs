@@ -46,11 +46,11 @@ async fn votes_beyond_the_limit_are_rejected_and_admitted_votes_get_receipts() {
             let mut client = client.clone();
             tokio::spawn(async move { client.send_vote().await })
         });
-        let (mut admitted, mut refused): (Vec<_>, Vec<_>) = (votes.collect(), Vec::new());
+        let (mut admitted, mut rejected): (Vec<_>, Vec<_>) = (votes.collect(), Vec::new());
         // The rejections arrive while the admitted votes still wait for Kafka.
         wait_until(async || admitted.iter().filter(|vote| vote.is_finished()).count() == EXCESS).await;
-        refused.extend(admitted.extract_if(.., |vote| vote.is_finished()));
-        for vote in join_all(refused).await {
+        rejected.extend(admitted.extract_if(.., |vote| vote.is_finished()));
+        for vote in join_all(rejected).await {
             let outcome = vote.unwrap().unwrap();
             assert!(outcome.is_overloaded(), "{kind:?}: {outcome:?}");
         }
@@ -81,23 +81,23 @@ async fn calls_of_every_kind_beyond_the_limit_are_rejected() {
         let options = ["--max-calls", &limit, "--deadline-ms", "60000"];
         let service = ServiceProcess::start_without_kafka(kind, &options).await.unwrap();
         let mut client = Http2Client::connect(kind, service.address()).await.unwrap();
-        // More calls than the limit: a vote of `others` can occupy a slot when the last call arrives.
+        // More calls than the limit: a vote of `other_client` can occupy a slot when the last call arrives.
         let mut calls = Vec::new();
         for _ in 0..MAX_CALLS + 10 {
             calls.push(client.start_call(method).await.unwrap());
         }
-        let mut others = Http2Client::connect(kind, service.address()).await.unwrap();
-        wait_until(async || others.clone().send_vote().await.unwrap().is_overloaded()).await;
+        let mut other_client = Http2Client::connect(kind, service.address()).await.unwrap();
+        wait_until(async || other_client.clone().send_vote().await.unwrap().is_overloaded()).await;
 
         for _ in 0..100 {
-            let refused = others.send_vote().await.unwrap();
-            assert!(refused.is_overloaded(), "{kind:?} {method:?}: {refused:?}");
+            let rejected = other_client.send_vote().await.unwrap();
+            assert!(rejected.is_overloaded(), "{kind:?} {method:?}: {rejected:?}");
         }
 
         for mut call in calls {
             call.body.send_reset(Reason::CANCEL);
         }
-        wait_until(async || others.clone().send_vote().await.unwrap().is_receipt()).await;
+        wait_until(async || other_client.clone().send_vote().await.unwrap().is_receipt()).await;
     }
 }
 
@@ -129,17 +129,20 @@ async fn bytes_beyond_the_budget_are_rejected_and_small_votes_are_accepted() {
 
         // An attempt before the large body has arrived would take its memory and cause its rejection instead.
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let others = Http2Client::connect(kind, service.address()).await.unwrap();
+        let other_client = Http2Client::connect(kind, service.address()).await.unwrap();
         let excess_body = grpc_frame(&[0xff; 12_000]);
         let attempt = async || {
-            others
+            other_client
                 .clone()
                 .send_call(Method::Single, excess_body.clone())
                 .await
                 .unwrap()
         };
         wait_until(async || attempt().await.is_overloaded()).await;
-        assert!(others.clone().send_vote().await.unwrap().is_receipt(), "{kind:?}");
+        assert!(
+            other_client.clone().send_vote().await.unwrap().is_receipt(),
+            "{kind:?}"
+        );
 
         large_call
             .body

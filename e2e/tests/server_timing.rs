@@ -39,7 +39,7 @@ fn stage_times(head: &HeaderMap) -> Vec<(String, f64)> {
 }
 
 #[tokio::test]
-async fn stage_times_are_returned_on_request_and_their_sum_fits_the_total() {
+async fn stage_times_are_returned_on_request_and_their_sum_is_at_most_the_total() {
     let rest = ServiceProcess::start_without_kafka(ServiceKind::Rest, &[])
         .await
         .unwrap();

@@ -1,4 +1,4 @@
-//! Clients that are silent, slow, disconnected or that never read: the service closes each after its timeout and serves
+//! Clients that send nothing, send slowly, disconnect or never read: the service closes each after its timeout and serves
 //! other clients meanwhile.
 
 #![allow(
@@ -31,10 +31,12 @@ const SHORT_TIMEOUTS: [&str; 6] = [
     "--idle-timeout-ms",
     "1000",
 ];
-const DRIP_INTERVAL: Duration = Duration::from_millis(100);
+/// Time between two bytes of a slow client.
+const BYTE_INTERVAL: Duration = Duration::from_millis(100);
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// A SETTINGS frame without settings, and the head of a HEADERS frame of 100 bytes that does not end its headers.
+/// A SETTINGS frame without settings.
 const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+/// The frame header of a HEADERS frame of 100 bytes, without the flag END_HEADERS.
 const UNFINISHED_HEADERS: [u8; 9] = [0, 0, 100, 1, 0, 0, 0, 0, 1];
 
 async fn start_with_short_timeouts(kind: ServiceKind) -> ServiceProcess {
@@ -91,7 +93,7 @@ async fn connection_without_a_complete_request_is_closed() {
 }
 
 #[tokio::test]
-async fn connection_with_a_dripping_head_is_closed() {
+async fn connection_with_a_head_sent_byte_by_byte_is_closed() {
     for kind in ServiceKind::KAFKA_PRODUCERS {
         let service = start_with_short_timeouts(kind).await;
         for start in [
@@ -100,22 +102,22 @@ async fn connection_with_a_dripping_head_is_closed() {
         ] {
             let (mut reader, mut writer) = TcpStream::connect(service.address()).await.unwrap().into_split();
             writer.write_all(start).await.unwrap();
-            let dripping = tokio::spawn(async move {
+            let slow_writer = tokio::spawn(async move {
                 while writer.write_all(&[0]).await.is_ok() {
-                    tokio::time::sleep(DRIP_INTERVAL).await;
+                    tokio::time::sleep(BYTE_INTERVAL).await;
                 }
             });
             let mut response = Vec::new();
             let end = timeout(RESPONSE_TIMEOUT, reader.read_to_end(&mut response)).await;
             assert!(end.is_ok(), "{kind:?}: the server keeps the connection open");
             assert!(is_served(&service).await, "{kind:?}");
-            dripping.abort();
+            slow_writer.abort();
         }
     }
 }
 
 #[tokio::test]
-async fn call_with_a_dripping_body_ends_at_the_deadline() {
+async fn call_with_a_body_sent_byte_by_byte_ends_at_the_deadline() {
     for kind in ServiceKind::KAFKA_PRODUCERS {
         let service = start_with_short_timeouts(kind).await;
         let mut client = Http2Client::connect(kind, service.address()).await.unwrap();
@@ -125,14 +127,14 @@ async fn call_with_a_dripping_body_ends_at_the_deadline() {
             call.body
                 .send_data(Bytes::from_static(&[0, 0, 0, 0, 200]), false)
                 .unwrap();
-            let drip = async {
+            let send_slowly = async {
                 while call.body.send_data(Bytes::from_static(b" "), false).is_ok() {
-                    tokio::time::sleep(DRIP_INTERVAL).await;
+                    tokio::time::sleep(BYTE_INTERVAL).await;
                 }
             };
             let response = tokio::select! {
                 response = call.response => response.unwrap(),
-                () = drip => panic!("{kind:?}: the call was reset without a response"),
+                () = send_slowly => panic!("{kind:?}: the call was reset without a response"),
                 () = tokio::time::sleep(RESPONSE_TIMEOUT) => panic!("{kind:?}: no response in time"),
             };
             if kind == ServiceKind::Grpc {
@@ -152,7 +154,7 @@ async fn call_with_a_dripping_body_ends_at_the_deadline() {
 
 /// HTTP/1.1 frames a body differently from HTTP/2.
 #[tokio::test]
-async fn http1_request_with_a_dripping_body_ends_at_the_deadline() {
+async fn http1_request_with_a_body_sent_byte_by_byte_ends_at_the_deadline() {
     let service = start_with_short_timeouts(ServiceKind::Rest).await;
     let mut stream = TcpStream::connect(service.address()).await.unwrap();
     stream
@@ -160,9 +162,9 @@ async fn http1_request_with_a_dripping_body_ends_at_the_deadline() {
         .await
         .unwrap();
     let (mut reader, mut writer) = stream.into_split();
-    let dripping = tokio::spawn(async move {
+    let slow_writer = tokio::spawn(async move {
         while writer.write_all(b" ").await.is_ok() {
-            tokio::time::sleep(DRIP_INTERVAL).await;
+            tokio::time::sleep(BYTE_INTERVAL).await;
         }
     });
     let mut response = String::new();
@@ -170,7 +172,7 @@ async fn http1_request_with_a_dripping_body_ends_at_the_deadline() {
         .await
         .unwrap()
         .ok();
-    dripping.abort();
+    slow_writer.abort();
     assert!(response.starts_with("HTTP/1.1 408 "), "{response}");
 }
 

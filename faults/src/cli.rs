@@ -18,8 +18,8 @@ use crate::{dedup_memory, document, report, soak};
 ///
 /// Each fault runs on its own stack of real servers and services, on free ports. Clients of the routes `rest`, `grpc` and
 /// `bridge` send about 900 votes a second throughout. Most clients choose the vote id and repeat a vote until they have a
-/// receipt; the others send a vote once. A fault starts at a random moment, is checked to have an effect, and ends. The
-/// recovery time is the time from the end of the fault until a new vote is acknowledged, logged and counted on each
+/// receipt; the others send a vote once. Each fault starts at a random moment, and the suite checks that it has an effect.
+/// The recovery time is the time from the end of the fault until a new vote is acknowledged, logged and counted on each
 /// route. After each round, `consumer reconcile` compares the acknowledged votes, by route and by id, with Kafka, Redis
 /// and MongoDB.
 ///
@@ -32,7 +32,7 @@ pub struct Cli {
     command: Option<Command>,
     #[command(flatten)]
     suite: SuiteArgs,
-    /// Write the results into this document, between its markers, such as docs/reliability.md
+    /// Write the results between the markers of this document, such as docs/reliability.md
     #[arg(long, value_name = "FILE", global = true)]
     write: Option<PathBuf>,
 }
@@ -100,10 +100,10 @@ async fn run_suite(arguments: &SuiteArgs, write: Option<&std::path::Path>) -> Re
     let progress = Progress::new();
     progress.note(&format!("seed {}", plan.seed));
     let results = suite::run(faults, plan, &progress).await;
-    let table = report::suite(&results).markdown();
+    let table = report::suite_table(&results).markdown();
     println!("{table}");
     if let Some(path) = write {
-        let heading = format!("Seed {}; {}.", plan.seed, document::circumstances()?);
+        let heading = format!("Seed {}; {}.", plan.seed, document::date_and_machine()?);
         let text = format!("{heading}\n\n{table}\n\n{}", report::descriptions(&results));
         document::write(path, "faults", &text)?;
     }

@@ -46,7 +46,7 @@ pub async fn run(options: &DedupArgs, write: Option<&Path>) -> Result<ExitCode> 
         document::write(
             path,
             "dedup-memory",
-            &format!("{}.\n\n{text}", document::circumstances()?),
+            &format!("{}.\n\n{text}", document::date_and_machine()?),
         )?;
     }
     Ok(ExitCode::SUCCESS)

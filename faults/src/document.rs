@@ -19,7 +19,7 @@ pub fn write(path: &Path, part: &str, text: &str) -> Result<()> {
 }
 
 /// The date and the machine of a measurement, such as `2026-11-24, 2 cores, 24 GiB`.
-pub fn circumstances() -> Result<String> {
+pub fn date_and_machine() -> Result<String> {
     let now = DateTime::now()
         .try_to_rfc3339_string()
         .context("reading the clock")?;

@@ -1,4 +1,4 @@
-//! The test environment of a fault: a stack of its own, the ledger of the clients, and access to the stores.
+//! The test environment of a fault: a separate stack, the ledger of the clients, and access to the stores.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -109,9 +109,9 @@ impl TestEnvironment {
     }
 
     /// Sends a command to Redis. Each command opens a new connection, because the server can have been restarted.
-    pub async fn redis<T: redis::FromRedisValue>(&self, words: &[&str]) -> Result<T> {
+    pub async fn redis<T: redis::FromRedisValue>(&self, arguments: &[&str]) -> Result<T> {
         let mut command = redis::Cmd::new();
-        command.arg(words);
+        command.arg(arguments);
         let mut connection = self.redis_connection().await?;
         Ok(command.query_async(&mut connection).await?)
     }

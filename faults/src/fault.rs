@@ -1,4 +1,4 @@
-//! The interface of a fault, and what several faults share.
+//! The interface of a fault, and helpers for several faults.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub trait Fault {
     /// The name, for `--only` and in the table.
     fn name(&self) -> String;
 
-    /// One sentence on what the fault does.
+    /// One sentence that describes the fault.
     fn description(&self) -> String;
 
     /// Options of `lab up` that the stack of this fault needs.
@@ -24,7 +24,7 @@ pub trait Fault {
         &[]
     }
 
-    /// Injects the fault and keeps it up for a while. Errors if the fault had no visible effect.
+    /// Injects the fault and keeps it active for a while. Returns an error if the fault had no visible effect.
     async fn inject(&mut self, environment: &TestEnvironment, random: &mut Rng) -> Result<()>;
 
     /// Ends the fault. The recovery time starts here.

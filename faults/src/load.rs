@@ -83,7 +83,7 @@ impl Load {
         Ok(Self { stop, clients })
     }
 
-    /// Waits until every client has finished its vote. Errors if a retrying client got no receipt.
+    /// Waits until every client has finished its vote. Returns an error if a retrying client got no receipt.
     pub async fn finish(mut self) -> Result<()> {
         self.stop.store(true, Ordering::Relaxed);
         while let Some(ended) = self.clients.join_next().await {

@@ -41,7 +41,7 @@ pub struct Difference {
 }
 
 impl Reconciliation {
-    /// Runs the real command. Errors if it cannot complete the comparison.
+    /// Runs the command. Returns an error if it cannot complete the comparison.
     pub async fn run(environment: &TestEnvironment) -> Result<Self> {
         environment.ledger().flush()?;
         let output = consumer_reconcile::command(environment.endpoints(), environment.ledger().path())?
@@ -64,7 +64,7 @@ impl Reconciliation {
         Ok(reconciliation)
     }
 
-    /// Errors with the first differences if the counts do not reconcile.
+    /// Returns an error that lists the first differences if the counts do not reconcile.
     pub fn ensure_reconciled(&self) -> Result<()> {
         let sentences = self
             .differences

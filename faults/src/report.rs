@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use crate::suite::FaultResult;
 
-/// The cells of a table. The first row is the head. All columns except the first hold numbers.
+/// The cells of a table. The first row is the header. All columns except the first hold numbers.
 #[derive(Clone, Debug)]
 pub struct Table(Vec<Vec<String>>);
 
 impl Table {
-    /// Creates a table with this head.
-    pub fn new(head: &[&str]) -> Self {
-        Self(vec![head.iter().map(|&cell| cell.to_owned()).collect()])
+    /// Creates a table with this header.
+    pub fn new(header: &[&str]) -> Self {
+        Self(vec![header.iter().map(|&cell| cell.to_owned()).collect()])
     }
 
     /// Adds a row.
@@ -34,7 +34,7 @@ impl Table {
 }
 
 /// The result table of the suite.
-pub fn suite(results: &[FaultResult]) -> Table {
+pub fn suite_table(results: &[FaultResult]) -> Table {
     let mut table = Table::new(&[
         "fault",
         "rounds",
@@ -162,7 +162,7 @@ mod tests {
             failures: vec!["reason".to_owned()],
             ..FaultResult::default()
         };
-        let markdown = suite(&[result]).markdown();
+        let markdown = suite_table(&[result]).markdown();
         let cells: Vec<&str> = markdown
             .lines()
             .nth(2)

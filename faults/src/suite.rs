@@ -65,7 +65,7 @@ async fn run_fault(fault: &mut dyn Fault, plan: Plan, progress: &Progress) -> Fa
     // One generator for each fault: its moments do not depend on which other faults run.
     let mut random = Rng::with_seed(seed_of(&result.name, plan.seed));
     while result.rounds < plan.rounds {
-        if let Err(error) = rounds_on_one_stack(fault, plan, &mut random, &mut result, progress).await {
+        if let Err(error) = run_rounds_on_one_stack(fault, plan, &mut random, &mut result, progress).await {
             let failure = format!("{} round {}: {error:#}", result.name, result.rounds);
             progress.note(&failure);
             result.failures.push(failure);
@@ -75,7 +75,7 @@ async fn run_fault(fault: &mut dyn Fault, plan: Plan, progress: &Progress) -> Fa
 }
 
 /// Runs rounds until all are done or one fails. A failed round would distort the reconciliation of the next.
-async fn rounds_on_one_stack(
+async fn run_rounds_on_one_stack(
     fault: &mut dyn Fault,
     plan: Plan,
     random: &mut Rng,
@@ -91,7 +91,7 @@ async fn rounds_on_one_stack(
         let step = progress.step(&format!("{} {}/{}", result.name, result.rounds, plan.rounds));
         let before = environment.ledger().total_counts();
         outcome = async {
-            let recovery = round(&environment, fault, plan.max_load, random).await?;
+            let recovery = run_round(&environment, fault, plan.max_load, random).await?;
             result.recoveries.push(recovery);
             reconciliation = Reconciliation::run(&environment).await?;
             reconciliation.ensure_reconciled()?;
@@ -117,7 +117,7 @@ async fn rounds_on_one_stack(
 
 /// Runs one round: load for at most `max_load_before`, the fault, and the recovery. Returns the recovery time. All clients
 /// have finished afterwards, so that a reconciliation is possible.
-pub async fn round(
+pub async fn run_round(
     environment: &TestEnvironment,
     fault: &mut dyn Fault,
     max_load_before: Duration,

@@ -30,7 +30,7 @@ pub async fn wait_until(what: &str, condition: impl AsyncFn() -> Result<bool>) -
         .when(|_| started.elapsed() <= TIMEOUT)
         .await
         .map_err(|last_error| match last_error {
-            Some(error) => error.context(format!("waited {TIMEOUT:?} in vain until {what}")),
-            None => anyhow!("waited {TIMEOUT:?} in vain until {what}"),
+            Some(error) => error.context(format!("timed out after {TIMEOUT:?} while waiting until {what}")),
+            None => anyhow!("timed out after {TIMEOUT:?} while waiting until {what}"),
         })
 }

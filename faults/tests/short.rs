@@ -6,7 +6,7 @@ use std::time::Duration;
 use faults::catalog;
 use faults::environment::TestEnvironment;
 use faults::reconciliation::Reconciliation;
-use faults::suite::round;
+use faults::suite::run_round;
 
 const FAULTS: [&str; 5] = [
     "kill-rest",
@@ -25,9 +25,9 @@ async fn every_acknowledged_vote_is_counted_once_and_logged_once() {
     let environment = TestEnvironment::start(&[]).await.unwrap();
     let mut faults = catalog::all(Duration::ZERO);
     faults.retain(|fault| FAULTS.contains(&fault.name().as_str()));
-    assert_eq!(faults.len(), FAULTS.len(), "FAULTS has a name that no fault has");
+    assert_eq!(faults.len(), FAULTS.len(), "FAULTS contains an unknown name");
     for fault in &mut faults {
-        let recovery = round(&environment, fault.as_mut(), MAX_LOAD, &mut random)
+        let recovery = run_round(&environment, fault.as_mut(), MAX_LOAD, &mut random)
             .await
             .unwrap();
         let reconciliation = Reconciliation::run(&environment).await.unwrap();

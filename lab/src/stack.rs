@@ -22,7 +22,7 @@ use crate::status::Status;
 const START_TIMEOUT: Duration = Duration::from_mins(1);
 /// The pause between two readiness checks.
 const READINESS_INTERVAL: Duration = Duration::from_millis(100);
-/// The time until a process must end by itself: longer than the drain timeout of the services, which is 10 s.
+/// The time from the stop signal until SIGKILL: longer than the drain timeout of the services, which is 10 s.
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 /// The time that another `lab` has to stop its stack.
 const OWNER_STOP_TIMEOUT: Duration = Duration::from_mins(1);
@@ -72,8 +72,8 @@ impl Stack {
         &self.progress
     }
 
-    /// Makes this process the owner of the stack: only the owner may start it. Stops and removes the remains of an owner
-    /// that crashed. It is an error if another running `lab` owns the stack.
+    /// Makes this process the owner of the stack: only the owner may start it. Stops the processes and removes the
+    /// data of an owner that crashed. It is an error if another running `lab` owns the stack.
     pub async fn acquire(&self) -> Result<AcquireOutcome> {
         let current = Identity::current()?;
         let is_running = self.dir.update(|state| {
@@ -158,12 +158,12 @@ impl Stack {
     /// Sends `signal` to one server and waits until it ends; keeps its data. It is an error if the server had to be
     /// killed.
     pub async fn stop_server(&self, server: Server, signal: Signal) -> Result<()> {
-        let ended_by_itself = self.identity(server)?.stop(signal, STOP_TIMEOUT).await?;
+        let ended_in_time = self.identity(server)?.stop(signal, STOP_TIMEOUT).await?;
         self.dir.update(|state| {
             state.processes.retain(|process| process.name != server.name());
             Ok(())
         })?;
-        if !ended_by_itself {
+        if !ended_in_time {
             bail!(
                 "{server} did not end within {} s after the signal and was killed: read its log {}",
                 STOP_TIMEOUT.as_secs(),
@@ -355,8 +355,8 @@ impl Stack {
         let alive = processes.iter().filter(|process| process.identity.is_alive());
         let stopped = try_join_all(alive.map(|process| async {
             let step = self.progress.step(&process.name);
-            let ended_by_itself = process.identity.stop(Signal::TERM, STOP_TIMEOUT).await?;
-            step.done(if ended_by_itself {
+            let ended_in_time = process.identity.stop(Signal::TERM, STOP_TIMEOUT).await?;
+            step.done(if ended_in_time {
                 "stopped"
             } else {
                 "did not stop on SIGTERM, killed"

@@ -12,7 +12,8 @@ use lab::project;
 use lab::servers::Server;
 use tempfile::TempDir;
 
-const SMALL: [Server; 3] = [Server::Redis, Server::Mongodb, Server::Prometheus];
+/// Servers that start fast.
+const SERVERS: [Server; 3] = [Server::Redis, Server::Mongodb, Server::Prometheus];
 
 fn lab(directory: &TempDir, arguments: &[&str]) -> Result<Output> {
     let mut command = Command::new(project::programs()?.join("lab"));
@@ -24,12 +25,12 @@ fn lab(directory: &TempDir, arguments: &[&str]) -> Result<Output> {
 }
 
 fn identities(stack: &EphemeralStack) -> Result<Vec<Identity>> {
-    SMALL.iter().map(|server| stack.identity(*server)).collect()
+    SERVERS.iter().map(|server| stack.identity(*server)).collect()
 }
 
 #[tokio::test]
 async fn next_command_stops_the_servers_of_a_killed_supervisor() -> Result<()> {
-    let stack = EphemeralStack::start_only(&SMALL)?;
+    let stack = EphemeralStack::start_only(&SERVERS)?;
     let servers = identities(&stack)?;
     let ports = stack.stack().settings()?.ports;
     let supervisor = Identity::of(stack.supervisor().id().cast_signed()).unwrap();
@@ -54,7 +55,7 @@ async fn next_command_stops_the_servers_of_a_killed_supervisor() -> Result<()> {
 
 #[tokio::test]
 async fn all_servers_stop_when_standard_input_closes() -> Result<()> {
-    let stack = EphemeralStack::start_only(&SMALL)?;
+    let stack = EphemeralStack::start_only(&SERVERS)?;
     let servers = identities(&stack)?;
     drop(stack);
     assert!(servers.iter().all(|server| !server.is_alive()));
@@ -146,7 +147,7 @@ fn detached_stack_of_up_is_shown_by_status_and_stopped_by_down() -> Result<()> {
 }
 
 /// Increments three counters in one transaction, like the script for a batch of votes.
-const COUNT: &str = "for _, key in ipairs({'a', 'b', 'c'}) do redis.call('INCR', key) end";
+const COUNT_SCRIPT: &str = "for _, key in ipairs({'a', 'b', 'c'}) do redis.call('INCR', key) end";
 
 #[tokio::test]
 async fn incomplete_transaction_in_the_redis_file_is_never_executed() -> Result<()> {
@@ -155,7 +156,7 @@ async fn incomplete_transaction_in_the_redis_file_is_never_executed() -> Result<
     let count = async || -> Result<()> {
         let mut connection = client.get_multiplexed_async_connection().await?;
         redis::cmd("EVAL")
-            .arg(COUNT)
+            .arg(COUNT_SCRIPT)
             .arg(0)
             .exec_async(&mut connection)
             .await?;

@@ -45,7 +45,7 @@ async fn extra_arguments_and_partitions_are_applied() {
 }
 
 #[tokio::test]
-async fn arguments_for_an_unknown_server_are_refused() {
+async fn arguments_for_an_unknown_server_are_rejected() {
     let directory = tempfile::tempdir().unwrap();
     let error = stack(directory.path())
         .start(&settings("ingest-rest"))

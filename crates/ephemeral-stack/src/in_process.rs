@@ -53,7 +53,7 @@ pub async fn with_stack<T>(
     }
     let mut settings = StackOptions::on_free_ports().settings()?;
     tune(&mut settings);
-    // The box keeps the type of the future small: the compiler cannot handle it otherwise.
+    // The box keeps the type of the future small enough for the compiler.
     let outcome = unless_interrupted(Box::pin(async {
         stack.start(&settings).await?;
         let endpoints = Endpoints::new(&settings.ports);

@@ -18,7 +18,7 @@ const CHARACTER: usize = 7;
 /// A plot with two axes and any number of layers.
 #[derive(Clone, Debug)]
 pub struct Plot {
-    /// What the plot shows; the accessible name for screen readers.
+    /// The description of the plot: its accessible name for screen readers.
     pub title: String,
     /// The horizontal axis.
     pub x: Axis,
@@ -63,11 +63,11 @@ pub struct Layer {
     pub name: Option<String>,
     /// The colour.
     pub color: RGBColor,
-    /// What is drawn.
+    /// The geometry.
     pub shape: Shape,
 }
 
-/// What a layer draws. Coordinates are `(x, y)` values of the axes.
+/// The geometry of a layer. Coordinates are `(x, y)` values of the axes.
 #[derive(Clone, Debug)]
 pub enum Shape {
     /// A line through these points.
@@ -89,7 +89,7 @@ const PALETTE: [RGBColor; 6] = [
     RGBColor(230, 159, 0),
     RGBColor(86, 180, 233),
 ];
-/// The colour for everything that is not compared.
+/// The neutral colour, for elements that are not part of a comparison.
 pub const GREY: RGBColor = RGBColor(128, 128, 128);
 
 /// The colour of the series `index` (from 0). The six colours repeat.
@@ -104,7 +104,7 @@ impl Axis {
             title: title.to_owned(),
             range,
             scale: Scale::Linear,
-            label: short,
+            label: format_short,
         }
     }
 
@@ -124,11 +124,11 @@ impl Axis {
         }
     }
 
-    /// An axis of shares that magnifies those near 100 %: the value of a share is 1 / (1 - share). It ends at all votes but
-    /// one of `votes`.
+    /// An axis of shares that magnifies those near 100 %: the value of a share is 1 / (1 - share). The axis ends
+    /// at the share 1 - 1 / `votes`.
     pub fn tail(title: &str, votes: usize) -> Self {
         Self {
-            label: |x| format!("{} %", short(100.0 * (1.0 - 1.0 / x))),
+            label: |x| format!("{} %", format_short(100.0 * (1.0 - 1.0 / x))),
             ..Self::log(title, 1.0..(votes as f64).max(10.0))
         }
     }
@@ -194,7 +194,8 @@ fn linear_ticks(range: &Range<f64>, max_ticks: usize) -> Vec<f64> {
     (first..=last).map(|index| index as f64 * step).collect()
 }
 
-/// Returns the powers of ten, and also 2 and 5 times each if the ticks remain few.
+/// Returns the powers of ten. Also returns twice and five times each power if the result then has at most
+/// six ticks, and at most `max_ticks`.
 fn log_ticks(range: &Range<f64>, max_ticks: usize) -> Vec<f64> {
     let (first, last) = (
         range.start.log10().floor() as i32,
@@ -216,7 +217,7 @@ fn log_ticks(range: &Range<f64>, max_ticks: usize) -> Vec<f64> {
 }
 
 /// Formats a number with at most four decimals and without trailing zeros.
-pub fn short(value: f64) -> String {
+pub fn format_short(value: f64) -> String {
     ((value * 10_000.0).round() / 10_000.0).to_string()
 }
 
@@ -302,7 +303,7 @@ mod tests {
             log_ticks(&(0.9..12_000.0), 10),
             [1.0, 10.0, 100.0, 1_000.0, 10_000.0]
         );
-        assert_eq!(short(0.600_000_000_000_000_1), "0.6");
+        assert_eq!(format_short(0.600_000_000_000_000_1), "0.6");
     }
 
     #[test]

@@ -12,7 +12,8 @@ pub fn ascending_ms(durations: impl IntoIterator<Item = Duration>) -> Vec<f64> {
     values
 }
 
-/// Returns the smallest value of `ascending` that at least a share `quantile` (0 to 1) of all values does not exceed.
+/// Returns the smallest value in `ascending` such that at least the share `quantile` (0 to 1) of the values is less than or
+/// equal to it.
 ///
 /// `ascending` must be sorted in ascending order. The result is in the unit of the values. Returns `None` if `ascending`
 /// is empty. A quantile of 0 gives the smallest value, a quantile of 1 the largest.

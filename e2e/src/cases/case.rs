@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 /// A vote to send and the expected response.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// What the case tests.
+    /// The property that the case tests.
     pub name: &'static str,
     /// The JSON body.
     pub json: Vec<u8>,
@@ -34,7 +34,7 @@ pub enum Expected {
 }
 
 /// The vote id of the cases in which the client chooses the id.
-pub(super) const ID: &str = "0197f2a4-7a6f-7c3e-9d55-1a2b3c4d5e6f";
+pub(super) const VOTE_ID: &str = "0197f2a4-7a6f-7c3e-9d55-1a2b3c4d5e6f";
 
 /// The JSON fields of a vote. Fields can be missing or have any type.
 #[derive(Clone, Debug)]
@@ -93,10 +93,10 @@ pub(super) fn vote_without(field: &str) -> VoteBuilder {
     vote
 }
 
-pub(super) fn deep_field() -> Vec<u8> {
+pub(super) fn vote_with_deeply_nested_name() -> Vec<u8> {
     // 6,000 levels keep the body below its size limit.
-    let (call, close) = ("[".repeat(6_000), "]".repeat(6_000));
-    format!(r#"{{"name":{call}{close},"album":"a","year":1984,"rank":1}}"#).into_bytes()
+    let (open, close) = ("[".repeat(6_000), "]".repeat(6_000));
+    format!(r#"{{"name":{open}{close},"album":"a","year":1984,"rank":1}}"#).into_bytes()
 }
 
 pub(super) fn accepted(name: &'static str, vote: &VoteBuilder, fields: [&str; 4]) -> Case {
@@ -127,7 +127,7 @@ pub(super) fn json_only(name: &'static str, json: Vec<u8>, expected: Expected) -
     }
 }
 
-pub(super) fn accepted_plain() -> Expected {
+pub(super) fn accepted_valid_vote() -> Expected {
     Expected::Accepted(["Alux Nahual", "Centroamérica", "1984", "9.5"].map(str::to_owned))
 }
 

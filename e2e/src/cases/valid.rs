@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::case::{Case, ID, accepted, accepted_plain, json_only, valid_vote, vote_from, vote_with};
+use super::case::{
+    Case, VOTE_ID, accepted, accepted_valid_vote, json_only, valid_vote, vote_from, vote_with,
+};
 
 #[allow(clippy::too_many_lines, reason = "the length comes from the number of cases")]
 pub(super) fn valid() -> Vec<Case> {
@@ -112,23 +114,23 @@ pub(super) fn valid() -> Vec<Case> {
         ),
         accepted(
             "client's id",
-            &vote_with("vote_id", ID),
+            &vote_with("vote_id", VOTE_ID),
             ["Alux Nahual", "Centroamérica", "1984", "9.5"],
         ),
         accepted(
             "client's id, sent again",
-            &vote_with("vote_id", ID),
+            &vote_with("vote_id", VOTE_ID),
             ["Alux Nahual", "Centroamérica", "1984", "9.5"],
         ),
         accepted(
             "client's id in upper case, without hyphens",
-            &vote_with("vote_id", ID.replace('-', "").to_uppercase()),
+            &vote_with("vote_id", VOTE_ID.replace('-', "").to_uppercase()),
             ["Alux Nahual", "Centroamérica", "1984", "9.5"],
         ),
         json_only(
             "null vote_id counts as absent",
             valid_vote().set("vote_id", Value::Null).to_json(),
-            accepted_plain(),
+            accepted_valid_vote(),
         ),
         json_only(
             "unknown fields",
@@ -136,24 +138,24 @@ pub(super) fn valid() -> Vec<Case> {
                 .set("country", "GT")
                 .set("tags", json!([1, {"a": [null]}]))
                 .to_json(),
-            accepted_plain(),
+            accepted_valid_vote(),
         ),
         json_only(
             "escaped characters",
             br#"{"name":"Alux \u004eahual","album":"Centroam\u00e9rica","year":1984,"rank":"9.5"}"#.to_vec(),
-            accepted_plain(),
+            accepted_valid_vote(),
         ),
         json_only(
             "numbers in scientific notation",
             br#"{"name":"Alux Nahual","album":"Centroam\u00e9rica","year":1.984e3,"rank":95e-1}"#.to_vec(),
-            accepted_plain(),
+            accepted_valid_vote(),
         ),
         Case {
             content_type: "Application/JSON; charset=utf-8",
             ..json_only(
                 "content type with a parameter",
                 valid_vote().to_json(),
-                accepted_plain(),
+                accepted_valid_vote(),
             )
         },
     ]

@@ -9,8 +9,8 @@ use e2e::service_process::{ServiceKind, ServiceProcess};
 use e2e::wait::wait_until;
 use tokio::task::JoinHandle;
 
-/// The highest resident memory that an attack may cause, in MiB: the default limit of 64 MiB of buffered bytes, twice that
-/// because buffers grow by doubling, and the same again for connections, streams and the program.
+/// The highest resident memory that an attack may cause, in MiB. Services buffer at most 64 MiB by default. Buffers grow by
+/// doubling, so they can allocate 128 MiB. Connections, streams and the program get another 128 MiB.
 const MAX_PEAK_MIB: u64 = 256;
 
 /// A well-behaved client during an attack: sends one vote after the other on its own connection.

@@ -161,7 +161,7 @@ async fn rapid_resets_leave_other_clients_served() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn calls_left_open_are_refused_beyond_the_limit() {
+async fn calls_left_open_are_rejected_beyond_the_limit() {
     for kind in ServiceKind::KAFKA_PRODUCERS {
         // The long deadline keeps the calls open for the whole test.
         let mut service = ServiceProcess::start_without_kafka(kind, &["--deadline-ms", "60000"])
@@ -180,8 +180,8 @@ async fn calls_left_open_are_refused_beyond_the_limit() {
                 open_calls.push(client.start_call(method).await.unwrap());
             }
         }
-        let mut others = Http2Client::connect(kind, service.address()).await.unwrap();
-        wait_until(async || others.clone().send_vote().await.unwrap().is_overloaded()).await;
+        let mut other_client = Http2Client::connect(kind, service.address()).await.unwrap();
+        wait_until(async || other_client.clone().send_vote().await.unwrap().is_overloaded()).await;
         let outcomes = background_client.stop().await;
         assert!(
             outcomes
@@ -191,11 +191,11 @@ async fn calls_left_open_are_refused_beyond_the_limit() {
         for call in &mut open_calls {
             call.body.send_reset(Reason::CANCEL);
         }
-        wait_until(async || others.clone().send_vote().await.unwrap().is_receipt()).await;
-        assert!(others.send_vote().await.unwrap().is_receipt());
+        wait_until(async || other_client.clone().send_vote().await.unwrap().is_receipt()).await;
+        assert!(other_client.send_vote().await.unwrap().is_receipt());
         let receipts = outcomes.iter().filter(|outcome| outcome.is_receipt()).count();
         let summary = format!(
-            "refused at once beyond 16,384 calls; served again after the attack; {} refusals for the background client",
+            "rejected at once beyond 16,384 calls; accepted again after the attack; {} rejections for the background client",
             outcomes.len() - receipts
         );
         report("24,000 calls left open", &mut service, &summary, receipts).await;
@@ -265,7 +265,7 @@ async fn large_bodies_that_stop_get_no_receipt_by_http1() {
             );
             let (overloaded, deadline) = (overloaded.unwrap(), deadline.unwrap());
             assert_eq!((overloaded + deadline) as usize, 900);
-            format!("{overloaded} refused for overload, {deadline} at the deadline")
+            format!("{overloaded} rejected for overload, {deadline} at the deadline")
         },
     )
     .await;
@@ -298,17 +298,17 @@ async fn unread_responses_count_against_the_memory_budget() {
         }
         // A batch has arrived when its votes count as invalid, or when the whole batch counts as overloaded.
         wait_until(async || {
-            let refused = service.count_by_outcome("overloaded").await.unwrap();
+            let rejected = service.count_by_outcome("overloaded").await.unwrap();
             let invalid_batches = service.count_by_outcome("invalid").await.unwrap() / 1_000.0;
-            invalid_batches + refused >= BATCHES as f64
+            invalid_batches + rejected >= BATCHES as f64
         })
         .await;
-        let refused = service.count_by_outcome("overloaded").await.unwrap();
+        let rejected = service.count_by_outcome("overloaded").await.unwrap();
         drop((calls, client));
-        let summary = format!("{refused} batches refused because of unread responses");
+        let summary = format!("{rejected} batches rejected because of unread responses");
         assert!(
-            refused > 0.0,
-            "{kind:?}: no batch was refused although the responses stay unread"
+            rejected > 0.0,
+            "{kind:?}: no batch was rejected although the responses stay unread"
         );
         let background_client = BackgroundClient::start(&service).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -360,7 +360,7 @@ async fn unread_streams_are_bounded() {
     };
     while accepted().await != accepted().await {}
     let summary = format!(
-        "{} refused at once, the others stopped by flow control",
+        "{} rejected at once, the others stopped by flow control",
         STREAMS - MAX_STREAMS
     );
     let name = "1,200 streams of 20,000 votes whose responses the client does not read";

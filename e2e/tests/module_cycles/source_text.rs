@@ -15,17 +15,19 @@ pub(crate) fn tokenize(source: &str) -> Vec<String> {
     let mut tokens = Vec::new();
     let mut rest = source;
     while let Some(first) = rest.chars().next() {
-        let is_word = |character: char| character.is_alphanumeric() || character == '_';
-        let word = rest.find(|character| !is_word(character)).unwrap_or(rest.len());
-        let after = &rest[word..];
+        let is_identifier_character = |character: char| character.is_alphanumeric() || character == '_';
+        let identifier_length = rest
+            .find(|character| !is_identifier_character(character))
+            .unwrap_or(rest.len());
+        let after = &rest[identifier_length..];
         let length = if rest.starts_with("//") {
             rest.find('\n').unwrap_or(rest.len())
         } else if rest.starts_with("/*") {
             rest.find("*/").map_or(rest.len(), |end| end + 2)
-        } else if ["r", "br", "cr"].contains(&&rest[..word]) && after.starts_with(['"', '#']) {
+        } else if ["r", "br", "cr"].contains(&&rest[..identifier_length]) && after.starts_with(['"', '#']) {
             let hashes = after.len() - after.trim_start_matches('#').len();
             let end = format!("\"{}", "#".repeat(hashes));
-            let body = word + hashes + 1;
+            let body = identifier_length + hashes + 1;
             rest[body..]
                 .find(&end)
                 .map_or(rest.len(), |at| body + at + end.len())
@@ -33,9 +35,9 @@ pub(crate) fn tokenize(source: &str) -> Vec<String> {
             string_length(rest)
         } else if first == '\'' {
             char_or_lifetime_length(rest)
-        } else if word > 0 {
-            tokens.push(rest[..word].to_owned());
-            word
+        } else if identifier_length > 0 {
+            tokens.push(rest[..identifier_length].to_owned());
+            identifier_length
         } else if rest.starts_with("::") {
             tokens.push("::".to_owned());
             2
@@ -80,9 +82,9 @@ pub(crate) fn without_test_code(tokens: &[String]) -> Vec<String> {
     let mut index = 0;
     while index < tokens.len() {
         let attribute = attribute_length(&tokens[index..]);
-        let words = &tokens[index..index + attribute];
-        let has = |wanted: &str| words.iter().any(|word| word == wanted);
-        if has("cfg") && has("test") && !has("not") {
+        let attribute_tokens = &tokens[index..index + attribute];
+        let has_token = |text: &str| attribute_tokens.iter().any(|token| token == text);
+        if has_token("cfg") && has_token("test") && !has_token("not") {
             index += attribute;
             while attribute_length(&tokens[index..]) > 0 {
                 index += attribute_length(&tokens[index..]);

@@ -17,12 +17,12 @@ use crate::wait::wait_until;
 
 /// Redis rejects writes, so that logged votes stay uncounted until the consumer is killed.
 #[derive(Default)]
-pub(super) struct KillWhileRedisRefuses {
+pub(super) struct KillWhileRedisRejectsWrites {
     limit: Option<MemoryLimit>,
 }
 
 #[async_trait(?Send)]
-impl Fault for KillWhileRedisRefuses {
+impl Fault for KillWhileRedisRejectsWrites {
     fn name(&self) -> String {
         "kill-consumer-between-stores".to_owned()
     }
@@ -63,8 +63,8 @@ pub(super) struct KillWhileRedisIsPaused {
     counted_before: u64,
 }
 
-/// Enough for Redis to answer the pending requests of the consumer, and for the consumer to log its batch and send the
-/// script. Below the consumer's response timeout of 1 s, after which it would open a new connection.
+/// Long enough for Redis to answer the pending requests of the consumer, and for the consumer to log its batch and send the
+/// script. Shorter than the consumer's response timeout of 1 s, after which it would open a new connection.
 const TIME_TO_SEND: Duration = Duration::from_millis(400);
 
 #[async_trait(?Send)]
@@ -74,7 +74,7 @@ impl Fault for KillWhileRedisIsPaused {
     }
 
     fn description(&self) -> String {
-        "SIGKILL of consumer while Redis is paused with its script unread; Redis counts after the consumer has exited."
+        "SIGKILL of consumer while its script is unread in the paused Redis; Redis runs the script after the consumer has exited."
             .to_owned()
     }
 

@@ -1,12 +1,12 @@
 //! The list of all faults.
 
-mod impatient_clients;
 mod kill;
 mod kill_between_stores;
 mod overload;
 mod pause;
 mod rebalance;
 mod redis_data_loss;
+mod short_timeout;
 mod stores_reject_writes;
 
 use std::time::Duration;
@@ -16,13 +16,15 @@ use lab::servers::Server;
 use crate::environment::SERVERS;
 use crate::fault::Fault;
 
-/// Every fault, in the order of the table. `pause` is how long a paused process stays paused.
+/// Every fault, in the order of the result table. `pause` is how long a paused process stays paused.
 pub fn all(pause: Duration) -> Vec<Box<dyn Fault>> {
     let mut faults: Vec<Box<dyn Fault>> = Vec::new();
     for server in [Server::Rest, Server::Grpc, Server::Bridge, Server::Consumer] {
         faults.push(Box::new(kill::Kill(server)));
     }
-    faults.push(Box::new(kill_between_stores::KillWhileRedisRefuses::default()));
+    faults.push(Box::new(
+        kill_between_stores::KillWhileRedisRejectsWrites::default(),
+    ));
     faults.push(Box::new(kill_between_stores::KillWhileRedisIsPaused::default()));
     for server in [Server::Redis, Server::Mongodb, Server::Kafka] {
         faults.push(Box::new(kill::Kill(server)));
@@ -39,7 +41,7 @@ pub fn all(pause: Duration) -> Vec<Box<dyn Fault>> {
     faults.push(Box::new(stores_reject_writes::ReadOnlyRedis));
     faults.push(Box::new(stores_reject_writes::PrimaryStepDown));
     faults.push(Box::new(overload::FullQueue::default()));
-    faults.push(Box::new(impatient_clients::ImpatientClients::default()));
+    faults.push(Box::new(short_timeout::ShortTimeout::default()));
     faults
 }
 

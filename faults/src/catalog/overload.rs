@@ -37,7 +37,7 @@ impl Fault for FullQueue {
     }
 
     fn description(&self) -> String {
-        "Each route accepts 8 votes in flight, and 64 more clients for each send at once: 429 or RESOURCE_EXHAUSTED."
+        "Each route accepts 8 votes in flight, and 64 more clients for each route send without a pause: 429 or RESOURCE_EXHAUSTED."
             .to_owned()
     }
 

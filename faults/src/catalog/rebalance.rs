@@ -1,4 +1,4 @@
-//! Rebalances: consumers join the group and leave it, 1, 2, 5 and 1 again.
+//! Rebalances: the consumer group grows from 1 to 2 and 5 members, and shrinks to 1.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ impl Fault for Rebalance {
     }
 
     fn description(&self) -> String {
-        "1, 2, 5 and 1 consumers, all of which get partitions; of the four that leave, two get SIGTERM and two SIGKILL."
+        "The group grows from 1 to 2 and 5 consumers, and each gets partitions; then two leave by SIGTERM and two by SIGKILL."
             .to_owned()
     }
 
@@ -67,7 +67,7 @@ impl Member {
     fn start(environment: &TestEnvironment, number: u32) -> Result<Self> {
         let admin = free_address()?.to_string();
         let endpoints = environment.endpoints();
-        let launch = ProcessSpec::new(project::programs()?.join("consumer"))
+        let spec = ProcessSpec::new(project::programs()?.join("consumer"))
             .args(["run", "--admin-addr", &admin])
             .args(["--kafka-brokers", &endpoints.kafka])
             .args(["--redis-url", &endpoints.redis])
@@ -75,7 +75,7 @@ impl Member {
         let identity = environment
             .stack()
             .stack()
-            .spawn(&format!("consumer-{number}"), &launch, &[])?;
+            .spawn(&format!("consumer-{number}"), &spec, &[])?;
         Ok(Self {
             identity,
             admin: format!("http://{admin}"),

@@ -13,7 +13,7 @@ use crate::environment::TestEnvironment;
 use crate::fault::Fault;
 use crate::wait::wait_until;
 
-/// The writes of this time can be lost with `appendfsync everysec`.
+/// With `appendfsync everysec`, Redis can lose the writes of this interval.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(super) struct RedisDataLoss;
@@ -25,7 +25,7 @@ impl Fault for RedisDataLoss {
     }
 
     fn description(&self) -> String {
-        "SIGKILL of redis, and its append-only file is truncated to its state of up to a second before."
+        "SIGKILL of redis; then its append-only file is truncated, which loses the writes of up to one second."
             .to_owned()
     }
 

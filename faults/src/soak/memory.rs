@@ -22,7 +22,7 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Samples the memory for `time`. Errors if a process exits.
+    /// Samples the memory for `time`. Returns an error if a process exits.
     pub(super) async fn measure(
         environment: &TestEnvironment,
         time: Duration,

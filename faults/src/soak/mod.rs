@@ -57,7 +57,11 @@ pub async fn run(options: &SoakArgs, write: Option<&Path>) -> Result<ExitCode> {
     println!("{}", outcome.text());
     if let Some(path) = write {
         let plot = format!("![Resident memory of each process over the soak]({PLOT})");
-        let text = format!("{}.\n\n{}\n\n{plot}", document::circumstances()?, outcome.text());
+        let text = format!(
+            "{}.\n\n{}\n\n{plot}",
+            document::date_and_machine()?,
+            outcome.text()
+        );
         document::write(path, "soak", &text)?;
         std::fs::write(path.with_file_name(PLOT), plot::svg(&outcome.memory)?).context("writing the plot")?;
     }

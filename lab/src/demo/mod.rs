@@ -41,7 +41,7 @@ pub async fn run(stack: &Stack, options: &StackOptions, run: &DemoOptions) -> Re
     let directory = root.join("results").join(&run_name);
     std::fs::create_dir_all(&directory).with_context(|| format!("creating {}", directory.display()))?;
 
-    let identity = Run {
+    let parameters = Run {
         name: run_name,
         started_at,
         votes_file: votes_file.display().to_string(),
@@ -49,7 +49,7 @@ pub async fn run(stack: &Stack, options: &StackOptions, run: &DemoOptions) -> Re
         users: run.users,
     };
     let traffic = locust.traffic(&settings, run, &votes_file, &directory.join("ledger.jsonl"));
-    let outcome = unless_interrupted(measure(stack, &settings, &traffic, identity, &directory)).await;
+    let outcome = unless_interrupted(measure(stack, &settings, &traffic, parameters, &directory)).await;
     let stopped = stack.stop().await;
     let logs = directory.join("logs");
     copy_logs(&stack.dir().logs(), &logs)?;

@@ -117,7 +117,7 @@ impl Reconciliation {
                 .map(|difference| difference.sentence.clone()),
         );
         if !output.reconciled && output.differences.is_empty() {
-            // The reconciliation was not possible: the notes say why.
+            // The reconciliation was not possible: the notes give the reasons.
             differences.extend(output.notes.iter().cloned());
         }
         Self { routes, differences }

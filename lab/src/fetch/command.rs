@@ -3,8 +3,8 @@
 use anyhow::{Context, Result, bail};
 use tokio::process::Command;
 
-/// Runs `command` and returns its standard output and standard error. The error contains the output of a failed
-/// program, or says that `debian_package` installs a missing one.
+/// Runs `command` and returns its standard output and standard error. If the program fails, the error contains its output.
+/// If it is not installed, the error names `debian_package`, which contains it.
 pub(super) async fn run(command: &mut Command, debian_package: &str) -> Result<String> {
     let program = command.as_std().get_program().display().to_string();
     let output = match command.kill_on_drop(true).output().await {

@@ -1,5 +1,5 @@
-//! Extracts programs from Debian packages without installing them: it needs no root and starts no service. Apt verifies
-//! the signatures of the archive.
+//! Extracts programs from Debian packages without installing them. This needs no root access and starts no service. Apt
+//! verifies the signatures of the archive.
 
 use std::path::Path;
 

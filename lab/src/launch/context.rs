@@ -1,4 +1,4 @@
-//! What the preparation of every server needs.
+//! The context in which every server is prepared.
 
 use std::path::Path;
 

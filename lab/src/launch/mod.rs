@@ -46,7 +46,7 @@ pub async fn initialise(server: Server, settings: &Settings) -> Result<()> {
     }
 }
 
-/// Checks over the network whether `server` is ready; the error says why it is not.
+/// Checks over the network whether `server` is ready. If it is not, the error gives the reason.
 pub async fn check_ready(server: Server, ports: &Ports) -> Result<()> {
     match server {
         Server::Kafka => readiness::kafka(ports).await,

@@ -12,7 +12,7 @@ pub(super) fn rest(context: &LaunchContext<'_>) -> ProcessSpec {
     let spec = program(context, "ingest-rest")
         .args(listen(context, Port::Rest, Port::RestAdmin))
         .args(kafka(context));
-    tuned(context, spec)
+    with_limits(context, spec)
 }
 
 pub(super) fn grpc(context: &LaunchContext<'_>) -> ProcessSpec {
@@ -20,7 +20,7 @@ pub(super) fn grpc(context: &LaunchContext<'_>) -> ProcessSpec {
         .args(["serve"])
         .args(listen(context, Port::Grpc, Port::GrpcAdmin))
         .args(kafka(context));
-    tuned(context, spec)
+    with_limits(context, spec)
 }
 
 pub(super) fn bridge(context: &LaunchContext<'_>) -> ProcessSpec {
@@ -28,7 +28,7 @@ pub(super) fn bridge(context: &LaunchContext<'_>) -> ProcessSpec {
         .args(["bridge"])
         .args(listen(context, Port::Bridge, Port::BridgeAdmin))
         .args(["--upstream".to_owned(), context.settings.ports.url(Port::Grpc)]);
-    tuned(context, spec)
+    with_limits(context, spec)
 }
 
 pub(super) fn consumer(context: &LaunchContext<'_>) -> ProcessSpec {
@@ -86,7 +86,7 @@ fn kafka(context: &LaunchContext<'_>) -> [String; 2] {
 
 /// Adds the deadline and the admission limit, which must be the same on every route: otherwise the routes cannot be
 /// compared.
-fn tuned(context: &LaunchContext<'_>, spec: ProcessSpec) -> ProcessSpec {
+fn with_limits(context: &LaunchContext<'_>, spec: ProcessSpec) -> ProcessSpec {
     let deadline = context
         .settings
         .deadline_ms

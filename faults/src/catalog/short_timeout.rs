@@ -27,13 +27,13 @@ const CLIENTS: ClientMix = ClientMix {
 };
 
 #[derive(Default)]
-pub(super) struct ImpatientClients {
+pub(super) struct ShortTimeout {
     load: Option<Load>,
     repeats_before: usize,
 }
 
 #[async_trait(?Send)]
-impl Fault for ImpatientClients {
+impl Fault for ShortTimeout {
     fn name(&self) -> String {
         "impatient-client".to_owned()
     }
@@ -62,7 +62,7 @@ impl Fault for ImpatientClients {
         environment.stack().signal(Server::Kafka, Signal::CONT)?;
         self.load
             .take()
-            .context("the load of impatient clients is not running")?
+            .context("the load with the short timeout is not running")?
             .finish()
             .await?;
         let repeats = repeats_in_kafka(environment).await?;
