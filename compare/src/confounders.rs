@@ -122,8 +122,8 @@ const FAULTS: [Fault; 8] = [
 ];
 
 fn add_args(settings: &mut Settings, service: &str, args: &[&str]) {
-    let of_service = settings.extra_args.entry(service.to_owned()).or_default();
-    of_service.extend(args.iter().map(|arg| (*arg).to_owned()));
+    let service_args = settings.extra_args.entry(service.to_owned()).or_default();
+    service_args.extend(args.iter().map(|arg| (*arg).to_owned()));
 }
 
 /// The effect of one fault.

@@ -40,8 +40,8 @@ fn parse_counting_delays(metrics: &str, route: Route) -> CountingDelays {
     const NAME: &str = "consumer_end_to_end_seconds";
     let label = format!("route=\"{}\"", route.name());
     let mut delays = CountingDelays::default();
-    let of_histogram = metrics.lines().filter_map(|line| line.strip_prefix(NAME));
-    for (series, value) in of_histogram.filter_map(|line| line.rsplit_once(' ')) {
+    let histogram_lines = metrics.lines().filter_map(|line| line.strip_prefix(NAME));
+    for (series, value) in histogram_lines.filter_map(|line| line.rsplit_once(' ')) {
         if !series.contains(&label) {
             continue;
         }

@@ -30,7 +30,7 @@ pub struct Measurements {
     pub warm_up: Vec<(Route, Vec<Sample>)>,
 }
 
-/// Runs every block of `plan` against a stack, with `votes` in turn.
+/// Runs every block of `plan` against a stack, and repeats `votes` as often as needed.
 pub async fn run(plan: &Plan, stack: Running<'_>, votes: &[Vote]) -> Result<Measurements> {
     let run_start = Instant::now();
     let mut measurements = Measurements {
@@ -129,7 +129,7 @@ impl PointRun<'_> {
         Ok(Point { value, variants })
     }
 
-    /// Runs one block and records the resources used meanwhile. During the pause after it, the consumer counts the last
+    /// Runs one block and records the resources that it uses. During the pause after it, the consumer counts the last
     /// votes.
     async fn block(&self, variant: &Variant, target: &Arc<Target>, schedule_seed: u64) -> Result<Block> {
         target.reopen_closed().await?;

@@ -83,7 +83,7 @@ async fn current_counts(prometheus: &str) -> Result<Counts> {
     })
 }
 
-/// Runs an instant query. Returns the value of each series by its label `route`, or by an empty text without that label.
+/// Runs an instant query. Returns the value of each series by its label `route`, or by an empty string without that label.
 async fn query(prometheus: &str, expression: &str) -> Result<BTreeMap<String, u64>> {
     #[derive(Deserialize)]
     struct Answer {

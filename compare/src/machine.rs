@@ -1,4 +1,4 @@
-//! Describes the machine of a run. Without the machine, a latency means little.
+//! Describes the machine of a run, because latencies depend on the machine.
 
 use analysis::report::model::Machine;
 use procfs::{CpuInfo, Current, LoadAverage, Meminfo};

@@ -11,7 +11,7 @@ use crate::output::print;
 
 const DIRECTORY: &str = "compare/plans";
 
-/// Reads the plan of a file, or the plan of this name in compare/plans.
+/// Reads a plan. `name` is a file, or the name of a plan in compare/plans.
 pub fn read_named(root: &Path, name: &str) -> Result<Plan> {
     read(&find(root, name)?)
 }

@@ -1,5 +1,6 @@
-//! `compare prove`: validates the method on questions with a known answer, in many runs. Two equal variants must show no
-//! difference. A variant that is slower by a known delay must be found, and the interval must contain the delay.
+//! `compare prove`: validates the method on questions with a known answer. Each question is repeated in many runs. Two
+//! equal variants must show no difference. A variant that is slower by a known delay must be found, and the interval must
+//! contain the delay.
 
 use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
@@ -38,7 +39,7 @@ pub struct ProveArgs {
 
 /// The delay that the fault `delay-1ms` adds to each vote.
 const DELAY_MS: f64 = 1.0;
-/// The largest acceptable share of false positives: runs with two equal variants that call one faster.
+/// The largest acceptable share of false positives: runs with two equal variants whose verdict is that one is faster.
 const MAX_FALSE_POSITIVE_SHARE: f64 = 0.1;
 /// The smallest acceptable share of runs with the delay whose interval contains it.
 const MIN_COVERAGE: f64 = 0.9;
@@ -145,7 +146,7 @@ async fn prove(
 }
 
 impl Proof {
-    /// Number of runs that call one variant faster.
+    /// Number of runs whose verdict is that one variant is faster.
     fn detected(&self) -> usize {
         self.runs.iter().filter(|run| run.differs()).count()
     }

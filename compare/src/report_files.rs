@@ -10,18 +10,15 @@ use anyhow::{Context, Result, ensure};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// The report as data, in the folder of its run.
-const DATA: &str = "report.json";
-/// The page.
-const PAGE: &str = "report.html";
-/// The raw samples.
-const SAMPLES: &str = "samples.csv.gz";
+const DATA_FILE: &str = "report.json";
+const PAGE_FILE: &str = "report.html";
+const SAMPLES_FILE: &str = "samples.csv.gz";
 
 /// Writes the report, its page and its raw samples into the folder of the run.
 pub fn write(report: &Report, points: &[Point], folder: &Path) -> Result<()> {
-    write_data(report, &folder.join(DATA))?;
-    write_samples(points, &folder.join(SAMPLES))?;
-    write_page(report, &folder.join(PAGE))
+    write_data(report, &folder.join(DATA_FILE))?;
+    write_samples(points, &folder.join(SAMPLES_FILE))?;
+    write_page(report, &folder.join(PAGE_FILE))
 }
 
 /// Writes the report as data.
@@ -53,7 +50,7 @@ pub fn read(path: &Path) -> Result<Report> {
         format: u32,
     }
     let path = if path.is_dir() {
-        path.join(DATA)
+        path.join(DATA_FILE)
     } else {
         path.to_owned()
     };

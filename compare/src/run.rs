@@ -51,9 +51,9 @@ pub struct RunArgs {
 }
 
 /// The exit code of a run without a verdict; the report has the reasons.
-const NO_VERDICT: u8 = 3;
+const EXIT_NO_VERDICT: u8 = 3;
 /// The exit code if a variant of `--must-not-lose` lost.
-const LOST: u8 = 4;
+const EXIT_LOST: u8 = 4;
 
 /// Runs the plan and prints the report. Exit code 0 if there is a verdict, 3 if there is none, 4 if a variant of
 /// `--must-not-lose` lost.
@@ -71,8 +71,8 @@ pub async fn run(args: &RunArgs) -> Result<ExitCode> {
     let calibration = calibration::measure(&plan, &votes).await?;
     let add_service_args = |settings: &mut Settings| {
         for (service, arg) in &args.service_args {
-            let of_service = settings.extra_args.entry(service.clone()).or_default();
-            of_service.push(arg.clone());
+            let extra_args = settings.extra_args.entry(service.clone()).or_default();
+            extra_args.push(arg.clone());
         }
     };
     let work = async |stack: Running<'_>| measure(stack, plan, args, calibration, &votes, &root).await;
@@ -80,7 +80,7 @@ pub async fn run(args: &RunArgs) -> Result<ExitCode> {
         Ok(measured) => measured,
         Err(unfair) => {
             eprintln!("{}", unfair.join("\n"));
-            return Ok(NO_VERDICT.into());
+            return Ok(EXIT_NO_VERDICT.into());
         }
     };
     println!(
@@ -93,7 +93,7 @@ pub async fn run(args: &RunArgs) -> Result<ExitCode> {
 
 fn exit_code(report: &Report, must_not_lose: &[String]) -> ExitCode {
     if !report.no_verdict_reasons.is_empty() {
-        return NO_VERDICT.into();
+        return EXIT_NO_VERDICT.into();
     }
     let pairs = report.points.iter().flat_map(|point| &point.comparisons);
     let losers = pairs.flat_map(|pair| {
@@ -110,11 +110,11 @@ fn exit_code(report: &Report, must_not_lose: &[String]) -> ExitCode {
     if lost.is_empty() {
         ExitCode::SUCCESS
     } else {
-        LOST.into()
+        EXIT_LOST.into()
     }
 }
 
-/// The inner `Err` lists the unequal settings, one sentence each; nothing was run in that case.
+/// The inner `Err` lists the unequal settings, one sentence each; the plan does not run in that case.
 async fn measure(
     stack: Running<'_>,
     plan: Plan,

@@ -65,13 +65,13 @@ pub fn run(args: &ReportArgs) -> Result<ExitCode> {
 
 fn decision_rule(args: &ReportArgs, report: &Report) -> DecisionRule {
     let seed = report.plan.design.seed;
-    let of_report = DecisionRule {
+    let report_rule = DecisionRule {
         margin: report.margin,
         confidence: report.confidence,
         seed,
     };
     args.thresholds
-        .map_or(of_report, |thresholds| thresholds.decision_rule(seed))
+        .map_or(report_rule, |thresholds| thresholds.decision_rule(seed))
 }
 
 fn answer_text(Answer { question, sentences }: &Answer) -> String {

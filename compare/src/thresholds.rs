@@ -1,9 +1,9 @@
-//! The options of every command that decides: margin and confidence.
+//! The options for the margin and the confidence of the verdicts. Several commands share them.
 
 use analysis::comparison::DecisionRule;
 use analysis::measure::Margin;
 
-/// The options.
+/// Options for the margin and the confidence.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Thresholds {
     /// Share of intervals that contain the true value

@@ -20,7 +20,7 @@ pub struct Trial {
     pub reconciliation: Result<(), String>,
 }
 
-/// Runs `plan` with `votes` in turn, and writes a line for each vote to the file `ledger`.
+/// Runs `plan`, repeats `votes` as often as needed, and writes a line for each sent vote to the file `ledger`.
 pub async fn run(plan: &Plan, stack: Running<'_>, votes: &Arc<[Vote]>, ledger: &Path) -> Result<Trial> {
     let Running {
         endpoints, progress, ..

@@ -20,7 +20,7 @@ pub struct Processes(Vec<(Server, i32)>);
 pub struct Totals(BTreeMap<String, Usage>);
 
 impl Processes {
-    /// The processes that run now.
+    /// The ingest services, the consumer and the Ingress of a running stack.
     pub fn of(stack: Running<'_>) -> Result<Self> {
         let servers = [
             Server::Rest,

@@ -1,4 +1,4 @@
-//! Writes, reads and re-decides the report of a synthetic run.
+//! Writes and reads the report of a synthetic run, and repeats its decisions.
 
 #![allow(
     clippy::unwrap_used,

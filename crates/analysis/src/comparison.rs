@@ -73,14 +73,14 @@ pub fn compare(
     let pairs: Vec<(f64, f64)> = a
         .iter()
         .zip(b)
-        .filter_map(|(of_a, of_b)| Some((measure.of(of_a)?, measure.of(of_b)?)))
+        .filter_map(|(block_a, block_b)| Some((measure.of(block_a)?, measure.of(block_b)?)))
         .collect();
-    let differences: Vec<f64> = pairs.iter().map(|(of_a, of_b)| of_b - of_a).collect();
+    let differences: Vec<f64> = pairs.iter().map(|(value_a, value_b)| value_b - value_a).collect();
     let difference = mean_interval(&differences, rule.confidence, rule.seed)?;
-    let column = |pick: fn(&(f64, f64)) -> f64| mean(&pairs.iter().map(pick).collect::<Vec<_>>());
-    let (mean_a, mean_b) = (column(|pair| pair.0)?, column(|pair| pair.1)?);
+    let mean_of = |pick: fn(&(f64, f64)) -> f64| mean(&pairs.iter().map(pick).collect::<Vec<_>>());
+    let (mean_a, mean_b) = (mean_of(|pair| pair.0)?, mean_of(|pair| pair.1)?);
     let margin = rule.margin.of(measure, mean_a);
-    let verdict = decide(less_is_better(difference, measure), margin, pairs.len());
+    let verdict = decide(as_less_is_better(difference, measure), margin, pairs.len());
     Some(Comparison {
         measure,
         a: mean_a,
@@ -92,8 +92,8 @@ pub fn compare(
     })
 }
 
-/// Mirrors the interval of a measure for which more is better.
-fn less_is_better(difference: Interval, measure: Measure) -> Interval {
+/// Mirrors the interval if more is better, because the decision rule assumes that less is better.
+fn as_less_is_better(difference: Interval, measure: Measure) -> Interval {
     if !measure.more_is_better() {
         return difference;
     }
@@ -186,7 +186,8 @@ mod tests {
         else {
             panic!("the verdict was not downgraded");
         };
-        // The largest half-width is half of 2, and an interval shrinks with the square root of the rounds.
+        // The largest acceptable half-width is half of the mean of 2, and an interval shrinks with the square root of the
+        // rounds.
         let expected = (6.0 * underpowered.difference.half_width().powi(2)).ceil() as usize;
         assert_eq!(blocks_needed, Some(expected));
         let other_measure = Comparison {

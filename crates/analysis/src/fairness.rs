@@ -1,4 +1,4 @@
-//! The fairness check: whether the services differ in nothing but their protocol. It compares their settings, their
+//! The fairness check: whether the services differ only in their protocol. It compares their settings, their
 //! resources and their number of replicas, and checks that every consumer has a partition. Any other difference would be
 //! measured as if it came from the protocol.
 
@@ -30,7 +30,7 @@ pub fn compare_reuse(plan: &Plan) -> Finding {
         .filter(|variant| first.is_some_and(|first| first.route != variant.route));
     let variants = first.into_iter().chain(other_routes);
     let values = variants.map(|variant| (variant.name.clone(), plan.connections(variant).reuse.to_string()));
-    equal("reuse of connections", values.collect())
+    compare_values("reuse of connections", values.collect())
 }
 
 /// Compares all settings of the services; each setting gives one finding, equal or not. The bridge does not write to Kafka,
@@ -43,7 +43,7 @@ pub fn compare_settings(services: &BTreeMap<String, Configuration>) -> Vec<Findi
     };
     let mut hashes = values(&|configuration| Some(configuration.config_hash.clone()));
     hashes.remove("bridge");
-    let mut findings = vec![equal("config_hash", hashes)];
+    let mut findings = vec![compare_values("config_hash", hashes)];
     let names = |pick: fn(&Configuration) -> &BTreeMap<String, String>| {
         let all = services
             .values()
@@ -51,13 +51,13 @@ pub fn compare_settings(services: &BTreeMap<String, Configuration>) -> Vec<Findi
         all.collect::<std::collections::BTreeSet<_>>()
     };
     for name in names(|configuration| &configuration.settings) {
-        findings.push(equal(
+        findings.push(compare_values(
             name,
             values(&|configuration| configuration.settings.get(name).cloned()),
         ));
     }
     for name in names(|configuration| &configuration.environment) {
-        findings.push(equal(
+        findings.push(compare_values(
             name,
             values(&|configuration| configuration.environment.get(name).cloned()),
         ));
@@ -65,7 +65,7 @@ pub fn compare_settings(services: &BTreeMap<String, Configuration>) -> Vec<Findi
     findings
 }
 
-fn equal(subject: &str, values: BTreeMap<String, String>) -> Finding {
+fn compare_values(subject: &str, values: BTreeMap<String, String>) -> Finding {
     let mut distinct: Vec<&String> = values.values().collect();
     distinct.sort();
     distinct.dedup();
@@ -107,7 +107,7 @@ impl Counts {
             .replicas
             .iter()
             .filter(|(route, _)| services.contains_key(*route));
-        equal(
+        compare_values(
             "replicas",
             values
                 .map(|(route, count)| (route.clone(), count.to_string()))
@@ -165,13 +165,21 @@ mod tests {
 
     #[test]
     fn bridge_may_lack_settings_but_its_other_settings_must_be_equal() {
-        let edge = || service("a", &[("deadline_ms", "2000"), ("kafka.acks", "all")]);
+        let ingest_service = || service("a", &[("deadline_ms", "2000"), ("kafka.acks", "all")]);
         let bridge = |deadline| service("b", &[("deadline_ms", deadline)]);
         assert_eq!(
-            unfair([("rest", edge()), ("grpc", edge()), ("bridge", bridge("2000"))]),
+            unfair([
+                ("rest", ingest_service()),
+                ("grpc", ingest_service()),
+                ("bridge", bridge("2000"))
+            ]),
             [""; 0]
         );
-        let [sentence] = &unfair([("rest", edge()), ("grpc", edge()), ("bridge", bridge("900"))])[..] else {
+        let [sentence] = &unfair([
+            ("rest", ingest_service()),
+            ("grpc", ingest_service()),
+            ("bridge", bridge("900")),
+        ])[..] else {
             panic!("the bridge's deadline differs");
         };
         assert!(sentence.contains("deadline_ms is 900 for bridge"), "{sentence}");
@@ -179,11 +187,11 @@ mod tests {
 
     #[test]
     fn unequal_setting_and_hash_are_named() {
-        let edge = |hash, acks| service(hash, &[("kafka.acks", acks)]);
+        let ingest_service = |hash, acks| service(hash, &[("kafka.acks", acks)]);
         let sentences = unfair([
-            ("rest", edge("a", "all")),
-            ("grpc", edge("c", "1")),
-            ("bridge", edge("b", "all")),
+            ("rest", ingest_service("a", "all")),
+            ("grpc", ingest_service("c", "1")),
+            ("bridge", ingest_service("b", "all")),
         ]);
         assert_eq!(sentences.len(), 2, "{sentences:?}");
         assert!(

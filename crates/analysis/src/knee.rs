@@ -1,4 +1,4 @@
-//! The knee of a sweep: the value from which on latencies or failures grow steeply.
+//! The knee of a sweep: the value beyond which latencies or failures grow steeply.
 
 use experiment_model::sample::{Outcome, Sample};
 use experiment_model::sweep::Sweep;
@@ -10,7 +10,8 @@ use crate::observations::{Point, VariantData};
 /// always at the lowest rate, because idle threads take time to wake up.
 const KNEE_FACTOR: f64 = 5.0;
 
-/// Whether the sweep skips the values after these points: it stops at its knee, and every variant is past its own.
+/// Whether the sweep stops after these points: its plan has `until_knee`, and every variant is past its knee at the last
+/// point.
 pub fn stops_sweep(sweep: &Sweep, points: &[Point]) -> bool {
     let Some((last, earlier)) = points.split_last() else {
         return false;

@@ -1,4 +1,4 @@
-//! The reasons against a verdict. A verdict on unequal services or on a noisy machine would be wrong, whatever its
+//! The reasons against a verdict. A verdict on unequal services or on a noisy machine would be wrong, even with a narrow
 //! interval.
 
 use crate::report::model::{Finding, PointReport, Report};
@@ -8,7 +8,7 @@ use crate::report::text;
 /// wake-up of the runtime on a busy processor takes some tenths of a millisecond.
 const MAX_SCHEDULING_DELAY_P99_MS: f64 = 5.0;
 
-/// The reasons why the run has no verdict, each a sentence that says what to do; empty if the run has a verdict.
+/// The reasons why the run has no verdict, one sentence each, with the remedy; empty if the run has a verdict.
 pub fn no_verdict_reasons(report: &Report) -> Vec<String> {
     let unequal = report
         .fairness
@@ -42,7 +42,7 @@ fn late_votes(point: &PointReport) -> Option<String> {
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .filter(|(delay, _)| *delay > MAX_SCHEDULING_DELAY_P99_MS)?;
     Some(format!(
-        "{}The load generator sent one in 100 votes of {name} {delay:.1} ms late or later: lower load.rate, or use a \
+        "{}The load generator sent 1 % of the votes of {name} at least {delay:.1} ms late: lower load.rate, or use a \
          machine with more processors.",
         at_value(point)
     ))

@@ -1,4 +1,5 @@
-//! The observations of a run before any decision: blocks of samples, with the resources that the servers used meanwhile.
+//! The observations of a run before any decision: blocks of samples, with the resources that the servers used during
+//! each block.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,7 +22,7 @@ pub struct VariantData {
     /// The variant.
     pub variant: Variant,
     /// Whether this is the control: a second measurement of the first variant (A/A), which shows the noise between two
-    /// measurements of the same thing.
+    /// measurements of the same variant.
     pub is_control: bool,
     /// One block for each round, in the order of rounds.
     pub blocks: Vec<Block>,

@@ -1,4 +1,4 @@
-//! What the load generator measures about itself before a run.
+//! The calibration of the load generator before a run.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

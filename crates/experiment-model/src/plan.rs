@@ -54,7 +54,7 @@ const fn default_seed() -> u64 {
     1
 }
 
-/// Pause between two blocks: late answers arrive, and the consumer counts the last votes.
+/// Pause between two blocks, in which the consumer counts the last votes.
 pub const PAUSE_BETWEEN_BLOCKS: Duration = Duration::from_millis(300);
 /// Approximate time to start, check, reconcile and stop a stack.
 const STACK_OVERHEAD: Duration = Duration::from_secs(30);

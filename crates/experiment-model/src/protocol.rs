@@ -1,4 +1,4 @@
-//! How votes travel: HTTP version, encoding, connections and the spacing of send times.
+//! How votes are sent: HTTP version, encoding, connections and the spacing of send times.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// One vote as the load generator saw it.
+/// One vote as the load generator measured it.
 #[derive(Clone, Debug)]
 pub struct Sample {
     /// Intended send time, from the start of the block.
@@ -14,7 +14,7 @@ pub struct Sample {
     pub scheduling_delay: Duration,
     /// Time from the intended send time until the answer was read or the vote failed.
     pub latency: Duration,
-    /// What became of the vote.
+    /// The outcome of the vote.
     pub outcome: Outcome,
     /// The server's stage times, if this vote requested them.
     pub server: Option<ServerTiming>,
@@ -27,7 +27,7 @@ impl Sample {
     }
 }
 
-/// What became of a vote.
+/// The outcome of a vote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Acknowledged, with this vote id.

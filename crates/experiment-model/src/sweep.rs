@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::kafka::{Acks, KafkaSettings};
 use crate::load::Load;
 
-/// A setting and the values that it takes.
+/// A setting and its values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sweep {
@@ -45,7 +45,7 @@ pub enum Setting {
     /// Replicas that acknowledge.
     #[serde(rename = "kafka.acks")]
     Acks,
-    /// Wait for a batch, in ms.
+    /// How long the producer waits for more votes before it sends a batch, in ms.
     #[serde(rename = "kafka.linger_ms")]
     LingerMs,
 }
@@ -60,7 +60,7 @@ pub enum SettingValue {
     Whole(u32),
     /// A number.
     Number(f64),
-    /// A text.
+    /// A string.
     Text(String),
 }
 

@@ -21,7 +21,7 @@ pub struct Variant {
     /// The path to the route.
     #[serde(default)]
     pub via: Via,
-    /// Whether a connection serves more than one request; without it, as `load.reuse` says.
+    /// Whether a connection serves more than one request; the default is `load.reuse`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reuse: Option<bool>,
     /// The address (http://host:port) of a service that was started separately, instead of the stack's own service.
@@ -66,7 +66,7 @@ impl Route {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Via {
-    /// Straight to the service.
+    /// Directly to the service.
     #[default]
     Direct,
     /// Through the Ingress.

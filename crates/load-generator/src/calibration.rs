@@ -1,5 +1,5 @@
 //! Calibration: measures the load generator against a loopback server in the same process. It shows the latency that the
-//! load generator adds, and the highest rate at which its latencies are trustworthy.
+//! load generator adds, and the highest rate that it reaches.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Encodes one vote as bytes on the wire and decodes its answer. REST and gRPC differ in this file and nowhere else: both
-//! are HTTP requests with a body, sent by the same client.
+//! Encodes one vote as bytes on the wire and decodes its answer. REST requests and unary gRPC calls differ only in this
+//! file: both are HTTP requests with a body, sent by the same client.
 
 use anyhow::{Context, Result};
 use bytes::Bytes;

@@ -1,4 +1,4 @@
-//! One block of load: sends the votes of a schedule and returns a sample for every one of them.
+//! One block of load: sends the votes of a schedule and returns a sample for each of them.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,8 +48,7 @@ pub async fn run_open_loop(
 }
 
 /// Closed loop: for `length`, each of `users` clients sends its next vote after the answer to its last one. The intended
-/// send time is the actual one, so such a load hides the effect of a slow server on clients that would have sent
-/// meanwhile.
+/// send time is the actual one, so the latencies omit the time by which a slow server delays the later votes.
 pub async fn run_closed_loop(
     target: &Arc<Target>,
     users: usize,

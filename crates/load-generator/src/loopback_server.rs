@@ -24,7 +24,7 @@ use crate::grpc_frame;
 /// A server on its own thread. It stops when this value is dropped.
 pub(crate) struct LoopbackServer {
     address: SocketAddr,
-    _alive: oneshot::Sender<Infallible>,
+    _stop_on_drop: oneshot::Sender<Infallible>,
 }
 
 impl LoopbackServer {
@@ -32,7 +32,7 @@ impl LoopbackServer {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let (alive, dropped) = oneshot::channel::<Infallible>();
+        let (stop_on_drop, dropped) = oneshot::channel::<Infallible>();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -50,7 +50,7 @@ impl LoopbackServer {
             .context("starting the thread of the loopback server")?;
         Ok(Self {
             address,
-            _alive: alive,
+            _stop_on_drop: stop_on_drop,
         })
     }
 

@@ -1,5 +1,6 @@
 //! Intended send times. They are fixed before the first vote and do not depend on answers. A client that waits for
-//! answers sends fewer votes to a slow server, and so hides the slowness that it measures ("coordinated omission").
+//! answers sends fewer votes to a slow server, and so omits the high latencies that it should measure
+//! ("coordinated omission").
 
 use std::time::Duration;
 

@@ -19,7 +19,7 @@ use crate::server_timing;
 pub struct TargetSpec<'a> {
     /// host:port.
     pub authority: &'a str,
-    /// The path prefix that the Ingress strips, or an empty text.
+    /// The path prefix that the Ingress strips, or an empty string.
     pub prefix: &'a str,
     /// The HTTP version.
     pub version: Version,
@@ -42,7 +42,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Opens all connections and encodes `votes`, which are sent in turn.
+    /// Opens all connections and encodes `votes`, which [`Self::send`] repeats.
     pub async fn open(spec: TargetSpec<'_>, votes: &[Vote]) -> Result<Self> {
         let TargetSpec {
             authority,

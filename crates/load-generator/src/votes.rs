@@ -1,4 +1,4 @@
-//! The votes that a run sends: the entries of the contest's file, in turn.
+//! The votes that a run sends: the entries of the contest's file, repeated as often as needed.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -8,10 +8,10 @@ use anyhow::{Context, Result};
 use proto::votes::Vote;
 use serde::Deserialize;
 
-/// A padded text keeps at most this many characters of the original. The remaining characters can then fill half of the
-/// largest payload with 4-byte characters without exceeding the contract's limit.
+/// A padded field keeps at most this many characters of the original. The remaining characters can then fill half of the
+/// largest payload with 4-byte characters without exceeding [`MAX_CHARS`].
 const MAX_KEPT_CHARS: usize = 20;
-/// The contract's limit of a text, in characters.
+/// The limit of the API for one field, in characters.
 const MAX_CHARS: usize = 200;
 
 /// Reads the votes of the contest's file, without ids: the services assign them.

@@ -55,15 +55,17 @@ pub struct Row {
 
 /// Compares the later run `b` with the earlier run `a`. Intervals have the confidence of `a`.
 pub fn diff(a: &Report, b: &Report) -> Result<Diff> {
-    let (of_a, of_b) = (subjects(a), subjects(b));
-    let missing = |from: &Subjects, than: &Subjects, run: &str| -> Vec<String> {
-        let only = from.iter().filter(|(subject, _)| !than.contains_key(*subject));
+    let (subjects_a, subjects_b) = (subjects(a), subjects(b));
+    let only_in = |run: &str, subjects: &Subjects, other: &Subjects| -> Vec<String> {
+        let only = subjects
+            .iter()
+            .filter(|(subject, _)| !other.contains_key(*subject));
         only.map(|(subject, _)| format!("{subject}: only in {run}"))
             .collect()
     };
     let mut rows = Vec::new();
-    for (subject, blocks_a) in &of_a {
-        let Some(blocks_b) = of_b.get(subject) else {
+    for (subject, blocks_a) in &subjects_a {
+        let Some(blocks_b) = subjects_b.get(subject) else {
             continue;
         };
         for measure in Measure::ALL {
@@ -82,14 +84,14 @@ pub fn diff(a: &Report, b: &Report) -> Result<Diff> {
             });
         }
     }
-    let mut missing_in_either = missing(&of_a, &of_b, &a.run);
-    missing_in_either.extend(missing(&of_b, &of_a, &b.run));
+    let mut missing = only_in(&a.run, &subjects_a, &subjects_b);
+    missing.extend(only_in(&b.run, &subjects_b, &subjects_a));
     Ok(Diff {
         a: a.run.clone(),
         b: b.run.clone(),
         conditions: conditions(a, b)?,
         rows,
-        missing: missing_in_either,
+        missing,
     })
 }
 
@@ -127,21 +129,21 @@ fn variant<'a>(point: &'a PointReport, name: &str) -> Option<&'a VariantReport> 
 fn differences(a: &VariantReport, b: &VariantReport, measure: Measure) -> Vec<f64> {
     let rounds = a.blocks.iter().zip(&b.blocks);
     rounds
-        .filter_map(|(of_a, of_b)| Some(measure.of(of_b)? - measure.of(of_a)?))
+        .filter_map(|(block_a, block_b)| Some(measure.of(block_b)? - measure.of(block_a)?))
         .collect()
 }
 
 fn conditions(a: &Report, b: &Report) -> Result<Vec<Condition>> {
-    let (of_a, of_b) = (leaves(a)?, leaves(b)?);
-    let paths: std::collections::BTreeSet<&String> = of_a.keys().chain(of_b.keys()).collect();
+    let (leaves_a, leaves_b) = (leaves(a)?, leaves(b)?);
+    let paths: std::collections::BTreeSet<&String> = leaves_a.keys().chain(leaves_b.keys()).collect();
     let differing = paths
         .into_iter()
-        .filter(|path| of_a.get(*path) != of_b.get(*path));
+        .filter(|path| leaves_a.get(*path) != leaves_b.get(*path));
     Ok(differing
         .map(|path| Condition {
             path: path.clone(),
-            a: of_a.get(path).cloned(),
-            b: of_b.get(path).cloned(),
+            a: leaves_a.get(path).cloned(),
+            b: leaves_b.get(path).cloned(),
         })
         .collect())
 }
@@ -222,7 +224,7 @@ pub fn text(diff: &Diff) -> String {
 }
 
 impl Row {
-    /// The direction of the change, or an empty text if the interval contains 0.
+    /// The direction of the change, or an empty string if the interval contains 0.
     pub const fn direction(&self) -> &'static str {
         match &self.change {
             Some(change) if change.low > 0.0 => "higher",

@@ -32,13 +32,13 @@ pub struct Report {
     pub plan: Plan,
     /// The machine on which it ran.
     pub machine: Machine,
-    /// What the load generator measured about itself before the run.
+    /// The calibration of the load generator before the run.
     pub calibration: Calibration,
     /// Share of intervals that contain the true value, 0 to 1.
     pub confidence: f64,
     /// The smallest difference that matters.
     pub margin: Margin,
-    /// Findings of the fairness check before the run: whether the routes differ in nothing but their protocol.
+    /// Findings of the fairness check before the run: whether the routes differ only in their protocol.
     pub fairness: Vec<Finding>,
     /// Why there is no verdict, one sentence each; empty if there is a verdict.
     pub no_verdict_reasons: Vec<String>,
@@ -76,7 +76,7 @@ pub struct Finding {
     pub values: BTreeMap<String, String>,
     /// Whether the values are equal enough for a fair comparison.
     pub fair: bool,
-    /// What is wrong and what to do about it; empty if the finding is fair.
+    /// The problem and its remedy; empty if the finding is fair.
     pub sentence: String,
 }
 
@@ -87,9 +87,9 @@ pub struct PointReport {
     pub value: Option<String>,
     /// Each variant in the plan's order, then the control.
     pub variants: Vec<VariantReport>,
-    /// The control against the first variant, of which it is a second measurement.
+    /// Comparisons of the control with the first variant.
     pub control: Vec<Comparison>,
-    /// Whether the control shows no difference. Otherwise no comparison of the point counts.
+    /// Whether the control shows no difference. Otherwise the run has no verdict.
     pub control_holds: bool,
     /// The first variant against each other variant.
     pub comparisons: Vec<Pair>,
@@ -108,7 +108,7 @@ pub struct Pair {
     pub measures: Vec<Comparison>,
 }
 
-/// The effect of one choice by itself: a contrast of variants that differ in nothing else.
+/// The effect of one choice by itself: a contrast of variants that differ only in this choice.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Effect {
     /// The choice.

@@ -23,7 +23,7 @@ pub fn variant_color(index: usize, variant: &VariantReport) -> RGBColor {
 
 /// Latency by the share of votes answered within it, with an expanded tail.
 pub fn quantiles(point: &PointReport) -> Result<String> {
-    let most = point.variants.iter().map(|variant| variant.acknowledged).max();
+    let largest_count = point.variants.iter().map(|variant| variant.acknowledged).max();
     let layers = variant_layers(point, |variant| {
         let finite = variant.quantiles.iter().filter(|(share, _)| *share < 1.0);
         let mut points: Vec<_> = finite
@@ -36,7 +36,7 @@ pub fn quantiles(point: &PointReport) -> Result<String> {
     });
     Plot {
         title: "Latency by the share of votes answered within it".to_owned(),
-        x: Axis::tail("share of votes answered within", most.unwrap_or(0)),
+        x: Axis::tail("share of votes answered within", largest_count.unwrap_or(0)),
         y: Axis::log("latency, ms", latencies(point)),
         height: CURVES_HEIGHT,
         layers,

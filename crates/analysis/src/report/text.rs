@@ -180,7 +180,9 @@ pub fn control(point: &PointReport) -> String {
     if underpowered.is_empty() {
         return holds;
     }
-    format!("{holds} Underpowered, so without a verdict for any variant: {underpowered}.")
+    format!(
+        "{holds} The control is underpowered for these measures, so they have no verdict: {underpowered}."
+    )
 }
 
 fn stages(point: &PointReport) -> Vec<Vec<String>> {

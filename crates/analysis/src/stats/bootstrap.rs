@@ -1,5 +1,5 @@
 //! Bootstrap intervals that resample whole blocks. Votes within a block share its noise (a disk flush, another process's
-//! load), so they are not independent samples; blocks nearly are.
+//! load), so they are not independent samples. Blocks are nearly independent.
 
 use quantile::nearest_rank;
 use schemars::JsonSchema;

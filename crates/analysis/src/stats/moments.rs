@@ -8,9 +8,12 @@ pub fn mean(values: &[f64]) -> Option<f64> {
 /// The standard error of the mean; `None` for fewer than two values.
 pub fn standard_error(values: &[f64]) -> Option<f64> {
     let mean = mean(values)?;
-    let freedom = values.len().checked_sub(1).filter(|&freedom| freedom > 0)?;
+    let degrees_of_freedom = values
+        .len()
+        .checked_sub(1)
+        .filter(|&degrees_of_freedom| degrees_of_freedom > 0)?;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    Some((squares / freedom as f64 / values.len() as f64).sqrt())
+    Some((squares / degrees_of_freedom as f64 / values.len() as f64).sqrt())
 }
 
 #[cfg(test)]

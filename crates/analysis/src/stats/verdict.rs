@@ -17,8 +17,8 @@ pub enum Verdict {
     Equivalent,
     /// The interval crosses an edge of the margin.
     NotEnoughData {
-        /// Estimated number of blocks that would decide, at the observed spread; `None` if no number would, because the
-        /// difference equals the margin.
+        /// Estimated number of blocks needed for a verdict, at the observed spread; `None` if the difference is too close
+        /// to the margin for any practical number.
         blocks_needed: Option<usize>,
     },
 }

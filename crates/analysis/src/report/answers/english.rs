@@ -30,7 +30,7 @@ fn sentence(statement: &Statement) -> String {
         Statement::NotCompared => {
             "This run did not compare REST with gRPC: its plan has no such pair of variants.".to_owned()
         }
-        Statement::Verdict(of_measure) => verdict(of_measure),
+        Statement::Verdict(verdict) => verdict_sentence(verdict),
         Statement::LargestPart { pair, part, a, b } => format!(
             "Of the stages of a vote, \"{}\" differs most: {} ms with {} and {} ms with {} on average.",
             Stages::NAMES.get(*part).unwrap_or(&""),
@@ -94,20 +94,20 @@ fn sentence(statement: &Statement) -> String {
     }
 }
 
-fn verdict(of_measure: &MeasureVerdict) -> String {
-    let MeasureVerdict { at, pair, comparison } = *of_measure;
+fn verdict_sentence(verdict: &MeasureVerdict) -> String {
+    let MeasureVerdict { at, pair, comparison } = *verdict;
     let measure = comparison.measure;
     let (name, unit) = (measure.name(), measure.unit());
     let at = at.map_or_else(String::new, |(key, value)| format!("At {key} = {value}: "));
     let difference = format!("{} − {} = {}", pair.b, pair.a, interval(&comparison.difference));
-    if let Some([(winner, best), (loser, other)]) = of_measure.winner_and_loser() {
-        let did = match measure {
+    if let Some([(winner, best), (loser, other)]) = verdict.winner_and_loser() {
+        let predicate = match measure {
             Measure::P50 | Measure::P95 | Measure::P99 => "took less time",
             Measure::Throughput => "answered more votes",
             Measure::Cpu => "used less CPU time",
         };
         return format!(
-            "{at}{winner} {did}: {name} {} {unit} compared with {} for {loser} ({difference}).",
+            "{at}{winner} {predicate}: {name} {} {unit} compared with {} for {loser} ({difference}).",
             number(best),
             number(other)
         );
@@ -123,7 +123,7 @@ fn verdict(of_measure: &MeasureVerdict) -> String {
         Verdict::NotEnoughData {
             blocks_needed: Some(rounds),
         } => format!(
-            "{at}The run does not decide on the {name}, {values}: about {rounds} rounds are needed, and it had {}.",
+            "{at}The run does not decide on the {name}, {values}: about {rounds} rounds are needed, but the run had {}.",
             comparison.rounds
         ),
         Verdict::NotEnoughData { blocks_needed: None } => format!(

@@ -1,5 +1,5 @@
 //! The answer sheet for the course's two questions: "Which service took less time, and why?" and "When would you use
-//! which?" Each sentence states a number of the run; a missing number is mentioned.
+//! which?" Each sentence states a number of the run, or that the run lacks the number.
 
 use experiment_model::sweep::Setting;
 use experiment_model::variant::{Route, Via};
@@ -34,7 +34,7 @@ pub struct Answer {
 
 /// Answers both questions in both languages.
 pub fn answer_sheet(report: &Report) -> AnswerSheet {
-    let answers = [which_and_why(report), when(report)];
+    let answers = [which_and_why(report), when_to_use_which(report)];
     let write = |language: &Language| {
         let questions = language.questions.iter().zip(&answers);
         questions
@@ -61,17 +61,17 @@ fn which_and_why(report: &Report) -> Vec<Statement<'_>> {
         statements.push(Statement::NotCompared);
     }
     for pair in &pairs {
-        statements.extend(pair.verdicts(&[Measure::P50, Measure::P95, Measure::P99]));
+        statements.extend(pair.verdict_statements(&[Measure::P50, Measure::P95, Measure::P99]));
     }
-    // The reason covers the sweep's first value only; the tables have it for the other values.
+    // The reasons are those of the sweep's first value. The tables of the report cover all values.
     if let Some(pair) = pairs.first() {
-        statements.extend(pair.parts());
+        statements.extend(pair.stage_statements());
         statements.extend(pair.point.effects.iter().map(Statement::Effect));
     }
     statements
 }
 
-fn when(report: &Report) -> Vec<Statement<'_>> {
+fn when_to_use_which(report: &Report) -> Vec<Statement<'_>> {
     if !report.no_verdict_reasons.is_empty() {
         return vec![Statement::Unanswered];
     }
@@ -79,13 +79,15 @@ fn when(report: &Report) -> Vec<Statement<'_>> {
     let Some(first) = pairs.first() else {
         return vec![Statement::NotCompared];
     };
-    let mut statements: Vec<Statement> = first.verdicts(&[Measure::Throughput, Measure::Cpu]).collect();
-    statements.extend(first.costs());
-    let of_pair = |change: &&Change| (&change.a, &change.b) == (&first.pair.a, &first.pair.b);
+    let mut statements: Vec<Statement> = first
+        .verdict_statements(&[Measure::Throughput, Measure::Cpu])
+        .collect();
+    statements.extend(first.cost_statements());
+    let is_of_pair = |change: &&Change| (&change.a, &change.b) == (&first.pair.a, &first.pair.b);
     let changes: Vec<Statement> = report
         .changes
         .iter()
-        .filter(of_pair)
+        .filter(is_of_pair)
         .map(Statement::Change)
         .collect();
     match &report.plan.sweep {
@@ -147,7 +149,7 @@ impl<'a> RestGrpcPair<'a> {
         candidates.into_iter().nth(preferred)
     }
 
-    fn verdicts(&self, measures: &'static [Measure]) -> impl Iterator<Item = Statement<'a>> {
+    fn verdict_statements(&self, measures: &'static [Measure]) -> impl Iterator<Item = Statement<'a>> {
         let (at, pair) = (self.at, self.pair);
         let compared = pair
             .measures
@@ -156,19 +158,19 @@ impl<'a> RestGrpcPair<'a> {
         compared.map(move |comparison| Statement::Verdict(MeasureVerdict { at, pair, comparison }))
     }
 
-    fn parts(&self) -> Vec<Statement<'a>> {
-        let (Some(of_a), Some(of_b)) = (self.a.stages, self.b.stages) else {
+    fn stage_statements(&self) -> Vec<Statement<'a>> {
+        let (Some(stages_a), Some(stages_b)) = (self.a.stages, self.b.stages) else {
             return vec![Statement::NoStages];
         };
-        let parts = of_a.parts().into_iter().zip(of_b.parts()).enumerate();
+        let parts = stages_a.parts().into_iter().zip(stages_b.parts()).enumerate();
         let size = |(_, (a, b)): &(usize, (f64, f64))| (b - a).abs();
         let largest = parts.max_by(|x, y| size(x).total_cmp(&size(y)));
         let share = |stages: Stages| stages.publish / stages.client;
         let publish = Statement::Publish {
             pair: self.pair,
-            a: of_a.publish,
-            b: of_b.publish,
-            least_share: share(of_a).min(share(of_b)),
+            a: stages_a.publish,
+            b: stages_b.publish,
+            least_share: share(stages_a).min(share(stages_b)),
         };
         let largest = largest.map(|(part, (a, b))| Statement::LargestPart {
             pair: self.pair,
@@ -179,7 +181,7 @@ impl<'a> RestGrpcPair<'a> {
         largest.into_iter().chain([publish]).collect()
     }
 
-    fn costs(&self) -> impl Iterator<Item = Statement<'a>> {
+    fn cost_statements(&self) -> impl Iterator<Item = Statement<'a>> {
         let pair = self.pair;
         let (a, b) = (self.a.cost, self.b.cost);
         let bytes = Statement::Bytes {

@@ -29,7 +29,7 @@ fn sentence(statement: &Statement) -> String {
     match statement {
         Statement::Conditions(report) => format!(
             "Se midió en {} rondas de {} s en una sola máquina con {} procesadores; los intervalos contienen el valor \
-             verdadero en {} de cada 100 corridas, y una diferencia cuenta a partir del {} %.",
+             verdadero en {} de cada 100 corridas, y el margen es del {} %.",
             report.plan.design.rounds,
             report.plan.design.block_s,
             report.machine.cores,
@@ -44,7 +44,7 @@ fn sentence(statement: &Statement) -> String {
         Statement::NotCompared => {
             "Esta corrida no comparó REST con gRPC: su plan no tiene ese par de variantes.".to_owned()
         }
-        Statement::Verdict(of_measure) => verdict(of_measure),
+        Statement::Verdict(verdict) => verdict_sentence(verdict),
         Statement::LargestPart { pair, part, a, b } => format!(
             "De las partes del tiempo de un voto, la que más difiere es «{}»: {} ms con {} y {} ms con {} en promedio.",
             PARTS.get(*part).unwrap_or(&""),
@@ -75,7 +75,7 @@ fn sentence(statement: &Statement) -> String {
             let effect_text = match Direction::of(&effect.p50_ms) {
                 Direction::Raises => "sube la mediana de la latencia",
                 Direction::Lowers => "baja la mediana de la latencia",
-                Direction::Unclear => "no sube ni baja con certeza la mediana de la latencia",
+                Direction::Unclear => "no tiene un efecto claro en la mediana de la latencia",
             };
             format!("Por sí solo, {} {effect_text}: {} ms.", choice(effect.choice), interval(&effect.p50_ms))
         }
@@ -98,7 +98,7 @@ fn sentence(statement: &Statement) -> String {
             format!("A lo largo de los valores de {key} que se probaron, ningún veredicto cambia.")
         }
         Statement::NoDifference => {
-            "Ninguna medida de esta corrida los distingue, así que no da razones a favor de ninguno.".to_owned()
+            "Ninguna medida de esta corrida muestra una diferencia, así que la corrida no da razones a favor de ninguno.".to_owned()
         }
         Statement::Limits => {
             "La corrida no midió herramientas, navegadores ni la experiencia del equipo, así que esta respuesta no los cubre.".to_owned()
@@ -106,19 +106,19 @@ fn sentence(statement: &Statement) -> String {
     }
 }
 
-fn verdict(of_measure: &MeasureVerdict) -> String {
-    let MeasureVerdict { at, pair, comparison } = *of_measure;
+fn verdict_sentence(verdict: &MeasureVerdict) -> String {
+    let MeasureVerdict { at, pair, comparison } = *verdict;
     let (name, unit) = (name(comparison.measure), unit(comparison.measure));
     let at = at.map_or_else(String::new, |(key, value)| format!("Con {key} = {value}: "));
     let difference = format!("{} − {} = {}", pair.b, pair.a, interval(&comparison.difference));
-    if let Some([(winner, best), (loser, other)]) = of_measure.winner_and_loser() {
-        let did = match comparison.measure {
+    if let Some([(winner, best), (loser, other)]) = verdict.winner_and_loser() {
+        let predicate = match comparison.measure {
             Measure::P50 | Measure::P95 | Measure::P99 => "se tardó menos",
             Measure::Throughput => "respondió más votos",
-            Measure::Cpu => "usó menos el procesador",
+            Measure::Cpu => "usó menos tiempo de procesador",
         };
         return format!(
-            "{at}{winner} {did}: {name} es de {} {unit}, contra {} con {loser} ({difference}).",
+            "{at}{winner} {predicate}: {name} es de {} {unit}, contra {} con {loser} ({difference}).",
             number(best),
             number(other)
         );
@@ -134,14 +134,14 @@ fn verdict(of_measure: &MeasureVerdict) -> String {
         Verdict::NotEnoughData {
             blocks_needed: Some(rounds),
         } => format!(
-            "{at}Sobre {name} esta corrida no tiene respuesta, {values}: harían falta unas {rounds} rondas, y tuvo {}.",
+            "{at}Sobre {name} la corrida no decide, {values}: harían falta unas {rounds} rondas, pero la corrida tuvo {}.",
             comparison.rounds
         ),
-        Verdict::NotEnoughData { blocks_needed: None } => format!(
-            "{at}Sobre {name} esta corrida no tiene respuesta, {values}: la diferencia es casi igual a la mínima que cuenta."
-        ),
+        Verdict::NotEnoughData { blocks_needed: None } => {
+            format!("{at}Sobre {name} la corrida no decide, {values}: la diferencia está cerca del margen.")
+        }
         _ => format!(
-            "{at}En {name} los dos son equivalentes, {values}: menos que los {} {unit} que contarían.",
+            "{at}En {name} los dos son equivalentes, {values}: la diferencia está dentro del margen de {} {unit}.",
             number(comparison.margin)
         ),
     }
