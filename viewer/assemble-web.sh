@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Copies the built page into /image. Runs in a build stage of viewer/Dockerfile. Uses the page in /prebuilt if there is one,
+# Copies the built page into /image. Runs in a build stage of the Dockerfile. Uses the page in /prebuilt if there is one,
 # or builds it.
 set -euo pipefail
 cd "$(dirname "$0")/web"

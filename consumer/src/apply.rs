@@ -1,6 +1,7 @@
-//! Applies one batch to the stores, in an order that counts each vote once even if any process dies in between: first the
-//! dead-letter topic, then the log, then the tally. The applied offset moves together with the tally, so everything below
-//! it is in all stores. A batch whose offset did not move is applied again, and its repeated writes have no effect.
+//! Applies one batch to the stores, in an order that counts each vote once even if a process crashes between two writes:
+//! first the dead-letter topic, then the log, then the tally. The applied offset moves together with the tally, so all
+//! stores have every record below it. A batch whose offset did not move is applied again, and its repeated writes have no
+//! effect.
 //!
 //! Before that, the consumer asks Kafka whether the topic is still the one to which the applied offset belongs. The offsets
 //! of a recreated topic look like a continuation. Without the check, its first votes would be skipped, and the log could
@@ -31,7 +32,7 @@ pub struct Stores {
     pub topic: String,
     /// Returns the current id of that topic.
     pub topic_ids: TopicIds,
-    /// The most undecodable records of a partition; see [`crate::dead_letter_limit`].
+    /// The limit of undecodable records of a partition; see [`crate::dead_letter_limit`].
     pub dead_letter_limit: u32,
     /// Retries operations on Redis and reports its state.
     pub redis: StoreRetry,
@@ -73,10 +74,10 @@ impl Stores {
     }
 
     async fn write(&self, batch: &Batch, stop: &CancellationToken) -> Option<Outcome> {
-        let read_before = Instant::now();
+        let check_started = Instant::now();
         let topic_id = self
             .kafka
-            .retry(stop, || self.topic_ids.after(read_before))
+            .retry(stop, || self.topic_ids.requested_after(check_started))
             .await?;
         if topic_id != batch.topic_id {
             return Some(Outcome::OtherTopic);
@@ -125,7 +126,7 @@ impl Stores {
     ) -> Option<Outcome> {
         let (level, next_offset) = (decoded.level, batch.next_offset);
         let mut expected = batch.applied_offset;
-        let mut votes = expected.map_or(&*decoded.votes, |offset| not_before(&decoded.votes, offset));
+        let mut votes = expected.map_or(&*decoded.votes, |offset| votes_from(&decoded.votes, offset));
         loop {
             let mut attempts = 0;
             let attempt = || {
@@ -164,7 +165,7 @@ impl Stores {
                     });
                 }
                 Some(actual) if expected.is_none_or(|expected| actual > expected) => {
-                    votes = not_before(votes, actual);
+                    votes = votes_from(votes, actual);
                     expected = Some(actual);
                 }
                 applied_offset => return Some(Outcome::Behind { applied_offset }),
@@ -174,7 +175,7 @@ impl Stores {
 }
 
 /// The votes at or after `offset`.
-fn not_before(votes: &[LoggedVote], offset: i64) -> &[LoggedVote] {
+fn votes_from(votes: &[LoggedVote], offset: i64) -> &[LoggedVote] {
     let skipped = votes.partition_point(|vote| vote.offset < offset);
     votes.get(skipped..).unwrap_or_default()
 }

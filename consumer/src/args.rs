@@ -44,7 +44,7 @@ pub struct RunArgs {
     #[arg(long, env = "BATCH_LINGER_MS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub batch_linger_ms: u64,
 
-    /// Most records in memory: enough for some batches of each partition; with a store down, reading pauses here
+    /// Most records in memory: enough for some batches of each partition; while a store is down, reading pauses at this limit
     #[arg(long, env = "MAX_OUTSTANDING", default_value_t = 6_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_outstanding: u32,
 }

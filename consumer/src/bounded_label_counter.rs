@@ -1,4 +1,4 @@
-//! A counter whose label values come from clients. A series stays in the process and in Prometheus forever, so only a
+//! A counter whose label values come from clients. A series stays in the process and in Prometheus permanently, so only a
 //! limited number of values get their own series; see docs/adr/0016.
 
 use std::collections::HashMap;
@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use prometheus::{IntCounter, IntCounterVec, Registry};
 use service::metrics::counter;
 
-/// Label values with their own series: more than a class votes for, and few enough for any Prometheus.
+/// The maximum number of label values with their own series: enough for the bands of one contest, and few enough for
+/// any Prometheus.
 const MAX_SERIES: usize = 100;
 /// The label value that sums up all further values. A band with this name would be counted here too.
 const OTHER: &str = "(other)";

@@ -1,5 +1,5 @@
 //! Reads the state of the stores outside of batches: where partitions start, how long their logs are, and whether Redis
-//! and Kafka still hold the state that this consumer last saw.
+//! and Kafka still hold the state that this consumer last read.
 
 use std::time::Instant;
 
@@ -42,7 +42,7 @@ pub(crate) enum StartPositions {
     Found(Uuid, Vec<StartPosition>),
     /// Another topic has replaced the topic with this id.
     TopicReplaced(Uuid),
-    /// `stop` came first.
+    /// `stop` was cancelled before the look-up succeeded.
     Stopped,
 }
 
@@ -68,7 +68,7 @@ async fn find_start_positions(
         kafka, redis, tally, ..
     } = stores;
     let topic_id = kafka
-        .retry(stop, || stores.topic_ids.after(Instant::now()))
+        .retry(stop, || stores.topic_ids.requested_after(Instant::now()))
         .await?;
     if !redis.retry(stop, || tally.register_topic(topic_id)).await? {
         return Some(StartPositions::TopicReplaced(topic_id));
@@ -119,7 +119,7 @@ pub(crate) async fn observe(
         .collect();
     let (watermarks, topic_id, applied) = tokio::join!(
         watermarks(handle, &expected.partitions),
-        stores.topic_ids.after(Instant::now()),
+        stores.topic_ids.requested_after(Instant::now()),
         stores.tally.applied_offsets(&idle)
     );
     stores

@@ -182,7 +182,7 @@ impl Partition {
         self.in_flight = false;
     }
 
-    /// Takes the new end of the log, after records were added.
+    /// Sets the current watermarks of the log.
     pub fn set_watermarks(&mut self, watermarks: Watermarks) {
         self.watermarks = watermarks;
         self.update_lag();

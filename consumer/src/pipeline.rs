@@ -55,8 +55,8 @@ pub struct Pipeline {
     tasks: JoinSet<TaskOutcome>,
     is_observing: bool,
     generation: u64,
-    /// Cancelled when no task may retry any more.
-    give_up: CancellationToken,
+    /// Cancelled when all tasks must stop their retries.
+    stop_retries: CancellationToken,
 }
 
 impl Pipeline {
@@ -73,14 +73,14 @@ impl Pipeline {
             tasks: JoinSet::new(),
             is_observing: false,
             generation: 0,
-            give_up: CancellationToken::new(),
+            stop_retries: CancellationToken::new(),
         }
     }
 
     /// Runs until `shutdown` or until the source fails. Then finishes the batches in flight within `drain`, and leaves the
     /// group.
     pub async fn run(mut self, shutdown: &CancellationToken, drain: Duration) -> PipelineEnd {
-        let ended = self.work(shutdown).await;
+        let ended = self.process_events(shutdown).await;
         self.finish_in_flight(drain).await;
         let applied = self.uncommitted();
         for &partition in self.partitions.keys() {
@@ -98,7 +98,7 @@ impl Pipeline {
         ended
     }
 
-    async fn work(&mut self, shutdown: &CancellationToken) -> PipelineEnd {
+    async fn process_events(&mut self, shutdown: &CancellationToken) -> PipelineEnd {
         let ticker = |period| {
             let mut ticker = interval(period);
             ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -121,7 +121,7 @@ impl Pipeline {
                     // Safe: a new pipeline starts at the applied offsets.
                     Err(error) => return PipelineEnd::SourceFailed(format!("a task failed: {error}")),
                 },
-                _ = linger.tick(), if self.has_work() => self.start_batches(1),
+                _ = linger.tick(), if self.has_startable_batch() => self.start_batches(1),
                 _ = commit.tick() => self.commit(),
                 _ = observe.tick(), if !self.is_observing => self.observe(),
             }
@@ -167,13 +167,13 @@ impl Pipeline {
 
     fn find_starts(&mut self, partitions: Vec<i32>, answer: Answer) {
         tracing::info!(?partitions, "partitions assigned");
-        let (stores, handle, give_up) = (
+        let (stores, handle, stop_retries) = (
             Arc::clone(&self.stores),
             self.handle.clone(),
-            self.give_up.clone(),
+            self.stop_retries.clone(),
         );
         self.tasks.spawn(async move {
-            let positions = observe::start_positions(&stores, &handle, &partitions, &give_up).await;
+            let positions = observe::start_positions(&stores, &handle, &partitions, &stop_retries).await;
             TaskOutcome::StartPositions { positions, answer }
         });
     }
@@ -302,7 +302,7 @@ impl Pipeline {
         }
     }
 
-    fn has_work(&self) -> bool {
+    fn has_startable_batch(&self) -> bool {
         self.partitions
             .values()
             .any(|partition| partition.pending() > 0 && !partition.is_in_flight())
@@ -381,7 +381,7 @@ impl Pipeline {
                 }
             }
         }
-        self.give_up.cancel();
+        self.stop_retries.cancel();
         self.tasks.shutdown().await;
     }
 }

@@ -1,10 +1,10 @@
 //! `consumer rebuild`: recomputes the counts and corrects them, while consumers keep counting.
 //!
-//! The command does not replace the counts, but adds a correction: the right counts at the applied offsets of a snapshot,
+//! The command does not replace the counts, but adds a correction: the correct counts at the applied offsets of a snapshot,
 //! minus the counts of the snapshot. Consumers add later votes as usual, so you need not stop them.
 //!
-//! The command does not change the remembered ids of clients. A remembered id means that its vote is counted, and that
-//! stays true: a vote below the applied offsets is in the new counts once, and a later vote is still to be counted.
+//! The command does not change the client-chosen ids that Redis remembers. The vote with such an id is counted before and
+//! after the correction, because the corrected counts contain each vote below the applied offsets once.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::reconciliation::tally_counts::TallyCounts;
 use crate::reconciliation::topic_snapshot::TopicSnapshot;
 use crate::store_args::StoreArgs;
 
-/// After this many conflicts, something else keeps changing Redis: give up.
+/// After this many conflicts the command fails, because something else keeps changing Redis.
 const MAX_ATTEMPTS: u32 = 5;
 
 /// Options of `consumer rebuild`.
@@ -49,7 +49,7 @@ enum Source {
     Mongodb,
 }
 
-/// Corrects the counts and prints the corrections. Exit code 0 if the counts are right, or would be without --dry-run.
+/// Corrects the counts and prints the corrections. Exit code 0 if the counts are correct, or would be without --dry-run.
 pub async fn rebuild(args: RebuildArgs) -> ExitCode {
     match correct(&args).await {
         Ok(text) => {
@@ -97,7 +97,7 @@ async fn correct(args: &RebuildArgs) -> Result<String> {
     )
 }
 
-/// The right counts at the applied offsets of `snapshot`.
+/// The correct counts at the applied offsets of `snapshot`.
 async fn expected_counts(
     args: &RebuildArgs,
     topic: &TopicSnapshot,

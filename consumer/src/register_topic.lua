@@ -5,8 +5,8 @@
 -- Returns 1 if the topic is the current one now; 0 if another topic replaced it earlier
 --
 -- A recreated topic starts at offset 0, so the applied offsets of the previous topic do not apply to it: delete them. Keep
--- the counts, because those votes were cast. A replaced topic cannot become the current one again: its applied offsets are
--- deleted, and a consumer that still sees it has old metadata.
+-- the counts, because those votes remain valid. A replaced topic cannot become the current one again: its applied offsets are
+-- deleted, and a consumer that still reads it has old metadata.
 
 local TOPIC, TOPICS, OFFSETS, DEAD_LETTERS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local id, now = ARGV[1], ARGV[2]

@@ -34,7 +34,7 @@ impl StoreRetry {
         }
     }
 
-    /// Attempts a write until it succeeds, with exponential backoff and full jitter. None if `stop` comes first. `stop`
+    /// Attempts a write until it succeeds, with exponential backoff and full jitter. None if `stop` is cancelled first. `stop`
     /// does not cancel an attempt in progress, because its result would be unknown.
     pub async fn write<T, E: Display, F: Future<Output = Result<T, E>>>(
         &self,
@@ -131,7 +131,7 @@ mod tests {
     #[tokio::test]
     async fn write_is_retried_until_it_succeeds_and_only_the_success_is_measured() {
         let (readiness, store) = store();
-        let mut outcomes = [Err("away"), Err("away"), Ok(7)].into_iter();
+        let mut outcomes = [Err("timeout"), Err("timeout"), Ok(7)].into_iter();
         let stop = CancellationToken::new();
         let written = store.write(&stop, || std::future::ready(outcomes.next().unwrap()));
         assert_eq!(written.await, Some(7));

@@ -11,8 +11,8 @@
 --         {2} if another topic is the current one
 --
 -- Redis may hold another applied offset than the batch builds on. Then either the batch is already counted (by an attempt
--- whose response was lost, or by another consumer), or Redis lost its latest writes. The script changes nothing and
--- returns the applied offset, by which the caller can tell these cases apart.
+-- whose response was lost, or by another consumer), or Redis lost its latest writes. The script changes nothing. It returns
+-- the applied offset, so that the caller can distinguish these cases.
 
 local TOPIC, OFFSETS, DEAD_LETTERS, TOTAL, FIRST_HASH = KEYS[1], KEYS[2], KEYS[3], KEYS[4], 5
 
@@ -26,7 +26,7 @@ if redis.call('GET', TOPIC) ~= argument() then
   return { 2 }
 end
 
-local partition, expected, after, level, remember_s = argument(), argument(), argument(), argument(), argument()
+local partition, expected, next_offset, level, dedup_window_s = argument(), argument(), argument(), argument(), argument()
 
 local applied_offset = redis.call('HGET', OFFSETS, partition)
 if (applied_offset or '') ~= expected then
@@ -36,7 +36,7 @@ end
 local hashes = tonumber(argument())
 local first_seen = FIRST_HASH + hashes
 local counted = tonumber(argument())
--- Add the increments up in Lua first: a Redis call costs ten times as much as an addition.
+-- Add up the increments in Lua first: a Redis call costs ten times as much as an addition.
 local increments = {}
 for hash = 1, hashes do
   increments[hash] = {}
@@ -55,7 +55,7 @@ end
 
 local response = { 1 }
 for key = first_seen, #KEYS do
-  if redis.call('SET', KEYS[key], 1, 'NX', 'EX', remember_s) then
+  if redis.call('SET', KEYS[key], 1, 'NX', 'EX', dedup_window_s) then
     counted = counted + 1
     for hash = 1, hashes do
       add(hash, argument(), 1)
@@ -72,7 +72,7 @@ for hash, sums in ipairs(increments) do
   end
 end
 redis.call('INCRBY', TOTAL, counted)
-redis.call('HSET', OFFSETS, partition, after)
+redis.call('HSET', OFFSETS, partition, next_offset)
 if level ~= '0' then
   redis.call('HSET', DEAD_LETTERS, partition, level)
 else

@@ -2,7 +2,8 @@
 //!
 //! Redis holds the applied offset of each partition: the offset of the next record to count. The script adds a batch's
 //! counts and moves the applied offset together, and only if Redis still holds the applied offset that the batch builds
-//! on. The applied offset thus fences out a stale consumer: its batch builds on an old one and is rejected.
+//! on. The applied offset thus fences out a stale consumer: its batch builds on an older applied offset, and the
+//! script rejects it.
 //!
 //! The hashes, and the field that a vote increments in each, are in `tallies::TallyHash`.
 
@@ -200,11 +201,11 @@ impl<'a> BatchSums<'a> {
     fn outcome(&self, response: &[Option<i64>]) -> CountOutcome {
         match response {
             [Some(1), duplicates @ ..] => {
-                let seen = duplicates
+                let indices = duplicates
                     .iter()
                     .flatten()
                     .filter_map(|&index| usize::try_from(index).ok());
-                let duplicates = seen
+                let duplicates = indices
                     .filter_map(|index| self.client_ids.get(index))
                     .map(|(index, _)| *index);
                 CountOutcome::Counted {

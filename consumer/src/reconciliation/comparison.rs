@@ -1,4 +1,5 @@
-//! The input and the state of a comparison. A leaf module of the comparison's steps.
+//! The input and the state of a comparison. The steps of the comparison import this module, and it imports
+//! none of them.
 
 use std::collections::HashSet;
 

@@ -7,8 +7,9 @@
 --         the correction: the increment of the total; for each hash the number of pairs, then pairs of field and increment
 -- Returns 1 if the counts are corrected; 0 if the correction no longer matches the counts
 --
--- The correction is a difference, so votes that were counted since then stay counted. It is wrong only if the counts from
--- which it was computed are gone: another topic is current, Redis came back older or empty, or another correction was made.
+-- The correction is a difference, so votes that were counted since then stay counted. It is wrong only if Redis no longer
+-- builds on the counts from which it was computed: another topic is current, Redis restarted with older data or without
+-- data, or another correction was made.
 
 local TOPIC, TOPICS, OFFSETS, CORRECTIONS, TOTAL, FIRST_HASH = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], 6
 

@@ -47,15 +47,15 @@ pub(crate) struct VoteCopies {
     pub(crate) routes: ByRoute<bool>,
     /// Whether a client chose the id: only such an id may occur more than once.
     pub(crate) has_client_id: bool,
-    /// The number of copies with a server-generated id that no operator replayed: only one is allowed.
-    unrepeatable: u32,
+    /// The number of copies with a server-generated id that no operator replayed: at most one is allowed.
+    server_id_copies: u32,
 }
 
 impl VoteCopies {
     /// The number of copies that are neither the first one nor an allowed repeat.
     pub(crate) fn doubles(&self) -> u32 {
-        let client_copy = u32::from(self.has_client_id && self.unrepeatable > 0);
-        (self.unrepeatable + client_copy).saturating_sub(1)
+        let client_copy = u32::from(self.has_client_id && self.server_id_copies > 0);
+        (self.server_id_copies + client_copy).saturating_sub(1)
     }
 }
 
@@ -73,10 +73,10 @@ pub(crate) fn read(
         .map(|(&partition, extent)| (partition, extent.end.max(snapshot.applied_offset(partition))))
         .collect();
     let total: i64 = ends.values().sum();
-    let (mut progress, mut seen) = (Progress::new("reading Kafka"), 0_u64);
+    let (mut progress, mut records_read) = (Progress::new("reading Kafka"), 0_u64);
     kafka::scan_until(brokers, topic, &ends, |record| {
-        seen += 1;
-        progress.report(|| format!("{seen} of {total} records"));
+        records_read += 1;
+        progress.report(|| format!("{records_read} of {total} records"));
         let is_dead_letter = dead_letters.contains(&(record.partition, record.offset));
         votes.add(record, snapshot.applied_offset(record.partition), is_dead_letter);
     })
@@ -116,22 +116,22 @@ impl KafkaVotes {
         let key = self
             .albums
             .vote_key(event.vote.name.as_str(), event.vote.album.as_str(), event.route);
-        let is_unrepeatable = !event.client_id && !is_replayed(record);
+        let is_server_id_copy = !event.client_id && !is_replayed(record);
         let position = (record.timestamp_ms.unwrap_or_default(), partition, offset);
         let copies = self
             .votes
             .entry(id)
-            .and_modify(|_| self.repeats += u64::from(!is_unrepeatable))
+            .and_modify(|_| self.repeats += u64::from(!is_server_id_copy))
             .or_insert(VoteCopies {
                 key,
                 first: position,
                 routes: ByRoute::default(),
                 has_client_id: false,
-                unrepeatable: 0,
+                server_id_copies: 0,
             });
         copies.routes[event.route] = true;
         copies.has_client_id |= event.client_id;
-        copies.unrepeatable += u32::from(is_unrepeatable);
+        copies.server_id_copies += u32::from(is_server_id_copy);
         // All copies are in one partition, where the offset gives their order. Only if partitions were added between two
         // copies, the timestamp must give it.
         let (_, first_partition, first_offset) = copies.first;

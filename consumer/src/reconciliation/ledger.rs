@@ -119,7 +119,7 @@ mod tests {
             r#"{"vote_id":"00000000-0000-0000-0000-000000000001","route":null,"ok":true}"#,
         ];
         assert_eq!(ledger(&incomplete).unwrap().invalid.len(), 2);
-        for broken in ["{", r#"{"vote_id":null,"route":"pigeon","ok":true}"#] {
+        for broken in ["{", r#"{"vote_id":null,"route":"unknown","ok":true}"#] {
             assert!(ledger(&[broken]).is_err(), "{broken}");
         }
     }

@@ -1,4 +1,4 @@
-//! The votes in MongoDB that were read below the applied offsets, by id.
+//! The votes in MongoDB whose records are below the applied offsets, by id.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -55,7 +55,7 @@ impl MongodbLog {
         let find = self.collection.find(doc! {}).projection(fields);
         let mut documents = find.await.with_context(context)?;
         let mut votes = MongodbVotes::default();
-        let (mut progress, mut seen) = (Progress::new("reading MongoDB"), 0_u64);
+        let (mut progress, mut documents_read) = (Progress::new("reading MongoDB"), 0_u64);
         while documents.advance().await.with_context(context)? {
             let document = documents.deserialize_current().with_context(context)?;
             if votes.add(&document, snapshot).is_none() {
@@ -63,8 +63,8 @@ impl MongodbLog {
                     .invalid
                     .push(format!("MongoDB document {document} is not a vote"));
             }
-            seen += 1;
-            progress.report(|| format!("{seen} documents"));
+            documents_read += 1;
+            progress.report(|| format!("{documents_read} documents"));
         }
         Ok(votes)
     }

@@ -13,30 +13,31 @@ impl Comparison<'_> {
     pub(super) fn compare_receipts(&mut self, ledger: &Ledger) {
         let kafka = &self.contents.kafka;
         let mut missing = ByRoute::<Vec<Uuid>>::default();
-        let mut elsewhere = ByRoute::<Vec<Uuid>>::default();
+        let mut only_by_another_route = ByRoute::<Vec<Uuid>>::default();
         let mut doubles = ByRoute::<Vec<Uuid>>::default();
-        let mut by_another_route = 0_u64;
+        let mut counted_for_another_route = 0_u64;
         for (id, receipts) in &ledger.receipts {
             let copies = kafka.votes.get(id);
-            let all: u32 = receipts.iter().map(|(_, count)| count).sum();
-            let is_double = all > 1 && copies.is_some_and(|copies| !copies.has_client_id);
+            let total: u32 = receipts.iter().map(|(_, count)| count).sum();
+            let is_double = total > 1 && copies.is_some_and(|copies| !copies.has_client_id);
             for (route, _) in receipts.iter().filter(|(_, count)| **count > 0) {
                 if is_double {
                     doubles[route].push(*id);
                 }
                 match copies {
                     Some(copies) if copies.key.route == route => {}
-                    Some(copies) if copies.routes[route] => by_another_route += 1,
-                    Some(_) if kafka.incomplete.is_none() => elsewhere[route].push(*id),
+                    Some(copies) if copies.routes[route] => counted_for_another_route += 1,
+                    Some(_) if kafka.incomplete.is_none() => only_by_another_route[route].push(*id),
                     Some(_) => {}
-                    None if self.is_known(id) => {}
+                    None if self.is_accounted_for(id) => {}
                     None => missing[route].push(*id),
                 }
             }
         }
-        if by_another_route > 0 {
+        if counted_for_another_route > 0 {
             self.notes.push(format!(
-                "{by_another_route} votes were acknowledged by one route and count for another route, whose copy came first"
+                "{counted_for_another_route} votes were acknowledged by one route and count for another route, whose copy \
+                 came first"
             ));
         }
         let (store, _) = self.reference;
@@ -47,9 +48,9 @@ impl Comparison<'_> {
             self.differences
                 .add_votes(route, store, Kind::Missing, missing, &what);
             let what = "acknowledged, but only another route wrote it to Kafka";
-            let elsewhere = std::mem::take(&mut elsewhere[route]);
+            let only_by_another_route = std::mem::take(&mut only_by_another_route[route]);
             self.differences
-                .add_votes(route, Store::Kafka, Kind::Invalid, elsewhere, what);
+                .add_votes(route, Store::Kafka, Kind::Invalid, only_by_another_route, what);
             let what = "acknowledged more than once, with an id that no client chose";
             let doubles = std::mem::take(&mut doubles[route]);
             let double = &mut self.routes[route].double;
@@ -60,14 +61,15 @@ impl Comparison<'_> {
         self.differences.add_invalid(Store::Ledger, &ledger.invalid);
     }
 
-    /// Whether a vote that Kafka does not hold below the applied offsets is elsewhere.
-    fn is_known(&self, id: &Uuid) -> bool {
+    /// Whether a vote that is not in Kafka below the applied offsets has another explanation: it is only in MongoDB, not
+    /// counted yet, or in the dead-letter topic.
+    fn is_accounted_for(&self, id: &Uuid) -> bool {
         let kafka = &self.contents.kafka;
         let is_only_in_mongodb = kafka.incomplete.is_some() && self.contents.mongodb.votes.contains_key(id);
         is_only_in_mongodb || kafka.pending.contains(id) || kafka.decodable_dead_letters.contains_key(id)
     }
 
-    /// Finds votes that arrived without a receipt, and votes that were sent and got none.
+    /// Finds votes that arrived without a receipt, and votes that were sent and got no receipt.
     pub(super) fn compare_unacknowledged(&mut self, ledger: &Ledger, tolerate_failed: bool) {
         let mut in_doubt = ByRoute::<Vec<Uuid>>::default();
         let (store, counted) = self.counted();
@@ -77,9 +79,9 @@ impl Comparison<'_> {
             }
         }
         let arrived = || in_doubt.iter().flat_map(|(_, votes)| votes);
-        let unnamed = arrived().filter(|id| !ledger.failed.contains(id)).count();
+        let not_failed = arrived().filter(|id| !ledger.failed.contains(id)).count();
         // A sender that received no response does not know the id, so these votes can only be compared by number.
-        let is_tolerated = tolerate_failed && unnamed as u64 <= ledger.failed_without_id;
+        let is_tolerated = tolerate_failed && not_failed as u64 <= ledger.failed_without_id;
         let failed = ledger.failed.len() as u64 + ledger.failed_without_id;
         if tolerate_failed && failed > 0 {
             let arrived = arrived().count();

@@ -171,7 +171,7 @@ fn parse_hash(key: &str, hash: BTreeMap<String, String>) -> Result<HashCounts> {
 fn parse_count(text: &str) -> Result<i64> {
     text.parse().with_context(|| {
         format!(
-            "{text:?} is not a whole number, and the consumer cannot count past it: delete it, then run `consumer rebuild`"
+            "{text:?} is not a whole number, so the consumer cannot increment it: delete it, then run `consumer rebuild`"
         )
     })
 }
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn records_deleted_by_retention_are_not_uncounted() {
+    fn uncounted_excludes_records_deleted_by_retention() {
         let extents = BTreeMap::from([
             (0, Extent { first: 0, end: 12 }),
             (1, Extent { first: 5, end: 5 }),

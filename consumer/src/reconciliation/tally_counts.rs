@@ -73,7 +73,7 @@ mod tests {
         expected.add("Viernes Verde", "Bronca", "grpc", 1);
         let mut actual = TallyCounts::default();
         actual.add("Alux Nahual", "Conquista", "rest", 1);
-        actual.add("Nobody", "Nothing", "grpc", 1);
+        actual.add("Unknown Band", "Unknown Album", "grpc", 1);
         let correction = expected.minus(&actual);
         let counts = |pairs: &[(&str, i64)]| {
             let owned = pairs.iter().map(|(field, count)| ((*field).to_owned(), *count));
@@ -83,7 +83,7 @@ mod tests {
         let [band, _, route] = &correction.hashes;
         assert_eq!(
             *band,
-            counts(&[("Alux Nahual", 2), ("Nobody", -1), ("Viernes Verde", 1)])
+            counts(&[("Alux Nahual", 2), ("Unknown Band", -1), ("Viernes Verde", 1)])
         );
         assert_eq!(*route, counts(&[("rest", 2)]));
         assert!(expected.minus(&expected).is_zero() && !correction.is_zero());

@@ -28,7 +28,7 @@ impl TopicSnapshot {
         let ConsumerKafkaArgs { brokers, topic, .. } = kafka.clone();
         let ids = TopicIds::new(&brokers, &topic);
         let id = ids
-            .after(Instant::now())
+            .requested_after(Instant::now())
             .await
             .context("asking Kafka for the topic's id")?;
         let extents = tokio::task::spawn_blocking(move || kafka::extents(&brokers, &topic));
@@ -45,7 +45,7 @@ impl TopicSnapshot {
     pub(crate) async fn check_unchanged(&self, snapshot: &Snapshot) -> Result<()> {
         let now = self
             .ids
-            .after(Instant::now())
+            .requested_after(Instant::now())
             .await
             .context("asking Kafka for the topic's id")?;
         if now != self.id {
@@ -60,7 +60,7 @@ impl TopicSnapshot {
         Ok(())
     }
 
-    /// Waits at most `limit` until all records that the topic held are counted. Returns also when the limit passes.
+    /// Waits at most `limit` until all records that the topic held are counted. Also returns when the limit passes.
     pub(crate) async fn wait_until_counted(&self, redis: &RedisTallies, limit: Duration) -> Result<()> {
         let started = Instant::now();
         let mut progress = Progress::new("waiting for the consumer");

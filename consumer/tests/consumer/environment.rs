@@ -127,9 +127,9 @@ impl TestEnvironment {
     }
 
     /// Sends a command to Redis.
-    pub(crate) async fn redis_command(&self, words: &[&str]) {
+    pub(crate) async fn redis_command(&self, arguments: &[&str]) {
         let mut command = redis::Cmd::new();
-        command.arg(words);
+        command.arg(arguments);
         command.exec_async(&mut self.redis.clone()).await.unwrap();
     }
 

@@ -11,7 +11,7 @@ use crate::environment::{TestEnvironment, wait_for};
 use crate::votes::{expected, mixed, send};
 
 const KILLS: u64 = 4;
-/// Small batches, so that a kill hits many different points of the work.
+/// Small batches, so that kills interrupt different steps of a batch.
 const SMALL_BATCHES: [&str; 4] = ["--batch-max-records", "25", "--batch-linger-ms", "1"];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -35,7 +35,10 @@ async fn corrupt(environment: &TestEnvironment) {
     let mut redis = environment.redis.clone();
     let _: () = redis.set("{votes}:total", 3).await.unwrap();
     let _: () = redis.hdel("{votes}:band", "Alux Nahual").await.unwrap();
-    let _: i64 = redis.hincr("{votes}:album", "Nobody - Nothing", 5).await.unwrap();
+    let _: i64 = redis
+        .hincr("{votes}:album", "Unknown Band - Unknown Album", 5)
+        .await
+        .unwrap();
     let _: i64 = redis.hincr("{votes}:route", "rest", -7).await.unwrap();
 }
 
@@ -56,7 +59,9 @@ async fn assert_rebuild_under_load_corrects_counts(topic: &str, from: &str) {
     let rebuilt = run(&environment, "rebuild", &["--from", from]);
     assert_eq!(rebuilt.code, 0, "{rebuilt:?}");
     assert!(
-        rebuilt.stdout.contains("Nobody - Nothing: 5 -> 0 (-5)"),
+        rebuilt
+            .stdout
+            .contains("Unknown Band - Unknown Album: 5 -> 0 (-5)"),
         "{rebuilt:?}"
     );
 
@@ -133,9 +138,9 @@ async fn only_mongodb_has_all_votes_after_the_topic_was_recreated() {
     assert_eq!(reconciled.sum("mongo"), expected(&events).total);
 
     delete_counts(&environment).await;
-    let refused = run(&environment, "rebuild", &["--from", "kafka"]);
-    assert_eq!(refused.code, 1);
-    assert!(refused.stderr.contains("--from mongodb"), "{refused:?}");
+    let failed = run(&environment, "rebuild", &["--from", "kafka"]);
+    assert_eq!(failed.code, 1);
+    assert!(failed.stderr.contains("--from mongodb"), "{failed:?}");
     assert_eq!(environment.tallies().await.total, 0);
     assert_eq!(run(&environment, "rebuild", &["--from", "mongodb"]).code, 0);
     assert!(reconcile(&environment, &[]).is_reconciled());

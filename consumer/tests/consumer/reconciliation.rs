@@ -111,8 +111,12 @@ async fn difference_in_each_store_is_found() {
     for (key, field, difference) in [
         ("{votes}:route", route, (route, "redis", "double", "")),
         ("{votes}:band", band, ("", "redis", "count", "")),
-        ("{votes}:album", "Nobody - Nothing", ("", "redis", "count", "")),
-        ("{votes}:route", "pigeon", ("", "redis", "count", "")),
+        (
+            "{votes}:album",
+            "Unknown Band - Unknown Album",
+            ("", "redis", "count", ""),
+        ),
+        ("{votes}:route", "unknown", ("", "redis", "count", "")),
     ] {
         let _: i64 = redis.hincr(key, field, 1).await.unwrap();
         assert_differences(&reconcile(&environment, &[]), &[difference]);

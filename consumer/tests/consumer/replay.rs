@@ -149,13 +149,16 @@ async fn record_without_a_usable_origin_is_skipped_with_a_reason() {
     let mut random = fastrand::Rng::with_seed(52);
     let dead_letter_topic = DeadLetterTopic::new(&brokers, &environment.dead_letter_topic()).unwrap();
     let vote = record(&event(&mut random, None));
-    dead_letter_topic.send(&vote, "nowhere", "odd").await.unwrap();
+    dead_letter_topic
+        .send(&vote, "other-topic", "not decodable")
+        .await
+        .unwrap();
     let writer = kafka::RecordWriter::new(&brokers, &environment.dead_letter_topic()).unwrap();
     writer.write(&record(&event(&mut random, None))).await.unwrap();
 
     let replayed = run(&environment, "replay-dead-letters", &[]);
     assert_eq!(replayed.code, 0);
-    for reason in ["use --topic nowhere to replay it", "do not give its origin"] {
+    for reason in ["use --topic other-topic to replay it", "do not give its origin"] {
         assert!(replayed.stdout.contains(reason), "{replayed:?}");
     }
     assert!(

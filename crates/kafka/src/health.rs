@@ -41,12 +41,12 @@ pub(crate) fn watch(
     let observed = Arc::downgrade(&health);
     std::thread::Builder::new()
         .name("kafka-health".to_owned())
-        .spawn(move || probe_while_alive(&observed, &producer, &topic, report, fatal))
+        .spawn(move || probe_while_in_use(&observed, &producer, &topic, report, fatal))
         .map_err(|_| KafkaError::Thread("kafka-health"))?;
     Ok(health)
 }
 
-fn probe_while_alive(
+fn probe_while_in_use(
     observed: &Weak<Health>,
     producer: &FutureProducer,
     topic: &str,

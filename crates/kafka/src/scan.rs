@@ -77,30 +77,30 @@ fn fetch_extents(consumer: &BaseConsumer, topic: &str) -> Result<BTreeMap<i32, E
     Ok(extents)
 }
 
-/// Reads until every partition of `open` has reached its offset in `open`, or its end.
+/// Reads until every partition of `remaining` has reached its offset in `remaining`, or its end.
 fn read(
     consumer: &BaseConsumer,
     topic: &str,
-    mut open: BTreeMap<i32, i64>,
+    mut remaining: BTreeMap<i32, i64>,
     mut visit: impl FnMut(&Record),
 ) -> Result<(), KafkaError> {
-    open.retain(|_, end| *end > 0);
+    remaining.retain(|_, end| *end > 0);
     let mut assignment = TopicPartitionList::new();
-    for &partition in open.keys() {
+    for &partition in remaining.keys() {
         assignment.add_partition_offset(topic, partition, Offset::Beginning)?;
     }
     consumer.assign(&assignment)?;
     let mut last_record = Instant::now();
-    while !open.is_empty() {
+    while !remaining.is_empty() {
         let message = match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => message,
             Some(Err(ClientError::PartitionEOF(partition))) => {
-                open.remove(&partition);
+                remaining.remove(&partition);
                 continue;
             }
             Some(Err(error)) if !is_connection_lost(&error) => return Err(error.into()),
             Some(Err(_)) | None if last_record.elapsed() > STALL_TIMEOUT => {
-                let partitions: Vec<_> = open.keys().collect();
+                let partitions: Vec<_> = remaining.keys().collect();
                 let reason = format!(
                     "no record arrived for {STALL_TIMEOUT:?}, and partitions {partitions:?} are not read to the end: \
                      check the broker"
@@ -110,14 +110,14 @@ fn read(
             Some(Err(_)) | None => continue,
         };
         last_record = Instant::now();
-        let Some(&end) = open.get(&message.partition()) else {
+        let Some(&end) = remaining.get(&message.partition()) else {
             continue;
         };
         if message.offset() < end {
             visit(&Record::from_message(&message));
         }
         if message.offset() + 1 >= end {
-            open.remove(&message.partition());
+            remaining.remove(&message.partition());
         }
     }
     Ok(())

@@ -1,8 +1,8 @@
 //! The consuming side: a member of the consumer group that runs on its own thread and sends events to async code through
 //! one ordered channel.
 //!
-//! The reader of the events decides two things. It decides where a partition starts, because it knows what was applied
-//! and the committed offset does not say so. It also decides when a record is finished: each record carries a permit, and
+//! The owner of the source decides two things. It decides where a partition starts, because it knows the applied offset,
+//! which may differ from the committed one. It also decides when a record is finished: each record carries a permit, and
 //! the thread reads no more records than there are permits. These permits limit the records in memory, not the channel.
 //! The channel is unbounded, so that rebalance events arrive even when all permits are taken.
 
@@ -41,7 +41,7 @@ pub struct SourceConfig {
     pub topic: String,
     /// The consumer group.
     pub group: String,
-    /// The most records that the source has sent and the reader of the events has not yet dropped.
+    /// The maximum number of records that the source has sent and its owner has not dropped yet.
     pub max_outstanding: usize,
 }
 
@@ -121,7 +121,7 @@ impl Source {
     /// Continues to read `partition` at `offset`. [`SourceEvent::SeekCompleted`] marks the place in the stream of events
     /// from which on the records are those of the new position.
     pub fn seek(&self, partition: i32, offset: i64) {
-        // If the thread has ended, its last event already says so.
+        // If the thread has ended, its last event has already reported it.
         let _ = self.commands.send(Command::Seek { partition, offset });
     }
 

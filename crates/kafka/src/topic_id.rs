@@ -35,7 +35,7 @@ pub struct TopicIds {
 
 #[derive(Debug, Default)]
 struct State {
-    connection: Option<TcpStream>,
+    idle_connection: Option<TcpStream>,
     /// The last id, and when it was requested.
     last: Option<(Instant, Uuid)>,
 }
@@ -53,9 +53,9 @@ impl TopicIds {
         }
     }
 
-    /// The topic's id at some time after `moment`. If it equals an id from before `moment`, then no record that was read
-    /// in between belongs to another topic. Errors if no broker responds or if the topic does not exist.
-    pub async fn after(&self, moment: Instant) -> Result<Uuid, KafkaError> {
+    /// The topic's id, from a request that was sent at or after `moment`. If it equals an id from before `moment`, then all
+    /// records that were read in between belong to this topic. Errors if no broker responds or if the topic does not exist.
+    pub async fn requested_after(&self, moment: Instant) -> Result<Uuid, KafkaError> {
         let mut state = self.state.lock().await;
         if let Some((requested_at, id)) = state.last
             && requested_at >= moment
@@ -63,20 +63,20 @@ impl TopicIds {
             return Ok(id);
         }
         let requested_at = Instant::now();
-        let id = tokio::time::timeout(TIMEOUT, self.fetch(&mut state.connection))
+        let id = tokio::time::timeout(TIMEOUT, self.fetch(&mut state.idle_connection))
             .await
             .unwrap_or_else(|_| Err(self.error(format!("no broker returned its id within {TIMEOUT:?}"))))?;
         state.last = Some((requested_at, id));
         Ok(id)
     }
 
-    async fn fetch(&self, kept: &mut Option<TcpStream>) -> Result<Uuid, KafkaError> {
+    async fn fetch(&self, idle_connection: &mut Option<TcpStream>) -> Result<Uuid, KafkaError> {
         // Take the connection out: a request that fails or is cancelled must not leave a half-used connection.
-        if let Some(mut connection) = kept.take()
+        if let Some(mut connection) = idle_connection.take()
             && let Ok(response) = self.request(&mut connection).await
         {
-            *kept = Some(connection);
-            return self.read(&response);
+            *idle_connection = Some(connection);
+            return self.parse(&response);
         }
         let mut failure = "the list of brokers is empty".to_owned();
         for broker in &self.brokers {
@@ -89,8 +89,8 @@ impl TopicIds {
             };
             match attempt.await {
                 Ok((connection, response)) => {
-                    *kept = Some(connection);
-                    return self.read(&response);
+                    *idle_connection = Some(connection);
+                    return self.parse(&response);
                 }
                 Err(error) => failure = format!("{broker}: {error}"),
             }
@@ -130,7 +130,7 @@ impl TopicIds {
         MetadataResponse::decode(&mut response, METADATA_VERSION).map_err(invalid)
     }
 
-    fn read(&self, response: &MetadataResponse) -> Result<Uuid, KafkaError> {
+    fn parse(&self, response: &MetadataResponse) -> Result<Uuid, KafkaError> {
         let topic = response.topics.first();
         let topic =
             topic.ok_or_else(|| self.error("the metadata response does not contain it".to_owned()))?;

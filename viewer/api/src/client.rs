@@ -83,11 +83,10 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append("x-forwarded-for", HeaderValue::from_static("1.1.1.1, 2.2.2.2"));
         headers.append("x-forwarded-for", HeaderValue::from_static("3.3.3.3"));
-        let seen =
-            |proxies| forwarded_for(&headers, TrustedProxies(proxies)).map(|address| address.to_string());
-        assert_eq!(seen(0), None);
-        assert_eq!(seen(1).as_deref(), Some("3.3.3.3"));
-        assert_eq!(seen(2).as_deref(), Some("2.2.2.2"));
-        assert_eq!(seen(4), None);
+        let address = |proxies| forwarded_for(&headers, TrustedProxies(proxies)).map(|ip| ip.to_string());
+        assert_eq!(address(0), None);
+        assert_eq!(address(1).as_deref(), Some("3.3.3.3"));
+        assert_eq!(address(2).as_deref(), Some("2.2.2.2"));
+        assert_eq!(address(4), None);
     }
 }

@@ -25,7 +25,7 @@ pub(crate) enum Problem {
     Unavailable(Store),
     /// The store needs longer than its time limit.
     TooSlow(Store),
-    /// Nothing has this address.
+    /// The address does not exist.
     NotFound,
     /// The HTTP method is not supported.
     MethodNotAllowed,
@@ -67,7 +67,7 @@ struct Document<'a> {
 }
 
 impl Store {
-    /// The name of the store for people.
+    /// The name of the store in messages.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Logs => "MongoDB",
@@ -126,7 +126,7 @@ impl Problem {
             Self::NotConfigured(store) => format!("start the viewer with {}", store.option()).into(),
             Self::Unavailable(_) => "try again later".into(),
             Self::TooSlow(_) => "request less data, such as a shorter time range".into(),
-            Self::NotFound => "nothing has this address".into(),
+            Self::NotFound => "this address does not exist".into(),
             Self::MethodNotAllowed => "this address supports only GET and HEAD".into(),
             Self::Internal => "the reason is in the viewer's log".into(),
         }

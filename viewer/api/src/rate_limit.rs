@@ -41,8 +41,8 @@ impl RateLimit {
             self.limiter.retain_recent();
             self.limiter.shrink_to_fit();
         }
-        self.limiter.check_key(&client).map_err(|refused| {
-            let wait = refused.wait_time_from(DefaultClock::default().now());
+        self.limiter.check_key(&client).map_err(|rejected| {
+            let wait = rejected.wait_time_from(DefaultClock::default().now());
             Problem::TooMany {
                 detail: "this client sends too many requests",
                 retry_after_s: wait.as_secs() + 1,
@@ -51,7 +51,7 @@ impl RateLimit {
     }
 }
 
-/// Refuses requests beyond the client's limit. Requires [`crate::client::identify`] before it.
+/// Rejects requests beyond the client's limit. Requires [`crate::client::identify`] before it.
 pub(crate) async fn limit_rate(State(limit): State<RateLimit>, request: Request, next: Next) -> Response {
     let client = request.extensions().get::<Client>().copied();
     let allowed = client.map_or(Err(Problem::Internal), |client| limit.check(client));
@@ -70,15 +70,15 @@ mod tests {
     }
 
     #[test]
-    fn client_beyond_its_limit_is_refused_and_others_are_not() {
+    fn client_beyond_its_limit_is_rejected_and_others_are_not() {
         let limit = RateLimit::new(1);
         for _ in 0..BURST_S {
             assert!(limit.check(client("192.0.2.1")).is_ok());
         }
-        let refused = limit.check(client("192.0.2.1")).unwrap_err();
+        let rejected = limit.check(client("192.0.2.1")).unwrap_err();
         assert!(
-            matches!(refused, Problem::TooMany { retry_after_s: 1, .. }),
-            "{refused:?}"
+            matches!(rejected, Problem::TooMany { retry_after_s: 1, .. }),
+            "{rejected:?}"
         );
         assert!(limit.check(client("192.0.2.2")).is_ok());
     }

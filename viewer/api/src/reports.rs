@@ -141,7 +141,7 @@ pub(crate) async fn page(
     Valid(()): Valid<()>,
 ) -> Result<Response, Problem> {
     let page = move |_: &Reports, directory: &Path| {
-        // Only names that the directory lists are served, so a name cannot lead out of it.
+        // Only names that the directory lists are served. This prevents path traversal.
         let is_listed = run_names(directory).iter().any(|(listed, _)| *listed == name);
         is_listed
             .then(|| read(&directory.join(name).join(PAGE)))

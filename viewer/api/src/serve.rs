@@ -1,4 +1,4 @@
-//! Builds the service and runs it. The start waits for no store: the service answers as soon as its socket is bound.
+//! Builds the service and runs it. The start does not wait for stores: the service answers as soon as its socket is bound.
 
 use std::net::SocketAddr;
 

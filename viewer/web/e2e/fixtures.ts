@@ -11,7 +11,7 @@ export { expect }
 interface Fixtures {
   /** Browser errors that a test causes on purpose, such as requests to a store that it stopped. */
   expectedErrors: RegExp[]
-  /** Saves a screenshot of the page for people. */
+  /** Saves a screenshot of the page for manual inspection. */
   saveScreenshot: (name: string) => Promise<void>
 }
 

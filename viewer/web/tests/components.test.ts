@@ -72,7 +72,7 @@ describe('the logs', () => {
     expect(router.currentRoute.value.query).toEqual({})
   })
 
-  it('keep their lines after a failure and retry until it is over', async () => {
+  it('keep their lines after a failure and retry until a request succeeds', async () => {
     const { page } = await open('/')
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     fetched.mockImplementation(() =>

@@ -108,7 +108,7 @@ describe('following', () => {
     scope.stop()
   })
 
-  it('retries after a refusal and reports an interruption', async () => {
+  it('retries after the service rejected the stream, and reports an interruption', async () => {
     const { state, scope, stream } = follow()
     stream.send('ready', {}, 'a')
     stream.fail(FakeEventSource.CLOSED)

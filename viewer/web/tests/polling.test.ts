@@ -58,7 +58,7 @@ describe('polling', () => {
     scope.stop()
   })
 
-  it('waits as long as Retry-After says', async () => {
+  it('waits for the time in Retry-After', async () => {
     const load = vi.fn(() => Promise.reject(new ApiError('too_many', '', 9)))
     const { scope } = runInScope(() => usePolling(load, { intervalMs: 2_000 }))
     await vi.advanceTimersByTimeAsync(8_900)

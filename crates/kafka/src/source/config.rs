@@ -17,8 +17,8 @@ pub fn settings(group: &str) -> Vec<(&'static str, String)> {
         ("auto.offset.reset", "error"),
         // `consumer prepare` creates topics with the right number of partitions. An automatic one would have the default.
         ("allow.auto.create.topics", "false"),
-        // The minimum that a broker allows by default. After a consumer is killed, its partitions stand still for this
-        // long.
+        // The minimum that a broker allows by default. After a consumer is killed, no consumer reads its partitions
+        // for this long.
         ("session.timeout.ms", "6000"),
         ("heartbeat.interval.ms", "2000"),
         // The thread polls many times a second even when the stores are down, so only a blocked thread exceeds this.
@@ -30,7 +30,7 @@ pub fn settings(group: &str) -> Vec<(&'static str, String)> {
         // With a backlog, the defaults of 64 MiB and 100,000 records would take most of the process's memory.
         ("queued.max.messages.kbytes", "4096"),
         ("queued.min.messages", "5000"),
-        // With so short a queue, the default pause of 1 s before the next fetch would limit the throughput.
+        // With such a short queue, the default pause of 1 s before the next fetch would limit the throughput.
         ("fetch.queue.backoff.ms", "5"),
         // About one batch. A fetch returns a run of records of one partition, and the other partitions are idle during a
         // long run.

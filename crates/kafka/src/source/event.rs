@@ -1,4 +1,4 @@
-//! What the consuming thread reports, and how the reader of the events answers. A leaf module of the source.
+//! The events of the consuming thread, and the answers of the source's owner. Imports no other module of the source.
 
 use std::sync::mpsc::SyncSender;
 
@@ -6,7 +6,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::Record;
 
-/// What happens on the consuming thread, in order.
+/// An event of the consuming thread. The channel keeps the order of the events.
 #[derive(Debug)]
 pub enum SourceEvent {
     /// The group assigned partitions to this member. Their records follow after `start` is answered, from the offsets

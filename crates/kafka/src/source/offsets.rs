@@ -1,4 +1,4 @@
-//! Offsets in the form that the client library takes. A leaf module of the source.
+//! Offsets in the form that the client library takes. Imports no other module of the source.
 
 use rdkafka::{Offset, TopicPartitionList};
 

@@ -23,7 +23,7 @@ const POLL_TIMEOUT: Duration = Duration::from_millis(50);
 const PAUSE_AFTER: Duration = Duration::from_secs(1);
 const SEEK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the owner of the source asks the thread to do.
+/// A command of the source's owner to the thread.
 #[derive(Debug)]
 pub(super) enum Command {
     Seek { partition: i32, offset: i64 },

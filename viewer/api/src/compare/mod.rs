@@ -95,11 +95,11 @@ impl Metrics {
         let span = Span::until_now(now_s(), window_s, step_s);
         // A rate over fewer scrapes has gaps. A rate over less than a step would miss votes between points.
         let rate_s = step_s.max(MIN_SCRAPES * self.scrape_interval_s);
-        let whole_s = window_s.max(MIN_SCRAPES * self.scrape_interval_s);
+        let totals_s = window_s.max(MIN_SCRAPES * self.scrape_interval_s);
         let (totals, curves, stages) = tokio::try_join!(
-            self.totals(prometheus, whole_s),
+            self.totals(prometheus, totals_s),
             curves(prometheus, &span, rate_s),
-            prometheus.instant(stages_query(whole_s)),
+            prometheus.instant(stages_query(totals_s)),
         )?;
         let stage = |route: &str, stage: &str| stages.get(&[route, stage]).map(to_ms);
         let total = |index: usize, route: &str| totals.get(index).and_then(|found| found.get(&[route]));

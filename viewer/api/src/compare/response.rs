@@ -70,7 +70,7 @@ impl Series {
             curves.get(curve).and_then(|curve| curve.get(&key)).copied()
         };
         let points = span.times().map(|at| Point {
-            t: text(at),
+            t: format_seconds(at),
             p50_ms: value(0, at).map(to_ms),
             p95_ms: value(1, at).map(to_ms),
             p99_ms: value(2, at).map(to_ms),
@@ -87,7 +87,7 @@ pub(super) fn to_ms(seconds: f64) -> f64 {
     seconds * 1_000.0
 }
 
-fn text(seconds: u64) -> String {
+fn format_seconds(seconds: u64) -> String {
     let time = OffsetDateTime::from_unix_timestamp(seconds as i64);
     format_time(time.unwrap_or(OffsetDateTime::UNIX_EPOCH))
 }

@@ -1,4 +1,4 @@
-//! Replays the votes that a follower missed, from its own change stream.
+//! Replays the votes that a follower missed, from a separate change stream.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::logs::Logs;
 const SERVER_WAIT: Duration = Duration::from_millis(100);
 /// How long MongoDB may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(6);
-/// Most votes that are replayed. A follower that missed more reads the log anew.
+/// Most votes that are replayed. A follower that missed more must load the log again.
 const MAX_VOTES: u32 = 100_000;
 
 /// A replay of what a follower missed, up to a position of the shared change stream.
@@ -39,9 +39,9 @@ pub(super) struct Step {
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The missed changes no longer exist, or there are too many.
-    Lost,
+    HistoryLost,
     /// MongoDB does not answer.
-    Away,
+    Unavailable,
 }
 
 impl CatchUp {
@@ -50,7 +50,7 @@ impl CatchUp {
         if *from >= to {
             // A replay may end slightly after the shared change stream's position, but never in the future.
             return if from.is_in_the_future() {
-                Err(Failure::Lost)
+                Err(Failure::HistoryLost)
             } else {
                 Ok(None)
             };
@@ -68,7 +68,7 @@ impl CatchUp {
         let change = with_timeout(self.changes.next_if_any()).await?;
         // The log was dropped meanwhile, or too much was missed.
         if !self.changes.is_alive() || self.votes > MAX_VOTES {
-            return Err(Failure::Lost);
+            return Err(Failure::HistoryLost);
         }
         let logged = change.and_then(|change| read(logs, &change));
         self.votes += u32::from(logged.is_some());
@@ -86,12 +86,12 @@ async fn with_timeout<T>(work: impl Future<Output = Result<T, Error>>) -> Result
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) if is_history_lost(&error) => {
             tracing::debug!(%error, "a follower cannot catch up: MongoDB's oplog no longer has its position");
-            Err(Failure::Lost)
+            Err(Failure::HistoryLost)
         }
         Ok(Err(error)) => {
             tracing::warn!(%error, "a follower cannot catch up: MongoDB returned an error");
-            Err(Failure::Away)
+            Err(Failure::Unavailable)
         }
-        Err(_) => Err(Failure::Away),
+        Err(_) => Err(Failure::Unavailable),
     }
 }

@@ -10,7 +10,7 @@ use mongodb::error::{Error, ErrorKind};
 use super::token::Token;
 use crate::logs::{Logs, Vote};
 
-/// The server's error codes for a token that is no longer in its oplog, or never was.
+/// The server's error codes for a token that its oplog no longer contains or never contained.
 const HISTORY_LOST: [i32; 4] = [286, 280, 260, 50_811];
 
 /// A change as the driver returns it.

@@ -118,12 +118,12 @@ impl Follower {
                 let position = follower.subscription.position.clone();
                 follower.push_ready(position);
             }
-            HubState::Away(reason) => follower.push_away(&reason),
+            HubState::Unavailable(reason) => follower.push_unavailable(&reason),
         }
         follower
     }
 
-    /// The next event. There always is one: a follower ends with its connection.
+    /// The next event. A follower has no last event: its connection drops it.
     pub(super) async fn next(&mut self) -> Event {
         let event = loop {
             if let Some(event) = self.events.pop_front() {
@@ -163,10 +163,10 @@ impl Follower {
                     self.add(logged.clone());
                 }
             }
-            Ok(HubEvent::Away(reason)) => {
+            Ok(HubEvent::Unavailable(reason)) => {
                 self.flush();
-                self.push_away(&reason);
-                self.subscription.state = HubState::Away(reason);
+                self.push_unavailable(&reason);
+                self.subscription.state = HubState::Unavailable(reason);
             }
             Ok(HubEvent::Reset) => self.reset(),
             // Too slow: the events that were dropped from the channel must be read again.
@@ -184,7 +184,7 @@ impl Follower {
         self.events.push_back(self.with_id(ready));
     }
 
-    fn push_away(&mut self, reason: &Arc<str>) {
+    fn push_unavailable(&mut self, reason: &Arc<str>) {
         let data = serde_json::json!({ "reason": **reason });
         self.events
             .push_back(Event::default().event("away").data(data.to_string()));
@@ -209,9 +209,9 @@ impl Follower {
     async fn catch_up(&mut self) {
         match self.read_missed().await {
             Ok(()) => {}
-            Err(Failure::Lost) => self.reset(),
+            Err(Failure::HistoryLost) => self.reset(),
             // Waits for the hub to report the failure too, or tries again.
-            Err(Failure::Away) => tokio::select! {
+            Err(Failure::Unavailable) => tokio::select! {
                 event = self.subscription.events.recv() => self.handle(event),
                 () = tokio::time::sleep(RETRY_PAUSE) => {}
             },
@@ -225,7 +225,7 @@ impl Follower {
             catching_up
         } else {
             let range = self.position.clone().zip(self.hub.position());
-            let (from, to) = range.ok_or(Failure::Lost)?;
+            let (from, to) = range.ok_or(Failure::HistoryLost)?;
             // Delays the first event, so that it has several votes and not only the first one.
             self.next_votes = Instant::now() + VOTES_INTERVAL;
             let Some(catching_up) = CatchUp::begin(&logs, &from, to).await? else {

@@ -11,7 +11,7 @@ use super::change_stream::{LoggedVote, is_history_lost, open, read};
 use super::token::Token;
 use crate::logs::Logs;
 
-/// Events that a follower may be behind before it must catch up from its own change stream: three seconds' worth at
+/// Events that a follower may be behind before it must catch up from a separate change stream: three seconds of batches at
 /// [`BATCH_PAUSE`].
 const CHANNEL_CAPACITY: usize = 64;
 /// Most votes of one event. Together with [`CHANNEL_CAPACITY`] it bounds the memory that a stalled follower can occupy.
@@ -32,8 +32,8 @@ pub(super) enum HubEvent {
     Open(Option<Token>),
     /// Votes, oldest first.
     Votes(Arc<Vec<LoggedVote>>),
-    /// MongoDB does not answer, and why.
-    Away(Arc<str>),
+    /// MongoDB does not answer, with the reason.
+    Unavailable(Arc<str>),
     /// The changes since the last event are lost.
     Reset,
 }
@@ -46,8 +46,8 @@ pub(super) enum HubState {
     Opening,
     /// It is open.
     Open,
-    /// MongoDB does not answer, and why.
-    Away(Arc<str>),
+    /// MongoDB does not answer, with the reason.
+    Unavailable(Arc<str>),
 }
 
 /// The shared change stream: opened for the first follower, closed some time after the last one has left.
@@ -124,13 +124,16 @@ impl Hub {
 
     fn publish(&self, event: HubEvent) {
         let mut progress = self.shared.progress();
-        // `Away` is sent once, not after each failed attempt.
-        if matches!((&event, &progress.state), (HubEvent::Away(_), HubState::Away(_))) {
+        // `Unavailable` is sent once, not after each failed attempt.
+        if matches!(
+            (&event, &progress.state),
+            (HubEvent::Unavailable(_), HubState::Unavailable(_))
+        ) {
             return;
         }
         match &event {
             HubEvent::Open(_) => progress.state = HubState::Open,
-            HubEvent::Away(reason) => progress.state = HubState::Away(Arc::clone(reason)),
+            HubEvent::Unavailable(reason) => progress.state = HubState::Unavailable(Arc::clone(reason)),
             HubEvent::Votes(votes) => progress.position = votes.last().map(|last| last.token.clone()),
             HubEvent::Reset => progress.position = None,
         }
@@ -138,7 +141,7 @@ impl Hub {
         let _ = self.shared.sender.send(event);
     }
 
-    /// Marks the hub as stopped if it has no follower. The lock keeps new followers out until then.
+    /// Marks the hub as stopped if it has no follower. The lock prevents a subscription in between.
     fn stop_if_unused(&self) -> bool {
         let mut progress = self.shared.progress();
         if self.shared.sender.receiver_count() == 0 {
@@ -175,7 +178,7 @@ async fn run(hub: Hub) {
                 "MongoDB does not answer".into()
             }
         };
-        hub.publish(HubEvent::Away(reason));
+        hub.publish(HubEvent::Unavailable(reason));
         tokio::time::sleep(RETRY_PAUSE).await;
         if hub.stop_if_unused() {
             break;

@@ -144,12 +144,12 @@ async fn read_only_user_is_sufficient_and_cannot_write() {
 
     let reader = mongodb::Client::with_uri_str(&uri).await.unwrap();
     let votes = reader.database("votes").collection::<Document>("logs");
-    let refused = [
+    let rejected = [
         votes.insert_one(vote("Alux Nahual", "rest", 1)).await.map(|_| ()),
         votes.delete_many(doc! {}).await.map(|_| ()),
         votes.drop().await,
     ];
-    for outcome in &refused {
+    for outcome in &rejected {
         let error = outcome.as_ref().unwrap_err();
         let ErrorKind::Command(command) = error.kind.as_ref() else {
             panic!("{error}");

@@ -85,8 +85,8 @@ async fn no_vote_is_lost_when_mongodb_is_killed() {
     assert_eq!(events.votes(3).await.0, ids(&before));
 
     environment.stack.kill(Server::Mongodb).await.unwrap();
-    let away = events.expect("away").await;
-    assert!(away.data["reason"].is_string());
+    let unavailable = events.expect("away").await;
+    assert!(unavailable.data["reason"].is_string());
     environment.stack.start_server(Server::Mongodb).await.unwrap();
     // Inserted before the stream is open again.
     let after = votes(3, "Bohemia Suburbana", "grpc");

@@ -27,7 +27,7 @@ async fn requests_until_rate_limited(viewer: &Viewer, headers: &[(&'static str, 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn client_beyond_its_rate_is_refused_until_the_rate_allows_it() {
+async fn client_beyond_its_rate_is_rejected_until_the_rate_allows_it() {
     let viewer = Viewer::start(UNREACHABLE_MONGODB, &["--rate-limit", "1"]).await;
     // A burst of five, and one more if a second passes meanwhile.
     assert!((5..=6).contains(&requests_until_rate_limited(&viewer, &[]).await));
@@ -75,7 +75,7 @@ async fn only_get_and_head_are_allowed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn requests_beyond_the_in_flight_limit_are_refused_at_once() {
+async fn requests_beyond_the_in_flight_limit_are_rejected_at_once() {
     let environment = TestEnvironment::new().await;
     let viewer = environment.viewer_with_only_mongodb(&["--max-calls", "1"]).await;
     let mut stream = Events::open(&viewer, "", None).await;

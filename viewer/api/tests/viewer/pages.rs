@@ -9,7 +9,7 @@ use crate::client::{get_ok, get_raw, get_raw_path};
 use crate::environment::{UNREACHABLE_MONGODB, Viewer};
 
 /// Content that no response may contain.
-const SECRET: &str = "not for you";
+const SECRET: &str = "secret content";
 
 fn write(path: &Path, text: &str) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -160,7 +160,7 @@ async fn reports_are_listed_and_served_in_a_sandbox() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_path_leads_out_of_the_directories() {
+async fn path_traversal_is_rejected() {
     let outside = TempDir::new().unwrap();
     let results = outside.path().join("results");
     write(&outside.path().join("report.html"), SECRET);

@@ -9,7 +9,7 @@ use crate::environment::{TIMEOUT, Viewer};
 
 /// Prints the figure in viewer/README.md. It is not asserted, because a test machine may be busy.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn first_response_waits_for_no_store() {
+async fn first_response_does_not_wait_for_stores() {
     let mut times = Vec::new();
     for _ in 0..20 {
         let started = Instant::now();

@@ -6,7 +6,7 @@ import type { VotesEvent } from '../api/types'
 export type FollowState =
   'off' | 'connecting' | 'live' | 'unavailable' | 'reconnecting' | 'retrying' | 'paused'
 
-/** Pause after the service refused the stream, for example because too many streams are open. */
+/** Pause after the service rejected the stream, for example because too many streams are open. */
 export const RETRY_MS = 5_000
 
 /** A hidden page closes its stream after this time, so that the service can scale to zero. */
@@ -34,7 +34,7 @@ export function useFollow(parameters: Ref<Parameters | null>, handlers: Handlers
     const current = (source = new EventSource(streamAddress(parameters.value)))
     let wasReady = false
     let wasUnavailable = false
-    /** With an id the browser resumes the stream where it ended. */
+    /** The browser resumes the stream after the event with this id; empty: it cannot resume. */
     let lastId = ''
 
     current.addEventListener('ready', (event) => {

@@ -10,7 +10,7 @@ export const LOAD_RETRY_MS = 5_000
 
 const PERMANENT_FAILURES: readonly FailureKind[] = ['invalid', 'not_configured']
 
-/** The lines that the page shows, and how they change. */
+/** The lines of the page, and the functions that change them. */
 export function useVotes() {
   const lines = shallowRef<Line[]>([])
   /** The cursor of the page with older votes. */

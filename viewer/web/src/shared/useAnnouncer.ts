@@ -29,7 +29,7 @@ export function useAnnouncer(sentence: (count: number) => string) {
       if (timer === undefined) flush()
     },
     /** Announces another text immediately. */
-    say(text: string): void {
+    announce(text: string): void {
       message.value = text
     },
   }
