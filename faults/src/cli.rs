@@ -55,7 +55,7 @@ struct SuiteArgs {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
 
-    /// Run only these faults, such as `kill-redis,full-queue`; --list prints the names
+    /// Run only these faults, such as `kill-redis,in-flight-limit`; --list prints the names
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     only: Vec<String>,
 

@@ -13,7 +13,7 @@ const FAULTS: [&str; 5] = [
     "kill-consumer-between-stores",
     "kill-redis",
     "kill-kafka",
-    "impatient-client",
+    "short-timeout",
 ];
 const MAX_LOAD: Duration = Duration::from_secs(1);
 

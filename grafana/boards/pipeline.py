@@ -264,7 +264,7 @@ def _viewer() -> Row:
         [
             lines(
                 "Requests to the viewer",
-                "Responses of the API by outcome. Refused: the request was invalid or above a limit. Failed: an error "
+                "Responses of the API by outcome. Rejected: the request was invalid or above a limit. Failed: an error "
                 "of a store or of the viewer.",
                 "reqps",
                 Query(f"sum by (outcome) (rate({requests}_count[$window]))", "{{outcome}}"),

@@ -39,7 +39,6 @@ pub(crate) enum Kind {
     /// Two numbers that must be equal differ.
     Count,
     /// A record, a document or a line has content that no part of this system writes.
-    #[serde(rename = "odd")]
     Invalid,
 }
 

@@ -93,7 +93,10 @@ async fn difference_in_each_store_is_found() {
     let mut changed = document.clone();
     changed.name = "Changed".to_owned();
     environment.log.insert_one(&changed).await.unwrap();
-    assert_differences(&reconcile(&environment, &[]), &[(route, "mongodb", "odd", &id)]);
+    assert_differences(
+        &reconcile(&environment, &[]),
+        &[(route, "mongodb", "invalid", &id)],
+    );
     environment.log.delete_one(doc! { "_id": &id }).await.unwrap();
     let mut unknown = document.clone();
     unknown.vote_id = Uuid::from_u128(1).to_string();

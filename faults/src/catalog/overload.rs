@@ -33,7 +33,7 @@ pub(super) struct FullQueue {
 #[async_trait(?Send)]
 impl Fault for FullQueue {
     fn name(&self) -> String {
-        "full-queue".to_owned()
+        "in-flight-limit".to_owned()
     }
 
     fn description(&self) -> String {

@@ -21,7 +21,7 @@ pub(super) struct RedisDataLoss;
 #[async_trait(?Send)]
 impl Fault for RedisDataLoss {
     fn name(&self) -> String {
-        "redis-loses-a-second".to_owned()
+        "redis-loses-unsynced-writes".to_owned()
     }
 
     fn description(&self) -> String {

@@ -35,7 +35,7 @@ pub(super) struct ShortTimeout {
 #[async_trait(?Send)]
 impl Fault for ShortTimeout {
     fn name(&self) -> String {
-        "impatient-client".to_owned()
+        "short-timeout".to_owned()
     }
 
     fn description(&self) -> String {

@@ -26,12 +26,12 @@ def admission(warnings: str) -> Row:
     )
     pods = kube.get("pods")["items"]
     containers = sum(len(pod["spec"]["containers"]) for pod in pods)
-    refused = [event for event in kube.get("events")["items"] if "PodSecurity" in event.get("message", "")]
+    rejected = [event for event in kube.get("events")["items"] if "PodSecurity" in event.get("message", "")]
     warned = warnings.count("PodSecurity")
     return Row(
         "the namespace enforces the restricted Pod Security Standard",
-        f"{enforced}: {len(pods)} pods admitted with {containers} containers, {len(refused)} refused, {warned} warned",
-        enforced == "restricted" and not refused and not warned,
+        f"{enforced}: {len(pods)} pods admitted with {containers} containers, {len(rejected)} rejected, {warned} warned",
+        enforced == "restricted" and not rejected and not warned,
     )
 
 

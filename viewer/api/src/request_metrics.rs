@@ -22,7 +22,7 @@ struct EndpointDurations {
     /// The request was answered.
     answered: Histogram,
     /// The request was invalid, or a limit was reached.
-    refused: Histogram,
+    rejected: Histogram,
     /// This service or a store failed.
     failed: Histogram,
 }
@@ -48,7 +48,7 @@ impl RequestMetrics {
         let histogram = |outcome| self.durations.with_label_values(&[endpoint, outcome]);
         let durations = EndpointDurations {
             answered: histogram("answered"),
-            refused: histogram("refused"),
+            rejected: histogram("rejected"),
             failed: histogram("failed"),
         };
         handler.layer(from_fn_with_state(durations, observe_request))
@@ -66,7 +66,7 @@ async fn observe_request(
     let duration = if status.is_server_error() {
         &durations.failed
     } else if status.is_client_error() {
-        &durations.refused
+        &durations.rejected
     } else {
         &durations.answered
     };

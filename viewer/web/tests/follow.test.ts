@@ -79,7 +79,7 @@ describe('following', () => {
   it('expects the service to resume after MongoDB was unavailable', () => {
     const { state, scope, stream } = follow()
     stream.send('ready')
-    stream.send('away', { reason: 'restart' })
+    stream.send('unavailable', { reason: 'restart' })
     expect(state.value).toBe('unavailable')
     stream.send('ready')
     expect(state.value).toBe('live')

@@ -187,7 +187,7 @@ impl Follower {
     fn push_unavailable(&mut self, reason: &Arc<str>) {
         let data = serde_json::json!({ "reason": **reason });
         self.events
-            .push_back(Event::default().event("away").data(data.to_string()));
+            .push_back(Event::default().event("unavailable").data(data.to_string()));
     }
 
     fn reset(&mut self) {

@@ -85,7 +85,7 @@ async fn no_vote_is_lost_when_mongodb_is_killed() {
     assert_eq!(events.votes(3).await.0, ids(&before));
 
     environment.stack.kill(Server::Mongodb).await.unwrap();
-    let unavailable = events.expect("away").await;
+    let unavailable = events.expect("unavailable").await;
     assert!(unavailable.data["reason"].is_string());
     environment.stack.start_server(Server::Mongodb).await.unwrap();
     // Inserted before the stream is open again.
@@ -204,7 +204,7 @@ async fn stream_without_mongodb_waits_for_it() {
     environment.stack.stop(Server::Mongodb).await.unwrap();
     let viewer = environment.viewer_with_only_mongodb(&[]).await;
     let mut events = Events::open(&viewer, "", None).await;
-    events.expect("away").await;
+    events.expect("unavailable").await;
     assert_eq!(get(&viewer, "/api/logs").await.1["code"], "unavailable");
     environment.stack.start_server(Server::Mongodb).await.unwrap();
     events.expect("ready").await;

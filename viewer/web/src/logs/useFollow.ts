@@ -51,7 +51,7 @@ export function useFollow(parameters: Ref<Parameters | null>, handlers: Handlers
       lastId = event.lastEventId
       handlers.votes(JSON.parse(event.data as string) as VotesEvent)
     })
-    current.addEventListener('away', () => {
+    current.addEventListener('unavailable', () => {
       state.value = 'unavailable'
       wasUnavailable = true
     })
