@@ -40,7 +40,7 @@ pub fn all(pause: Duration) -> Vec<Box<dyn Fault>> {
     faults.push(Box::new(stores_reject_writes::FullRedis::default()));
     faults.push(Box::new(stores_reject_writes::ReadOnlyRedis));
     faults.push(Box::new(stores_reject_writes::PrimaryStepDown));
-    faults.push(Box::new(overload::FullQueue::default()));
+    faults.push(Box::new(overload::InFlightLimit::default()));
     faults.push(Box::new(short_timeout::ShortTimeout::default()));
     faults
 }

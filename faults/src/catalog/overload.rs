@@ -26,12 +26,12 @@ const BURST: ClientMix = ClientMix {
 };
 
 #[derive(Default)]
-pub(super) struct FullQueue {
+pub(super) struct InFlightLimit {
     burst: Option<Load>,
 }
 
 #[async_trait(?Send)]
-impl Fault for FullQueue {
+impl Fault for InFlightLimit {
     fn name(&self) -> String {
         "in-flight-limit".to_owned()
     }
