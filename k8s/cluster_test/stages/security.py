@@ -30,7 +30,7 @@ def admission(warnings: str) -> Row:
     warned = warnings.count("PodSecurity")
     return Row(
         "the namespace enforces the restricted Pod Security Standard",
-        f"{enforced}: {len(pods)} pods admitted with {containers} containers, {len(rejected)} rejected, {warned} warned",
+        f"{enforced}: {len(pods)} pods admitted, {containers} containers, {len(rejected)} rejected, {warned} warned",
         enforced == "restricted" and not rejected and not warned,
     )
 
