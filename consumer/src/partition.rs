@@ -103,7 +103,7 @@ impl Partition {
     }
 
     /// The applied offset that Redis is expected to hold; None while a batch or a seek may change it.
-    pub fn idle_applied_offset(&self) -> Option<Option<i64>> {
+    pub fn settled_applied_offset(&self) -> Option<Option<i64>> {
         (!self.in_flight && self.pending_seek.is_none()).then_some(self.applied_offset)
     }
 
@@ -353,7 +353,10 @@ mod tests {
         push(&mut partition, 30..35);
         partition.next_batch(2).unwrap();
         assert_eq!(partition.rewind(Some(20)), 20);
-        assert_eq!((partition.idle_applied_offset(), partition.lag.get()), (None, 80));
+        assert_eq!(
+            (partition.settled_applied_offset(), partition.lag.get()),
+            (None, 80)
+        );
         push(&mut partition, 35..40);
         partition.seek_completed(30);
         assert!(partition.next_batch(9).is_none(), "an older seek completed");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kafka::source::{Answer, Source, SourceEvent, SourceHandle};
+use kafka::source::{OffsetsReply, Source, SourceEvent, SourceHandle};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -32,7 +32,7 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 enum TaskOutcome {
     StartPositions {
         positions: StartPositions,
-        answer: Answer,
+        answer: OffsetsReply,
     },
     Batch {
         partition: i32,
@@ -54,6 +54,7 @@ pub struct Pipeline {
     revocations: Revocations,
     tasks: JoinSet<TaskOutcome>,
     is_observing: bool,
+    /// Incremented for each assigned partition. Identifies results of an earlier assignment.
     generation: u64,
     /// Cancelled when all tasks must stop their retries.
     stop_retries: CancellationToken,
@@ -165,7 +166,7 @@ impl Pipeline {
         None
     }
 
-    fn find_starts(&mut self, partitions: Vec<i32>, answer: Answer) {
+    fn find_starts(&mut self, partitions: Vec<i32>, answer: OffsetsReply) {
         tracing::info!(?partitions, "partitions assigned");
         let (stores, handle, stop_retries) = (
             Arc::clone(&self.stores),
@@ -178,7 +179,7 @@ impl Pipeline {
         });
     }
 
-    fn assign(&mut self, positions: StartPositions, answer: Answer) -> Option<PipelineEnd> {
+    fn assign(&mut self, positions: StartPositions, answer: OffsetsReply) -> Option<PipelineEnd> {
         let (topic_id, starts) = match positions {
             StartPositions::Found(topic_id, starts) => (topic_id, starts),
             StartPositions::TopicReplaced(topic_id) => {
@@ -215,7 +216,7 @@ impl Pipeline {
         None
     }
 
-    fn revoke(&mut self, revoked: &[i32], done: Answer) {
+    fn revoke(&mut self, revoked: &[i32], done: OffsetsReply) {
         tracing::info!(partitions = ?revoked, "partitions revoked");
         let removed: Vec<_> = revoked
             .iter()
@@ -328,7 +329,7 @@ impl Pipeline {
     fn observe(&mut self) {
         self.is_observing = true;
         let applied_offsets = self.partitions.iter().filter_map(|(&id, partition)| {
-            Some((id, partition.generation(), partition.idle_applied_offset()?))
+            Some((id, partition.generation(), partition.settled_applied_offset()?))
         });
         let expected = ExpectedState {
             topic_id: self.topic_id,
@@ -353,7 +354,7 @@ impl Pipeline {
             // The partition may have moved since the observation began.
             let is_unchanged = self.partitions.get(&mismatch.partition).is_some_and(|partition| {
                 partition.generation() == mismatch.generation
-                    && partition.idle_applied_offset() == Some(mismatch.expected)
+                    && partition.settled_applied_offset() == Some(mismatch.expected)
             });
             if is_unchanged {
                 self.rewind(mismatch.partition, mismatch.actual);

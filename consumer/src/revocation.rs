@@ -1,6 +1,6 @@
 //! Revoked partitions that still have a batch in flight. The revocation is answered when no batch is in flight any more.
 
-use kafka::source::Answer;
+use kafka::source::OffsetsReply;
 
 use crate::apply::Outcome;
 use crate::partition::Partition;
@@ -17,12 +17,12 @@ struct Revocation {
     in_flight: Vec<(i32, u64)>,
     /// The offset to commit for each partition.
     applied: Vec<(i32, i64)>,
-    done: Answer,
+    done: OffsetsReply,
 }
 
 impl Revocations {
     /// Adds revoked partitions. `done` is answered when the last of their batches has finished.
-    pub(crate) fn add(&mut self, revoked: &[(i32, Partition)], done: Answer) {
+    pub(crate) fn add(&mut self, revoked: &[(i32, Partition)], done: OffsetsReply) {
         let in_flight = revoked.iter().filter(|(_, partition)| partition.is_in_flight());
         self.pending.push(Revocation {
             in_flight: in_flight

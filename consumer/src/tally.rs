@@ -41,7 +41,7 @@ pub struct AppliedOffsets {
     pub topic_id: Option<Uuid>,
     /// For each requested partition, in the same order: the next offset to count. None if no record was counted yet.
     pub offsets: Vec<Option<i64>>,
-    /// For each requested partition, in the same order: the level of its dead-letter limit.
+    /// For each requested partition, in the same order: the level of its leaky bucket of undecodable records.
     pub levels: Vec<DeadLetterLevel>,
 }
 
@@ -56,7 +56,7 @@ pub struct BatchCount<'a> {
     pub applied_offset: Option<i64>,
     /// The applied offset after them.
     pub next_offset: i64,
-    /// The level of the dead-letter limit after them.
+    /// The level of the leaky bucket of undecodable records after them.
     pub level: DeadLetterLevel,
     /// The votes.
     pub votes: &'a [LoggedVote],
@@ -154,7 +154,7 @@ impl Tally {
             .arg(batch.level.to_string())
             .arg(self.dedup_window.as_secs())
             .arg(TallyHash::ALL.len())
-            .arg(sums.server_ids);
+            .arg(sums.server_id_count);
         for hash in &sums.hashes {
             call.arg(hash.len());
             for (field, count) in hash {
@@ -177,7 +177,7 @@ impl Tally {
 /// clients chose stay single, because each may already be counted.
 #[derive(Debug, Default)]
 struct BatchSums<'a> {
-    server_ids: u64,
+    server_id_count: u64,
     hashes: [HashMap<String, u64>; TallyHash::ALL.len()],
     client_ids: Vec<(usize, &'a LoggedVote)>,
 }
@@ -190,7 +190,7 @@ impl<'a> BatchSums<'a> {
                 sums.client_ids.push((index, vote));
                 continue;
             }
-            sums.server_ids += 1;
+            sums.server_id_count += 1;
             for (hash, field) in sums.hashes.iter_mut().zip(fields(vote)) {
                 *hash.entry(field).or_default() += 1;
             }

@@ -48,7 +48,8 @@ pub(crate) async fn cast_vote<S: Sink>(State(server): State<Arc<Server<S>>>, req
     .await
 }
 
-/// `confproto.getInfo/returnInfo`: the request of the course has the encoding of a `Vote` without an id.
+/// `confproto.getInfo/returnInfo`, the method of the course assignment. Its request is wire-compatible with a `Vote`
+/// without an id.
 pub(crate) async fn return_info<S: Sink>(State(server): State<Arc<Server<S>>>, request: Request) -> Response {
     accept_single_vote(
         &server.native,

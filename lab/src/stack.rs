@@ -246,7 +246,7 @@ impl Stack {
     /// Starts a process, adds it to the state, and leaves it running.
     pub fn spawn(&self, name: &str, spec: &ProcessSpec, ports: &[Port]) -> Result<Identity> {
         let log = self.dir.log(name);
-        // The lock covers the start and the entry, so that a concurrent `lab down` stops this process.
+        // The lock covers the start of the process and its entry in the state file, so that a concurrent `lab down` stops this process.
         self.dir.update(|state| {
             let identity = spec.spawn(self.dir.path(), &log)?;
             let numbers = ports
@@ -330,12 +330,12 @@ impl Stack {
         let state = self.dir.load()?.unwrap_or_default();
         let is_server =
             |process: &ServerProcess| Server::all().iter().any(|server| server.name() == process.name);
-        let load_generators: Vec<&ServerProcess> = state
+        let other_processes: Vec<&ServerProcess> = state
             .processes
             .iter()
             .filter(|process| !is_server(process))
             .collect();
-        let mut stopped = self.stop_together(&load_generators).await?;
+        let mut stopped = self.stop_together(&other_processes).await?;
         for stage in Server::START_STAGES.iter().rev() {
             let processes: Vec<&ServerProcess> = stage
                 .iter()
@@ -343,7 +343,7 @@ impl Stack {
                 .collect();
             stopped += self.stop_together(&processes).await?;
         }
-        // The state lacks a process if lab was killed between its start and the entry.
+        // The state lacks a process if lab was killed between the start of the process and its entry.
         for process in process::find_by_state_dir(self.dir.path()) {
             process.stop(Signal::TERM, STOP_TIMEOUT).await?;
             stopped += 1;

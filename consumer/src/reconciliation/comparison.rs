@@ -32,7 +32,7 @@ pub(crate) struct StoreContents {
 /// Options of a comparison.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CompareOptions {
-    /// Accept votes without a receipt, unless more of them arrived than failed.
+    /// Accept votes without a receipt, up to the number of failed sends.
     pub(crate) tolerate_failed: bool,
     /// Most votes to list for each difference.
     pub(crate) max_listed: usize,

@@ -54,7 +54,7 @@ impl DecisionRule {
     }
 }
 
-/// Compares `b` with `a` on each measure. Measures with too few rounds in which both acknowledged votes are omitted.
+/// Compares `b` with `a` on each measure. Omits a measure if too few rounds have a value for both.
 pub fn compare_all(a: &[BlockReport], b: &[BlockReport], rule: DecisionRule) -> Vec<Comparison> {
     let measures = Measure::ALL.into_iter();
     measures
@@ -62,8 +62,8 @@ pub fn compare_all(a: &[BlockReport], b: &[BlockReport], rule: DecisionRule) -> 
         .collect()
 }
 
-/// Compares `b` with `a` on `measure`, round by round. `None` if there are too few rounds in which both acknowledged
-/// votes.
+/// Compares `b` with `a` on `measure`, round by round. `None` if too few rounds have a value for
+/// both.
 pub fn compare(
     a: &[BlockReport],
     b: &[BlockReport],

@@ -25,8 +25,8 @@ pub struct VoteProducer {
 }
 
 impl KafkaSink {
-    /// Connects in the background. `report` receives once a second whether the topic can be written to, or the reason
-    /// why not. `deadline` bounds the time from sending a record to its acknowledgement. `fatal` receives the reason of
+    /// Connects in the background. `report` is called once a second: with `Ok` if the topic is writable, or with the
+    /// reason why it is not. `deadline` bounds the time from sending a record to its acknowledgement. `fatal` receives the reason of
     /// a failure after which the producer cannot write any more, so that the process must be restarted.
     pub fn new(
         args: &KafkaArgs,
@@ -52,9 +52,9 @@ impl KafkaSink {
     /// The partition of a vote. `None` lets the key select it.
     ///
     /// A vote whose client chose the id can be sent again, and all copies must go to one partition. Any other vote can
-    /// go to any partition. Such votes all go to the same partition for one millisecond, then to the next one: the
-    /// producer sends one batch per linger instead of one per partition, which is a sixth of the requests for the
-    /// broker. The timestamp in the UUIDv7 selects the partition, so no clock is read.
+    /// go to any partition: all such votes of one millisecond go to one partition, and those of the next millisecond to
+    /// the next. The producer then sends one batch per linger instead of one per partition, which with N partitions is
+    /// 1/N of the requests. The timestamp in the UUIDv7 selects the partition, so no clock is read.
     pub fn partition(&self, record: &EncodedVote) -> Option<i32> {
         let partitions = self.health.partitions();
         if record.client_id || partitions == 0 {

@@ -25,7 +25,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 pub use self::config::settings;
 use self::context::{GroupConsumer, GroupContext};
-pub use self::event::{Answer, Delivery, SourceEvent};
+pub use self::event::{Delivery, OffsetsReply, SourceEvent};
 use self::offsets::offset_list;
 use self::thread::{Command, Reader};
 use crate::KafkaError;
@@ -118,8 +118,8 @@ impl Source {
         self.events.recv().await.unwrap_or_else(ended)
     }
 
-    /// Continues to read `partition` at `offset`. [`SourceEvent::SeekCompleted`] marks the place in the stream of events
-    /// from which on the records are those of the new position.
+    /// Continues to read `partition` at `offset`. Records after [`SourceEvent::SeekCompleted`] are from the
+    /// new position.
     pub fn seek(&self, partition: i32, offset: i64) {
         // If the thread has ended, its last event has already reported it.
         let _ = self.commands.send(Command::Seek { partition, offset });

@@ -52,8 +52,8 @@ pub async fn serve<S: HttpService>(
     serve_per_peer(listener, services, args, process).await
 }
 
-/// Serves HTTP/1.1 and HTTP/2 without TLS until `shutdown`. Then it stops accepting, lets every connection finish its
-/// requests in flight, and returns when all connections are closed or their share of the drain has passed.
+/// Serves HTTP/1.1 and HTTP/2 without TLS until `process.shutdown` is cancelled. Then it stops accepting, lets every connection finish its
+/// requests in flight, and returns when all connections are closed or `process.connections_timeout()` has passed.
 ///
 /// `services` returns two services for a peer's connection: one for requests, and one for requests beyond the limit. The
 /// second one must respond at once.

@@ -12,7 +12,7 @@ use rdkafka::types::RDKafkaRespErr;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::config::MAX_POLL_INTERVAL_MS;
-use super::event::{Answer, SourceEvent};
+use super::event::{OffsetsReply, SourceEvent};
 use super::offsets::offset_list;
 
 /// The client library sends heartbeats while the thread waits, but only within the poll interval: stop waiting well before
@@ -37,7 +37,7 @@ impl GroupContext {
         if partitions.is_empty() {
             drop(sender);
         } else {
-            let start = Answer(sender);
+            let start = OffsetsReply(sender);
             let _ = self.events.send(SourceEvent::Assigned { partitions, start });
         }
         let (start, outcome) = match offsets.recv_timeout(START_TIMEOUT) {
@@ -59,7 +59,7 @@ impl GroupContext {
     fn revoke(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> Result<(), String> {
         let partitions = partitions_of(list);
         let (sender, applied) = sync_channel(1);
-        let done = Answer(sender);
+        let done = OffsetsReply(sender);
         let is_source_open = self
             .events
             .send(SourceEvent::Revoked { partitions, done })

@@ -15,7 +15,7 @@ pub enum SourceEvent {
         /// The partitions.
         partitions: Vec<i32>,
         /// Takes the offset at which each partition starts.
-        start: Answer,
+        start: OffsetsReply,
     },
     /// The group revokes partitions. The thread waits at most 10 s for the answer: the applied offset of each, to be
     /// committed.
@@ -23,7 +23,7 @@ pub enum SourceEvent {
         /// The partitions.
         partitions: Vec<i32>,
         /// Takes the applied offsets when no batch of the partitions is in flight any more.
-        done: Answer,
+        done: OffsetsReply,
     },
     /// A record. The records of a partition arrive in offset order.
     Record(Delivery),
@@ -59,9 +59,9 @@ impl From<Record> for Delivery {
 
 /// Sends offsets, as (partition, offset), to the consuming thread, which blocks until it receives them.
 #[derive(Debug)]
-pub struct Answer(pub(super) SyncSender<Vec<(i32, i64)>>);
+pub struct OffsetsReply(pub(super) SyncSender<Vec<(i32, i64)>>);
 
-impl Answer {
+impl OffsetsReply {
     /// Sends the answer. It has no effect if the thread has already timed out.
     pub fn send(self, offsets: Vec<(i32, i64)>) {
         let _ = self.0.send(offsets);
