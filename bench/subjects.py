@@ -36,7 +36,7 @@ class Subject:
         writes: True if it writes votes to Kafka.
         has_admin_port: True if it has an admin port with `/readyz`.
         command: returns the command that starts a service (`rest` or `grpc`) on an address. The second address is for
-            the admin port, or for the service that is not under test.
+            the admin port, or for the other protocol's server, which `naive` always starts.
     """
 
     name: str

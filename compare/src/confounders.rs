@@ -186,7 +186,7 @@ async fn measure(fault: Fault, root: &Path) -> Result<FaultResult> {
     })
     .await?;
     let rule = DecisionRule::with_seed(plan.design.seed);
-    let point = trial.points.first().context("the run has no point")?;
+    let point = trial.points.first().context("the run has no measurements")?;
     let pairs = summary::point(point, rule).comparisons;
     let measures = pairs.into_iter().flat_map(|pair| pair.measures);
     let unfair = fairness.into_iter().filter(|finding| !finding.fair);

@@ -1,5 +1,5 @@
-//! Runs the blocks of a plan: warm-up, then rounds. In each round, every variant has one block, and the first variant a
-//! second one as its own control. The order is random in each round, so drift affects all variants alike.
+//! Runs the blocks of a plan: warm-up, then rounds. In each round, every variant has one block; the first variant has a
+//! second one, its control. The order is random in each round, so drift affects all variants alike.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ use crate::usage::Processes;
 /// The measurements of a run.
 #[derive(Debug)]
 pub struct Measurements {
-    /// One point, or one for each value of the plan's sweep.
+    /// One set of blocks for each value of the plan's sweep, or a single one without a sweep.
     pub points: Vec<Point>,
     /// Samples of the warm-up by route: part of the reconciliation, but not of the analysis.
     pub warm_up: Vec<(Route, Vec<Sample>)>,

@@ -19,13 +19,13 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run a plan on an ephemeral stack and decide
+    /// Run a plan on an ephemeral stack and report the verdict
     Run(compare::run::RunArgs),
     /// List the plans in compare/plans with their purpose and duration
     Plans,
     /// Show the report of a run again: its summary, its page, or its answers to the course's questions
     Report(compare::show_report::ReportArgs),
-    /// Compare two runs: different conditions and changed measures
+    /// List the conditions and the measures that differ between two runs
     Diff(compare::diff::DiffArgs),
     /// Print the JSON schema of report.json
     Schema,

@@ -39,7 +39,7 @@ pub struct ProveArgs {
 
 /// The delay that the fault `delay-1ms` adds to each vote.
 const DELAY_MS: f64 = 1.0;
-/// The largest acceptable share of false positives: runs with two equal variants whose verdict is that one is faster.
+/// The largest acceptable share of false positives: runs that call one of two equal variants faster.
 const MAX_FALSE_POSITIVE_SHARE: f64 = 0.1;
 /// The smallest acceptable share of runs with the delay whose interval contains it.
 const MIN_COVERAGE: f64 = 0.9;
@@ -121,7 +121,10 @@ async fn prove(
         second_variant.url = Some(second_service.url.clone());
         let measurements = experiment::run(&plan, stack, votes).await?;
         let rule = DecisionRule::with_seed(plan.design.seed);
-        let point = measurements.points.first().context("the run has no point")?;
+        let point = measurements
+            .points
+            .first()
+            .context("the run has no measurements")?;
         let point = summary::point(point, rule);
         let measures = point.comparisons.into_iter().flat_map(|pair| pair.measures);
         let median = measures
@@ -171,7 +174,7 @@ impl Proof {
 
 fn table(proofs: &[Proof]) -> String {
     let mut lines = vec![
-        "| proof | runs | called one faster | interval contains the true value | holds |".to_owned(),
+        "| proof | runs | runs that call one faster | interval contains the true value | holds |".to_owned(),
         "|---|---|---|---|---|".to_owned(),
     ];
     for proof in proofs {

@@ -1,4 +1,4 @@
-//! A trial: one plan on one stack, then the reconciliation.
+//! A trial: one experiment (the blocks of a plan on a stack), then the reconciliation. A run is a trial and its report.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::{experiment, reconciliation};
 /// The result of a trial.
 #[derive(Debug)]
 pub struct Trial {
-    /// One point, or one for each value of the plan's sweep.
+    /// One set of blocks for each value of the plan's sweep, or a single one without a sweep.
     pub points: Vec<Point>,
     /// Whether the stores contain exactly the acknowledged votes; `Err` describes the differences.
     pub reconciliation: Result<(), String>,

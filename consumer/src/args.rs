@@ -35,7 +35,7 @@ pub struct RunArgs {
     #[arg(long, env = "DEDUP_WINDOW_S", default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(1..))]
     pub dedup_window_s: u64,
 
-    /// Most records of a batch: a larger batch costs less per vote, but blocks Redis for longer
+    /// Maximum number of records of a batch: a larger batch costs less per vote, but blocks Redis for longer
     #[arg(long, env = "BATCH_MAX_RECORDS", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub batch_max_records: u32,
 
@@ -44,7 +44,7 @@ pub struct RunArgs {
     #[arg(long, env = "BATCH_LINGER_MS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub batch_linger_ms: u64,
 
-    /// Most records in memory: enough for some batches of each partition; while a store is down, reading pauses at this limit
+    /// Maximum number of records in memory: enough for some batches of each partition; while a store is down, reading pauses at this limit
     #[arg(long, env = "MAX_OUTSTANDING", default_value_t = 6_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_outstanding: u32,
 }

@@ -13,7 +13,7 @@ use crate::dead_letter_limit::{DeadLetterLevel, DeadLetterLimitExceeded};
 /// The limits of a batch.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchLimits {
-    /// Most records of a batch.
+    /// Maximum number of records of a batch.
     pub max_records: usize,
     /// Longest time that a record waits for its batch to fill.
     pub linger: Duration,
@@ -57,8 +57,8 @@ pub struct DecodedBatch {
 }
 
 impl DecodedBatch {
-    /// Decodes every record of a batch. Errors if the batch raises the level of its partition above `limit`. The batch
-    /// keeps the permits of its records: they count as outstanding until the batch is applied.
+    /// Decodes every record of a batch. Errors if the batch raises the level of its partition above `limit`. The
+    /// `Delivery` values stay in the batch, so its records count against `--max-outstanding` until it is applied.
     pub fn from_batch(batch: &Batch, limit: u32) -> Result<Self, DeadLetterLimitExceeded> {
         let mut decoded = Self {
             level: batch.level,
@@ -74,7 +74,7 @@ impl DecodedBatch {
     }
 
     fn add_vote(&mut self, record: &Record, mut event: VoteEvent) {
-        // A copy of a replayed record may already be counted, as with a client that retries.
+        // A replayed record may already be counted, so its id is checked like one that a client chose.
         event.client_id |= is_replayed(record);
         self.level = self.level.after_decodable();
         self.votes.push(LoggedVote {

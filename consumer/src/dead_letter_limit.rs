@@ -6,8 +6,8 @@ use std::fmt;
 const DECODABLE_PER_UNDECODABLE: u64 = 10;
 
 /// The level of a partition's leaky bucket: undecodable records raise it, decodable ones lower it. Redis keeps it with the
-/// applied offset. A restarted consumer therefore stops at the same record, and does not send as many records again to the
-/// dead-letter topic.
+/// applied offset. A restarted consumer therefore stops at the same record, and does not get a new allowance of
+/// dead-letter records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DeadLetterLevel(u64);
 

@@ -3,8 +3,8 @@
 //! The command does not replace the counts, but adds a correction: the correct counts at the applied offsets of a snapshot,
 //! minus the counts of the snapshot. Consumers add later votes as usual, so you need not stop them.
 //!
-//! The command does not change the client-chosen ids that Redis remembers. The vote with such an id is counted before and
-//! after the correction, because the corrected counts contain each vote below the applied offsets once.
+//! The command does not change the client-chosen ids that Redis remembers. The corrected counts contain each vote
+//! below the applied offsets once, so a vote with such an id is included and must not be counted again.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -49,7 +49,7 @@ enum Source {
     Mongodb,
 }
 
-/// Corrects the counts and prints the corrections. Exit code 0 if the counts are correct, or would be without --dry-run.
+/// Corrects the counts and prints the corrections. Exit code 0 on success, also with --dry-run.
 pub async fn rebuild(args: RebuildArgs) -> ExitCode {
     match correct(&args).await {
         Ok(text) => {

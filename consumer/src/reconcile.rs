@@ -41,7 +41,7 @@ pub struct ReconcileArgs {
     #[arg(long)]
     json: bool,
 
-    /// Most votes to list for each difference
+    /// Maximum number of votes to list for each difference
     #[arg(long, default_value_t = 20, value_name = "VOTES")]
     list: usize,
 }

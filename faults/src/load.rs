@@ -40,7 +40,8 @@ pub struct ClientMix {
 }
 
 impl RetryPolicy {
-    /// The timeout is shorter than the deadline of the services: a copy can be in flight when the client sends the next.
+    /// The timeout is shorter than the deadline of the services, so the first attempt can still be in flight when the client
+    /// sends the vote again.
     pub const DEFAULT: Self = Self {
         timeout: Duration::from_secs(1),
         max_pause: Duration::from_millis(200),

@@ -1,5 +1,5 @@
-//! The reference service of the benchmark. It is the service that published comparisons of REST and gRPC build, with one
-//! correction: it responds after Kafka has acknowledged the vote. It uses framework defaults and has no validation,
+//! The reference service of the benchmark. It is built like the services in published comparisons of REST and gRPC, with
+//! one correction: it responds after Kafka has acknowledged the vote. It uses framework defaults and has no validation,
 //! metrics or drain.
 
 mod grpc;

@@ -34,7 +34,7 @@ pub(crate) struct StoreContents {
 pub(crate) struct CompareOptions {
     /// Accept votes without a receipt, up to the number of failed sends.
     pub(crate) tolerate_failed: bool,
-    /// Most votes to list for each difference.
+    /// Maximum number of votes to list for each difference.
     pub(crate) max_listed: usize,
 }
 

@@ -25,7 +25,7 @@ def delete_one(name: str, *options: str) -> None:
 
 
 def services(ledger: Ledger) -> list[Row]:
-    """Deletes one pod of each service. With a grace period no vote fails; without it only votes without receipt do."""
+    """Deletes one pod of each service. With grace no vote fails. Without, no vote with a receipt is lost."""
     rows = []
     for how, options, tolerated in (("with grace", (), none_failed), ("without grace", FORCE, lambda *_: True)):
         with under_load(ledger) as actions:

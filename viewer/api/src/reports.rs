@@ -19,7 +19,7 @@ use crate::query::Valid;
 
 const DATA: &str = "report.json";
 const PAGE: &str = "report.html";
-/// Most reports in the list, the newest ones.
+/// Maximum number of reports in the list, the newest ones.
 const MAX_REPORTS: usize = 100;
 /// Longest name of a run, in bytes.
 const MAX_NAME_BYTES: usize = 100;

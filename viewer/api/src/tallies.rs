@@ -19,7 +19,7 @@ use crate::problem::{Problem, Store};
 use crate::query::{FromParameters, Parameters, Valid};
 
 const MAX_TOP: u32 = 100;
-/// Most names in the list of bands: people do not scroll through more.
+/// Maximum number of names in the list of bands: people do not scroll through more.
 const MAX_BANDS: usize = 500;
 /// How long a response is cached: the live bars change twice a second.
 const CACHE_LIFETIME: Duration = Duration::from_millis(500);

@@ -23,7 +23,7 @@ use source::{Prometheus, Samples, Span};
 /// The selectable windows: name and length in s.
 const WINDOWS: [(&str, u64); 4] = [("1m", 60), ("5m", 300), ("15m", 900), ("1h", 3_600)];
 const DEFAULT_WINDOW: usize = 1;
-/// Most points of a curve. With more points, they would be less than two pixels apart on a phone.
+/// Maximum number of points of a curve. With more points, they would be less than two pixels apart on a phone.
 const POINTS: u64 = 60;
 /// Scrapes that a rate needs, so that one lost scrape leaves no gap.
 const MIN_SCRAPES: u64 = 4;

@@ -13,7 +13,7 @@ use crate::logs::Logs;
 const SERVER_WAIT: Duration = Duration::from_millis(100);
 /// How long MongoDB may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(6);
-/// Most votes that are replayed. A follower that missed more must load the log again.
+/// Maximum number of votes that are replayed. A follower that missed more must load the log again.
 const MAX_VOTES: u32 = 100_000;
 
 /// A replay of what a follower missed, up to a position of the shared change stream.

@@ -18,7 +18,7 @@ use crate::logs::Vote;
 
 /// Time between two events with votes: people cannot read faster.
 const VOTES_INTERVAL: Duration = Duration::from_millis(250);
-/// Most votes of one event, the newest ones: people cannot read more.
+/// Maximum number of votes of one event, the newest ones: people cannot read more.
 const MAX_VOTES: usize = 100;
 /// A connection without an event for this time gets a comment, because proxies close silent connections.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);

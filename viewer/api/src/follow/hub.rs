@@ -14,7 +14,8 @@ use crate::logs::Logs;
 /// Events that a follower may be behind before it must catch up from a separate change stream: three seconds of batches at
 /// [`BATCH_PAUSE`].
 const CHANNEL_CAPACITY: usize = 64;
-/// Most votes of one event. Together with [`CHANNEL_CAPACITY`] it bounds the memory that a stalled follower can occupy.
+/// Maximum number of votes of one event. Together with [`CHANNEL_CAPACITY`] it bounds the memory that a stalled follower
+/// can occupy.
 const MAX_BATCH: usize = 1_000;
 /// Pause after a batch, so that many small changes form one batch: at most 20 batches per second.
 const BATCH_PAUSE: Duration = Duration::from_millis(50);

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use crate::client::get_raw_path;
 use crate::environment::{TIMEOUT, Viewer};
 
-/// Prints the figure in viewer/README.md. It is not asserted, because a test machine may be busy.
+/// Prints the figure that viewer/README.md quotes, without asserting it, because a test machine may be busy.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn first_response_does_not_wait_for_stores() {
     let mut times = Vec::new();
