@@ -8,8 +8,9 @@ use clap::{Parser, Subcommand};
 ///
 /// One load generator sends the same votes over each route at a constant rate that does not depend on answers (open loop),
 /// and measures latency from the intended send time of each vote. In each round, every variant has one block, in random
-/// order. The first variant is measured twice in each round, as its own control. A verdict requires that the whole interval
-/// of a difference lies on one side of a margin. If the control differs from the first variant, there is no verdict.
+/// order. The first variant is measured twice in each round, as its own control. A route is better if
+/// the whole confidence interval of the difference lies outside the margin, and equivalent if it lies within. Otherwise,
+/// there is not enough data. If the control differs from the first variant, there is no verdict.
 #[derive(Debug, Parser)]
 #[command(name = "compare", version, arg_required_else_help = true)]
 struct Cli {

@@ -13,7 +13,7 @@ use kafka::TopicIds;
 use kafka::dead_letter::DeadLetterTopic;
 use tokio_util::sync::CancellationToken;
 
-use crate::batch::{Batch, DecodedBatch, LoggedVote};
+use crate::batch::{Batch, DecodedBatch, VoteAtOffset};
 use crate::dead_letter_limit::{DeadLetterLevel, DeadLetterLimitExceeded};
 use crate::metrics::Metrics;
 use crate::store_retry::StoreRetry;
@@ -175,7 +175,7 @@ impl Stores {
 }
 
 /// The votes at or after `offset`.
-fn votes_from(votes: &[LoggedVote], offset: i64) -> &[LoggedVote] {
+fn votes_from(votes: &[VoteAtOffset], offset: i64) -> &[VoteAtOffset] {
     let skipped = votes.partition_point(|vote| vote.offset < offset);
     votes.get(skipped..).unwrap_or_default()
 }

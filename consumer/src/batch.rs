@@ -36,9 +36,9 @@ pub struct Batch {
     pub records: Vec<Delivery>,
 }
 
-/// A vote with its offset in Kafka.
+/// A decoded vote with its offset in Kafka.
 #[derive(Debug)]
-pub struct LoggedVote {
+pub struct VoteAtOffset {
     /// The offset within the batch's partition.
     pub offset: i64,
     /// The vote.
@@ -49,7 +49,7 @@ pub struct LoggedVote {
 #[derive(Debug, Default)]
 pub struct DecodedBatch {
     /// The votes to count, in offset order.
-    pub votes: Vec<LoggedVote>,
+    pub votes: Vec<VoteAtOffset>,
     /// The records that cannot be decoded, with the reason.
     pub dead_letters: Vec<(Record, EventError)>,
     /// The level of the dead-letter limit after the batch.
@@ -77,7 +77,7 @@ impl DecodedBatch {
         // A replayed record may already be counted, so its id is checked like one that a client chose.
         event.client_id |= is_replayed(record);
         self.level = self.level.after_decodable();
-        self.votes.push(LoggedVote {
+        self.votes.push(VoteAtOffset {
             offset: record.offset,
             event,
         });

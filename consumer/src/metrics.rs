@@ -8,7 +8,7 @@ use service::metrics::{counter, duration_histogram, gauge};
 use tallies::album_field;
 use vote::Route;
 
-use crate::batch::LoggedVote;
+use crate::batch::VoteAtOffset;
 use crate::bounded_label_counter::BoundedLabelCounter;
 
 /// The route label of a record that cannot be decoded: its route is unknown.
@@ -99,7 +99,7 @@ impl Metrics {
 
     /// Counts the votes of a batch that was just applied. `duplicates` are the ascending indices of the votes whose id was
     /// already counted.
-    pub fn applied(&self, votes: &[LoggedVote], duplicates: &[usize]) {
+    pub fn applied(&self, votes: &[VoteAtOffset], duplicates: &[usize]) {
         let now_us = micros_since_epoch();
         for metrics in &self.routes {
             let latency = metrics.end_to_end.local();
@@ -124,7 +124,7 @@ impl Metrics {
         self.count_bands_and_albums(votes, duplicates);
     }
 
-    fn count_bands_and_albums(&self, votes: &[LoggedVote], duplicates: &[usize]) {
+    fn count_bands_and_albums(&self, votes: &[VoteAtOffset], duplicates: &[usize]) {
         let mut counts: HashMap<(&str, &str), u64> = HashMap::new();
         for (index, vote) in votes.iter().enumerate() {
             if duplicates.binary_search(&index).is_err() {

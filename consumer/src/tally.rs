@@ -17,7 +17,7 @@ use tallies::keys::{DEAD_LETTERS, OFFSETS, SEEN_PREFIX, TOPIC, TOPICS, TOTAL};
 use tallies::{ReconnectingConnection, TallyHash};
 use uuid::Uuid;
 
-use crate::batch::LoggedVote;
+use crate::batch::VoteAtOffset;
 use crate::dead_letter_limit::DeadLetterLevel;
 
 /// A script blocks Redis for about a millisecond. If a response takes longer than this, it is lost or Redis is overloaded.
@@ -41,7 +41,7 @@ pub struct AppliedOffsets {
     pub topic_id: Option<Uuid>,
     /// For each requested partition, in the same order: the next offset to count. None if no record was counted yet.
     pub offsets: Vec<Option<i64>>,
-    /// For each requested partition, in the same order: the level of its leaky bucket of undecodable records.
+    /// For each requested partition, in the same order: its [`DeadLetterLevel`].
     pub levels: Vec<DeadLetterLevel>,
 }
 
@@ -56,10 +56,10 @@ pub struct BatchCount<'a> {
     pub applied_offset: Option<i64>,
     /// The applied offset after them.
     pub next_offset: i64,
-    /// The level of the leaky bucket of undecodable records after them.
+    /// The [`DeadLetterLevel`] after them.
     pub level: DeadLetterLevel,
     /// The votes.
-    pub votes: &'a [LoggedVote],
+    pub votes: &'a [VoteAtOffset],
 }
 
 /// The result of the script that counts a batch.
@@ -179,11 +179,11 @@ impl Tally {
 struct BatchSums<'a> {
     server_id_count: u64,
     hashes: [HashMap<String, u64>; TallyHash::ALL.len()],
-    client_ids: Vec<(usize, &'a LoggedVote)>,
+    client_ids: Vec<(usize, &'a VoteAtOffset)>,
 }
 
 impl<'a> BatchSums<'a> {
-    fn of(votes: &'a [LoggedVote]) -> Self {
+    fn of(votes: &'a [VoteAtOffset]) -> Self {
         let mut sums = Self::default();
         for (index, vote) in votes.iter().enumerate() {
             if vote.event.client_id {
@@ -226,7 +226,7 @@ fn parse_id(text: Option<String>) -> Option<Uuid> {
 }
 
 /// The field of each hash that a vote increments, in the order of [`TallyHash::ALL`].
-fn fields(vote: &LoggedVote) -> [String; TallyHash::ALL.len()] {
+fn fields(vote: &VoteAtOffset) -> [String; TallyHash::ALL.len()] {
     let (band, album) = (vote.event.vote.name.as_str(), vote.event.vote.album.as_str());
     let route = vote.event.route.as_str();
     TallyHash::ALL.map(|hash| hash.field(band, album, route))

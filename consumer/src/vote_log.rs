@@ -11,7 +11,7 @@ use mongodb::options::{ClientOptions, WriteConcern};
 use mongodb::{Client, Collection, IndexModel};
 use serde::{Deserialize, Serialize};
 
-use crate::batch::LoggedVote;
+use crate::batch::VoteAtOffset;
 
 pub(crate) const DATABASE: &str = "votes";
 pub(crate) const COLLECTION: &str = "logs";
@@ -105,8 +105,8 @@ impl VoteLog {
 
 impl VoteDocument {
     /// The document of a vote that was read from `partition`.
-    pub fn new(partition: i32, vote: &LoggedVote, consumed_at: SystemTime) -> Self {
-        let LoggedVote { offset, event } = vote;
+    pub fn new(partition: i32, vote: &VoteAtOffset, consumed_at: SystemTime) -> Self {
+        let VoteAtOffset { offset, event } = vote;
         Self {
             vote_id: event.vote_id.to_string(),
             name: event.vote.name.as_str().to_owned(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use consumer::batch::LoggedVote;
+use consumer::batch::VoteAtOffset;
 use consumer::dead_letter_limit::DeadLetterLevel;
 use consumer::tally::{BatchCount, CountOutcome, Tally};
 use ephemeral_stack::EphemeralStack;
@@ -110,7 +110,7 @@ impl Counter {
     async fn count(&mut self, size: u32, client_id: bool) -> Result<()> {
         let first = self.applied_offset.unwrap_or_default();
         let offsets = first..first + i64::from(size);
-        let votes: Vec<LoggedVote> = offsets
+        let votes: Vec<VoteAtOffset> = offsets
             .map(|offset| self.logged_vote(offset, client_id))
             .collect();
         let next_offset = first + i64::from(size);
@@ -131,7 +131,7 @@ impl Counter {
         Ok(())
     }
 
-    fn logged_vote(&self, offset: i64, client_id: bool) -> LoggedVote {
+    fn logged_vote(&self, offset: i64, client_id: bool) -> VoteAtOffset {
         let event = VoteEvent {
             vote_id: Uuid::new_v4(),
             client_id,
@@ -139,7 +139,7 @@ impl Counter {
             route: Route::Rest,
             received_at_us: 0,
         };
-        LoggedVote { offset, event }
+        VoteAtOffset { offset, event }
     }
 }
 

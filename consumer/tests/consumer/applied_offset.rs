@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use consumer::batch::LoggedVote;
+use consumer::batch::VoteAtOffset;
 use consumer::dead_letter_limit::DeadLetterLevel;
 use consumer::tally::{BatchCount, CountOutcome, Tally};
 use redis::AsyncCommands;
@@ -20,9 +20,9 @@ fn counted(duplicates: &[usize]) -> CountOutcome {
     }
 }
 
-fn votes(first: i64, client_ids: &[Option<u128>]) -> Vec<LoggedVote> {
+fn votes(first: i64, client_ids: &[Option<u128>]) -> Vec<VoteAtOffset> {
     let mut random = fastrand::Rng::with_seed(u64::try_from(first).unwrap());
-    let vote = |(offset, id): (i64, &Option<u128>)| LoggedVote {
+    let vote = |(offset, id): (i64, &Option<u128>)| VoteAtOffset {
         offset,
         event: event(&mut random, id.map(Uuid::from_u128)),
     };
@@ -47,7 +47,7 @@ impl Script {
         &self,
         applied_offset: Option<i64>,
         next_offset: i64,
-        votes: &[LoggedVote],
+        votes: &[VoteAtOffset],
     ) -> CountOutcome {
         let batch = BatchCount {
             topic_id: self.topic_id,

@@ -51,7 +51,7 @@ pub struct ErrorMapping {
     pub outcome: Outcome,
     /// A summary that is the same for all errors of this kind.
     pub title: &'static str,
-    /// The delay before a retry, in seconds. `None` if a retry does not help.
+    /// The delay that the response asks for before a retry, in seconds. `None` if the response asks for none.
     pub retry_after_s: Option<u32>,
 }
 
