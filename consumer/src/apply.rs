@@ -51,7 +51,7 @@ pub enum Outcome {
     Applied {
         /// The applied offset of the partition: its next offset to count.
         applied_offset: i64,
-        /// The level of its dead-letter limit.
+        /// The [`DeadLetterLevel`] of the partition.
         level: DeadLetterLevel,
     },
     /// Redis holds an older applied offset than the batch builds on, because it lost writes. Resume from that offset.

@@ -17,7 +17,7 @@ pub struct StartPosition {
     pub partition: i32,
     /// The applied offset in Redis; None if no record was counted yet.
     pub applied_offset: Option<i64>,
-    /// The level of the dead-letter limit in Redis.
+    /// The [`DeadLetterLevel`] in Redis.
     pub level: DeadLetterLevel,
     /// The first and the next offset of the log in Kafka.
     pub watermarks: Watermarks,

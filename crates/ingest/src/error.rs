@@ -190,7 +190,7 @@ impl IngestError {
                     .into()
             }
             Self::Deadline => {
-                "the vote may still reach Kafka; send it again with the same vote_id, and it is counted once"
+                "the vote may still reach Kafka; a vote sent again with the same vote_id is counted once, and a vote without a vote_id may be counted twice"
                     .into()
             }
         }
