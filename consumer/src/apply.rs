@@ -56,7 +56,7 @@ pub enum Outcome {
     },
     /// Redis holds an older applied offset than the batch builds on, because it lost writes. Resume from that offset.
     Behind {
-        /// The applied offset in Redis; None if Redis lost everything.
+        /// The applied offset in Redis; None if Redis has none for this partition.
         applied_offset: Option<i64>,
     },
     /// The topic is not the current one: it was recreated, or Redis lost everything. Nothing was counted.

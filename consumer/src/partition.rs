@@ -134,7 +134,7 @@ impl Partition {
         })
     }
 
-    /// Records that everything below `applied_offset` is applied. That includes the batch in flight, and pending records
+    /// Notes that everything below `applied_offset` is applied. That includes the batch in flight, and pending records
     /// that another consumer has applied.
     pub fn advance(&mut self, applied_offset: i64, level: DeadLetterLevel) {
         self.in_flight = false;
@@ -165,7 +165,7 @@ impl Partition {
         self.next_to_apply
     }
 
-    /// Records that the source has completed the seek to `offset`.
+    /// Notes that the source has completed the seek to `offset`.
     pub fn seek_completed(&mut self, offset: i64) {
         if self.pending_seek == Some(offset) {
             self.pending_seek = None;
@@ -177,7 +177,7 @@ impl Partition {
         self.pending.clear();
     }
 
-    /// Records that the batch in flight was abandoned.
+    /// Notes that the batch in flight was abandoned.
     pub fn interrupted(&mut self) {
         self.in_flight = false;
     }

@@ -120,7 +120,7 @@ impl Pipeline {
                         return ended;
                     },
                     // Safe: a new pipeline starts at the applied offsets.
-                    Err(error) => return PipelineEnd::SourceFailed(format!("a task failed: {error}")),
+                    Err(error) => return PipelineEnd::Restart(format!("a task failed: {error}")),
                 },
                 _ = linger.tick(), if self.has_startable_batch() => self.start_batches(1),
                 _ = commit.tick() => self.commit(),
@@ -143,7 +143,7 @@ impl Pipeline {
             SourceEvent::SeekCompleted { partition, offset } => {
                 self.partitions.get_mut(&partition)?.seek_completed(offset);
             }
-            SourceEvent::Failed(reason) => return Some(PipelineEnd::SourceFailed(reason)),
+            SourceEvent::Failed(reason) => return Some(PipelineEnd::Restart(reason)),
         }
         None
     }

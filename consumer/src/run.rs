@@ -97,11 +97,8 @@ async fn consume(args: &RunArgs, stores: &Arc<Stores>, process: &Process) -> any
         let pipeline = Pipeline::new(Arc::clone(stores), args.batch_limits(), source);
         match pipeline.run(&process.shutdown, drain).await {
             PipelineEnd::Shutdown => return Ok(()),
-            PipelineEnd::SourceFailed(reason) => {
-                tracing::warn!(
-                    reason,
-                    "the Kafka consumer failed; restarting it in {RESTART_DELAY:?}"
-                );
+            PipelineEnd::Restart(reason) => {
+                tracing::warn!(reason, "consuming ended; starting again in {RESTART_DELAY:?}");
                 stores.kafka.report_probe::<(), _>(Err(reason));
             }
             PipelineEnd::DeadLetterLimitExceeded(exceeded) => return Err(exceeded.into()),

@@ -56,7 +56,7 @@ impl Settings {
 /// A process that was started for the stack.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ServerProcess {
-    /// The name of the server or of the load generator.
+    /// The name of the server, or of Locust.
     pub name: String,
     /// Its pid and start time.
     #[serde(flatten)]
