@@ -1,5 +1,7 @@
 """`--host` and `--grpc-target`: the addresses that each path gets, and what the messages say."""
 
+import re
+
 import pytest
 
 from dualpath_locust.host import HostError, check_grpc_target, find_targets
@@ -107,6 +109,9 @@ def test_message_says_what_to_type(host: str, to_type: str, paths: list[VotePath
         find_targets(host, paths)
     assert str(caught.value).startswith(f"--host {host.strip()}")
     assert to_type in str(caught.value).removeprefix(f"--host {host.strip()}:")
+    suggestion = re.search(r"type --host (\S+)", str(caught.value))
+    if suggestion:
+        find_targets(suggestion[1], [SPLIT, GRPC])
 
 
 @pytest.mark.parametrize(

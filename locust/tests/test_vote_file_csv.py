@@ -1,10 +1,13 @@
 """CSV: delimiters, headers, blanks, and what the messages say."""
 
+import re
 import unicodedata
 from pathlib import Path
 
 import pytest
 from vote_files import HEADER, ROW, VALUES, fields, read_error, write
+
+from dualpath_locust.vote_file.columns import FIELDS, field_of
 
 SEMICOLONS = "name;album;year;rank\nExtinción;Orange Buddha;1996;8.5\n"
 
@@ -115,6 +118,15 @@ def test_message_has_line_and_what_to_change(tmp_path: Path, text: str, parts: t
     message = read_error(write(tmp_path, text))
     for part in parts:
         assert part in message
+
+
+def test_names_in_the_readme_are_recognised() -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(name|album|year|rank)` \| (.*) \|$", readme, re.MULTILINE)
+    assert [field for field, _ in rows] == list(FIELDS)
+    for field, names in rows:
+        assert {field_of(name) for name in re.findall("`(.*?)`", names)} == {field}
+    assert {field_of(name) for name in ("title", "date", "votes")} == {None}
 
 
 def test_message_lists_a_bounded_number_of_columns(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise VoteFileError(path, error.strerror) from error
+        raise VoteFileError(path, error.strerror or str(error)) from error
     if len(data) > MAX_BYTES:
         limit = MAX_BYTES // 1024**2
         raise VoteFileError(path, f"larger than {limit} MiB: take a part of it, for example the first lines with head")
