@@ -212,7 +212,7 @@ impl IngestError {
     /// The reason for the log: what happened, without the advice for the client.
     pub(crate) fn reason(&self) -> &str {
         match self {
-            Self::Malformed(reason) | Self::Internal(reason) | Self::Unavailable(reason) => reason,
+            Self::Internal(reason) | Self::Unavailable(reason) => reason,
             _ => self.mapping().title,
         }
     }
