@@ -49,6 +49,15 @@ impl CallOutcome {
         }
     }
 
+    /// Whether the service refused the call as too large, without a retry hint.
+    pub fn is_too_large(&self) -> bool {
+        let rejected = match self.grpc_code {
+            Some(code) => code == i32::from(tonic::Code::InvalidArgument),
+            None => self.status == StatusCode::PAYLOAD_TOO_LARGE,
+        };
+        rejected && !self.retry
+    }
+
     /// Whether the service rejected the call for overload, with a retry hint.
     pub fn is_overloaded(&self) -> bool {
         let rejected = match self.grpc_code {

@@ -20,7 +20,7 @@ pub(crate) fn from_error(error: &IngestError) -> Status {
     let code = Code::from_i32(mapping.grpc_code);
     let mut details = ErrorDetails::new();
     for field_error in error.field_errors() {
-        details.add_bad_request_violation(field_error.field, field_error.message);
+        details.add_bad_request_violation(field_error.field, &*field_error.message);
     }
     if code == Code::InvalidArgument && !details.has_bad_request_violations() {
         details.add_bad_request_violation(WHOLE_MESSAGE, error.detail());

@@ -43,6 +43,8 @@ pub(crate) async fn stream_votes<S: Sink>(
             return response;
         }
     };
+    // A stream alone cannot overload its route.
+    let votes_in_flight = MAX_VOTES_IN_FLIGHT.min(server.native.max_in_flight());
     let results = read_votes(Arc::clone(&server), messages).map(move |message| {
         // The closure holds the permit until the response stream is dropped.
         let _ = &permit;
@@ -55,7 +57,7 @@ pub(crate) async fn stream_votes<S: Sink>(
                 .unwrap_or_else(|error| Err(Status::internal(error.to_string())))
         }
     });
-    framing::streaming_response(results.buffered(MAX_VOTES_IN_FLIGHT))
+    framing::streaming_response(results.buffered(votes_in_flight))
 }
 
 async fn stream_vote<S: Sink>(

@@ -24,6 +24,9 @@ pub struct Settings {
     pub deadline_ms: Option<u64>,
     /// The limit of votes in flight for each route; `None` leaves the default of the ingest services.
     pub max_in_flight: Option<u32>,
+    /// The file with the bands and albums that can be voted for; `None` for all.
+    #[serde(default)]
+    pub catalogue: Option<PathBuf>,
     /// Additional arguments for the command lines of servers, by server name. Only experiments set them; `lab` has no
     /// option for them.
     #[serde(default)]

@@ -53,7 +53,7 @@ pub(crate) async fn read(
         Err(_) => return Err(IngestError::SlowRequest),
     };
     let discard_deadline = match error {
-        IngestError::VoteTooLarge | IngestError::BatchTooLarge => deadline,
+        IngestError::VoteTooLarge | IngestError::BatchTooLarge | IngestError::AboveServerLimit(_) => deadline,
         IngestError::Overloaded => Instant::now() + DISCARD_TIME,
         _ => return Err(error),
     };

@@ -15,17 +15,19 @@ use crate::single::ReceiptJson;
     reason = "describes the JSON for readers; the decoder is vote::Draft"
 )]
 struct VoteJson {
-    /// Band: 1 to 200 characters after trimming, no control characters.
+    /// Band: 1 to 200 characters after normalisation (NFC; white space becomes single spaces, none at the ends), at least
+    /// one visible. No control characters, no characters that change the direction of text, and no invisible characters
+    /// without a purpose. If the server has a catalogue, a band of the catalogue.
     #[schema(example = "Alux Nahual", min_length = 1, max_length = 200)]
     name: String,
     /// Album: as `name`.
     #[schema(example = "Centroamérica", min_length = 1, max_length = 200)]
     album: String,
-    /// Year of the album, 1900 to 2100; a string or a number.
+    /// Year of the album, 1900 to 2100; a number, or the same number as a string.
     year: YearJson,
-    /// Rank, 0 to 100, at most two decimals; a string or a number.
+    /// Rank, 0 to 100, at most two decimals; a number, or the same number as a string.
     rank: RankJson,
-    /// Optional id; a vote that is repeated with the same id is counted once.
+    /// Optional id, but not the nil or the max UUID; a vote that is repeated with the same id is counted once.
     #[schema(format = "uuid")]
     vote_id: Option<String>,
 }
@@ -66,6 +68,7 @@ enum RankJson {
             ("server-timing" = Option<String>, description = "If requested, also for errors: ms in decode, validate, encode, publish and reply, and the total since the request head"),
         )),
         (status = 400, description = "Malformed", body = ProblemJson, content_type = "application/problem+json"),
+        (status = 404, description = "The band or the album is not in the catalogue of the server", body = ProblemJson, content_type = "application/problem+json"),
         (status = 408, description = "Body incomplete at the deadline", body = ProblemJson, content_type = "application/problem+json"),
         (status = 413, description = "Over 16 KiB", body = ProblemJson, content_type = "application/problem+json"),
         (status = 415, description = "Unknown content type, or compressed", body = ProblemJson, content_type = "application/problem+json"),
@@ -93,7 +96,7 @@ fn cast_vote() {}
         (status = 200, description = "A receipt or a problem per vote, in order", body = BatchJson),
         (status = 400, description = "Malformed as a whole", body = ProblemJson, content_type = "application/problem+json"),
         (status = 408, description = "Body incomplete at the deadline", body = ProblemJson, content_type = "application/problem+json"),
-        (status = 413, description = "Over 1 MiB or 1,000 votes", body = ProblemJson, content_type = "application/problem+json"),
+        (status = 413, description = "Over 1 MiB or 1,000 votes, or over a lower limit of the server, which the text names", body = ProblemJson, content_type = "application/problem+json"),
         (status = 415, description = "Unknown content type, or compressed", body = ProblemJson, content_type = "application/problem+json"),
         (status = 429, description = "Not enough capacity for the whole batch; see Retry-After", body = ProblemJson, content_type = "application/problem+json"),
     )

@@ -99,10 +99,10 @@ fn with_idempotency_key(mut draft: Draft, headers: &HeaderMap) -> Result<Draft, 
     let Some(header) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(draft);
     };
-    let invalid = |message| {
+    let invalid = |message: &'static str| {
         IngestError::Invalid(vec![FieldError {
             field: "vote_id",
-            message,
+            message: message.into(),
         }])
     };
     let key = header

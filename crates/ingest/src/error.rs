@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use vote::{FieldError, Malformed};
 
-use crate::{MAX_BATCH_BYTES, MAX_BATCH_VOTES, MAX_VOTE_BYTES, Outcome, SinkError};
+use crate::{MAX_BATCH_BYTES, MAX_BATCH_VOTES, MAX_VOTE_BYTES, Outcome, ServerLimit, SinkError};
 
 /// Why there is no receipt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +22,12 @@ pub enum IngestError {
     VoteTooLarge,
     /// A batch larger than [`MAX_BATCH_BYTES`] or with more than [`MAX_BATCH_VOTES`] votes.
     BatchTooLarge,
+    /// A request that alone exceeds a configured limit of this process. It could never succeed here.
+    AboveServerLimit(ServerLimit),
     /// A field of the vote is invalid.
     Invalid(Vec<FieldError>),
+    /// The vote is valid, but its band or album is not in the catalogue of this process.
+    NotInCatalogue(Vec<FieldError>),
     /// The request was not complete before the deadline.
     SlowRequest,
     /// No vote arrived on a stream within the idle timeout.
@@ -58,6 +62,7 @@ pub struct ErrorMapping {
 const CANCELLED: i32 = 1;
 const INVALID_ARGUMENT: i32 = 3;
 const DEADLINE_EXCEEDED: i32 = 4;
+const NOT_FOUND: i32 = 5;
 const RESOURCE_EXHAUSTED: i32 = 8;
 const UNIMPLEMENTED: i32 = 12;
 const INTERNAL: i32 = 13;
@@ -76,7 +81,7 @@ impl IngestError {
             ),
             // gRPC servers usually send RESOURCE_EXHAUSTED here. That asks clients to retry, and a retry never
             // succeeds.
-            Self::VoteTooLarge | Self::BatchTooLarge => mapping(
+            Self::VoteTooLarge | Self::BatchTooLarge | Self::AboveServerLimit(_) => mapping(
                 413,
                 INVALID_ARGUMENT,
                 Outcome::Invalid,
@@ -130,6 +135,13 @@ impl IngestError {
                 "The vote is invalid",
                 None,
             ),
+            Self::NotInCatalogue(_) => mapping(
+                404,
+                NOT_FOUND,
+                Outcome::Invalid,
+                "The band or the album is not in the catalogue",
+                None,
+            ),
             Self::Overloaded => mapping(
                 429,
                 RESOURCE_EXHAUSTED,
@@ -177,7 +189,8 @@ impl IngestError {
             Self::BatchTooLarge => {
                 format!("a batch has at most {MAX_BATCH_BYTES} bytes and {MAX_BATCH_VOTES} votes").into()
             }
-            Self::Invalid(errors) => {
+            Self::AboveServerLimit(limit) => limit.to_string().into(),
+            Self::Invalid(errors) | Self::NotInCatalogue(errors) => {
                 let sentences: Vec<_> = errors
                     .iter()
                     .map(|error| format!("{} {}", error.field, error.message))
@@ -196,10 +209,18 @@ impl IngestError {
         }
     }
 
+    /// The reason for the log: what happened, without the advice for the client.
+    pub(crate) fn reason(&self) -> &str {
+        match self {
+            Self::Internal(reason) | Self::Unavailable(reason) => reason,
+            _ => self.mapping().title,
+        }
+    }
+
     /// The invalid fields; empty if the error is not about fields.
     pub fn field_errors(&self) -> &[FieldError] {
         match self {
-            Self::Invalid(errors) => errors,
+            Self::Invalid(errors) | Self::NotInCatalogue(errors) => errors,
             _ => &[],
         }
     }

@@ -8,9 +8,11 @@ use tokio::time::timeout_at;
 use uuid::Uuid;
 use vote::{Draft, Route, ValidVote, VoteEvent};
 
+use crate::failure_log::FailureLog;
+use crate::request_timer::Observer;
 use crate::{
-    Admission, EncodedVote, IngestError, MAX_BATCH_VOTES, MemoryBudget, MemoryReservation, Position, Receipt,
-    RequestMetrics, RequestTimer, Sink, SinkError, Stage, vote_rules,
+    Admission, Catalogue, EncodedVote, IngestError, MAX_BATCH_VOTES, MemoryBudget, MemoryReservation,
+    Position, Receipt, RequestMetrics, RequestTimer, Sink, SinkError, Stage, vote_rules,
 };
 
 /// The steps of one route between decoding a vote and writing its response.
@@ -18,7 +20,7 @@ use crate::{
 pub struct Ingest<S> {
     route: Route,
     sink: Arc<S>,
-    metrics: Arc<RequestMetrics>,
+    observer: Arc<Observer>,
     limits: Limits,
 }
 
@@ -31,6 +33,8 @@ pub struct Limits {
     pub memory: Arc<MemoryBudget>,
     /// Time from the arrival of a vote to its response.
     pub deadline: Duration,
+    /// The bands and albums that can be voted for; `None` for all.
+    pub catalogue: Option<Arc<Catalogue>>,
 }
 
 impl<S: Sink> Ingest<S> {
@@ -39,7 +43,10 @@ impl<S: Sink> Ingest<S> {
         Self {
             route,
             sink,
-            metrics: Arc::new(metrics),
+            observer: Arc::new(Observer {
+                metrics,
+                failures: FailureLog::new(route),
+            }),
             limits,
         }
     }
@@ -49,16 +56,23 @@ impl<S: Sink> Ingest<S> {
         self.route
     }
 
+    /// Maximum number of votes in flight. A stream that keeps fewer cannot overload the route alone.
+    pub fn max_in_flight(&self) -> usize {
+        self.limits.admission.max_in_flight() as usize
+    }
+
     /// Starts the clock of a request. Call it when the request arrives.
     pub fn start_timer(&self) -> RequestTimer {
-        RequestTimer::start(Arc::clone(&self.metrics), self.limits.deadline)
+        RequestTimer::start(Arc::clone(&self.observer), self.limits.deadline)
     }
 
     /// Runs and measures a step of a batch as a whole, after the timers of its votes have finished.
     pub fn stage<T>(&self, stage: Stage, step: impl FnOnce() -> T) -> T {
         let started = Instant::now();
         let result = step();
-        self.metrics.observe_stage(stage, started.elapsed().as_secs_f64());
+        self.observer
+            .metrics
+            .observe_stage(stage, started.elapsed().as_secs_f64());
         result
     }
 
@@ -128,7 +142,9 @@ impl<S: Sink> Ingest<S> {
     }
 
     async fn accept_admitted(&self, timer: &RequestTimer, draft: Draft) -> Result<Receipt, IngestError> {
-        let ValidVote { vote, client_id } = timer.stage(Stage::Validate, || vote_rules::check(draft))?;
+        let catalogue = self.limits.catalogue.as_deref();
+        let ValidVote { vote, client_id } =
+            timer.stage(Stage::Validate, || vote_rules::check(draft, catalogue))?;
         let event = VoteEvent {
             vote_id: client_id.unwrap_or_else(Uuid::now_v7),
             client_id: client_id.is_some(),

@@ -1,11 +1,13 @@
 //! A vote as a client sent it: decoded, not yet validated.
 
+use std::borrow::Cow;
+
 use prost::Message;
 use prost::bytes::Buf;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use uuid::Uuid;
 
-use crate::fields::parse_vote_id;
+use crate::fields::parse_client_id;
 use crate::{Album, Name, Rank, Vote, Year};
 
 /// The fields that a client sent. A draft can hold any values; [`Draft::validate`] checks them.
@@ -38,7 +40,7 @@ pub struct FieldError {
     /// The name of the field in requests.
     pub field: &'static str,
     /// The reason; a phrase that follows the name of the field, such as `is required`.
-    pub message: &'static str,
+    pub message: Cow<'static, str>,
 }
 
 /// Bytes that cannot be decoded into a vote: not JSON, not protobuf, or not an object. Holds the reason.
@@ -119,11 +121,11 @@ impl Draft {
 
     /// Checks every field and reports all invalid fields together.
     pub fn validate(self) -> Result<ValidVote, Vec<FieldError>> {
-        let name = self.name.into_text().and_then(Name::parse);
-        let album = self.album.into_text().and_then(Album::parse);
+        let name = self.name.into_text().map_err(Cow::from).and_then(Name::parse);
+        let album = self.album.into_text().map_err(Cow::from).and_then(Album::parse);
         let year = self.year.into_text().and_then(|text| Year::parse(&text));
         let rank = self.rank.into_text().and_then(|text| Rank::parse(&text));
-        let client_id = self.vote_id.into_text().and_then(|text| parse_vote_id(&text));
+        let client_id = self.vote_id.into_text().and_then(|text| parse_client_id(&text));
 
         match (name, album, year, rank, client_id) {
             (Ok(name), Ok(album), Ok(year), Ok(rank), Ok(client_id)) => Ok(ValidVote {
@@ -138,9 +140,9 @@ impl Draft {
             (name, album, year, rank, client_id) => Err([
                 ("name", name.err()),
                 ("album", album.err()),
-                ("year", year.err()),
-                ("rank", rank.err()),
-                ("vote_id", client_id.err()),
+                ("year", year.err().map(Cow::from)),
+                ("rank", rank.err().map(Cow::from)),
+                ("vote_id", client_id.err().map(Cow::from)),
             ]
             .into_iter()
             .filter_map(|(field, message)| {

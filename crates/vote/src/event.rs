@@ -59,8 +59,8 @@ impl VoteEvent {
         .encode_to_vec()
     }
 
-    /// Reads a stored event. Checks only the shape of its fields, so that a new rule for new votes does not make stored
-    /// events unreadable.
+    /// Reads a stored event. Checks only the shape of its fields and leaves names as they are, so that a new rule for new
+    /// votes does not make stored events unreadable, and does not change what was counted.
     pub fn decode(bytes: &[u8]) -> Result<Self, EventError> {
         let message = proto::votes::VoteEvent::decode(bytes)
             .map_err(|error| EventError::Malformed(error.to_string()))?;
@@ -70,8 +70,8 @@ impl VoteEvent {
             .ok_or(EventError::UnknownRoute(message.route))?;
         let invalid = |field| move |message| EventError::Invalid { field, message };
         let vote = Vote {
-            name: Name::parse(message.name).map_err(invalid("name"))?,
-            album: Album::parse(message.album).map_err(invalid("album"))?,
+            name: Name::from_stored(message.name).map_err(invalid("name"))?,
+            album: Album::from_stored(message.album).map_err(invalid("album"))?,
             year: Year::parse(&message.year).map_err(invalid("year"))?,
             rank: Rank::parse(&message.rank).map_err(invalid("rank"))?,
         };
