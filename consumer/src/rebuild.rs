@@ -64,7 +64,7 @@ pub async fn rebuild(args: RebuildArgs) -> ExitCode {
 }
 
 async fn correct(args: &RebuildArgs) -> Result<String> {
-    let redis = RedisTallies::connect(&args.stores.redis.url).await?;
+    let redis = RedisTallies::connect(args.stores.redis.validated()?).await?;
     for _ in 0..MAX_ATTEMPTS {
         let topic = TopicSnapshot::read(&args.stores.kafka).await?;
         if args.from == Source::Mongodb {
@@ -125,7 +125,7 @@ async fn expected_counts(
                      run this command again"
                 );
             }
-            let mongodb = MongodbLog::new(&args.stores.mongodb.uri).await?;
+            let mongodb = MongodbLog::new(args.stores.mongodb.validated()?).await?;
             let votes = mongodb.read(snapshot).await?;
             if let Some(first) = votes.invalid.first() {
                 bail!(

@@ -84,8 +84,8 @@ async fn read_stores(args: &ReconcileArgs) -> Result<StoreContents> {
     let ledger = (!args.ledgers.is_empty())
         .then(|| Ledger::read(&args.ledgers))
         .transpose()?;
-    let redis = RedisTallies::connect(&args.stores.redis.url).await?;
-    let mongodb = MongodbLog::new(&args.stores.mongodb.uri).await?;
+    let redis = RedisTallies::connect(args.stores.redis.validated()?).await?;
+    let mongodb = MongodbLog::new(args.stores.mongodb.validated()?).await?;
     let topic = TopicSnapshot::read(&args.stores.kafka).await?;
     topic
         .wait_until_counted(&redis, Duration::from_secs(args.wait_s))

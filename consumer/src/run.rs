@@ -47,8 +47,8 @@ async fn connect(args: &RunArgs, process: &Process) -> anyhow::Result<Stores> {
         StoreRetry::new(process.readiness.register(name), duration.clone())
     };
     Ok(Stores {
-        tally: Tally::new(&args.stores.redis.url, args.dedup_window()).context("--redis-url")?,
-        log: VoteLog::new(&args.stores.mongodb.uri)
+        tally: Tally::new(args.stores.redis.validated()?, args.dedup_window()).context("--redis-url")?,
+        log: VoteLog::new(args.stores.mongodb.validated()?)
             .await
             .context("--mongodb-uri")?,
         dead_letters: DeadLetterTopic::new(&args.stores.kafka.brokers, &args.stores.kafka.dead_letter_topic)?,

@@ -44,7 +44,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let Cli { command, common } = Cli::parse();
+    let Cli { command, common } = service::parse_command_line();
     let identity = |name, admin_port| Identity {
         name,
         version: VERSION,

@@ -175,6 +175,11 @@ impl StateDir {
         create(self.logs()).map(|_| ())
     }
 
+    /// The lock of the directory's owner: see [`crate::ownership`].
+    pub(crate) fn owner_lock(&self) -> PathBuf {
+        self.path.join("owner.lock")
+    }
+
     fn file(&self) -> PathBuf {
         self.path.join("state.json")
     }

@@ -17,4 +17,5 @@ mod rebuild;
 mod reconciliation;
 mod recreated_topic;
 mod replay;
+mod secrets;
 mod votes;

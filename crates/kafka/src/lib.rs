@@ -15,7 +15,7 @@ pub mod source;
 mod topic_id;
 mod writer;
 
-pub use args::{Acks, KafkaArgs, ProducerArgs, SinkKind};
+pub use args::{Acks, KafkaArgs, ProducerArgs, SinkKind, parse_brokers};
 pub use error::KafkaError;
 pub use record::Record;
 pub use scan::{Extent, extents, scan, scan_until};

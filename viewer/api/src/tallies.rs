@@ -73,6 +73,8 @@ struct Band {
 struct Album {
     /// "band - album".
     label: String,
+    band: String,
+    album: String,
     votes: u64,
 }
 
@@ -80,6 +82,18 @@ struct Album {
 struct Route {
     route: String,
     votes: u64,
+}
+
+impl Album {
+    fn new(label: String, votes: u64) -> Self {
+        let (band, album) = label.split_once(" - ").unwrap_or((&label, ""));
+        Self {
+            band: band.to_owned(),
+            album: album.to_owned(),
+            label,
+            votes,
+        }
+    }
 }
 
 impl Tallies {
@@ -103,9 +117,11 @@ impl Tallies {
     }
 
     async fn counts(&self) -> Result<Arc<Counts>, Problem> {
-        self.cached
-            .get(|| async { self.read().await.map(Arc::new) })
-            .await
+        let load = || {
+            let tallies = self.clone();
+            async move { tallies.read().await.map(Arc::new) }
+        };
+        self.cached.get(load).await
     }
 
     async fn read(&self) -> Result<Counts, Problem> {
@@ -163,7 +179,7 @@ pub(crate) async fn tallies(
     Ok(Json(TalliesResponse {
         total: counts.total,
         bands: bands.map(|(name, votes)| Band { name, votes }).collect(),
-        albums: albums.map(|(label, votes)| Album { label, votes }).collect(),
+        albums: albums.map(|(label, votes)| Album::new(label, votes)).collect(),
         routes: routes.map(|(route, votes)| Route { route, votes }).collect(),
     }))
 }
@@ -175,7 +191,8 @@ pub(crate) async fn bands(
     Valid(()): Valid<()>,
 ) -> Result<Json<Vec<String>>, Problem> {
     let Ok(counts) = tallies.counts().await else {
-        return logs.bands(MAX_BANDS as i64).await.map(Json);
+        let names = logs.bands(MAX_BANDS as i64).await?;
+        return Ok(Json(names.to_vec()));
     };
     let names = counts.bands.iter().take(MAX_BANDS);
     let mut names: Vec<String> = names.map(|(name, _)| name.clone()).collect();
