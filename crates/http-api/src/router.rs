@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use ingest::{Ingest, Sink};
@@ -60,13 +60,41 @@ async fn openapi() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], openapi_json()).into_response()
 }
 
-async fn not_found() -> Response {
+async fn not_found(headers: HeaderMap) -> Response {
+    if let Some(content_type) = grpc_content_type(&headers) {
+        return unimplemented(content_type);
+    }
     ProblemJson::for_status(
         StatusCode::NOT_FOUND,
         "This path does not exist",
         "see /openapi.json for the available paths",
     )
     .into_response()
+}
+
+/// The content type of a gRPC call. The Ingress sends calls of unknown methods here.
+fn grpc_content_type(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let content_type = headers.get(header::CONTENT_TYPE)?;
+    content_type
+        .as_bytes()
+        .starts_with(b"application/grpc")
+        .then_some(content_type)
+}
+
+/// A gRPC status instead of a problem document, which gRPC clients cannot read.
+fn unimplemented(content_type: &HeaderValue) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, content_type.clone()),
+        (
+            HeaderName::from_static("grpc-status"),
+            HeaderValue::from_static("12"),
+        ),
+        (
+            HeaderName::from_static("grpc-message"),
+            HeaderValue::from_static("this method does not exist, or this port does not serve gRPC"),
+        ),
+    ];
+    headers.into_response()
 }
 
 async fn method_not_allowed() -> Response {
@@ -76,4 +104,43 @@ async fn method_not_allowed() -> Response {
         "send votes with POST",
     )
     .into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_content_type(value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(value))])
+    }
+
+    #[tokio::test]
+    async fn unknown_path_is_unimplemented_for_grpc_clients() {
+        for content_type in [
+            "application/grpc",
+            "application/grpc+proto",
+            "application/grpc-web+proto",
+        ] {
+            let response = not_found(with_content_type(content_type)).await;
+            assert_eq!(response.status(), StatusCode::OK, "{content_type}");
+            assert_eq!(response.headers()["grpc-status"], "12", "{content_type}");
+            assert_eq!(response.headers()[header::CONTENT_TYPE], content_type);
+        }
+    }
+
+    #[tokio::test]
+    async fn unknown_path_is_a_problem_document_for_http_clients() {
+        for headers in [
+            HeaderMap::new(),
+            with_content_type("application/json"),
+            with_content_type("text/grpc"),
+        ] {
+            let response = not_found(headers).await;
+            assert_eq!(response.status(), StatusCode::NOT_FOUND);
+            assert_eq!(
+                response.headers()[header::CONTENT_TYPE],
+                "application/problem+json"
+            );
+        }
+    }
 }
