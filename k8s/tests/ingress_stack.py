@@ -20,6 +20,8 @@ from kubernetes_api import KINDS, KubernetesApi
 TRAEFIK = CACHE / "traefik-3.7.15" / "traefik"
 SERVICES = ("ingest-rest", "bridge")
 DELAY_HEADER = "x-delay-s"
+# The service closes the connection without an answer.
+ABORT_HEADER = "x-abort"
 START_TIMEOUT_S = 20
 
 
@@ -49,6 +51,9 @@ class _StubHandler(BaseHTTPRequestHandler):
             return
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         time.sleep(float(self.headers.get(DELAY_HEADER, 0)))
+        if ABORT_HEADER in self.headers:
+            self.close_connection = True
+            return
         self._answer({}, f"{self.server.service} {self.path}".encode())
 
     do_GET = do_POST

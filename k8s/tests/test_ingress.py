@@ -1,5 +1,6 @@
 """Traefik itself, with the arguments and the objects of the lab overlay."""
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ import grpc
 import pytest
 
 from conftest import Overlay, config, rendered, traefik_arguments
-from ingress_stack import DELAY_HEADER, Ingress, running
+from ingress_stack import ABORT_HEADER, DELAY_HEADER, Ingress, running
 
 HTTP_HOST, GRPC_HOST = {"Host": "votes.dualpath.example"}, {"Host": "grpc.dualpath.example"}
 INGRESS_NGINX = "--providers.kubernetesingressnginx."
@@ -70,6 +71,20 @@ def test_head_within_the_limit_passes_and_a_larger_one_gets_431(ingress: Ingress
     assert ingress.post("/rest/v1/votes", {"x-large": "x" * (40 * KIB)})[0] == 200
     for size in (60 * KIB, 70 * KIB, 900 * KIB):
         assert ingress.post("/rest/v1/votes", {"x-large": "x" * size})[0] == 431, size
+
+
+def test_only_failed_requests_are_logged_with_service_address_attempts_and_time(tmp_path: Path) -> None:
+    log = tmp_path / "traefik.log"
+    with running(rendered("lab"), log) as ingress:
+        assert ingress.post("/rest/v1/votes")[0] == 200
+        assert ingress.post("/rest/v1/votes", {ABORT_HEADER: "yes"})[0] == 502
+        time.sleep(1)
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+    (failed,) = (line for line in lines if "DownstreamStatus" in line)
+    assert (failed["DownstreamStatus"], failed["RequestPath"], failed["RetryAttempts"]) == (502, "/rest/v1/votes", 0)
+    assert failed["ServiceAddr"].startswith("127.0.0.1:")
+    assert failed["Duration"] > 0
+    assert failed["StartUTC"]
 
 
 def test_startup_probe_succeeds_only_with_the_routes(tmp_path: Path) -> None:
