@@ -12,7 +12,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::body::discard_briefly;
 use crate::problem::ProblemJson;
-use crate::{batch, openapi_json, single};
+use crate::{batch, grpc_client, openapi_json, single};
 
 /// The HTTP API of one route. Every response has `x-ingest-route`, errors and unknown paths included.
 pub fn router<S: Sink>(ingest: Arc<Ingest<S>>) -> Router {
@@ -61,8 +61,8 @@ async fn openapi() -> Response {
 }
 
 async fn not_found(headers: HeaderMap) -> Response {
-    if let Some(content_type) = grpc_content_type(&headers) {
-        return unimplemented(content_type);
+    if let Some(response) = grpc_client::unimplemented(&headers) {
+        return response;
     }
     ProblemJson::for_status(
         StatusCode::NOT_FOUND,
@@ -72,31 +72,6 @@ async fn not_found(headers: HeaderMap) -> Response {
     .into_response()
 }
 
-/// The content type of a gRPC call. The Ingress sends calls of unknown methods here.
-fn grpc_content_type(headers: &HeaderMap) -> Option<&HeaderValue> {
-    let content_type = headers.get(header::CONTENT_TYPE)?;
-    content_type
-        .as_bytes()
-        .starts_with(b"application/grpc")
-        .then_some(content_type)
-}
-
-/// A gRPC status instead of a problem document, which gRPC clients cannot read.
-fn unimplemented(content_type: &HeaderValue) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, content_type.clone()),
-        (
-            HeaderName::from_static("grpc-status"),
-            HeaderValue::from_static("12"),
-        ),
-        (
-            HeaderName::from_static("grpc-message"),
-            HeaderValue::from_static("this method does not exist, or this port does not serve gRPC"),
-        ),
-    ];
-    headers.into_response()
-}
-
 async fn method_not_allowed() -> Response {
     ProblemJson::for_status(
         StatusCode::METHOD_NOT_ALLOWED,
@@ -104,43 +79,4 @@ async fn method_not_allowed() -> Response {
         "send votes with POST",
     )
     .into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn with_content_type(value: &'static str) -> HeaderMap {
-        HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(value))])
-    }
-
-    #[tokio::test]
-    async fn unknown_path_is_unimplemented_for_grpc_clients() {
-        for content_type in [
-            "application/grpc",
-            "application/grpc+proto",
-            "application/grpc-web+proto",
-        ] {
-            let response = not_found(with_content_type(content_type)).await;
-            assert_eq!(response.status(), StatusCode::OK, "{content_type}");
-            assert_eq!(response.headers()["grpc-status"], "12", "{content_type}");
-            assert_eq!(response.headers()[header::CONTENT_TYPE], content_type);
-        }
-    }
-
-    #[tokio::test]
-    async fn unknown_path_is_a_problem_document_for_http_clients() {
-        for headers in [
-            HeaderMap::new(),
-            with_content_type("application/json"),
-            with_content_type("text/grpc"),
-        ] {
-            let response = not_found(headers).await;
-            assert_eq!(response.status(), StatusCode::NOT_FOUND);
-            assert_eq!(
-                response.headers()[header::CONTENT_TYPE],
-                "application/problem+json"
-            );
-        }
-    }
 }
