@@ -80,27 +80,24 @@ async fn call(ingress: &str, path: &'static str, request: Request<Vote>) -> Stat
     called.await.unwrap_err()
 }
 
-/// Neither Traefik nor the service loses the answer to a head that is too large for either.
+/// A service that closes a connection before it has read the whole head must not cause a 502.
 async fn large_heads_are_rejected_with_431(ingress: &str) {
     let http1 = reqwest::Client::new();
     let http2 = reqwest::Client::builder()
         .http2_prior_knowledge()
         .build()
         .unwrap();
-    for (version, client, sizes) in [
-        ("HTTP/1.1", http1, [20, 40, 70, 500]),
-        ("HTTP/2", http2, [20, 40, 70, 80]),
-    ] {
-        for size in sizes.map(|kib| kib * KIB) {
-            // The answer can be lost in a race, so one request is not enough.
+    for (version, client) in [("HTTP/1.1", http1), ("HTTP/2", http2)] {
+        for size in [20, 40, 70, 500].map(|kib| kib * KIB) {
+            // The answer would be lost in a race only, so one request is not enough.
             for _ in 0..10 {
                 let request = client.post(format!("{ingress}/rest/v1/votes"));
                 let response = (0..size / KIB)
                     .fold(request, |request, _| request.header("x-large", "x".repeat(KIB)))
                     .send()
                     .await;
-                let status = response.unwrap_or_else(|error| panic!("{version}, {size} bytes: {error:?}"));
-                assert_eq!(status.status().as_u16(), 431, "{version}, {size} bytes");
+                let response = response.unwrap_or_else(|error| panic!("{version}, {size} bytes: {error:?}"));
+                assert_eq!(response.status().as_u16(), 431, "{version}, {size} bytes");
             }
         }
     }

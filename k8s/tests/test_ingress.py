@@ -66,11 +66,9 @@ def test_grpc_clients_get_the_status_of_the_service_for_an_unknown_method(
     assert (raised.value.code(), raised.value.details()) == (grpc.StatusCode.UNIMPLEMENTED, "/unknown")
 
 
-def test_head_within_the_limit_passes_and_a_larger_one_gets_431(ingress: Ingress) -> None:
-    # Traefik adds headers of its own, so the services must accept more than Traefik.
-    assert ingress.post("/rest/v1/votes", {"x-large": "x" * (40 * KIB)})[0] == 200
-    for size in (60 * KIB, 70 * KIB, 900 * KIB):
-        assert ingress.post("/rest/v1/votes", {"x-large": "x" * size})[0] == 431, size
+def test_large_heads_reach_the_service_so_that_it_can_refuse_them(ingress: Ingress) -> None:
+    # Beyond its own limit, Traefik closes HTTP/2 connections without an answer.
+    assert ingress.post("/rest/v1/votes", {"x-large": "x" * 60 * KIB}) == (200, "ingest-rest /v1/votes")
 
 
 def test_only_failed_requests_are_logged_with_service_address_attempts_and_time(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def routes(ledger: Ledger) -> list[Row]:
 
 
 def _refusals(address: str) -> list[Row]:
-    """Sends requests that no route serves, or that are too large. Traefik sends them to a service, or answers 431."""
+    """Sends requests that no route serves, or that are too large. The services answer them."""
     paths = ("/", "/insert", "/v2/votes", "/openapi.json")
     unknown = {path: post(address, path, VOTE, {}) for path in paths}
     answers = {(status, answer.get("title"), route) for status, answer, route in unknown.values()}
