@@ -185,6 +185,9 @@ def test_rejected_vote_is_a_failure(
     assert {entry["status"] for entry in rejected} == {status}
     assert {entry["route"] for entry in rejected} == routes
     assert run.acknowledged() == service.receipts()
+    # The answer is in the ledger, so that a failure can be explained later.
+    assert all("Kafka unavailable" in entry["failure"]["message"] for entry in rejected)
+    assert all("failure" not in entry for entry in run.ledger() if entry["ok"])
 
 
 def test_unreachable_server_is_a_failure_on_both_paths(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 mod batch;
 mod body;
 mod content_type;
+mod grpc_client;
 mod openapi;
 mod problem;
 mod router;

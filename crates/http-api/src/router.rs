@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use ingest::{Ingest, Sink};
@@ -12,7 +12,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::body::discard_briefly;
 use crate::problem::ProblemJson;
-use crate::{batch, openapi_json, single};
+use crate::{batch, grpc_client, openapi_json, single};
 
 /// The HTTP API of one route. Every response has `x-ingest-route`, errors and unknown paths included.
 pub fn router<S: Sink>(ingest: Arc<Ingest<S>>) -> Router {
@@ -60,7 +60,10 @@ async fn openapi() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], openapi_json()).into_response()
 }
 
-async fn not_found() -> Response {
+async fn not_found(headers: HeaderMap) -> Response {
+    if let Some(response) = grpc_client::unimplemented(&headers) {
+        return response;
+    }
     ProblemJson::for_status(
         StatusCode::NOT_FOUND,
         "This path does not exist",

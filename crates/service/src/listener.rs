@@ -1,12 +1,14 @@
 //! The HTTP listener that all routes share: the same accept loop, limits, socket options and HTTP settings. So REST
 //! and gRPC differ only in their protocol.
 //!
-//! `socket` accepts TCP connections, `transport` is the place to add TLS, and `connection` serves HTTP.
+//! `socket` accepts TCP connections, `transport` is the place to add TLS, `connection` serves HTTP, and `lingering_close`
+//! ends a connection without the loss of its last response.
 
 mod args;
 mod connection;
 mod http_service;
 mod in_flight;
+mod lingering_close;
 mod socket;
 mod tracked_body;
 mod transport;

@@ -14,6 +14,7 @@ use tower::ServiceExt;
 use super::args::ListenerArgs;
 use super::http_service::HttpService;
 use super::in_flight::{Activity, Capacity, ConnectionRequests, InFlightRequests};
+use super::lingering_close::LingeringClose;
 use super::tracked_body::TrackedBody;
 use super::transport;
 
@@ -116,7 +117,8 @@ pub(super) async fn serve<S: HttpService>(
             Ok::<_, Exhausted>(response.map(|body| TrackedBody::new(body, guard)))
         }
     };
-    let served = protocols.serve_connection(TokioIo::new(transport), service_fn(respond));
+    let served =
+        protocols.serve_connection(TokioIo::new(LingeringClose::new(transport)), service_fn(respond));
     tokio::pin!(served);
     let mut activity_checks = interval_at(Instant::now() + args.idle_timeout(), args.idle_timeout());
     let mut is_closing = false;
