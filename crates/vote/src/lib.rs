@@ -6,6 +6,7 @@
 mod draft;
 mod event;
 mod fields;
+mod foreign_format;
 mod json;
 mod route;
 
