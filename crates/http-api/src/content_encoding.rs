@@ -1,11 +1,12 @@
 //! Compressed request bodies.
 
+use std::fmt::Display;
 use std::io::Read;
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, header};
-use flate2::bufread::MultiGzDecoder;
-use ingest::{BodyBuffer, IngestError, MemoryReservation};
+use flate2::bufread::GzDecoder;
+use ingest::{BodyBuffer, IngestError, MAX_BATCH_VOTES, MemoryReservation};
 
 use crate::body::BodyLimit;
 
@@ -13,6 +14,8 @@ use crate::body::BodyLimit;
 pub(crate) const ACCEPTED: &str = "gzip, identity";
 /// How many bytes to decompress before the next check of the limits.
 const CHUNK_BYTES: usize = 4 * 1024;
+/// Maximum number of members of a gzip body: one for each vote of the largest batch. Each costs time even if it is empty.
+const MAX_MEMBERS: usize = MAX_BATCH_VOTES;
 
 /// The encoding of a request body on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,24 +66,43 @@ fn decompress(
     limit: &BodyLimit,
     reservation: &mut MemoryReservation,
 ) -> Result<Bytes, IngestError> {
-    let mut decoder = MultiGzDecoder::new(&*body);
+    let mut compressed = &*body;
     let mut decompressed = BodyBuffer::default();
+    let mut members = 0;
+    while members == 0 || !compressed.is_empty() {
+        members += 1;
+        if members > MAX_MEMBERS {
+            return Err(malformed(format_args!("more than {MAX_MEMBERS} members")));
+        }
+        let member = GzDecoder::new(&mut compressed);
+        decompress_member(member, &mut decompressed, limit, reservation)?;
+    }
+    drop(body);
+    reservation.replace(decompressed.len());
+    Ok(decompressed.into_vec().into())
+}
+
+fn decompress_member(
+    mut member: GzDecoder<&mut &[u8]>,
+    decompressed: &mut BodyBuffer,
+    limit: &BodyLimit,
+    reservation: &mut MemoryReservation,
+) -> Result<(), IngestError> {
     let mut chunk = [0; CHUNK_BYTES];
     loop {
-        let length = decoder.read(&mut chunk).map_err(|error| {
-            IngestError::Malformed(format!(
-                "the body is not valid gzip ({error}); send a complete gzip body, or no Content-Encoding"
-            ))
-        })?;
+        let length = member.read(&mut chunk).map_err(malformed)?;
         if length == 0 {
-            break;
+            return Ok(());
         }
         if decompressed.len() + length > limit.bytes {
             return Err(limit.too_large.clone());
         }
         decompressed.push(chunk.get(..length).unwrap_or_default(), reservation)?;
     }
-    drop(body);
-    reservation.replace(decompressed.len());
-    Ok(decompressed.into_vec().into())
+}
+
+fn malformed(reason: impl Display) -> IngestError {
+    IngestError::Malformed(format!(
+        "the body is not valid gzip ({reason}); send a complete gzip body, or no Content-Encoding"
+    ))
 }

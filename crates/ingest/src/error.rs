@@ -103,7 +103,7 @@ impl IngestError {
                 415,
                 UNIMPLEMENTED,
                 Outcome::Invalid,
-                "The content encoding is not supported",
+                "The compression is not supported",
                 None,
             ),
             // The client's mistake, but the compression rules of gRPC require INTERNAL.
@@ -167,7 +167,7 @@ impl IngestError {
                 "send application/json or application/x-protobuf; a batch may also be application/x-ndjson"
                     .into()
             }
-            Self::UnsupportedEncoding => "compress with gzip, or send without compression (identity)".into(),
+            Self::UnsupportedEncoding => "send the body with gzip or without compression (identity)".into(),
             Self::UnsupportedCharset => "encode the text as UTF-8; JSON needs no charset".into(),
             Self::UndeclaredEncoding => {
                 "the message is marked as compressed, but the call declares no grpc-encoding".into()

@@ -41,12 +41,8 @@ impl Api {
     }
 
     pub(crate) fn with_cors(cors: Option<CorsLayer>) -> Self {
-        Self::with(cors, BUDGET)
-    }
-
-    pub(crate) fn with(cors: Option<CorsLayer>, memory_bytes: usize) -> Self {
         let metrics = RequestMetrics::for_route(&Registry::new(), &[1.0], Route::Rest).unwrap();
-        let memory = Arc::new(MemoryBudget::new(memory_bytes));
+        let memory = Arc::new(MemoryBudget::new(BUDGET));
         let limits = Limits {
             admission: Admission::new(4_096),
             memory: Arc::clone(&memory),
@@ -81,9 +77,9 @@ impl Api {
     }
 
     /// Asserts that the memory budget is free: nothing is reserved any more.
-    pub(crate) fn assert_no_memory_is_reserved(&self, limit: usize) {
+    pub(crate) fn assert_no_memory_is_reserved(&self) {
         let mut probe = self.memory.reservation();
-        probe.grow(limit / 4 * 3).unwrap();
+        probe.grow(BUDGET / 4 * 3).unwrap();
     }
 }
 
