@@ -11,6 +11,8 @@ use std::collections::HashSet;
 
 use e2e::records::Records;
 use ephemeral_stack::EphemeralStack;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use futures::{StreamExt, stream};
 use lab::servers::Server;
 use prost::Message;
@@ -35,6 +37,7 @@ async fn batches_and_streams_answer_every_vote_in_order() {
         receipts.extend(send_json_array(base).await);
         receipts.extend(send_ndjson(base).await);
         receipts.extend(send_protobuf(base).await);
+        receipts.extend(send_gzip(base).await);
         check_rejection_of_whole_batches(base).await;
         check_rejection_of_nil_and_max_ids(base).await;
     }
@@ -112,6 +115,20 @@ async fn send_ndjson(base: &str) -> Vec<String> {
     let (status, body) = post(base, "application/x-ndjson", lines.join("\n") + "\n\n").await;
     assert_eq!(status, 200);
     check_json(&body, 7)
+}
+
+async fn send_gzip(base: &str) -> Vec<String> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    serde_json::to_writer(&mut encoder, &json_votes(1_000)).unwrap();
+    let request = reqwest::Client::new().post(format!("{base}/v1/votes:batch"));
+    let response = request
+        .header("content-encoding", "gzip")
+        .body(encoder.finish().unwrap())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 200);
+    check_json(&response.bytes().await.unwrap(), 1_000)
 }
 
 fn check_json(body: &[u8], count: usize) -> Vec<String> {

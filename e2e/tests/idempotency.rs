@@ -52,13 +52,14 @@ async fn every_copy_of_a_vote_has_the_same_key_in_kafka() {
     let endpoints = stack.endpoints();
     let clients = EndpointClients::connect(endpoints).await.unwrap();
     let id = Uuid::new_v4().to_string();
-    let upper_case = id.to_uppercase();
+    let (upper_case, quoted) = (id.to_uppercase(), format!("\"{id}\""));
 
     let mut receipts = Vec::new();
     for base in [&endpoints.rest, &endpoints.bridge] {
         for (key, body) in [
             (Some(id.as_str()), vote()),
             (Some(upper_case.as_str()), vote()),
+            (Some(quoted.as_str()), vote()),
             (None, with_id(&id)),
             (Some(id.as_str()), with_id(&upper_case)),
         ] {

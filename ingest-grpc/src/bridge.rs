@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ingest::{Ingest, IngestArgs, RequestMetrics, register_config_info};
 use service::listener::{self, ListenerArgs};
-use service::{CommonArgs, EffectiveConfig, Process, metrics};
+use service::{CommonArgs, CorsArgs, EffectiveConfig, Process, metrics};
 use tonic::transport::Uri;
 use vote::Route;
 
@@ -29,12 +29,16 @@ pub(crate) struct BridgeArgs {
     #[command(flatten)]
     listener: ListenerArgs,
     #[command(flatten)]
+    cors: CorsArgs,
+    #[command(flatten)]
     ingest: IngestArgs,
 }
 
 /// Runs until the process shuts down.
 pub(crate) async fn start(args: BridgeArgs, common: CommonArgs, process: Process) -> anyhow::Result<()> {
-    let effective = EffectiveConfig::of_process(&common, &args.listener).with_all("", args.ingest.settings());
+    let effective = EffectiveConfig::of_process(&common, &args.listener)
+        .with_all("", args.cors.settings())
+        .with_all("", args.ingest.settings());
     register_config_info(&process.registry, Route::Bridge, VERSION, &effective.hash())?;
     process.announce(effective);
 
@@ -50,9 +54,12 @@ pub(crate) async fn start(args: BridgeArgs, common: CommonArgs, process: Process
         args.ingest.limits(&args.ingest.memory_budget()),
     ));
     tracing::info!(listen = %args.listen, upstream = service::redact(&args.upstream.to_string()), "accepting votes");
+    let cors = args
+        .cors
+        .layer(http_api::REQUEST_HEADERS, http_api::RESPONSE_HEADERS);
     let (router, overload_router) = (
-        http_api::router(Arc::clone(&ingest)),
-        http_api::overload_router(ingest),
+        http_api::router(Arc::clone(&ingest), cors.clone()),
+        http_api::overload_router(ingest, cors),
     );
     listener::serve(tcp_listener, router, overload_router, args.listener, &process).await
 }

@@ -9,7 +9,7 @@ use fault_injection::{FaultInjectionArgs, InjectedFault, VoteSink};
 use ingest::{Ingest, IngestArgs, RequestMetrics, register_config_info};
 use kafka::{KafkaArgs, KafkaSink};
 use service::listener::{self, ListenerArgs};
-use service::{CommonArgs, EffectiveConfig, Identity, Process, metrics};
+use service::{CommonArgs, CorsArgs, EffectiveConfig, Identity, Process, metrics};
 use vote::Route;
 
 const IDENTITY: Identity = Identity {
@@ -30,6 +30,8 @@ struct Cli {
     listen: SocketAddr,
     #[command(flatten)]
     listener: ListenerArgs,
+    #[command(flatten)]
+    cors: CorsArgs,
     #[command(flatten)]
     ingest: IngestArgs,
     #[command(flatten)]
@@ -52,6 +54,7 @@ async fn start(cli: Cli, process: Process) -> anyhow::Result<()> {
         .clone()
         .with_nagle(cli.fault_injection.has(InjectedFault::Nagle));
     let effective = EffectiveConfig::of_process(&cli.common, &listener_args)
+        .with_all("", cli.cors.settings())
         .with_all("", cli.ingest.settings())
         .with_all(
             "kafka.",
@@ -84,9 +87,12 @@ async fn start(cli: Cli, process: Process) -> anyhow::Result<()> {
         cli.ingest.limits(&cli.ingest.memory_budget()),
     ));
     tracing::info!(listen = %cli.listen, sink = ?cli.kafka.sink, "accepting votes");
+    let cors = cli
+        .cors
+        .layer(http_api::REQUEST_HEADERS, http_api::RESPONSE_HEADERS);
     let (router, overload_router) = (
-        http_api::router(Arc::clone(&ingest)),
-        http_api::overload_router(ingest),
+        http_api::router(Arc::clone(&ingest), cors.clone()),
+        http_api::overload_router(ingest, cors),
     );
     listener::serve(tcp_listener, router, overload_router, listener_args, &process).await?;
     sink.close(process.flush_timeout()).await;

@@ -2,22 +2,20 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use ingest::{
-    Ingest, IngestError, MAX_BATCH_BYTES, MAX_BATCH_VOTES, MemoryReservation, Receipt, RequestTimer, Sink,
-    Stage,
-};
+use ingest::{Ingest, IngestError, MAX_BATCH_VOTES, MemoryReservation, Receipt, Sink, Stage};
 use prost::Message;
 use serde::Serialize;
 use utoipa::ToSchema;
 use vote::{Draft, Malformed, drafts_from_json_array, drafts_from_ndjson};
 
-use crate::body::{self, ReservedBody};
-use crate::content_type::{ContentType, JSON, PROTOBUF};
+use crate::body::ReservedBody;
+use crate::content_type::ContentType;
 use crate::problem::ProblemJson;
+use crate::request::{BATCH, encode_response};
 use crate::single::ReceiptJson;
 
 type Drafts = Vec<Result<Draft, Malformed>>;
@@ -46,70 +44,57 @@ pub(crate) enum ResultJson {
 
 pub(crate) async fn cast_votes<S: Sink>(State(ingest): State<Arc<Ingest<S>>>, request: Request) -> Response {
     let timer = ingest.start_timer();
+    let content_type = BATCH.content_type(request.headers());
+    let response_type = content_type.as_ref().map_or(ContentType::Json, |&known| known);
     let mut reservation = ingest.reservation();
-    let (content_type, drafts) = match read_drafts(&timer, &mut reservation, request).await {
+    let drafts = match BATCH
+        .read(content_type, request, &timer, &mut reservation, decode)
+        .await
+    {
         Ok(drafts) => drafts,
         Err(error) => {
-            let response = ProblemJson::from(&error).into_response();
+            let response = BATCH.error_response(&error);
             timer.finish(&Err(error));
             return response;
         }
     };
     let results = ingest.accept_batch(timer.split(drafts.len()), drafts).await;
     ingest.stage(Stage::Reply, || match results {
-        Ok(results) => success_response(results, content_type, reservation),
-        Err(error) => ProblemJson::from(&error).into_response(),
+        Ok(results) => success_response(&results, response_type, reservation),
+        Err(error) => BATCH.error_response(&error),
     })
 }
 
-async fn read_drafts(
-    timer: &RequestTimer,
-    reservation: &mut MemoryReservation,
-    request: Request,
-) -> Result<(ContentType, Drafts), IngestError> {
-    let content_type = ContentType::from_headers(request.headers())?;
-    let (head, body) = request.into_parts();
-    let bytes = body::read(
-        &head.headers,
-        body,
-        reservation,
-        MAX_BATCH_BYTES,
-        timer.deadline(),
-        IngestError::BatchTooLarge,
-    )
-    .await?;
-    let drafts = timer.stage(Stage::Decode, || decode(&bytes, content_type))?;
-    Ok((content_type, drafts))
-}
-
-fn decode(bytes: &Bytes, content_type: ContentType) -> Result<Drafts, Malformed> {
-    match content_type {
+fn decode(bytes: &[u8], content_type: ContentType, _: &HeaderMap) -> Result<Drafts, IngestError> {
+    let drafts = match content_type {
         ContentType::Json => drafts_from_json_array(bytes, MAX_BATCH_VOTES),
-        ContentType::Ndjson => Ok(drafts_from_ndjson(bytes, MAX_BATCH_VOTES)),
-        ContentType::Protobuf => Draft::batch_from_protobuf(bytes, MAX_BATCH_VOTES),
-    }
+        ContentType::Ndjson => drafts_from_ndjson(bytes, MAX_BATCH_VOTES),
+        ContentType::Protobuf(_) => Draft::batch_from_protobuf(bytes, MAX_BATCH_VOTES),
+    };
+    Ok(drafts?)
 }
 
-fn success_response(results: Results, request_type: ContentType, reservation: MemoryReservation) -> Response {
-    let (content_type, bytes) = if request_type == ContentType::Protobuf {
-        (PROTOBUF, ingest::batch_response(&results).encode_to_vec())
-    } else {
-        (
-            JSON,
-            serde_json::to_vec(&BatchJson::from(results)).unwrap_or_default(),
-        )
-    };
+fn success_response(
+    results: &Results,
+    content_type: ContentType,
+    reservation: MemoryReservation,
+) -> Response {
+    let (content_type, bytes) = encode_response(
+        content_type,
+        || ingest::batch_response(results).encode_to_vec(),
+        || serde_json::to_vec(&BatchJson::from(results)).unwrap_or_default(),
+    );
     let body = Body::new(ReservedBody::new(bytes, reservation));
     (StatusCode::OK, [(header::CONTENT_TYPE, content_type)], body).into_response()
 }
 
-impl From<Results> for BatchJson {
-    fn from(results: Results) -> Self {
+impl From<&Results> for BatchJson {
+    fn from(results: &Results) -> Self {
         let accepted = results.iter().filter(|result| result.is_ok()).count();
         let rejected = results.len() - accepted;
-        let results = results.into_iter().map(|result| match result {
-            Ok(receipt) => ResultJson::Receipt(receipt.into()),
-            Err(error) => ResultJson::Problem((&error).into()),
+        let results = results.iter().map(|result| match result {
+            Ok(receipt) => ResultJson::Receipt((*receipt).into()),
+            Err(error) => ResultJson::Problem(error.into()),
         });
         Self {
             accepted,

@@ -22,29 +22,34 @@ const DISCARD_BYTES: usize = 8 * 1024 * 1024;
 /// enough for a fast response.
 const DISCARD_TIME: Duration = Duration::from_millis(100);
 
-/// Reads at most `limit` bytes before `deadline`. Every byte counts in `reservation` from its arrival. A body of more
-/// bytes fails with `too_large`.
+/// The size limit of a request body.
+#[derive(Debug)]
+pub(crate) struct BodyLimit {
+    /// The limit, in bytes.
+    pub(crate) bytes: usize,
+    /// The error for a larger body.
+    pub(crate) too_large: IngestError,
+}
+
+/// Reads a body within `limit` before `deadline`. Every byte counts in `reservation` from its arrival.
 pub(crate) async fn read(
     headers: &HeaderMap,
     mut body: Body,
     reservation: &mut MemoryReservation,
-    limit: usize,
+    limit: &BodyLimit,
     deadline: Instant,
-    too_large: IngestError,
 ) -> Result<Bytes, IngestError> {
-    if headers
-        .get(header::CONTENT_ENCODING)
-        .is_some_and(|encoding| encoding != "identity")
-    {
-        return Err(IngestError::UnsupportedEncoding);
-    }
     let content_length = headers.get(header::CONTENT_LENGTH);
     let content_length = content_length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let is_announced_too_large = content_length.is_some_and(|length| length > limit.bytes);
+    if is_announced_too_large && waits_for_permission(headers) {
+        return Err(limit.too_large.clone());
+    }
     let read = async {
-        if content_length.is_some_and(|length| length > limit) {
-            Err(too_large)
+        if is_announced_too_large {
+            Err(limit.too_large.clone())
         } else {
-            read_to_end(&mut body, reservation, limit, too_large).await
+            read_to_end(&mut body, reservation, limit).await
         }
     };
     let error = match timeout_at(deadline.into(), read).await {
@@ -66,15 +71,14 @@ pub(crate) async fn read(
 async fn read_to_end(
     body: &mut Body,
     reservation: &mut MemoryReservation,
-    limit: usize,
-    too_large: IngestError,
+    limit: &BodyLimit,
 ) -> Result<Bytes, IngestError> {
     let mut buffer = BodyBuffer::default();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| body_error(&error))?;
         let Ok(data) = frame.into_data() else { continue };
-        if buffer.len() + data.len() > limit {
-            return Err(too_large);
+        if buffer.len() + data.len() > limit.bytes {
+            return Err(limit.too_large.clone());
         }
         if buffer.is_empty() && body.is_end_stream() {
             reservation.grow(data.len())?;
@@ -83,6 +87,21 @@ async fn read_to_end(
         buffer.push(&data, reservation)?;
     }
     Ok(buffer.into_vec().into())
+}
+
+/// Discards the body of a request that its head alone rejects. A client that waits for permission to send its body gets
+/// the rejection instead: the first read would invite it to send.
+pub(crate) async fn discard_unless_withheld(headers: &HeaderMap, body: &mut Body) {
+    if !waits_for_permission(headers) {
+        discard_briefly(body).await;
+    }
+}
+
+/// Whether the client waits for `100 Continue` before it sends its body. The transport sends that at the first read.
+fn waits_for_permission(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::EXPECT)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 /// Reads and discards the body of a rejected request for a short time. Some clients read no response before they have

@@ -3,15 +3,19 @@
 
 mod batch;
 mod body;
+mod content_encoding;
 mod content_type;
 mod grpc_client;
+mod idempotency_key;
 mod openapi;
+mod path;
 mod problem;
+mod request;
 mod router;
 mod server_timing;
 mod single;
 
 pub use body::{body_error, discard_briefly};
 pub use openapi::openapi_json;
-pub use router::{overload_router, router};
+pub use router::{REQUEST_HEADERS, RESPONSE_HEADERS, overload_router, router};
 pub use server_timing::{add_server_timing_header, record_timings_if_requested};

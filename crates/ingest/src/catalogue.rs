@@ -86,10 +86,14 @@ impl Catalogue {
             hasher.update(format!("{name}\n{album}\n"));
             albums.entry(name.into()).or_default().insert(album.into());
         }
-        let first_bytes = hasher.finalize().into_iter().take(6);
+        let bits = hasher
+            .finalize()
+            .iter()
+            .take(6)
+            .fold(0u64, |bits, byte| bits << 8 | u64::from(*byte));
         Self {
             albums,
-            digest: first_bytes.map(|byte| format!("{byte:02x}")).collect(),
+            digest: format!("{bits:012x}"),
         }
     }
 

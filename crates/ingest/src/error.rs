@@ -14,8 +14,10 @@ pub enum IngestError {
     Malformed(String),
     /// The route does not support the content type.
     UnsupportedMediaType,
-    /// The body is compressed.
+    /// The body is compressed in a way that the route does not support.
     UnsupportedEncoding,
+    /// The content type declares another charset than UTF-8.
+    UnsupportedCharset,
     /// A gRPC message is marked as compressed, but its call declares no encoding.
     UndeclaredEncoding,
     /// A single vote larger than [`MAX_VOTE_BYTES`].
@@ -95,7 +97,7 @@ impl IngestError {
                 "The request was not complete in time",
                 None,
             ),
-            Self::UnsupportedMediaType => mapping(
+            Self::UnsupportedMediaType | Self::UnsupportedCharset => mapping(
                 415,
                 INVALID_ARGUMENT,
                 Outcome::Invalid,
@@ -106,7 +108,7 @@ impl IngestError {
                 415,
                 UNIMPLEMENTED,
                 Outcome::Invalid,
-                "Compression is not supported",
+                "The compression is not supported",
                 None,
             ),
             // The client's mistake, but the compression rules of gRPC require INTERNAL.
@@ -177,7 +179,8 @@ impl IngestError {
                 "send application/json or application/x-protobuf; a batch may also be application/x-ndjson"
                     .into()
             }
-            Self::UnsupportedEncoding => "send the body without compression (identity)".into(),
+            Self::UnsupportedEncoding => "send the body with gzip or without compression (identity)".into(),
+            Self::UnsupportedCharset => "encode the text as UTF-8; JSON needs no charset".into(),
             Self::UndeclaredEncoding => {
                 "the message is marked as compressed, but the call declares no grpc-encoding".into()
             }

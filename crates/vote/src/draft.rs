@@ -8,6 +8,7 @@ use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_f
 use uuid::Uuid;
 
 use crate::fields::parse_client_id;
+use crate::foreign_format::explain_protobuf;
 use crate::{Album, Name, Rank, Vote, Year};
 
 /// The fields that a client sent. A draft can hold any values; [`Draft::validate`] checks them.
@@ -87,7 +88,7 @@ impl Draft {
     /// Decodes the protobuf message `votes.v1.Vote`. The message `confproto.requestId` of the course has the same
     /// encoding.
     pub fn from_protobuf(bytes: &[u8]) -> Result<Self, Malformed> {
-        let message = proto::votes::Vote::decode(bytes).map_err(|error| Malformed(error.to_string()))?;
+        let message = proto::votes::Vote::decode(bytes).map_err(|error| explain_protobuf(bytes, &error))?;
         Ok(Self::from(message))
     }
 
@@ -98,7 +99,7 @@ impl Draft {
         limit: usize,
     ) -> Result<Vec<Result<Self, Malformed>>, Malformed> {
         const VOTES: u32 = 1;
-        let malformed = |error: prost::DecodeError| Malformed(error.to_string());
+        let malformed = |error: prost::DecodeError| explain_protobuf(bytes, &error);
         let mut rest = bytes;
         let mut drafts = Vec::new();
         while rest.has_remaining() && drafts.len() <= limit {

@@ -4,17 +4,21 @@
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::foreign_format::{binary_format, explain_json, without_byte_order_mark};
 use crate::{Draft, Field, Malformed};
 
 const TEXT_ONLY: &str = "must be a string";
 const TEXT_OR_NUMBER: &str = "must be a string or a number";
 const NOT_AN_OBJECT: &str = "a vote is a JSON object with name, album, year and rank";
+const NOT_AN_ARRAY: &str =
+    "a batch is a JSON array of votes, or with Content-Type: application/x-ndjson one vote per line";
 
 impl Draft {
-    /// Decodes one JSON object.
+    /// Decodes one JSON object in UTF-8, with or without a byte order mark.
     pub fn from_json(bytes: &[u8]) -> Result<Self, Malformed> {
-        serde_json::from_slice::<JsonDraft>(bytes)
-            .map_err(|error| Malformed(error.to_string()))?
+        let text = without_byte_order_mark(bytes);
+        serde_json::from_slice::<JsonDraft>(text)
+            .map_err(|error| explain_json(text, &error, NOT_AN_OBJECT))?
             .0
     }
 }
@@ -25,24 +29,35 @@ pub fn drafts_from_json_array(
     bytes: &[u8],
     limit: usize,
 ) -> Result<Vec<Result<Draft, Malformed>>, Malformed> {
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let text = without_byte_order_mark(bytes);
+    let malformed = |error: serde_json::Error| match binary_format(text) {
+        None if error.is_data() && !text.trim_ascii_start().starts_with(b"[") => {
+            Malformed(NOT_AN_ARRAY.to_owned())
+        }
+        _ => explain_json(text, &error, NOT_AN_ARRAY),
+    };
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
     let drafts = deserializer
         .deserialize_seq(ArrayVisitor { limit })
-        .map_err(|error| Malformed(error.to_string()))?;
+        .map_err(malformed)?;
     if drafts.len() <= limit {
-        deserializer.end().map_err(|error| Malformed(error.to_string()))?;
+        deserializer.end().map_err(malformed)?;
     }
     Ok(drafts)
 }
 
-/// Decodes newline-delimited JSON with one vote per line. Skips blank lines. Reads at most `limit + 1` votes.
-pub fn drafts_from_ndjson(bytes: &[u8], limit: usize) -> Vec<Result<Draft, Malformed>> {
-    bytes
-        .split(|&byte| byte == b'\n')
+/// Decodes newline-delimited JSON with one vote per line. Skips blank lines. Reads at most `limit + 1` votes. Bytes that
+/// have no lines are an error: another encoding of text, or compressed data.
+pub fn drafts_from_ndjson(bytes: &[u8], limit: usize) -> Result<Vec<Result<Draft, Malformed>>, Malformed> {
+    if let Some(reason) = binary_format(bytes) {
+        return Err(reason);
+    }
+    let lines = bytes.split(|&byte| byte == b'\n').map(without_byte_order_mark);
+    Ok(lines
         .filter(|line| !line.iter().all(u8::is_ascii_whitespace))
         .take(limit + 1)
         .map(Draft::from_json)
-        .collect()
+        .collect())
 }
 
 struct JsonDraft(Result<Draft, Malformed>);

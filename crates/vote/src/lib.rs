@@ -7,6 +7,7 @@ mod decimal;
 mod draft;
 mod event;
 mod fields;
+mod foreign_format;
 mod invisible;
 mod json;
 mod route;

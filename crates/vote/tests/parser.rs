@@ -1,5 +1,7 @@
 //! Properties of the vote parser: no input causes a panic, and the two encodings agree.
 
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
+
 use proptest::prelude::*;
 use prost::Message;
 use serde_json::json;
@@ -52,7 +54,7 @@ proptest! {
         let _ = VoteEvent::decode(&bytes);
         let _ = drafts_from_json_array(&bytes, 3);
         let _ = Draft::batch_from_protobuf(&bytes, 3);
-        prop_assert!(drafts_from_ndjson(&bytes, 3).len() <= 4);
+        prop_assert!(drafts_from_ndjson(&bytes, 3).map_or(0, |drafts| drafts.len()) <= 4);
     }
 
     #[test]
@@ -101,7 +103,7 @@ proptest! {
     fn number_and_its_text_are_the_same_year_or_rank(value in prop_oneof![-1.0..120.0, 1899.0..2102.0], decimals in 0_usize..4, exponent in -3_i32..4) {
         for spelling in [format!("{value:.decimals$}"), format!("{value:.decimals$}e{exponent}"), format!("{:.0}E+{}", value, exponent.abs())] {
             for field in ["year", "rank"] {
-                let vote = |value: &str| format!(r#"{{"name":"a","album":"b","year":1997,"rank":9,"other":0}}"#)
+                let vote = |value: &str| r#"{"name":"a","album":"b","year":1997,"rank":9,"other":0}"#
                     .replace(&format!(r#""{field}":"#), &format!(r#""{field}":{value},"was":"#));
                 let validate = |json: String| Draft::from_json(json.as_bytes()).unwrap().validate();
                 prop_assert_eq!(validate(vote(&spelling)), validate(vote(&format!("\"{spelling}\""))), "{}", spelling);

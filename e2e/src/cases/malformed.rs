@@ -7,6 +7,43 @@ pub(super) fn malformed() -> Vec<Case> {
     let huge = "x".repeat(17 * 1024);
     vec![
         json_only("empty body", Vec::new(), rejection(400, &[])),
+        json_only("white space only", b" \r\n".to_vec(), rejection(400, &[])),
+        json_only(
+            "UTF-16 with a byte order mark",
+            utf16(&format!("\u{feff}{{}}")),
+            rejection(400, &[]),
+        ),
+        json_only(
+            "UTF-16 without a mark",
+            utf16("{\"name\":1}"),
+            rejection(400, &[]),
+        ),
+        json_only("XML", b"<vote/>".to_vec(), rejection(400, &[])),
+        json_only(
+            "text after the vote",
+            [valid_vote().to_json(), b" x".to_vec()].concat(),
+            rejection(400, &[]),
+        ),
+        Case {
+            protobuf: Some(valid_vote().to_json()),
+            ..json_only(
+                "the other encoding than the content type says",
+                b"\x0a\x04Alux".to_vec(),
+                rejection(400, &[]),
+            )
+        },
+        Case {
+            protobuf: Some(b"\x1f\x8b\x08\x00".to_vec()),
+            ..json_only(
+                "gzip that is not declared",
+                b"\x1f\x8b\x08\x00".to_vec(),
+                rejection(400, &[]),
+            )
+        },
+        Case {
+            content_type: "application/json; charset=utf-16",
+            ..json_only("charset UTF-16", valid_vote().to_json(), rejection(415, &[]))
+        },
         json_only(
             "form text sent as JSON",
             b"name=Alux".to_vec(),
@@ -105,4 +142,8 @@ pub(super) fn malformed() -> Vec<Case> {
             ..rejected("body over 16 KiB", &vote_with("name", huge), &[])
         },
     ]
+}
+
+fn utf16(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }

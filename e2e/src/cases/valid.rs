@@ -230,6 +230,11 @@ pub(super) fn valid() -> Vec<Case> {
             br#"{"name":"Alux Nahual","album":"Centroam\u00e9rica","year":1.984e3,"rank":95e-1}"#.to_vec(),
             accepted_valid_vote(),
         ),
+        json_only(
+            "byte order mark of UTF-8",
+            [b"\xef\xbb\xbf".to_vec(), valid_vote().to_json()].concat(),
+            accepted_valid_vote(),
+        ),
         Case {
             content_type: "Application/JSON; charset=utf-8",
             ..json_only(
