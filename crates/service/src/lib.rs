@@ -7,6 +7,7 @@ mod args;
 mod base_config;
 mod boot;
 mod checks;
+mod cors;
 mod effective_config;
 mod environment;
 pub mod listener;
@@ -17,6 +18,7 @@ mod redact;
 
 pub use args::{CommonArgs, LogFormat};
 pub use boot::{Identity, run};
+pub use cors::{AllowedOrigin, CorsArgs};
 pub use effective_config::EffectiveConfig;
 pub use process::Process;
 pub use readiness::{Check, Readiness};
