@@ -14,7 +14,11 @@ pub enum IngestError {
     Malformed(String),
     /// The route does not support the content type.
     UnsupportedMediaType,
-    /// The body is compressed.
+    /// A gRPC call has a content type other than protobuf over gRPC.
+    UnsupportedGrpcType,
+    /// The head of a gRPC call is larger than this many bytes.
+    HeadTooLarge(u32),
+    /// The body is compressed in a way that the route does not support.
     UnsupportedEncoding,
     /// A gRPC message is marked as compressed, but its call declares no encoding.
     UndeclaredEncoding,
@@ -90,18 +94,26 @@ impl IngestError {
                 "The request was not complete in time",
                 None,
             ),
-            Self::UnsupportedMediaType => mapping(
+            Self::UnsupportedMediaType | Self::UnsupportedGrpcType => mapping(
                 415,
                 INVALID_ARGUMENT,
                 Outcome::Invalid,
                 "The content type is not supported",
                 None,
             ),
+            // The status that gRPC clients know for this. It has no retry hint, because a retry never succeeds.
+            Self::HeadTooLarge(_) => mapping(
+                431,
+                RESOURCE_EXHAUSTED,
+                Outcome::Invalid,
+                "The metadata is too large",
+                None,
+            ),
             Self::UnsupportedEncoding => mapping(
                 415,
                 UNIMPLEMENTED,
                 Outcome::Invalid,
-                "Compression is not supported",
+                "The compression is not supported",
                 None,
             ),
             // The client's mistake, but the compression rules of gRPC require INTERNAL.
@@ -165,7 +177,13 @@ impl IngestError {
                 "send application/json or application/x-protobuf; a batch may also be application/x-ndjson"
                     .into()
             }
-            Self::UnsupportedEncoding => "send the body without compression (identity)".into(),
+            Self::UnsupportedGrpcType => {
+                "send application/grpc or application/grpc+proto; gRPC-Web needs the option --cors-allow-origin".into()
+            }
+            Self::HeadTooLarge(limit) => {
+                format!("the head of a call has at most {limit} bytes; send less metadata").into()
+            }
+            Self::UnsupportedEncoding => "send the body with gzip or without compression (identity)".into(),
             Self::UndeclaredEncoding => {
                 "the message is marked as compressed, but the call declares no grpc-encoding".into()
             }

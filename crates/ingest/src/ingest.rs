@@ -58,8 +58,13 @@ impl<S: Sink> Ingest<S> {
     pub fn stage<T>(&self, stage: Stage, step: impl FnOnce() -> T) -> T {
         let started = Instant::now();
         let result = step();
-        self.metrics.observe_stage(stage, started.elapsed().as_secs_f64());
+        self.stage_since(stage, started);
         result
+    }
+
+    /// Measures a step of a batch as a whole that started at `started` and ends now.
+    pub fn stage_since(&self, stage: Stage, started: Instant) {
+        self.metrics.observe_stage(stage, started.elapsed().as_secs_f64());
     }
 
     /// An empty memory reservation for one request. Keep it until the response is ready.
