@@ -14,6 +14,10 @@ pub enum IngestError {
     Malformed(String),
     /// The route does not support the content type.
     UnsupportedMediaType,
+    /// A gRPC call has a content type other than protobuf over gRPC.
+    UnsupportedGrpcType,
+    /// The head of a gRPC call is larger than this many bytes.
+    HeadTooLarge(u32),
     /// The body is compressed in a way that the route does not support.
     UnsupportedEncoding,
     /// The content type declares another charset than UTF-8.
@@ -97,11 +101,19 @@ impl IngestError {
                 "The request was not complete in time",
                 None,
             ),
-            Self::UnsupportedMediaType | Self::UnsupportedCharset => mapping(
+            Self::UnsupportedMediaType | Self::UnsupportedCharset | Self::UnsupportedGrpcType => mapping(
                 415,
                 INVALID_ARGUMENT,
                 Outcome::Invalid,
                 "The content type is not supported",
+                None,
+            ),
+            // The status that gRPC clients know for this. It has no retry hint, because a retry never succeeds.
+            Self::HeadTooLarge(_) => mapping(
+                431,
+                RESOURCE_EXHAUSTED,
+                Outcome::Invalid,
+                "The metadata is too large",
                 None,
             ),
             Self::UnsupportedEncoding => mapping(
@@ -181,6 +193,12 @@ impl IngestError {
             }
             Self::UnsupportedEncoding => "send the body with gzip or without compression (identity)".into(),
             Self::UnsupportedCharset => "encode the text as UTF-8; JSON needs no charset".into(),
+            Self::UnsupportedGrpcType => {
+                "send application/grpc or application/grpc+proto; gRPC-Web needs the option --cors-allow-origin".into()
+            }
+            Self::HeadTooLarge(limit) => {
+                format!("the head of a call has at most {limit} bytes; send less metadata").into()
+            }
             Self::UndeclaredEncoding => {
                 "the message is marked as compressed, but the call declares no grpc-encoding".into()
             }

@@ -70,10 +70,15 @@ impl<S: Sink> Ingest<S> {
     pub fn stage<T>(&self, stage: Stage, step: impl FnOnce() -> T) -> T {
         let started = Instant::now();
         let result = step();
+        self.stage_since(stage, started);
+        result
+    }
+
+    /// Measures a step of a batch as a whole that started at `started` and ends now.
+    pub fn stage_since(&self, stage: Stage, started: Instant) {
         self.observer
             .metrics
             .observe_stage(stage, started.elapsed().as_secs_f64());
-        result
     }
 
     /// An empty memory reservation for one request. Keep it until the response is ready.

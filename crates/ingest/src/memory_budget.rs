@@ -70,6 +70,20 @@ impl MemoryReservation {
         Ok(())
     }
 
+    /// Reserves as much more as is missing to `bytes`.
+    pub fn grow_to(&mut self, bytes: usize) -> Result<(), IngestError> {
+        self.grow(bytes.saturating_sub(self.bytes))
+    }
+
+    /// Moves the reserved bytes into another reservation; this one is empty then.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        Self {
+            budget: Arc::clone(&self.budget),
+            bytes: std::mem::take(&mut self.bytes),
+        }
+    }
+
     /// Sets the reservation to `bytes`, even beyond the limit: votes that are durable must get their response. Later
     /// requests are rejected instead.
     pub fn replace(&mut self, bytes: usize) {
@@ -101,6 +115,20 @@ mod tests {
         assert_eq!(one.grow(40), Ok(()));
         drop(one);
         assert_eq!(budget.reserved.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn taken_reservation_grows_to_a_size_and_is_released_on_its_own() {
+        let budget = Arc::new(MemoryBudget::new(100));
+        let mut arriving = budget.reservation();
+        assert_eq!(arriving.grow(30), Ok(()));
+        let mut message = arriving.take();
+        assert_eq!(message.grow_to(20), Ok(()));
+        assert_eq!(message.grow_to(90), Ok(()));
+        assert_eq!(arriving.grow(11), Err(IngestError::Overloaded));
+        assert_eq!(arriving.grow(10), Ok(()));
+        drop(message);
+        assert_eq!(arriving.grow(90), Ok(()));
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl RequestTimer {
     }
 
     /// Measures a step that started at `started` and ends now.
-    pub(crate) fn stage_since(&self, stage: Stage, started: Instant) {
+    pub fn stage_since(&self, stage: Stage, started: Instant) {
         let took = started.elapsed();
         self.observer.metrics.observe_stage(stage, took.as_secs_f64());
         if let Some(timings) = &self.stage_timings {

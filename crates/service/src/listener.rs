@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 pub use args::ListenerArgs;
+pub use connection::MAX_HEAD_BYTES;
 pub use http_service::HttpService;
 pub use socket::bind;
 
