@@ -127,21 +127,3 @@ async fn message_sent_byte_by_byte_is_accepted() {
         );
     }
 }
-
-#[tokio::test]
-async fn compressed_json_is_rejected() {
-    let service = ServiceProcess::start_without_kafka(ServiceKind::Rest, &[])
-        .await
-        .unwrap();
-    let mut client = Http2Client::connect(ServiceKind::Rest, service.address())
-        .await
-        .unwrap();
-    for (encoding, status) in [("gzip", 415), ("br", 415), ("identity", 202)] {
-        let mut call = client
-            .start_call_with(Method::Single, &[("content-encoding", encoding)])
-            .await
-            .unwrap();
-        call.body.send_data(vote_body(ServiceKind::Rest), true).unwrap();
-        assert_eq!(call.outcome().await.unwrap().status, status, "{encoding}");
-    }
-}

@@ -5,12 +5,12 @@ use axum::http::uri::PathAndQuery;
 use percent_encoding::percent_decode_str;
 
 /// The URI with a path that has no percent-encoding, no empty segments and no slash at its end, such as `/v1/votes:batch`
-/// for `//v1/votes%3Abatch/`. `None` if the path is already in this form.
+/// for `//v1/votes%3Abatch/`. `None` if the path is already in this form, or is no path (`OPTIONS *`).
 pub(crate) fn normalised_uri(uri: &Uri) -> Option<Uri> {
     let decoded = percent_decode_str(uri.path()).decode_utf8().ok()?;
     let segments: Vec<_> = decoded.split('/').filter(|segment| !segment.is_empty()).collect();
     let path = format!("/{}", segments.join("/"));
-    if path == uri.path() {
+    if path == uri.path() || !uri.path().starts_with('/') {
         return None;
     }
     let mut parts = uri.clone().into_parts();
@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn normal_and_undecodable_paths_stay() {
-        for uri in ["/", "/v1/votes", "/V1/Votes", "/x?y=%3A", "/%ff"] {
+        for uri in ["/", "/v1/votes", "/V1/Votes", "/x?y=%3A", "/%ff", "*"] {
             assert_eq!(normalised(uri), None, "{uri}");
         }
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,6 +14,7 @@ use tower_http::cors::CorsLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::body::discard_unless_withheld;
+use crate::content_type::JSON;
 use crate::path::normalised_uri;
 use crate::problem::ProblemJson;
 use crate::{batch, grpc_client, openapi_json, single};
@@ -41,6 +43,7 @@ pub const RESPONSE_HEADERS: [HeaderName; 3] = [
 pub fn router<S: Sink>(ingest: Arc<Ingest<S>>, cors: Option<CorsLayer>) -> Router {
     let route = ingest.route().as_str();
     let route_header = route_header_layer(&ingest);
+    let description = Bytes::from(openapi_json());
     // The traffic scripts of the course post to `/`, `/insert` and `/send_data`.
     let paths = Router::new()
         .route("/v1/votes", post(single::cast_vote::<S>))
@@ -51,7 +54,10 @@ pub fn router<S: Sink>(ingest: Arc<Ingest<S>>, cors: Option<CorsLayer>) -> Route
         )
         .route("/insert", post(single::cast_vote::<S>))
         .route("/send_data", post(single::cast_vote::<S>))
-        .route("/openapi.json", get(openapi))
+        .route(
+            "/openapi.json",
+            get(async move || ([(header::CONTENT_TYPE, JSON)], description.clone())),
+        )
         .fallback(not_found)
         .method_not_allowed_fallback(other_method)
         .with_state(ingest);
@@ -94,11 +100,11 @@ async fn reject<S: Sink>(State(ingest): State<Arc<Ingest<S>>>, request: Request)
     ProblemJson::from(&ingest.reject_unread()).into_response()
 }
 
-async fn openapi() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], openapi_json()).into_response()
-}
-
 async fn not_found(request: Request) -> Response {
+    // `OPTIONS *` asks about the server as a whole.
+    if request.method() == Method::OPTIONS && request.uri().path() == "*" {
+        return (StatusCode::NO_CONTENT, [(header::ALLOW, "GET,HEAD,POST")]).into_response();
+    }
     let grpc_response = grpc_client::unimplemented(request.headers());
     discard_body(request).await;
     if let Some(response) = grpc_response {

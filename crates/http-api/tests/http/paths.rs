@@ -100,5 +100,8 @@ async fn head_and_options_describe_a_path() {
         );
         assert!(response.header("allow").is_some(), "{path}");
     }
+    let response = api.send(Method::OPTIONS, "*", &[], "").await;
+    assert_eq!(response.status, 204);
+    assert_eq!(response.header("allow"), Some("GET,HEAD,POST"));
     assert_eq!(api.send(Method::OPTIONS, "/unknown", &[], "").await.status, 404);
 }
