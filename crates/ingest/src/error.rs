@@ -113,7 +113,7 @@ impl IngestError {
                 415,
                 UNIMPLEMENTED,
                 Outcome::Invalid,
-                "The compression is not supported",
+                "The content encoding is not supported",
                 None,
             ),
             // The client's mistake, but the compression rules of gRPC require INTERNAL.
@@ -183,7 +183,7 @@ impl IngestError {
             Self::HeadTooLarge(limit) => {
                 format!("the head of a call has at most {limit} bytes; send less metadata").into()
             }
-            Self::UnsupportedEncoding => "send the body with gzip or without compression (identity)".into(),
+            Self::UnsupportedEncoding => "compress with gzip, or send without compression (identity)".into(),
             Self::UndeclaredEncoding => {
                 "the message is marked as compressed, but the call declares no grpc-encoding".into()
             }
