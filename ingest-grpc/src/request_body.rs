@@ -227,7 +227,7 @@ where
             let Some(body) = &mut this.body else {
                 return Poll::Ready(None);
             };
-            let frame = if this.queued.is_none() && this.unread.is_empty() && this.message_length != Some(0) {
+            let frame = if this.queued.is_none() && this.unread.is_empty() {
                 Pin::new(body).poll_frame(context).map(Some)
             } else {
                 Poll::Ready(None)

@@ -22,7 +22,7 @@ use crate::web::{self, WithWeb};
 
 /// Maximum size of an HTTP/2 request head that [`Edge`] sees. It rejects heads larger than those of REST with a gRPC status;
 /// beyond this size the HTTP library answers with HTTP 431, which gRPC clients report as UNKNOWN.
-const H2_HEAD_LIMIT: u32 = 64 * 1024;
+const H2_HEAD_LIMIT: u32 = 128 * 1024;
 
 /// Options of `ingest-grpc serve`.
 #[derive(Clone, Debug, clap::Args)]

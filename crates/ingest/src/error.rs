@@ -120,7 +120,7 @@ impl IngestError {
                 415,
                 UNIMPLEMENTED,
                 Outcome::Invalid,
-                "The compression is not supported",
+                "The content encoding is not supported",
                 None,
             ),
             // The client's mistake, but the compression rules of gRPC require INTERNAL.
