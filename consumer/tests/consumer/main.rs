@@ -7,8 +7,11 @@
 )]
 
 mod applied_offset;
+mod broken_keys;
 mod commands;
+mod conflicts;
 mod dead_letters;
+mod drain;
 mod environment;
 mod exactly_once;
 mod faults;
@@ -17,4 +20,5 @@ mod rebuild;
 mod reconciliation;
 mod recreated_topic;
 mod replay;
+mod top_sets;
 mod votes;

@@ -25,7 +25,8 @@ struct VoteJson {
     year: YearJson,
     /// Rank, 0 to 100, at most two decimals; a string or a number.
     rank: RankJson,
-    /// Optional id; a vote that is repeated with the same id is counted once.
+    /// Optional id; a vote that is repeated with the same id is counted once. Another vote with a used id is answered like a
+    /// repeat and is not counted.
     #[schema(format = "uuid")]
     vote_id: Option<String>,
 }
