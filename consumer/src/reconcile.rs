@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::reconciliation::compare::compare;
 use crate::reconciliation::comparison::{CompareOptions, StoreContents};
@@ -92,6 +92,12 @@ async fn read_stores(args: &ReconcileArgs) -> Result<StoreContents> {
         .await?;
 
     let snapshot = redis.snapshot().await?;
+    if !snapshot.broken.is_empty() {
+        bail!(
+            "these counts in Redis are not counts, so the consumer cannot increment them: {}. Run `consumer rebuild`",
+            snapshot.broken
+        );
+    }
     topic.check_unchanged(&snapshot).await?;
     let kafka = {
         let (kafka, extents, snapshot) = (args.stores.kafka.clone(), topic.extents.clone(), snapshot.clone());

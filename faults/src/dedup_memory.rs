@@ -123,7 +123,7 @@ impl Counter {
             votes: &votes,
         };
         match self.tally.count(batch).await? {
-            CountOutcome::Counted { duplicates } if duplicates.is_empty() => {
+            CountOutcome::Counted { duplicates, .. } if duplicates.is_empty() => {
                 self.applied_offset = Some(next_offset);
             }
             other => bail!("a batch of new ids was not counted: {other:?}"),

@@ -3,6 +3,7 @@
 
 pub mod admin;
 mod args;
+mod broker_order;
 pub mod dead_letter;
 mod error;
 mod health;

@@ -35,7 +35,8 @@ struct VoteJson {
     year: YearJson,
     /// Rank, 0 to 100, at most two decimals; a number, or the same number as a string.
     rank: RankJson,
-    /// Optional id, but not the nil or the max UUID; a vote that is repeated with the same id is counted once.
+    /// Optional id, but not the nil or the max UUID; a vote that is repeated with the same id is counted once. Another
+    /// vote with a used id is answered like a repeat and is not counted.
     #[schema(format = "uuid")]
     vote_id: Option<String>,
 }
