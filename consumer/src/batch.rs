@@ -75,7 +75,7 @@ impl DecodedBatch {
 
     fn add_vote(&mut self, record: &Record, mut event: VoteEvent) {
         // A replayed record may already be counted, so its id is checked like one that a client chose.
-        event.client_id |= is_replayed(record);
+        event.id_from_client |= is_replayed(record);
         self.level = self.level.after_decodable();
         self.votes.push(VoteAtOffset {
             offset: record.offset,

@@ -198,7 +198,7 @@ impl<'a> BatchSums<'a> {
     fn of(votes: &'a [VoteAtOffset]) -> Self {
         let mut sums = Self::default();
         for (index, vote) in votes.iter().enumerate() {
-            if vote.event.client_id {
+            if vote.event.id_from_client {
                 sums.client_ids.push((index, vote));
                 continue;
             }

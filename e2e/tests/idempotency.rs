@@ -89,7 +89,7 @@ async fn every_copy_of_a_vote_has_the_same_key_in_kafka() {
     for receipt in &receipts {
         let event = records.event(receipt).unwrap();
         assert_eq!(
-            (&receipt.vote_id, &event.vote_id, event.client_id),
+            (&receipt.vote_id, &event.vote_id, event.id_from_client),
             (&id, &id, true)
         );
         assert_eq!(

@@ -50,7 +50,7 @@ async fn count_random(script: &Script, random: &mut fastrand::Rng, first: i64, s
         vote.event.vote.name = Name::parse(format!("Band {band}")).unwrap();
         vote.event.vote.album = Album::parse(format!("Album {}", random.u8(..2))).unwrap();
         // Some are repeated, and some ids are chosen by clients.
-        vote.event.client_id = random.u8(..4) == 0;
+        vote.event.id_from_client = random.u8(..4) == 0;
     }
     let applied_offset = (first > 0).then_some(first);
     assert_eq!(

@@ -148,11 +148,11 @@ impl<S: Sink> Ingest<S> {
 
     async fn accept_admitted(&self, timer: &RequestTimer, draft: Draft) -> Result<Receipt, IngestError> {
         let catalogue = self.limits.catalogue.as_deref();
-        let ValidVote { vote, client_id } =
+        let ValidVote { vote, chosen_id } =
             timer.stage(Stage::Validate, || vote_rules::check(draft, catalogue))?;
         let event = VoteEvent {
-            vote_id: client_id.unwrap_or_else(Uuid::now_v7),
-            client_id: client_id.is_some(),
+            vote_id: chosen_id.unwrap_or_else(Uuid::now_v7),
+            id_from_client: chosen_id.is_some(),
             vote,
             route: self.route,
             received_at_us: timer.received_at_us(),
@@ -163,11 +163,11 @@ impl<S: Sink> Ingest<S> {
     async fn publish(&self, timer: &RequestTimer, event: VoteEvent) -> Result<Receipt, IngestError> {
         // Fail at once while the sink is known to be down; do not wait for the deadline.
         self.sink.available()?;
-        let (vote_id, client_id, route) = (event.vote_id, event.client_id, event.route);
+        let (vote_id, id_from_client, route) = (event.vote_id, event.id_from_client, event.route);
         let payload = timer.stage(Stage::Encode, || event.encode());
         let record = EncodedVote {
             vote_id,
-            client_id,
+            id_from_client,
             payload,
             deadline: timer.deadline(),
         };

@@ -7,7 +7,7 @@ use prost::bytes::Buf;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use uuid::Uuid;
 
-use crate::fields::parse_client_id;
+use crate::fields::parse_chosen_id;
 use crate::foreign_format::explain_protobuf;
 use crate::{Album, Name, Rank, Vote, Year};
 
@@ -55,7 +55,7 @@ pub struct ValidVote {
     /// The vote in canonical form.
     pub vote: Vote,
     /// The id that the client chose, if it chose one.
-    pub client_id: Option<Uuid>,
+    pub chosen_id: Option<Uuid>,
 }
 
 impl Default for Field {
@@ -126,24 +126,24 @@ impl Draft {
         let album = self.album.into_text().map_err(Cow::from).and_then(Album::parse);
         let year = self.year.into_text().and_then(|text| Year::parse(&text));
         let rank = self.rank.into_text().and_then(|text| Rank::parse(&text));
-        let client_id = self.vote_id.into_text().and_then(|text| parse_client_id(&text));
+        let chosen_id = self.vote_id.into_text().and_then(|text| parse_chosen_id(&text));
 
-        match (name, album, year, rank, client_id) {
-            (Ok(name), Ok(album), Ok(year), Ok(rank), Ok(client_id)) => Ok(ValidVote {
+        match (name, album, year, rank, chosen_id) {
+            (Ok(name), Ok(album), Ok(year), Ok(rank), Ok(chosen_id)) => Ok(ValidVote {
                 vote: Vote {
                     name,
                     album,
                     year,
                     rank,
                 },
-                client_id,
+                chosen_id,
             }),
-            (name, album, year, rank, client_id) => Err([
+            (name, album, year, rank, chosen_id) => Err([
                 ("name", name.err()),
                 ("album", album.err()),
                 ("year", year.err().map(Cow::from)),
                 ("rank", rank.err().map(Cow::from)),
-                ("vote_id", client_id.err().map(Cow::from)),
+                ("vote_id", chosen_id.err().map(Cow::from)),
             ]
             .into_iter()
             .filter_map(|(field, message)| {

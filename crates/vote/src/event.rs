@@ -12,7 +12,7 @@ pub struct VoteEvent {
     /// The identity of the vote; the key of its Kafka record.
     pub vote_id: Uuid,
     /// Whether the client chose the id. Only such an id can occur twice.
-    pub client_id: bool,
+    pub id_from_client: bool,
     /// The vote in canonical form.
     pub vote: Vote,
     /// The route that accepted it.
@@ -54,7 +54,7 @@ impl VoteEvent {
             vote_id: self.vote_id.to_string(),
             route: self.route.to_proto().into(),
             received_at_us: self.received_at_us,
-            client_id: self.client_id,
+            id_from_client: self.id_from_client,
         }
         .encode_to_vec()
     }
@@ -80,7 +80,7 @@ impl VoteEvent {
             .ok_or(EventError::MissingId)?;
         Ok(Self {
             vote_id,
-            client_id: message.client_id,
+            id_from_client: message.id_from_client,
             vote,
             route,
             received_at_us: message.received_at_us,

@@ -152,7 +152,7 @@ fn check_stored(text: String) -> Result<String, &'static str> {
 
 /// Parses the vote id of a client; `None` for blank text. The nil and the max UUID are what a client sends if it forgot
 /// to choose an id: two such votes would count as one.
-pub(crate) fn parse_client_id(text: &str) -> Result<Option<Uuid>, &'static str> {
+pub(crate) fn parse_chosen_id(text: &str) -> Result<Option<Uuid>, &'static str> {
     match parse_vote_id(text)? {
         Some(id) if id.is_nil() => Err("must not be the nil UUID: choose an id of your own, or send none"),
         Some(id) if id.is_max() => Err("must not be the max UUID: choose an id of your own, or send none"),
@@ -256,7 +256,7 @@ mod tests {
             "urn:uuid:ffffffff-ffff-ffff-ffff-ffffffffffff",
         ] {
             assert!(
-                parse_client_id(text).unwrap_err().starts_with("must not be the"),
+                parse_chosen_id(text).unwrap_err().starts_with("must not be the"),
                 "{text}"
             );
             assert!(
@@ -264,9 +264,9 @@ mod tests {
                 "stored events can have {text}"
             );
         }
-        assert_eq!(parse_client_id(" "), Ok(None));
+        assert_eq!(parse_chosen_id(" "), Ok(None));
         assert!(
-            parse_client_id("00000000-0000-0000-0000-000000000001")
+            parse_chosen_id("00000000-0000-0000-0000-000000000001")
                 .unwrap()
                 .is_some()
         );

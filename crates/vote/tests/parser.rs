@@ -118,7 +118,7 @@ proptest! {
         let rank = f64::from(hundredths) / 100.0;
         let document = json!({"name": name, "album": "Sombras", "year": year, "rank": rank});
         let ValidVote { vote, .. } = Draft::from_json(&serde_json::to_vec(&document).unwrap()).unwrap().validate().unwrap();
-        let event = VoteEvent { vote_id: Uuid::now_v7(), client_id: false, vote, route: Route::Bridge, received_at_us };
+        let event = VoteEvent { vote_id: Uuid::now_v7(), id_from_client: false, vote, route: Route::Bridge, received_at_us };
         prop_assert_eq!(VoteEvent::decode(&event.clone().encode()).unwrap(), event);
     }
 }
@@ -258,7 +258,7 @@ fn stored_event_is_read_as_it_is() {
                 vote_id: vote_id.to_string(),
                 route: proto::votes::Route::Rest.into(),
                 received_at_us: 1,
-                client_id: true,
+                id_from_client: true,
             };
             let event = VoteEvent::decode(&stored.encode_to_vec()).unwrap();
             assert_eq!(
