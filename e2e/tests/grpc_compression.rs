@@ -300,7 +300,7 @@ async fn decompressed_bytes_count_in_the_memory_budget() {
         .body
         .send_data(body.slice(..body.len() - 1), false)
         .unwrap();
-    let compressed = gzip_frame(&batch(8_000)[..LIMIT / 3]);
+    let compressed = gzip_frame(&batch(9_000)[..LIMIT / 3]);
     assert!(compressed.len() < LIMIT / 20);
     wait_until(async || {
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -263,9 +263,9 @@ async fn message_sent_byte_by_byte_is_accepted() {
 /// tonic reads whole messages; the frames of HTTP/2 do not end where messages end.
 #[tokio::test]
 async fn votes_of_a_stream_may_share_and_span_frames() {
-    const VOTES: usize = 100;
+    const VOTES: usize = 20;
     let votes: Bytes = vote_body(ServiceKind::Grpc).repeat(VOTES).into();
-    for frame in [1, 7, 64, 1_000, votes.len()] {
+    for frame in [7, 64, 1_000, votes.len()] {
         let (service, mut client) = start(&[]).await;
         let mut call = client.start_call(Method::Stream).await.unwrap();
         let mut rest = votes.clone();

@@ -244,6 +244,7 @@ async fn preflight_allows_the_listed_origins_and_what_clients_send() {
         )
         .await;
         assert_eq!(response.status(), 200);
+        assert_eq!(header(&response, "x-ingest-route"), "grpc");
         assert_eq!(header(&response, "access-control-allow-origin"), origin);
         assert!(header(&response, "access-control-allow-methods").contains("POST"));
         let allowed = header(&response, "access-control-allow-headers");

@@ -12,15 +12,17 @@ use futures::future::{Either, Map};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use ingest::{IngestError, Sink};
 use service::listener::MAX_HEAD_BYTES;
+use tonic::Status;
 use tonic::body::Body;
 use tower::Service;
 
 use crate::methods::{RequestBytes, Server};
-use crate::services::unknown_method;
 use crate::status;
 use vote::Route;
 
-const ROUTE_HEADER: HeaderName = HeaderName::from_static("x-ingest-route");
+/// The header that names the route in every response, and its value.
+pub(crate) const ROUTE_HEADER: HeaderName = HeaderName::from_static("x-ingest-route");
+pub(crate) const ROUTE: HeaderValue = HeaderValue::from_static(Route::Grpc.as_str());
 /// HTTP/2 adds this number of bytes to the size of each header field.
 const FIELD_OVERHEAD: usize = 32;
 
@@ -76,8 +78,7 @@ where
 
 fn with_route_header(response: Response) -> Response {
     response.map(|mut response| {
-        let route = HeaderValue::from_static(Route::Grpc.as_str());
-        response.headers_mut().insert(ROUTE_HEADER, route);
+        response.headers_mut().insert(ROUTE_HEADER, ROUTE);
         response
     })
 }
@@ -153,7 +154,7 @@ async fn refuse<S: Sink, B: RequestBytes>(
 }
 
 fn method_not_allowed() -> http::Response<Body> {
-    let mut response = unknown_method();
+    let mut response = Status::unimplemented("send gRPC calls with POST").into_http();
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
     response
         .headers_mut()

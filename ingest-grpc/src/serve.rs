@@ -10,9 +10,10 @@ use service::listener::{self, ListenerArgs};
 use service::{CommonArgs, CorsArgs, EffectiveConfig, Process, metrics};
 use tokio::sync::Semaphore;
 use tower::Layer;
+use tower_http::set_header::SetResponseHeaderLayer;
 use vote::Route;
 
-use crate::edge::Edge;
+use crate::edge::{self, Edge};
 use crate::health_and_reflection;
 use crate::methods::Server;
 use crate::services::Services;
@@ -99,10 +100,10 @@ pub(crate) async fn start(args: ServeArgs, common: CommonArgs, process: Process)
     match web::cors_layer(&args.cors) {
         None => listener::serve(tcp_listener, services, overloaded, listener_args, &process).await?,
         Some(cors) => {
-            let (services, overloaded) = (
-                cors.layer(WithWeb::new(services)),
-                cors.layer(WithWeb::new(overloaded)),
-            );
+            // Responses to preflight requests do not pass through the edge.
+            let route = SetResponseHeaderLayer::overriding(edge::ROUTE_HEADER, edge::ROUTE);
+            let for_pages = |edge| route.layer(cors.layer(WithWeb::new(edge)));
+            let (services, overloaded) = (for_pages(services), for_pages(overloaded));
             listener::serve(tcp_listener, services, overloaded, listener_args, &process).await?;
         }
     }

@@ -131,7 +131,7 @@ async fn reject<B: RequestBytes>(response: http::Response<Body>, request: http::
 }
 
 /// The response to a call of a method that does not exist.
-pub(crate) fn unknown_method() -> http::Response<Body> {
+fn unknown_method() -> http::Response<Body> {
     Status::unimplemented("the server has no such method; reflection lists its services and methods")
         .into_http()
 }

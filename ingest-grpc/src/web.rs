@@ -108,7 +108,7 @@ pub(crate) fn body_error(error: &(dyn Error + 'static)) -> Option<IngestError> {
     if status.code() != Code::Internal {
         return None;
     }
-    if reason.ends_with(DISCONNECTED) {
+    if reason.contains(DISCONNECTED) {
         Some(IngestError::ClientDisconnected)
     } else {
         Some(IngestError::Malformed(format!(

@@ -8,6 +8,7 @@
     reason = "a panic fails the test"
 )]
 
+mod announced_lengths;
 mod compression;
 mod harness;
 mod unfinished_heads;
