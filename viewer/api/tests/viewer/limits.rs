@@ -110,6 +110,8 @@ async fn config_endpoint_shows_no_password() {
 /// Each password breaks the URL in another way. The marker is a part of all of them.
 #[test]
 fn start_prints_no_part_of_a_password() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let occupied = listener.local_addr().unwrap().to_string();
     for password in [
         "s3cret/x",
         "x/s3cret",
