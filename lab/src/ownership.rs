@@ -17,8 +17,8 @@ use crate::state::StateDir;
 
 /// The pause between two attempts to lock.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
-/// How long the owner may need to write its identity after it has locked the file.
-const IDENTITY_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long the owner may need to write its identity after it has locked the file, on a busy machine.
+const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What the owner does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,12 +58,17 @@ impl Ownership {
             .write(true)
             .open(&path)
             .with_context(|| format!("opening {}", path.display()))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(Err(read_owner(&path))),
-            Err(TryLockError::Error(error)) => {
+        let started = Instant::now();
+        while let Err(error) = file.try_lock() {
+            if let TryLockError::Error(error) = error {
                 return Err(error).with_context(|| format!("locking {}", path.display()));
             }
+            // A new owner has not written its identity yet, or the owner has just ended.
+            let owner = read_owner(&path).filter(|owner| owner.identity.is_alive());
+            if owner.is_some() || started.elapsed() >= IDENTITY_TIMEOUT {
+                return Ok(Err(owner));
+            }
+            std::thread::sleep(RETRY_PAUSE);
         }
         let owner = Owner {
             identity: Identity::current()?,
@@ -134,17 +139,11 @@ pub(crate) fn describe(owner: Option<Owner>) -> String {
     }
 }
 
-/// The living owner that the file names. A new owner writes its identity just after it has locked the file.
+/// The owner that the file names.
 fn read_owner(path: &Path) -> Option<Owner> {
-    let started = Instant::now();
-    loop {
-        let mut text = Vec::new();
-        let read = File::open(path).and_then(|mut file| file.read_to_end(&mut text));
-        let owner: Option<Owner> = read.ok().and_then(|_| serde_json::from_slice(&text).ok());
-        let living = owner.filter(|owner| owner.identity.is_alive());
-        if living.is_some() || started.elapsed() >= IDENTITY_TIMEOUT {
-            return living;
-        }
-        std::thread::sleep(RETRY_PAUSE);
-    }
+    let mut text = Vec::new();
+    File::open(path)
+        .and_then(|mut file| file.read_to_end(&mut text))
+        .ok()?;
+    serde_json::from_slice(&text).ok()
 }

@@ -76,7 +76,12 @@ fn one_of_several_simultaneous_starts_owns_the_stack() {
                 assert!(error.contains("owns the stack in") && names_owner, "{error}");
             }
         }
-        assert_eq!(owners, 1, "round {round}, {later} found the stack running");
+        // A killed start may have completed before. Then the others find the stack running.
+        let was_complete = round % 2 == 1 && owners == 0 && later > 0;
+        assert!(
+            owners == 1 || was_complete,
+            "round {round}: {owners} started, {later} found it"
+        );
         assert_eq!(find_by_state_dir(&directory).len(), 1, "round {round}");
         down(&directory);
         assert!(find_by_state_dir(&directory).is_empty());

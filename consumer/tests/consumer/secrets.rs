@@ -33,7 +33,9 @@ fn start_with_an_invalid_url_prints_no_part_of_a_password() {
                 let is_not_used = option == "--redis-url" && command == "replay-dead-letters";
                 // Rebuilds from Kafka, and reads Redis first.
                 let is_read_later = option == "--mongodb-uri" && command == "rebuild";
-                if is_not_used || is_read_later {
+                // Valid for Redis: the consumer would wait for MongoDB.
+                let is_valid = option == "--redis-url" && ["@s3cret", "%s3cret"].contains(&password);
+                if is_not_used || is_read_later || is_valid {
                     continue;
                 }
                 let mut process = consumer(&[command, option, &value]);

@@ -9,8 +9,8 @@ const TIME_BYTES: usize = 8;
 /// Longest id, in bytes: twice the length of a UUID as text.
 const MAX_ID_BYTES: usize = 72;
 
-/// A position in the log, newest first.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A position in the log, newest first. Older votes have smaller positions.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Cursor {
     received_at: DateTime,
     vote_id: String,

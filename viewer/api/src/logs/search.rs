@@ -68,6 +68,13 @@ impl Search {
         } else {
             None
         };
+        if let (Some(end), Some(position)) = (&end, &self.position)
+            && end >= position
+        {
+            // More votes have the time of the position than the step has.
+            self.step = self.step.saturating_mul(MAX_GROWTH);
+            return Ok(());
+        }
         let mut found = 0;
         let mut last = None;
         let mut documents = logs
@@ -91,12 +98,18 @@ impl Search {
         Ok(())
     }
 
-    /// The document that ends the next step. None if the log ends before it.
+    /// The document that ends the next step. None if the log ends before it. Uses only times, which is not exact: with the
+    /// condition on the id, MongoDB would read the documents too.
     async fn find_end(&self, logs: &Logs) -> Result<Option<Cursor>, Error> {
+        let until = self
+            .position
+            .as_ref()
+            .map(|position| doc! { "received_at": { "$lte": position.received_at() } });
+        let conditions: Vec<_> = [self.filter.time_condition()].into_iter().chain(until).collect();
         let mut documents = logs
             .collection()
             .await?
-            .find(doc! { "$and": self.conditions(self.filter.time_condition()) })
+            .find(doc! { "$and": conditions })
             .sort(newest_first())
             // Both are in the index, so no document is read.
             .projection(doc! { "received_at": 1, "_id": 1 })
@@ -113,14 +126,14 @@ impl Search {
 
     /// Selects the votes of the filter after the position, up to and including `end`.
     fn condition(&self, end: Option<&Cursor>) -> Document {
-        let mut conditions = self.conditions(self.filter.condition());
-        conditions.extend(end.map(Cursor::and_newer));
+        let position = self.position.as_ref().map(Cursor::older);
+        let end = end.map(Cursor::and_newer);
+        let conditions: Vec<_> = [self.filter.condition()]
+            .into_iter()
+            .chain(position)
+            .chain(end)
+            .collect();
         doc! { "$and": conditions }
-    }
-
-    fn conditions(&self, of_filter: Document) -> Vec<Document> {
-        let after_position = self.position.as_ref().map(Cursor::older);
-        [of_filter].into_iter().chain(after_position).collect()
     }
 
     fn resize_step(&mut self, duration: Duration) {

@@ -42,7 +42,10 @@ fn parse_number(text: &str) -> Option<DateTime> {
 }
 
 fn parse_date(text: &str, bound: Bound) -> Option<DateTime> {
-    let date = Date::parse(text, &Iso8601::DEFAULT).ok()?;
+    // The parser of dates also accepts a date and time, and ignores the time.
+    let date = (!text.contains(['T', 't', ' ', ':']))
+        .then(|| Date::parse(text, &Iso8601::DEFAULT))?
+        .ok()?;
     let start = PrimitiveDateTime::new(date, Time::MIDNIGHT).assume_utc();
     match bound {
         Bound::From => to_bson(start),

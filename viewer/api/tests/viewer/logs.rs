@@ -198,14 +198,19 @@ async fn rare_votes_are_found_below_many_others() {
     rare.sort_by_key(|vote| (vote.get_datetime("received_at").unwrap().to_owned(), id(vote)));
     let expected: Vec<String> = rare.iter().rev().map(id).collect();
 
-    for filter in ["band=Rara+Avis", "route=grpc"] {
+    let read_all = async |filter: &str| {
         let (mut read, mut before) = (Vec::new(), String::new());
         loop {
             let page = get_ok(&viewer, &format!("/api/logs?limit=20&{filter}{before}")).await;
             read.extend(vote_ids(&page));
-            let Some(next) = page["next"].as_str() else { break };
+            let Some(next) = page["next"].as_str() else {
+                break read;
+            };
             before = format!("&before={next}");
         }
+    };
+    for filter in ["band=Rara+Avis", "route=grpc"] {
+        let read = read_all(filter).await;
         assert_eq!(read, expected, "{filter}");
         let (_, _, export) = get_raw(&viewer, &format!("/api/logs/export?{filter}"), &[]).await;
         let lines = String::from_utf8(export).unwrap();
@@ -215,13 +220,8 @@ async fn rare_votes_are_found_below_many_others() {
             "{filter}"
         );
     }
-    let none = json!({ "votes": [], "next": null });
     for filter in ["band=Nobody", "route=bridge", "route=grpc&band=Alux+Nahual"] {
-        assert_eq!(
-            get_ok(&viewer, &format!("/api/logs?{filter}")).await,
-            none,
-            "{filter}"
-        );
+        assert!(read_all(filter).await.is_empty(), "{filter}");
         let (status, _, export) = get_raw(&viewer, &format!("/api/logs/export?{filter}"), &[]).await;
         assert_eq!((status, export.len()), (200, 0), "{filter}");
     }
