@@ -52,6 +52,9 @@ mod tests {
     /// Redis keeps fingerprints for a day, so another version of the consumer reads them.
     #[test]
     fn fingerprint_does_not_change_between_versions() {
-        assert_eq!(fingerprint(&vote("A", "BC", "1997", "9")), 3_663_089_132_568_825_828);
+        assert_eq!(
+            fingerprint(&vote("A", "BC", "1997", "9")),
+            3_663_089_132_568_825_828
+        );
     }
 }

@@ -32,8 +32,8 @@ async fn tallies_are_the_counts_in_redis_largest_first() {
                 { "name": "Viernes Verde", "votes": 5 },
             ],
             "albums": [
-                { "label": "Bohemia Suburbana - Sombras", "votes": 7 },
-                { "label": "Alux Nahual - Centroamérica", "votes": 5 },
+                { "label": "Bohemia Suburbana - Sombras", "band": "Bohemia Suburbana", "album": "Sombras", "votes": 7 },
+                { "label": "Alux Nahual - Centroamérica", "band": "Alux Nahual", "album": "Centroamérica", "votes": 5 },
             ],
             "routes": [{ "route": "rest", "votes": 10 }, { "route": "grpc", "votes": 7 }],
         })
