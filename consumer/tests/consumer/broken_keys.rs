@@ -285,7 +285,7 @@ async fn user_without_a_permission_changes_nothing() {
         let error = limited.try_count(None, 2, &some).await.unwrap_err().to_string();
         environment.redis_command(&["ACL", "DELUSER", "limited"]).await;
         let text = format!("may not run {}", command.to_uppercase());
-        assert!(error.contains("NOPERM") && error.contains(&text), "{error}");
+        assert!(error.contains("NoPerm") && error.contains(&text), "{error}");
         assert_eq!(contents(&environment, "").await, before, "{command}");
     }
 }

@@ -55,7 +55,9 @@ impl TestEnvironment {
             .await
             .unwrap();
         let client = redis::Client::open(endpoints.redis.as_str()).unwrap();
-        let mut redis = client.get_connection_manager().await.unwrap();
+        // A test may read a large hash at once, which no program does.
+        let config = redis::aio::ConnectionManagerConfig::new().set_response_timeout(Some(TIMEOUT));
+        let mut redis = client.get_connection_manager_with_config(config).await.unwrap();
         // A failed test may leave Redis as a replica; the next test must not fail for it.
         redis::cmd("REPLICAOF")
             .arg("NO")

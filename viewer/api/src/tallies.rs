@@ -102,8 +102,10 @@ impl Tallies {
     }
 
     async fn read(&self) -> Result<Overview, Problem> {
-        self.query(async |mut redis| Overview::read(&mut redis, MAX_BANDS, MAX_TOP as usize).await)
-            .await
+        self.query(async |mut redis: ConnectionManager| {
+            Overview::read(&mut redis, MAX_BANDS, MAX_TOP as usize).await
+        })
+        .await
     }
 
     /// Runs a query within [`TOTAL_TIMEOUT`]. The driver's own limits apply to a single attempt.
