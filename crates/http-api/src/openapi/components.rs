@@ -34,8 +34,28 @@ struct VoteJson {
     /// Rank, 0 to 100, at most two decimals; a string or a number.
     rank: RankJson,
     /// Optional id; a vote that is repeated with the same id is counted once.
-    #[schema(format = "uuid")]
-    vote_id: Option<String>,
+    #[schema(required = false)]
+    vote_id: VoteIdJson,
+}
+
+struct VoteIdJson;
+
+impl PartialSchema for VoteIdJson {
+    fn schema() -> RefOr<Schema> {
+        AnyOfBuilder::new()
+            .description(Some("A UUID. Empty text and null count as absent"))
+            .item(uuid_schema())
+            .item(ObjectBuilder::new().schema_type(Type::String).max_length(Some(0)))
+            .item(ObjectBuilder::new().schema_type(Type::Null))
+            .examples(["0197f2a4-7a6f-7c3e-9d55-1a2b3c4d5e6f"])
+            .into()
+    }
+}
+
+impl ToSchema for VoteIdJson {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "VoteId".into()
+    }
 }
 
 struct YearJson;
@@ -105,6 +125,7 @@ pub(super) fn components() -> Components {
         .schema_from::<VoteJson>()
         .schema_from::<YearJson>()
         .schema_from::<RankJson>()
+        .schema_from::<VoteIdJson>()
         .schema_from::<ReceiptJson>()
         .schema_from::<BatchJson>()
         .schema_from::<ResultJson>()
@@ -115,9 +136,7 @@ pub(super) fn components() -> Components {
             IDEMPOTENCY_KEY,
             header_parameter(
                 "Idempotency-Key",
-                ObjectBuilder::new()
-                    .schema_type(Type::String)
-                    .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid))),
+                uuid_schema(),
                 "Another way to give `vote_id`: a UUID, with or without double quotes",
             ),
         )
@@ -150,6 +169,12 @@ fn header_parameter(name: &str, schema: ObjectBuilder, description: &str) -> Par
         .schema(Some(schema))
         .description(Some(description))
         .build()
+}
+
+fn uuid_schema() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))
 }
 
 /// The schema of bytes. OpenAPI 3.1 says the same with `contentMediaType`, but generators know this form.
