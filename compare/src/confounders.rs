@@ -102,7 +102,7 @@ const FAULTS: [Fault; 8] = [
     },
     Fault {
         name: "overload",
-        description: "More votes than two HTTP/1.1 connections can carry, in an open loop: the correct result for the next fault.",
+        description: "More votes than two HTTP/1.1 connections can carry, in an open loop: not a confounder, but the correct result beside closed-loop.",
         change_settings: |_| {},
         change_plan: |plan| {
             plan.load.rate = OVERLOAD_RATE;

@@ -4,6 +4,10 @@ use analysis::observations::CountingDelays;
 use anyhow::{Context, Result};
 use experiment_model::variant::Route;
 use lab::endpoints::Endpoints;
+use prometheus_parse::{Scrape, Value};
+
+const HISTOGRAM: &str = "consumer_end_to_end_seconds";
+const HISTOGRAM_SUM: &str = "consumer_end_to_end_seconds_sum";
 
 /// The metrics endpoint of the consumer.
 #[derive(Debug)]
@@ -31,31 +35,31 @@ impl ConsumerMetrics {
         let metrics = request
             .await
             .with_context(|| format!("reading the metrics of the consumer at {url}"))?;
-        Ok(parse_counting_delays(&metrics, route))
+        parse_counting_delays(&metrics, route)
+            .with_context(|| format!("parsing the metrics of the consumer at {url}"))
     }
 }
 
-/// The histogram of a route; without buckets if the metrics have none.
-fn parse_counting_delays(metrics: &str, route: Route) -> CountingDelays {
-    const NAME: &str = "consumer_end_to_end_seconds";
-    let label = format!("route=\"{}\"", route.name());
+/// The histogram of a route; without buckets if the metrics have none. Errors if the text is not in Prometheus' format.
+fn parse_counting_delays(metrics: &str, route: Route) -> Result<CountingDelays> {
+    let scrape = Scrape::parse(metrics.lines().map(|line| Ok(line.to_owned())))?;
     let mut delays = CountingDelays::default();
-    let histogram_lines = metrics.lines().filter_map(|line| line.strip_prefix(NAME));
-    for (series, value) in histogram_lines.filter_map(|line| line.rsplit_once(' ')) {
-        if !series.contains(&label) {
+    for sample in &scrape.samples {
+        if sample.labels.get("route") != Some(route.name()) {
             continue;
         }
-        if series.starts_with("_sum") {
-            delays.sum_s = value.parse().unwrap_or_default();
-        } else if let Some((_, bound)) = series.split_once("le=\"") {
-            let bound = bound.split('"').next().unwrap_or_default();
-            // Rust parses "+Inf" as infinity.
-            if let (Ok(bound), Ok(votes)) = (bound.parse(), value.parse()) {
-                delays.buckets.push((bound, votes));
+        match (sample.metric.as_str(), &sample.value) {
+            (HISTOGRAM, Value::Histogram(buckets)) => {
+                let buckets = buckets.iter();
+                delays.buckets = buckets
+                    .map(|bucket| (bucket.less_than, bucket.count as u64))
+                    .collect();
             }
+            (HISTOGRAM_SUM, Value::Untyped(sum)) => delays.sum_s = *sum,
+            _ => {}
         }
     }
-    delays
+    Ok(delays)
 }
 
 #[cfg(test)]
@@ -74,7 +78,7 @@ mod tests {
                  consumer_end_to_end_seconds_count{{route=\"rest\"}} {all}\n"
             )
         };
-        let read = |text: String| parse_counting_delays(&text, Route::Rest);
+        let read = |text: String| parse_counting_delays(&text, Route::Rest).unwrap();
         let delays = read(metrics(7, 10, 2.5)).since(&read(metrics(2, 4, 1.0)));
         assert_eq!(delays.buckets, [(0.1, 5), (f64::INFINITY, 6)]);
         assert!((delays.sum_s - 1.5).abs() < 1e-9);

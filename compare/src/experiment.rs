@@ -39,7 +39,9 @@ pub async fn run(plan: &Plan, stack: Running<'_>, votes: &[Vote]) -> Result<Meas
     };
     for (value, plan_at_value) in plan.points()? {
         let options = plan_at_value.kafka.options();
-        stack.add_options(&[Server::Rest, Server::Grpc], &options).await?;
+        stack
+            .set_additional_options(&[Server::Rest, Server::Grpc], &options)
+            .await?;
         let point = PointRun {
             plan: &plan_at_value,
             stack,
@@ -197,6 +199,7 @@ async fn open_target(
     let (url, prefix) = match (variant.via, variant.route) {
         (Via::Direct, _) => (direct, ""),
         (Via::Ingress, Route::Rest) => (&endpoints.ingress, "/rest"),
+        // The course assignment names the prefix: behind it is the HTTP API of the bridge.
         (Via::Ingress, Route::Bridge) => (&endpoints.ingress, "/grpc"),
         (Via::Ingress, Route::Grpc) => (&endpoints.ingress, ""),
     };

@@ -57,7 +57,8 @@ pub fn write_ledger(path: &Path, measurements: &Measurements) -> Result<()> {
     file.flush().context("writing the ledger")
 }
 
-/// Whether the stores contain exactly the acknowledged votes. The inner `Err` describes the differences.
+/// Whether each acknowledged vote is in the stores exactly once, together with no other votes than those whose send
+/// failed. The inner `Err` describes the differences.
 pub async fn reconcile(endpoints: &Endpoints, ledger: &Path) -> Result<Result<(), String>> {
     let output = consumer_reconcile::command(endpoints, ledger)?
         .arg("--tolerate-failed")

@@ -1,4 +1,5 @@
-//! A trial: one experiment (the blocks of a plan on a stack), then the reconciliation. A run is a trial and its report.
+//! A trial: one experiment (the blocks of a plan on a stack), then the reconciliation. `compare run` writes the report of
+//! one trial.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +17,8 @@ use crate::{experiment, reconciliation};
 pub struct Trial {
     /// One set of blocks for each value of the plan's sweep, or a single one without a sweep.
     pub points: Vec<Point>,
-    /// Whether the stores contain exactly the acknowledged votes; `Err` describes the differences.
+    /// Whether each acknowledged vote is in the stores exactly once, together with no other votes than those whose send
+    /// failed; `Err` describes the differences.
     pub reconciliation: Result<(), String>,
 }
 

@@ -26,7 +26,7 @@ connections = 2
 timing_every = 2
 [sweep]
 key = "kafka.linger_ms"
-values = [0, 3]
+values = [0, 0.3]
 [[variants]]
 name = "rest"
 route = "rest"
@@ -146,7 +146,7 @@ fn invalid_plan_is_an_error_before_the_stack_starts() {
             "expected one of `load.rate`",
         ),
         (
-            "[0, 3]",
+            "[0, 0.3]",
             "[0, \"long\"]",
             "long is not a valid value of kafka.linger_ms",
         ),

@@ -7,18 +7,22 @@
 //! of a recreated topic look like a continuation. Without the check, its first votes would be skipped, and the log could
 //! hold a later copy of a vote than the one that is finally counted.
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use kafka::TopicIds;
 use kafka::dead_letter::DeadLetterTopic;
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::{Batch, DecodedBatch, VoteAtOffset};
+use crate::conflicts::Conflicts;
 use crate::dead_letter_limit::{DeadLetterLevel, DeadLetterLimitExceeded};
 use crate::metrics::Metrics;
 use crate::store_retry::StoreRetry;
 use crate::tally::{BatchCount, CountOutcome, Tally};
 use crate::vote_log::{VoteDocument, VoteLog};
+
+/// The delay until a batch is counted again while a command holds the counts.
+const HELD_DELAY: Duration = Duration::from_millis(50);
 
 /// The stores to which a batch is applied.
 pub struct Stores {
@@ -42,6 +46,8 @@ pub struct Stores {
     pub kafka: StoreRetry,
     /// The metrics of applied batches.
     pub metrics: Metrics,
+    /// Reports ids that were used for two different votes.
+    pub conflicts: Conflicts,
 }
 
 /// The result of applying a batch.
@@ -51,12 +57,12 @@ pub enum Outcome {
     Applied {
         /// The applied offset of the partition: its next offset to count.
         applied_offset: i64,
-        /// The level of its dead-letter limit.
+        /// The [`DeadLetterLevel`] of the partition.
         level: DeadLetterLevel,
     },
     /// Redis holds an older applied offset than the batch builds on, because it lost writes. Resume from that offset.
     Behind {
-        /// The applied offset in Redis; None if Redis lost everything.
+        /// The applied offset in Redis; None if Redis has none for this partition.
         applied_offset: Option<i64>,
     },
     /// The topic is not the current one: it was recreated, or Redis lost everything. Nothing was counted.
@@ -141,12 +147,22 @@ impl Stores {
                 })
             };
             let actual = match self.redis.write(stop, attempt).await? {
-                CountOutcome::Counted { duplicates } => {
+                CountOutcome::Counted {
+                    duplicates,
+                    conflicts,
+                } => {
                     self.metrics.applied(votes, &duplicates);
+                    self.conflicts.report(votes, &conflicts);
                     return Some(Outcome::Applied {
                         applied_offset: next_offset,
                         level,
                     });
+                }
+                CountOutcome::Held => {
+                    tokio::select! {
+                        () = tokio::time::sleep(HELD_DELAY) => continue,
+                        () = stop.cancelled() => return None,
+                    }
                 }
                 CountOutcome::OtherTopic => return Some(Outcome::OtherTopic),
                 CountOutcome::OffsetMismatch(actual) => actual,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use service::{EffectiveConfig, redact};
+use service::{EffectiveConfig, redact_hosts};
 
 use crate::batch::BatchLimits;
 use crate::store_args::StoreArgs;
@@ -66,12 +66,12 @@ impl RunArgs {
     /// The effective configuration, without passwords.
     pub fn effective(&self) -> EffectiveConfig {
         EffectiveConfig::default()
-            .with("kafka_brokers", &self.stores.kafka.brokers)
+            .with("kafka_brokers", redact_hosts(&self.stores.kafka.brokers))
             .with("topic", &self.stores.kafka.topic)
             .with("dead_letter_topic", &self.stores.kafka.dead_letter_topic)
             .with("group", &self.group)
-            .with("redis_url", redact(&self.stores.redis.url))
-            .with("mongodb_uri", redact(&self.stores.mongodb.uri))
+            .with("redis_url", &self.stores.redis.url)
+            .with("mongodb_uri", &self.stores.mongodb.uri)
             .with("dead_letter_limit", self.dead_letter_limit)
             .with("dedup_window_s", self.dedup_window_s)
             .with("batch_max_records", self.batch_max_records)

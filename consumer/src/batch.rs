@@ -30,7 +30,7 @@ pub struct Batch {
     pub applied_offset: Option<i64>,
     /// The applied offset after this batch: one more than the offset of the last record.
     pub next_offset: i64,
-    /// The level of the dead-letter limit before this batch.
+    /// The [`DeadLetterLevel`] before this batch.
     pub level: DeadLetterLevel,
     /// The records, in offset order; at least one.
     pub records: Vec<Delivery>,
@@ -52,7 +52,7 @@ pub struct DecodedBatch {
     pub votes: Vec<VoteAtOffset>,
     /// The records that cannot be decoded, with the reason.
     pub dead_letters: Vec<(Record, EventError)>,
-    /// The level of the dead-letter limit after the batch.
+    /// The [`DeadLetterLevel`] after the batch.
     pub level: DeadLetterLevel,
 }
 
@@ -75,7 +75,7 @@ impl DecodedBatch {
 
     fn add_vote(&mut self, record: &Record, mut event: VoteEvent) {
         // A replayed record may already be counted, so its id is checked like one that a client chose.
-        event.client_id |= is_replayed(record);
+        event.id_from_client |= is_replayed(record);
         self.level = self.level.after_decodable();
         self.votes.push(VoteAtOffset {
             offset: record.offset,

@@ -72,7 +72,7 @@ const IDENTITY: Identity = Identity {
 };
 
 fn main() -> ExitCode {
-    match Cli::parse().command {
+    match service::parse_command_line::<Cli>().command {
         Command::Run { common, args } => {
             service::run(IDENTITY, &common, |process| consumer::run(args, process))
         }

@@ -17,7 +17,7 @@ pub struct StartPosition {
     pub partition: i32,
     /// The applied offset in Redis; None if no record was counted yet.
     pub applied_offset: Option<i64>,
-    /// The level of the dead-letter limit in Redis.
+    /// The [`DeadLetterLevel`] in Redis.
     pub level: DeadLetterLevel,
     /// The first and the next offset of the log in Kafka.
     pub watermarks: Watermarks,
@@ -134,7 +134,7 @@ impl Partition {
         })
     }
 
-    /// Records that everything below `applied_offset` is applied. That includes the batch in flight, and pending records
+    /// Notes that everything below `applied_offset` is applied. That includes the batch in flight, and pending records
     /// that another consumer has applied.
     pub fn advance(&mut self, applied_offset: i64, level: DeadLetterLevel) {
         self.in_flight = false;
@@ -165,7 +165,7 @@ impl Partition {
         self.next_to_apply
     }
 
-    /// Records that the source has completed the seek to `offset`.
+    /// Notes that the source has completed the seek to `offset`.
     pub fn seek_completed(&mut self, offset: i64) {
         if self.pending_seek == Some(offset) {
             self.pending_seek = None;
@@ -177,7 +177,7 @@ impl Partition {
         self.pending.clear();
     }
 
-    /// Records that the batch in flight was abandoned.
+    /// Notes that the batch in flight was abandoned.
     pub fn interrupted(&mut self) {
         self.in_flight = false;
     }

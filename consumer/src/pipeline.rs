@@ -1,13 +1,15 @@
 //! Turns the source's events into batches and applies them to the stores. All partitions work concurrently, with one batch
 //! in flight for each.
 
+mod drain;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use kafka::source::{OffsetsReply, Source, SourceEvent, SourceHandle};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -120,7 +122,7 @@ impl Pipeline {
                         return ended;
                     },
                     // Safe: a new pipeline starts at the applied offsets.
-                    Err(error) => return PipelineEnd::SourceFailed(format!("a task failed: {error}")),
+                    Err(error) => return PipelineEnd::Restart(format!("a task failed: {error}")),
                 },
                 _ = linger.tick(), if self.has_startable_batch() => self.start_batches(1),
                 _ = commit.tick() => self.commit(),
@@ -143,7 +145,7 @@ impl Pipeline {
             SourceEvent::SeekCompleted { partition, offset } => {
                 self.partitions.get_mut(&partition)?.seek_completed(offset);
             }
-            SourceEvent::Failed(reason) => return Some(PipelineEnd::SourceFailed(reason)),
+            SourceEvent::Failed(reason) => return Some(PipelineEnd::Restart(reason)),
         }
         None
     }
@@ -361,28 +363,5 @@ impl Pipeline {
             }
         }
         None
-    }
-
-    async fn finish_in_flight(&mut self, drain: Duration) {
-        let deadline = Instant::now() + drain;
-        self.partitions.values_mut().for_each(Partition::discard_pending);
-        while self.partitions.values().any(Partition::is_in_flight) {
-            match tokio::time::timeout_at(deadline, self.tasks.join_next()).await {
-                Ok(Some(Ok(finished))) => {
-                    // The pipeline ends anyway. If there is another reason to end, the next start finds it again.
-                    let _ = self.on_finished(finished);
-                }
-                Ok(Some(Err(_)) | None) => break,
-                Err(_) => {
-                    tracing::warn!(
-                        ?drain,
-                        "abandoned the batches in flight; the next start applies them"
-                    );
-                    break;
-                }
-            }
-        }
-        self.stop_retries.cancel();
-        self.tasks.shutdown().await;
     }
 }

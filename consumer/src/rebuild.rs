@@ -18,6 +18,8 @@ use crate::reconciliation::tally_counts::TallyCounts;
 use crate::reconciliation::topic_snapshot::TopicSnapshot;
 use crate::store_args::StoreArgs;
 
+/// Further corrections are made, but not printed: clients choose the names of bands, so there may be millions.
+const MAX_PRINTED: usize = 1_000;
 /// After this many conflicts the command fails, because something else keeps changing Redis.
 const MAX_ATTEMPTS: u32 = 5;
 
@@ -64,7 +66,8 @@ pub async fn rebuild(args: RebuildArgs) -> ExitCode {
 }
 
 async fn correct(args: &RebuildArgs) -> Result<String> {
-    let redis = RedisTallies::connect(&args.stores.redis.url).await?;
+    let redis = RedisTallies::connect(args.stores.redis.validated()?).await?;
+    delete_broken_counts(&redis, args.dry_run).await?;
     for _ in 0..MAX_ATTEMPTS {
         let topic = TopicSnapshot::read(&args.stores.kafka).await?;
         if args.from == Source::Mongodb {
@@ -79,12 +82,16 @@ async fn correct(args: &RebuildArgs) -> Result<String> {
         let correction = expected.minus(&snapshot.counts);
         let text = describe(&snapshot.counts, &correction);
         if correction.is_zero() {
+            if !args.dry_run {
+                redis.build_top_sets().await?;
+            }
             return Ok(format!("nothing to correct: {} votes", expected.total));
         }
         if args.dry_run {
             return Ok(format!("{text}\nnothing was changed (--dry-run)"));
         }
         if redis.correct(&snapshot, &correction).await? {
+            redis.build_top_sets().await?;
             return Ok(format!("{text}\ncorrected"));
         }
         eprintln!(
@@ -95,6 +102,21 @@ async fn correct(args: &RebuildArgs) -> Result<String> {
         "{MAX_ATTEMPTS} corrections no longer matched the counts in Redis: check that Redis is stable and that no other \
          rebuild runs"
     )
+}
+
+/// Deletes counts that no consumer can increment. Consumers that wait for them continue and count from 0; the correction then
+/// adds the rest.
+async fn delete_broken_counts(redis: &RedisTallies, dry_run: bool) -> Result<()> {
+    let broken = redis.snapshot().await?.broken;
+    if broken.is_empty() {
+        return Ok(());
+    }
+    println!("not counts, so that no consumer can increment them: {broken}");
+    if dry_run {
+        Ok(())
+    } else {
+        redis.delete_broken(&broken).await
+    }
 }
 
 /// The correct counts at the applied offsets of `snapshot`.
@@ -125,7 +147,7 @@ async fn expected_counts(
                      run this command again"
                 );
             }
-            let mongodb = MongodbLog::new(&args.stores.mongodb.uri).await?;
+            let mongodb = MongodbLog::new(args.stores.mongodb.validated()?).await?;
             let votes = mongodb.read(snapshot).await?;
             if let Some(first) = votes.invalid.first() {
                 bail!(
@@ -148,6 +170,11 @@ fn describe(actual: &TallyCounts, correction: &TallyCounts) -> String {
             let actual = counts.get(field).copied().unwrap_or_default();
             lines.push(change(&format!("{} {field}", hash.key()), actual, *correction));
         }
+    }
+    let more = lines.len().saturating_sub(MAX_PRINTED);
+    if more > 0 {
+        lines.truncate(MAX_PRINTED);
+        lines.push(format!("and {more} more"));
     }
     lines.join("\n")
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::reconciliation::compare::compare;
 use crate::reconciliation::comparison::{CompareOptions, StoreContents};
@@ -84,14 +84,20 @@ async fn read_stores(args: &ReconcileArgs) -> Result<StoreContents> {
     let ledger = (!args.ledgers.is_empty())
         .then(|| Ledger::read(&args.ledgers))
         .transpose()?;
-    let redis = RedisTallies::connect(&args.stores.redis.url).await?;
-    let mongodb = MongodbLog::new(&args.stores.mongodb.uri).await?;
+    let redis = RedisTallies::connect(args.stores.redis.validated()?).await?;
+    let mongodb = MongodbLog::new(args.stores.mongodb.validated()?).await?;
     let topic = TopicSnapshot::read(&args.stores.kafka).await?;
     topic
         .wait_until_counted(&redis, Duration::from_secs(args.wait_s))
         .await?;
 
     let snapshot = redis.snapshot().await?;
+    if !snapshot.broken.is_empty() {
+        bail!(
+            "these counts in Redis are not counts, so the consumer cannot increment them: {}. Run `consumer rebuild`",
+            snapshot.broken
+        );
+    }
     topic.check_unchanged(&snapshot).await?;
     let kafka = {
         let (kafka, extents, snapshot) = (args.stores.kafka.clone(), topic.extents.clone(), snapshot.clone());

@@ -55,6 +55,19 @@ impl Revocations {
         self.answer();
     }
 
+    /// Whether a batch of a revoked partition is in flight.
+    pub(crate) fn is_in_flight(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Answers all revocations, although some of their batches have not finished: they were abandoned. The new owner of
+    /// each partition resumes from the applied offset.
+    pub(crate) fn abandon(&mut self) {
+        for revocation in self.pending.drain(..) {
+            revocation.done.send(revocation.applied);
+        }
+    }
+
     fn answer(&mut self) {
         for revocation in self
             .pending

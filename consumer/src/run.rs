@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::apply::Stores;
 use crate::args::RunArgs;
+use crate::conflicts::Conflicts;
 use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
 use crate::pipeline_end::PipelineEnd;
@@ -19,6 +20,8 @@ use crate::store_retry::StoreRetry;
 use crate::tally::Tally;
 use crate::vote_log::VoteLog;
 
+/// The longest time for which readers see incomplete top sets, after an upgrade for example.
+const TOP_SETS_INTERVAL: Duration = Duration::from_secs(2);
 const MONGODB_PROBE_INTERVAL: Duration = Duration::from_secs(2);
 /// The delay between a failed source and the next one.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
@@ -36,8 +39,10 @@ pub async fn run(args: RunArgs, process: Process) -> anyhow::Result<()> {
         () = process.shutdown.cancelled() => return Ok(()),
     }
     let probe = tokio::spawn(probe_mongodb(Arc::clone(&stores)));
+    let top_sets = tokio::spawn(complete_top_sets(Arc::clone(&stores)));
     let outcome = consume(&args, &stores, &process).await;
     probe.abort();
+    top_sets.abort();
     outcome
 }
 
@@ -47,8 +52,8 @@ async fn connect(args: &RunArgs, process: &Process) -> anyhow::Result<Stores> {
         StoreRetry::new(process.readiness.register(name), duration.clone())
     };
     Ok(Stores {
-        tally: Tally::new(&args.stores.redis.url, args.dedup_window()).context("--redis-url")?,
-        log: VoteLog::new(&args.stores.mongodb.uri)
+        tally: Tally::new(args.stores.redis.validated()?, args.dedup_window()).context("--redis-url")?,
+        log: VoteLog::new(args.stores.mongodb.validated()?)
             .await
             .context("--mongodb-uri")?,
         dead_letters: DeadLetterTopic::new(&args.stores.kafka.brokers, &args.stores.kafka.dead_letter_topic)?,
@@ -58,6 +63,7 @@ async fn connect(args: &RunArgs, process: &Process) -> anyhow::Result<Stores> {
         redis: store("redis", &metrics.redis_duration),
         mongodb: store("mongodb", &metrics.mongodb_duration),
         kafka: store("kafka", &metrics.kafka_duration),
+        conflicts: Conflicts::new(&process.registry)?,
         metrics,
     })
 }
@@ -97,11 +103,8 @@ async fn consume(args: &RunArgs, stores: &Arc<Stores>, process: &Process) -> any
         let pipeline = Pipeline::new(Arc::clone(stores), args.batch_limits(), source);
         match pipeline.run(&process.shutdown, drain).await {
             PipelineEnd::Shutdown => return Ok(()),
-            PipelineEnd::SourceFailed(reason) => {
-                tracing::warn!(
-                    reason,
-                    "the Kafka consumer failed; restarting it in {RESTART_DELAY:?}"
-                );
+            PipelineEnd::Restart(reason) => {
+                tracing::warn!(reason, "consuming ended; starting again in {RESTART_DELAY:?}");
                 stores.kafka.report_probe::<(), _>(Err(reason));
             }
             PipelineEnd::DeadLetterLimitExceeded(exceeded) => return Err(exceeded.into()),
@@ -118,5 +121,16 @@ async fn probe_mongodb(stores: Arc<Stores>) {
     loop {
         stores.mongodb.report_probe(stores.log.ping().await);
         tokio::time::sleep(MONGODB_PROBE_INTERVAL).await;
+    }
+}
+
+/// Builds the top sets whenever they are not complete. A failure only delays them: counting reports it to the readiness
+/// check of Redis.
+async fn complete_top_sets(stores: Arc<Stores>) {
+    loop {
+        if let Err(error) = stores.tally.complete_top_sets().await {
+            tracing::debug!(%error, "could not build the top sets; retrying");
+        }
+        tokio::time::sleep(TOP_SETS_INTERVAL).await;
     }
 }

@@ -1,5 +1,8 @@
 //! The addresses of the stores: options that all commands share.
 
+use mongodb::options::ConnectionString;
+use service::{InvalidUrl, SecretUrl};
+
 /// The address and the topics of Kafka.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ConsumerKafkaArgs {
@@ -7,7 +10,8 @@ pub struct ConsumerKafkaArgs {
     #[arg(
         long = "kafka-brokers",
         env = "KAFKA_BROKERS",
-        default_value = "127.0.0.1:9092"
+        default_value = "127.0.0.1:9092",
+        value_parser = kafka::parse_brokers
     )]
     pub brokers: String,
 
@@ -27,9 +31,10 @@ pub struct RedisArgs {
     #[arg(
         long = "redis-url",
         env = "REDIS_URL",
+        hide_env_values = true,
         default_value = "redis://127.0.0.1:6379"
     )]
-    pub url: String,
+    pub url: SecretUrl,
 }
 
 /// The address of MongoDB.
@@ -39,9 +44,35 @@ pub struct MongodbArgs {
     #[arg(
         long = "mongodb-uri",
         env = "MONGODB_URI",
+        hide_env_values = true,
         default_value = "mongodb://127.0.0.1:27017/?replicaSet=rs0"
     )]
-    pub uri: String,
+    pub uri: SecretUrl,
+}
+
+impl RedisArgs {
+    /// The validated URL.
+    pub fn validated(&self) -> Result<&str, InvalidUrl> {
+        const OPTION: &str = "--redis-url";
+        self.url
+            .validate(OPTION, &["redis", "rediss", "unix", "redis+unix"])?;
+        match redis::Client::open(self.url.expose()) {
+            Ok(_) => Ok(self.url.expose()),
+            Err(error) => Err(self.url.invalid(OPTION, &error)),
+        }
+    }
+}
+
+impl MongodbArgs {
+    /// The validated URI.
+    pub fn validated(&self) -> Result<&str, InvalidUrl> {
+        const OPTION: &str = "--mongodb-uri";
+        self.uri.validate(OPTION, &["mongodb", "mongodb+srv"])?;
+        match ConnectionString::parse(self.uri.expose()) {
+            Ok(_) => Ok(self.uri.expose()),
+            Err(error) => Err(self.uri.invalid(OPTION, &error)),
+        }
+    }
 }
 
 /// All stores.

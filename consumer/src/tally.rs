@@ -1,4 +1,5 @@
-//! The tallies in Redis: one atomic script counts each batch (tally.lua).
+//! The tallies in Redis: one atomic script counts each batch (scripts/tally.lua). It checks every key and value before its
+//! first write, because Redis does not roll back a script that fails half way.
 //!
 //! Redis holds the applied offset of each partition: the offset of the next record to count. The script adds a batch's
 //! counts and moves the applied offset together, and only if Redis still holds the applied offset that the batch builds
@@ -12,13 +13,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redis::aio::ConnectionManagerConfig;
-use redis::{RedisResult, Script};
-use tallies::keys::{DEAD_LETTERS, OFFSETS, SEEN_PREFIX, TOPIC, TOPICS, TOTAL};
-use tallies::{ReconnectingConnection, TallyHash};
+use redis::{ErrorKind, RedisResult, Script};
+use tallies::keys::{DEAD_LETTERS, HOLD, OFFSETS, SEEN_PREFIX, TOP_STATE, TOPIC, TOPICS, TOTAL};
+use tallies::{ReconnectingConnection, TOP_SIZE, TallyHash};
 use uuid::Uuid;
 
 use crate::batch::VoteAtOffset;
 use crate::dead_letter_limit::DeadLetterLevel;
+use crate::fingerprint::fingerprint;
+use crate::{scripts, top_sets};
 
 /// A script blocks Redis for about a millisecond. If a response takes longer than this, it is lost or Redis is overloaded.
 /// A retry is safe in both cases.
@@ -31,6 +34,7 @@ pub struct Tally {
     connection: Arc<ReconnectingConnection>,
     count: Script,
     register_topic: Script,
+    read_progress: Script,
     dedup_window: Duration,
 }
 
@@ -67,9 +71,13 @@ pub struct BatchCount<'a> {
 pub enum CountOutcome {
     /// The batch is counted and the applied offset has moved.
     Counted {
-        /// Indices of the votes whose id was already counted.
+        /// Indices of the votes whose id was already counted, in ascending order.
         duplicates: Vec<usize>,
+        /// Indices of those duplicates that are another vote than the counted one, in ascending order.
+        conflicts: Vec<usize>,
     },
+    /// Nothing was changed: a command reads all counts, and the batch must wait for some seconds.
+    Held,
     /// Nothing was changed: Redis holds this other applied offset.
     OffsetMismatch(Option<i64>),
     /// Nothing was changed: another topic is the current one, or none is.
@@ -88,8 +96,9 @@ impl Tally {
         let connection = ReconnectingConnection::new(redis::Client::open(url)?, config)?;
         Ok(Self {
             connection: Arc::new(connection),
-            count: Script::new(include_str!("tally.lua")),
-            register_topic: Script::new(include_str!("register_topic.lua")),
+            count: scripts::tally(),
+            register_topic: scripts::register_topic(),
+            read_progress: scripts::read_progress(),
             dedup_window,
         })
     }
@@ -108,31 +117,29 @@ impl Tally {
 
     /// The progress of `partitions`, read atomically. Without partitions, only checks that Redis responds.
     pub async fn applied_offsets(&self, partitions: &[i32]) -> RedisResult<AppliedOffsets> {
-        let mut query = redis::pipe();
-        query.atomic().get(TOPIC);
-        if !partitions.is_empty() {
-            query.cmd("HMGET").arg(OFFSETS).arg(partitions);
-            query.cmd("HMGET").arg(DEAD_LETTERS).arg(partitions);
-        }
-        let mut connection = self.connection.get();
-        if partitions.is_empty() {
-            let response = query.query_async(&mut connection).await;
-            let (topic_id,) = self.connection.checked(response)?;
-            return Ok(AppliedOffsets {
-                topic_id: parse_id(topic_id),
-                ..AppliedOffsets::default()
-            });
-        }
-        let response = query.query_async(&mut connection).await;
-        let (topic_id, offsets, levels): (_, _, Vec<Option<u64>>) = self.connection.checked(response)?;
+        let mut call = self.read_progress.key(TOPIC);
+        call.key(OFFSETS).key(DEAD_LETTERS).arg(partitions);
+        let response = call.invoke_async(&mut self.connection.get()).await;
+        let values: Vec<String> = self.connection.checked(response)?;
+        let (topic_id, progress) = values.split_first().ok_or_else(|| incomplete(&values))?;
+        let (offsets, levels) = progress
+            .split_at_checked(partitions.len())
+            .ok_or_else(|| incomplete(&values))?;
+        // The script has checked that these are numbers; an empty text stands for none.
+        let offsets = offsets.iter().map(|offset| offset.parse().ok());
+        let levels = levels.iter().map(|level| level.parse().unwrap_or_default());
         Ok(AppliedOffsets {
-            topic_id: parse_id(topic_id),
-            offsets,
-            levels: levels
-                .into_iter()
-                .map(|level| DeadLetterLevel::from(level.unwrap_or_default()))
-                .collect(),
+            topic_id: Uuid::try_parse(topic_id).ok(),
+            offsets: offsets.collect(),
+            levels: levels.map(|level: u64| DeadLetterLevel::from(level)).collect(),
         })
+    }
+
+    /// Builds the top sets if they are not complete: an earlier version of the consumer counted votes, or counts were
+    /// corrected. Takes seconds if there are a million bands, but blocks Redis only for about a millisecond at a time.
+    pub async fn complete_top_sets(&self) -> RedisResult<()> {
+        let response = top_sets::complete(&mut self.connection.get()).await;
+        self.connection.checked(response)
     }
 
     /// Counts a batch and moves the applied offset, if Redis holds the topic and the applied offset of the batch. You may
@@ -140,11 +147,14 @@ impl Tally {
     pub async fn count(&self, batch: BatchCount<'_>) -> RedisResult<CountOutcome> {
         let sums = BatchSums::of(batch.votes);
         let mut call = self.count.key(TOPIC);
-        for key in [OFFSETS, DEAD_LETTERS, TOTAL] {
+        for key in [OFFSETS, DEAD_LETTERS, TOTAL, HOLD, TOP_STATE] {
             call.key(key);
         }
         for hash in TallyHash::ALL {
             call.key(hash.key());
+        }
+        for hash in TallyHash::ALL {
+            call.key(hash.top_key());
         }
         let applied_offset = batch.applied_offset;
         call.arg(batch.topic_id.to_string())
@@ -153,6 +163,7 @@ impl Tally {
             .arg(batch.next_offset)
             .arg(batch.level.to_string())
             .arg(self.dedup_window.as_secs())
+            .arg(TOP_SIZE)
             .arg(TallyHash::ALL.len())
             .arg(sums.server_id_count);
         for hash in &sums.hashes {
@@ -163,6 +174,7 @@ impl Tally {
         }
         for (_, vote) in &sums.client_ids {
             call.key(format!("{SEEN_PREFIX}{}", vote.event.vote_id));
+            call.arg(fingerprint(&vote.event.vote));
             for field in fields(vote) {
                 call.arg(field);
             }
@@ -186,7 +198,7 @@ impl<'a> BatchSums<'a> {
     fn of(votes: &'a [VoteAtOffset]) -> Self {
         let mut sums = Self::default();
         for (index, vote) in votes.iter().enumerate() {
-            if vote.event.client_id {
+            if vote.event.id_from_client {
                 sums.client_ids.push((index, vote));
                 continue;
             }
@@ -200,18 +212,21 @@ impl<'a> BatchSums<'a> {
 
     fn outcome(&self, response: &[Option<i64>]) -> CountOutcome {
         match response {
-            [Some(1), duplicates @ ..] => {
-                let indices = duplicates
-                    .iter()
-                    .flatten()
-                    .filter_map(|&index| usize::try_from(index).ok());
-                let duplicates = indices
+            [Some(1), Some(duplicates), indices @ ..] => {
+                let indices = indices.iter().flatten();
+                let indices = indices.filter_map(|&index| usize::try_from(index).ok());
+                let mut duplicate: Vec<usize> = indices
                     .filter_map(|index| self.client_ids.get(index))
-                    .map(|(index, _)| *index);
+                    .map(|(index, _)| *index)
+                    .collect();
+                let duplicates = usize::try_from(*duplicates).unwrap_or_default();
+                let conflicts = duplicate.split_off(duplicates.min(duplicate.len()));
                 CountOutcome::Counted {
-                    duplicates: duplicates.collect(),
+                    duplicates: duplicate,
+                    conflicts,
                 }
             }
+            [Some(3), ..] => CountOutcome::Held,
             [Some(2), ..] => CountOutcome::OtherTopic,
             // Redis cuts a response off at the first nil of Lua.
             [_, applied_offset, ..] => CountOutcome::OffsetMismatch(*applied_offset),
@@ -220,9 +235,14 @@ impl<'a> BatchSums<'a> {
     }
 }
 
-/// Text that is not a UUID cannot be the id of the topic.
-fn parse_id(text: Option<String>) -> Option<Uuid> {
-    Uuid::try_parse(&text?).ok()
+fn incomplete(values: &[String]) -> redis::RedisError {
+    let reason = format!("{} values", values.len());
+    (
+        ErrorKind::UnexpectedReturnType,
+        "the reply of a script is incomplete",
+        reason,
+    )
+        .into()
 }
 
 /// The field of each hash that a vote increments, in the order of [`TallyHash::ALL`].

@@ -1,10 +1,13 @@
 //! An HTTP/2 client that can misbehave: calls with an open body, resets, and flow-control windows of 0 bytes. Other client
 //! libraries do not allow this.
 
+use std::io::Read;
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::read::GzEncoder;
 use h2::client::{Builder, ResponseFuture, SendRequest};
 use h2::{RecvStream, SendStream};
 use http::{HeaderMap, Request, StatusCode};
@@ -47,6 +50,15 @@ impl CallOutcome {
             Some(code) => code == 0,
             None => self.status.is_success(),
         }
+    }
+
+    /// Whether the service refused the call as too large, without a retry hint.
+    pub fn is_too_large(&self) -> bool {
+        let rejected = match self.grpc_code {
+            Some(code) => code == i32::from(tonic::Code::InvalidArgument),
+            None => self.status == StatusCode::PAYLOAD_TOO_LARGE,
+        };
+        rejected && !self.retry
     }
 
     /// Whether the service rejected the call for overload, with a retry hint.
@@ -121,6 +133,20 @@ impl Http2Client {
         Ok(OpenCall { body, response })
     }
 
+    /// Sends any request and waits for the whole response.
+    pub async fn send_request(&mut self, request: Request<()>, body: Bytes) -> Result<WholeResponse> {
+        self.sender
+            .clone()
+            .ready()
+            .await
+            .map(|sender| self.sender = sender)?;
+        let (response, mut stream) = self.sender.send_request(request, false)?;
+        stream.send_data(body, true)?;
+        timeout(RESPONSE_TIMEOUT, read_whole(response))
+            .await
+            .context("no response in time")?
+    }
+
     /// Sends a complete call and waits for its outcome.
     pub async fn send_call(&mut self, method: Method, body: Bytes) -> Result<CallOutcome> {
         let mut call = self.start_call(method).await?;
@@ -136,6 +162,30 @@ impl Http2Client {
     /// Whether the server has closed the connection or announced that it closes it (GOAWAY).
     pub async fn is_closed(&self) -> bool {
         self.sender.clone().ready().await.is_err()
+    }
+}
+
+/// A whole response.
+#[derive(Debug)]
+pub struct WholeResponse {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// The headers, and the trailers after them.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl WholeResponse {
+    /// The gRPC status code in the headers or trailers.
+    pub fn grpc_code(&self) -> Option<tonic::Code> {
+        Status::from_header_map(&self.headers).map(|status| status.code())
+    }
+
+    /// The value of a header or trailer as text; empty if it is missing.
+    pub fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name);
+        value.and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 }
 
@@ -170,6 +220,23 @@ async fn read_outcome(response: ResponseFuture) -> Result<CallOutcome> {
     })
 }
 
+async fn read_whole(response: ResponseFuture) -> Result<WholeResponse> {
+    let (head, mut stream) = response.await?.into_parts();
+    let mut body = Vec::new();
+    while let Some(data) = stream.data().await {
+        let data = data?;
+        stream.flow_control().release_capacity(data.len())?;
+        body.extend_from_slice(&data);
+    }
+    let mut headers = head.headers;
+    headers.extend(stream.trailers().await?.unwrap_or_default());
+    Ok(WholeResponse {
+        status: head.status,
+        headers,
+        body: body.into(),
+    })
+}
+
 async fn drain(body: &mut RecvStream) -> Result<Option<HeaderMap>> {
     while let Some(data) = body.data().await {
         body.flow_control().release_capacity(data?.len())?;
@@ -198,6 +265,16 @@ pub fn vote_body(kind: ServiceKind) -> Bytes {
 pub fn grpc_frame(message: &[u8]) -> Bytes {
     let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
     [&[0], length.to_be_bytes().as_slice(), message].concat().into()
+}
+
+/// A message with the prefix of gRPC's framing, compressed with gzip.
+pub fn gzip_frame(message: &[u8]) -> Bytes {
+    let mut encoder = GzEncoder::new(message, Compression::default());
+    let mut compressed = Vec::new();
+    // Reading from memory cannot fail.
+    encoder.read_to_end(&mut compressed).ok();
+    let frame = grpc_frame(&compressed);
+    [&[1], frame.get(1..).unwrap_or_default()].concat().into()
 }
 
 /// The path of a method.

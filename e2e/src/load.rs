@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 
 use crate::endpoints::{Endpoint, EndpointClients, VoteResponse};
 
-/// Delay after a rejected vote. Without it, the retries would starve the servers of CPU.
-const RETRY_DELAY: Duration = Duration::from_millis(50);
+/// The pause of a worker after a rejected vote. Without it, the next votes would starve the servers of CPU.
+const PAUSE_AFTER_REJECTION: Duration = Duration::from_millis(50);
 
 /// One vote that was sent: the endpoint, and the response or the transport error.
 pub type SentVote = (Endpoint, anyhow::Result<VoteResponse>);
@@ -40,7 +40,7 @@ impl Load {
                             return;
                         }
                         if rejected {
-                            tokio::time::sleep(RETRY_DELAY).await;
+                            tokio::time::sleep(PAUSE_AFTER_REJECTION).await;
                         }
                     }
                 });

@@ -24,6 +24,7 @@ use proto::votes::{CastVotesRequest, CastVotesResponse, Vote, VoteResult};
 use serde_json::{Value, json};
 use tonic::Code;
 use tonic::transport::Channel;
+use uuid::Uuid;
 
 const SERVERS: [Server; 4] = [Server::Kafka, Server::Grpc, Server::Rest, Server::Bridge];
 
@@ -38,6 +39,7 @@ async fn batches_and_streams_answer_every_vote_in_order() {
         receipts.extend(send_protobuf(base).await);
         receipts.extend(send_gzip(base).await);
         check_rejection_of_whole_batches(base).await;
+        check_rejection_of_nil_and_max_ids(base).await;
     }
     receipts.extend(send_grpc_batch(&endpoints.grpc).await);
     receipts.extend(send_grpc_stream(&endpoints.grpc).await);
@@ -229,6 +231,35 @@ async fn call_the_course_service(base: &str) -> String {
         .into_inner()
         .info;
     info.split_whitespace().nth(1).unwrap().to_owned()
+}
+
+/// Votes of two clients that forgot to choose an id must not become one vote.
+async fn check_rejection_of_nil_and_max_ids(base: &str) {
+    let ids = [Uuid::nil(), Uuid::max(), Uuid::nil()].map(|id| id.to_string());
+    let with_ids = votes(ids.len()).into_iter().zip(ids).map(|(vote, vote_id)| Vote {
+        vote_id,
+        year: "1995".to_owned(),
+        ..vote
+    });
+    let request = CastVotesRequest {
+        votes: with_ids.collect(),
+    };
+    let json: Vec<_> = request
+        .votes
+        .iter()
+        .map(|vote| {
+            json!({"name": vote.name, "album": vote.album, "year": 1995, "rank": 8, "vote_id": vote.vote_id})
+        })
+        .collect();
+    let (status, body) = post(base, "application/json", serde_json::to_vec(&json).unwrap()).await;
+    let response: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((status, &response["rejected"]), (200, &json!(3)), "{response}");
+    for result in response["results"].as_array().unwrap() {
+        assert_eq!(result["errors"][0]["field"], "vote_id", "{result}");
+    }
+    let (status, body) = post(base, "application/x-protobuf", request.encode_to_vec()).await;
+    let response = CastVotesResponse::decode(body.as_slice()).unwrap();
+    assert_eq!((status, response.rejected), (200, 3), "{response:?}");
 }
 
 async fn check_rejection_of_whole_batches(base: &str) {

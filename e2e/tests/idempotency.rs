@@ -89,7 +89,7 @@ async fn every_copy_of_a_vote_has_the_same_key_in_kafka() {
     for receipt in &receipts {
         let event = records.event(receipt).unwrap();
         assert_eq!(
-            (&receipt.vote_id, &event.vote_id, event.client_id),
+            (&receipt.vote_id, &event.vote_id, event.id_from_client),
             (&id, &id, true)
         );
         assert_eq!(
@@ -100,16 +100,23 @@ async fn every_copy_of_a_vote_has_the_same_key_in_kafka() {
     assert_eq!(records.ids().filter(|key| *key == id).count(), receipts.len());
     assert_eq!(records.ids().count(), receipts.len());
 
-    for (key, body) in [
-        (Some("not-a-uuid"), vote()),
-        (Some(id.as_str()), with_id(&Uuid::new_v4().to_string())),
-        (None, with_id("not-a-uuid")),
-    ] {
-        let (status, problem) = post(&endpoints.rest, key, &body).await;
-        assert_eq!(
-            (status, &problem["errors"][0]["field"]),
-            (422, &json!("vote_id")),
-            "{key:?}: {problem}"
-        );
+    let (nil, max) = (Uuid::nil().to_string(), Uuid::max().to_string());
+    for base in [&endpoints.rest, &endpoints.bridge] {
+        for (key, body) in [
+            (Some("not-a-uuid"), vote()),
+            (Some(id.as_str()), with_id(&Uuid::new_v4().to_string())),
+            (None, with_id("not-a-uuid")),
+            (Some(nil.as_str()), vote()),
+            (Some(max.as_str()), vote()),
+            (Some(nil.as_str()), with_id(&nil)),
+            (None, with_id(&max)),
+        ] {
+            let (status, problem) = post(base, key, &body).await;
+            assert_eq!(
+                (status, &problem["errors"][0]["field"]),
+                (422, &json!("vote_id")),
+                "{base} {key:?}: {problem}"
+            );
+        }
     }
 }

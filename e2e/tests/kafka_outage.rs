@@ -88,6 +88,8 @@ async fn routes_reject_votes_without_kafka_and_recover() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let sent = load.finish().await;
 
+    check_logs(&stack);
+
     // Every acknowledged vote must be in Kafka.
     let brokers = stack.endpoints().kafka.clone();
     let records = tokio::task::spawn_blocking(move || Records::read(&brokers))
@@ -120,6 +122,36 @@ async fn routes_reject_votes_without_kafka_and_recover() {
             receipts > 0 && rejections > 0,
             "{endpoint:?}: the load must run with and without Kafka"
         );
+    }
+}
+
+/// Each route logs why its votes failed, with few lines for many votes.
+fn check_logs(stack: &EphemeralStack) {
+    for (server, route) in [
+        (Server::Rest, "rest"),
+        (Server::Grpc, "grpc"),
+        (Server::Grpc, "bridge"),
+        (Server::Bridge, "bridge"),
+    ] {
+        let log = std::fs::read_to_string(stack.stack().dir().log(server.name())).unwrap();
+        let lines: Vec<_> = log
+            .lines()
+            .filter(|line| line.contains("votes failed") && line.contains(&format!("route=\"{route}\"")))
+            .collect();
+        let has_reason = |outcome: &str| {
+            let field = format!("outcome=\"{outcome}\"");
+            lines
+                .iter()
+                .any(|line| line.contains(&field) && line.contains("reason="))
+        };
+        println!("{} logged {} lines for route {route}", server.name(), lines.len());
+        assert!(
+            has_reason("unavailable") || has_reason("deadline"),
+            "{} does not log why votes of route {route} failed:\n{log}",
+            server.name()
+        );
+        // The outage lasts for less than two minutes. Each second has at most one line per reason.
+        assert!(lines.len() < 500, "{} lines:\n{log}", lines.len());
     }
 }
 

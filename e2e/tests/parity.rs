@@ -139,7 +139,7 @@ fn without_variable_fields(event: &VoteEvent, endpoint: Endpoint) -> VoteEvent {
         "received_at is in microseconds"
     );
     let id = Uuid::parse_str(&event.vote_id).unwrap();
-    let vote_id = if event.client_id {
+    let vote_id = if event.id_from_client {
         id.to_string()
     } else {
         String::new()
@@ -156,8 +156,8 @@ fn expected_event(case: &Case) -> VoteEvent {
     let Expected::Accepted([name, album, year, rank]) = &case.expected else {
         panic!("the case {} expects no record", case.name);
     };
-    let client_id = case.name.starts_with("client's id");
-    let vote_id = if client_id {
+    let id_from_client = case.name.starts_with("client's id");
+    let vote_id = if id_from_client {
         "0197f2a4-7a6f-7c3e-9d55-1a2b3c4d5e6f".to_owned()
     } else {
         String::new()
@@ -170,6 +170,6 @@ fn expected_event(case: &Case) -> VoteEvent {
         vote_id,
         route: 0,
         received_at_us: 0,
-        client_id,
+        id_from_client,
     }
 }

@@ -107,11 +107,11 @@ struct Counter {
 }
 
 impl Counter {
-    async fn count(&mut self, size: u32, client_id: bool) -> Result<()> {
+    async fn count(&mut self, size: u32, id_from_client: bool) -> Result<()> {
         let first = self.applied_offset.unwrap_or_default();
         let offsets = first..first + i64::from(size);
         let votes: Vec<VoteAtOffset> = offsets
-            .map(|offset| self.logged_vote(offset, client_id))
+            .map(|offset| self.logged_vote(offset, id_from_client))
             .collect();
         let next_offset = first + i64::from(size);
         let batch = BatchCount {
@@ -123,7 +123,7 @@ impl Counter {
             votes: &votes,
         };
         match self.tally.count(batch).await? {
-            CountOutcome::Counted { duplicates } if duplicates.is_empty() => {
+            CountOutcome::Counted { duplicates, .. } if duplicates.is_empty() => {
                 self.applied_offset = Some(next_offset);
             }
             other => bail!("a batch of new ids was not counted: {other:?}"),
@@ -131,10 +131,10 @@ impl Counter {
         Ok(())
     }
 
-    fn logged_vote(&self, offset: i64, client_id: bool) -> VoteAtOffset {
+    fn logged_vote(&self, offset: i64, id_from_client: bool) -> VoteAtOffset {
         let event = VoteEvent {
             vote_id: Uuid::new_v4(),
-            client_id,
+            id_from_client,
             vote: self.vote.clone(),
             route: Route::Rest,
             received_at_us: 0,

@@ -133,12 +133,13 @@ def _consumer() -> Row:
             ),
             lines(
                 "Dead letters and duplicates",
-                "Undecodable records and repeated votes in each window.",
+                "Undecodable records and repeated votes in each window. Conflicting: another vote with a used id.",
                 COUNT,
                 Query(
                     'sum by (result) (increase(consumer_votes_total{result=~"dead_letter|duplicate"}[$window]))',
                     "{{result}}",
                 ),
+                Query("sum(increase(consumer_conflicting_votes_total[$window]))", "conflicting"),
                 span=HALF,
             ),
         ],

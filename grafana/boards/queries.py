@@ -48,10 +48,9 @@ class Query:
 
 @dataclass(frozen=True)
 class RedisHash:
-    """A Redis hash of counts. With `limit` the result is a table of the highest counts in descending order."""
+    """A Redis hash of counts with few fields. Clients must not be able to add fields: the whole hash is read."""
 
     key: str
-    limit: int | None = None
 
     @property
     def datasource(self) -> DataSourceRef:
@@ -60,19 +59,39 @@ class RedisHash:
 
     @property
     def transformations(self) -> tuple[DataTransformerConfig, ...]:
-        """The transformations to a sorted table. The plugin returns one row with a column per field, unordered."""
-        if self.limit is None:
-            return ()
-        return (
-            # Turn each column into a row with its name and its maximum, which is its only value.
-            DataTransformerConfig(id_val="reduce", options={"reducers": ["max"], "mode": "seriesToRows"}),
-            DataTransformerConfig(id_val="sortBy", options={"sort": [{"field": "Max", "desc": True}], "fields": {}}),
-            DataTransformerConfig(id_val="limit", options={"limitField": self.limit}),
-        )
+        """The transformations of the result in Grafana: none. The plugin returns one row with a column per field."""
+        return ()
 
     def builder(self, ref_id: str) -> "RedisCommand":
         """Returns the query as a builder of the SDK."""
         return RedisCommand({"command": "hgetall", "keyName": self.key}, ref_id)
+
+
+@dataclass(frozen=True)
+class RedisTop:
+    """The `count` highest scores of a sorted set, as a table in descending order."""
+
+    key: str
+    count: int
+
+    @property
+    def datasource(self) -> DataSourceRef:
+        """The data source of the query."""
+        return REDIS
+
+    @property
+    def transformations(self) -> tuple[DataTransformerConfig, ...]:
+        """The transformations to a sorted table. The plugin returns one row with a column per member."""
+        return (
+            # Turn each column into a row with its name and its maximum, which is its only value.
+            DataTransformerConfig(id_val="reduce", options={"reducers": ["max"], "mode": "seriesToRows"}),
+            DataTransformerConfig(id_val="sortBy", options={"sort": [{"field": "Max", "desc": True}], "fields": {}}),
+        )
+
+    def builder(self, ref_id: str) -> "RedisCommand":
+        """Returns the query as a builder of the SDK. Redis orders by score, ascending, and counts -1 from the end."""
+        query = {"command": "zrange", "keyName": self.key, "zrangeQuery": "", "min": str(-self.count), "max": "-1"}
+        return RedisCommand(query, ref_id)
 
 
 @dataclass(frozen=True)
@@ -96,7 +115,7 @@ class RedisValue:
         return RedisCommand({"command": "get", "keyName": self.key}, ref_id)
 
 
-AnyQuery = Query | RedisHash | RedisValue
+AnyQuery = Query | RedisHash | RedisTop | RedisValue
 
 
 class RedisCommand(variants.Dataquery, cogbuilder.Builder[variants.Dataquery]):

@@ -5,7 +5,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from . import variables
 from .board import Row, assemble
 from .panels import COUNT, HALF, QUARTER, VOTES_PER_SECOND, bars, lines, number, pie
-from .queries import Query, RedisHash, RedisValue
+from .queries import Query, RedisHash, RedisTop, RedisValue
 
 # The number of bars in a chart.
 TOP = 20
@@ -42,16 +42,17 @@ def _redis() -> Row:
             pie("Routes in Redis", "The hash {votes}:route.", COUNT, RedisHash("{votes}:route"), span=18),
             bars(
                 f"Bands in Redis, top {TOP}",
-                "The hash {votes}:band.",
+                "The sorted set {votes}:band:top, which has the bands with the most votes.",
                 COUNT,
-                RedisHash("{votes}:band", TOP),
+                RedisTop("{votes}:band:top", TOP),
                 rows=True,
             ),
             bars(
                 f"Albums in Redis, top {TOP}",
-                "The hash {votes}:album. A field is named `band - album`.",
+                "The sorted set {votes}:album:top, which has the albums with the most votes. A member is named "
+                "`band - album`; a backslash precedes each ` - ` and each backslash within the name of the band.",
                 COUNT,
-                RedisHash("{votes}:album", TOP),
+                RedisTop("{votes}:album:top", TOP),
                 rows=True,
             ),
         ],

@@ -66,15 +66,39 @@ def test_every_panel_by_route_shows_every_route(stack: Stack) -> None:
 def test_every_redis_query_returns_counts(stack: Stack) -> None:
     client = redis.Redis.from_url(stack.endpoints["redis"], decode_responses=True)
     targets = [(panel, target) for panel in boardfiles.panels() for target in panel.targets if "keyName" in target]
-    assert {target["command"] for _, target in targets} == {"hgetall", "get"}
-
-    def total(command: str, key: str) -> int:
-        return int(client.get(key) or 0) if command == "get" else sum(map(int, client.hvals(key)))
-
+    # The commands that the plugin sends to Redis.
+    commands = {
+        "get": lambda target: client.get(target["keyName"]),
+        "hgetall": lambda target: client.hgetall(target["keyName"]),
+        "zrange": lambda target: client.zrange(
+            target["keyName"], int(target["min"]), int(target["max"]), withscores=True
+        ),
+    }
+    assert {target["command"] for _, target in targets} == commands.keys()
     for panel, target in targets:
         assert target["type"] == "command", panel
-        command, key = target["command"], target["keyName"]
-        eventually(lambda c=command, k=key: total(c, k), f"{panel}: {key}")
+        eventually(lambda t=target: commands[t["command"]](t), f"{panel}: {target['keyName']}")
+
+
+def test_no_redis_query_reads_a_hash_that_clients_fill() -> None:
+    """A million invented bands must not slow Redis or Grafana."""
+    targets = [target for panel in boardfiles.panels() for target in panel.targets if "keyName" in target]
+    assert {target["keyName"] for target in targets if target["command"] == "hgetall"} == {"{votes}:route"}
+    for target in targets:
+        if target["command"] == "zrange":
+            assert target["zrangeQuery"] == ""
+            assert -100 <= int(target["min"]) < int(target["max"]) == -1
+
+
+def test_top_sets_have_the_counts_of_the_hashes(stack: Stack) -> None:
+    client = redis.Redis.from_url(stack.endpoints["redis"], decode_responses=True)
+    for key in ("{votes}:band", "{votes}:album"):
+
+        def same(key: str = key) -> bool:
+            top = client.zrange(f"{key}:top", 0, -1, withscores=True)
+            return {name: str(int(score)) for name, score in top} == client.hgetall(key) != {}
+
+        eventually(same, f"{key}:top to equal {key}")
 
 
 def test_route_variable_offers_every_route(stack: Stack) -> None:

@@ -19,7 +19,12 @@ pub(crate) struct BridgeArgs {
     #[arg(long, env = "LISTEN_ADDR", default_value = "127.0.0.1:8081")]
     listen: SocketAddr,
     /// Address of the ingest-grpc that publishes the votes
-    #[arg(long, env = "UPSTREAM", default_value = "http://127.0.0.1:50051")]
+    #[arg(
+        long,
+        env = "UPSTREAM",
+        hide_env_values = true,
+        default_value = "http://127.0.0.1:50051"
+    )]
     upstream: Uri,
     #[command(flatten)]
     listener: ListenerArgs,
@@ -48,7 +53,7 @@ pub(crate) async fn start(args: BridgeArgs, common: CommonArgs, process: Process
         RequestMetrics::for_route(&process.registry, &metrics::BUCKETS, Route::Bridge)?,
         args.ingest.limits(&args.ingest.memory_budget()),
     ));
-    tracing::info!(listen = %args.listen, upstream = %args.upstream, "accepting votes");
+    tracing::info!(listen = %args.listen, upstream = service::redact(&args.upstream.to_string()), "accepting votes");
     let cors = args
         .cors
         .layer(http_api::REQUEST_HEADERS, http_api::RESPONSE_HEADERS);

@@ -17,7 +17,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::framing::RawBytesCodec;
+use crate::codec::RawBytesCodec;
 use crate::{retry, status};
 
 const FORWARD: &str = "/votes.v1.BridgeService/Forward";

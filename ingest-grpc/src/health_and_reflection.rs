@@ -11,17 +11,26 @@ use http_body_util::BodyExt;
 use ingest::IngestError;
 use service::Readiness;
 use tokio::sync::Semaphore;
+use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use crate::framing;
+use crate::status;
 
 /// Interval at which the health service copies the readiness of the process.
 const HEALTH_INTERVAL: Duration = Duration::from_millis(200);
 /// Maximum number of open calls of these services. Calls such as `Watch` of the health service stay open, and must not
 /// use up the capacity for votes.
 const MAX_CALLS: usize = 256;
+
+/// Maximum size of a request, compressed and decompressed. They are not counted in the memory budget.
+const MAX_REQUEST_BYTES: usize = 4 * 1024;
+
+/// Whether the path belongs to one of these services.
+pub(crate) fn has_service(path: &str) -> bool {
+    path.starts_with("/grpc.health.") || path.starts_with("/grpc.reflection.")
+}
 
 /// Serves health and reflection, and UNIMPLEMENTED for every unknown method.
 pub(crate) fn services(readiness: Readiness) -> anyhow::Result<Router> {
@@ -33,9 +42,23 @@ pub(crate) fn services(readiness: Readiness) -> anyhow::Result<Router> {
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     // Many clients still use the older version of reflection.
-    let services = Routes::new(health)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?);
+    let (v1, v1alpha) = (reflection().build_v1()?, reflection().build_v1alpha()?);
+    // Clients that compress every call compress these too.
+    let gzip = CompressionEncoding::Gzip;
+    let services = Routes::new(
+        health
+            .max_decoding_message_size(MAX_REQUEST_BYTES)
+            .accept_compressed(gzip),
+    )
+    .add_service(
+        v1.max_decoding_message_size(MAX_REQUEST_BYTES)
+            .accept_compressed(gzip),
+    )
+    .add_service(
+        v1alpha
+            .max_decoding_message_size(MAX_REQUEST_BYTES)
+            .accept_compressed(gzip),
+    );
     let permits = Arc::new(Semaphore::new(MAX_CALLS));
     let limit = middleware::from_fn(move |request, next| limit_calls(Arc::clone(&permits), request, next));
     Ok(services.into_axum_router().layer(limit))
@@ -43,7 +66,7 @@ pub(crate) fn services(readiness: Readiness) -> anyhow::Result<Router> {
 
 async fn limit_calls(permits: Arc<Semaphore>, request: Request, next: Next) -> http::Response<Body> {
     let Ok(permit) = permits.try_acquire_owned() else {
-        return framing::error_response(&IngestError::Overloaded).map(Body::new);
+        return status::error_response(&IngestError::Overloaded).map(Body::new);
     };
     let response = next.run(request).await;
     response.map(|body| {

@@ -1,15 +1,21 @@
 //! The gRPC route (`serve`), and the bridge: an HTTP API that forwards votes over gRPC (`bridge`).
 
+mod arrival;
 mod bridge;
+mod codec;
+mod edge;
 mod forward_sink;
-mod framing;
 mod health_and_reflection;
 mod methods;
+mod request_body;
 mod retry;
 mod serve;
+mod services;
 mod status;
 mod stream;
+mod unary;
 mod version;
+mod web;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
@@ -44,7 +50,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let Cli { command, common } = Cli::parse();
+    let Cli { command, common } = service::parse_command_line();
     let identity = |name, admin_port| Identity {
         name,
         version: VERSION,

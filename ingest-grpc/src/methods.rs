@@ -1,15 +1,18 @@
-//! The unary gRPC methods. Each reads the bytes of its message, calls the core, and writes the bytes of its response.
+//! The unary gRPC methods. Each gets the bytes of its message from tonic, calls the core, and gives tonic the bytes of its
+//! reply.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::BoxError;
 use bytes::Bytes;
+use http_body::Body as HttpBody;
+use http_body_util::BodyExt;
 use ingest::{
     Ingest, IngestError, MAX_BATCH_BYTES, MAX_BATCH_VOTES, MAX_VOTE_BYTES, MemoryReservation, Receipt,
     RequestTimer, Sink, Stage,
 };
-use prost::Message;
+use prost::Message as _;
 use proto::confproto::ReplyInfo;
 use proto::votes;
 use tokio::sync::Semaphore;
@@ -17,7 +20,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use vote::{Draft, Route, VoteEvent};
 
-use crate::framing;
+use crate::codec::Message;
+use crate::request_body::Rules;
+use crate::unary::{self, Answered};
 
 type Response = http::Response<Body>;
 
@@ -36,116 +41,140 @@ pub(crate) struct Server<S> {
     pub(crate) shutdown: CancellationToken,
 }
 
+/// A body that HTTP delivers.
+pub(crate) trait RequestBytes:
+    HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static
+{
+}
+
+impl<B> RequestBytes for B where B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static {}
+
 /// A forwarded call ends this long before the timeout of the bridge. The bridge then receives an error with the reason;
 /// its own timeout has none.
 const RESPONSE_MARGIN: Duration = Duration::from_millis(200);
 
 /// `votes.v1.VoteService/CastVote`.
-pub(crate) async fn cast_vote<S: Sink>(State(server): State<Arc<Server<S>>>, request: Request) -> Response {
-    accept_single_vote(&server.native, request, |receipt| {
-        votes::Receipt::from(receipt).encode_to_vec()
-    })
-    .await
+pub(crate) async fn cast_vote<S: Sink, B: RequestBytes>(
+    server: &Server<S>,
+    request: http::Request<B>,
+) -> Response {
+    accept_single_vote(&server.native, request, encoded_receipt).await
 }
 
 /// `confproto.getInfo/returnInfo`, the method of the course assignment. Its request is wire-compatible with a `Vote`
 /// without an id.
-pub(crate) async fn return_info<S: Sink>(State(server): State<Arc<Server<S>>>, request: Request) -> Response {
-    accept_single_vote(
-        &server.native,
-        request,
-        |Receipt {
-             vote_id, position, ..
-         }| {
-            let info = format!(
-                "vote {vote_id} is in Kafka: partition {}, offset {}",
-                position.partition, position.offset
-            );
-            ReplyInfo { info }.encode_to_vec()
-        },
-    )
-    .await
+pub(crate) async fn return_info<S: Sink, B: RequestBytes>(
+    server: &Server<S>,
+    request: http::Request<B>,
+) -> Response {
+    let reply = |&Receipt {
+                     vote_id, position, ..
+                 }: &Receipt| {
+        let info = format!(
+            "vote {vote_id} is in Kafka: partition {}, offset {}",
+            position.partition, position.offset
+        );
+        ReplyInfo { info }.encode_to_vec().into()
+    };
+    accept_single_vote(&server.native, request, reply).await
 }
 
-async fn accept_single_vote<S: Sink>(
+async fn accept_single_vote<S: Sink, B: RequestBytes>(
     ingest: &Ingest<S>,
-    request: Request,
-    reply: impl FnOnce(Receipt) -> Vec<u8>,
+    request: http::Request<B>,
+    reply: impl FnOnce(&Receipt) -> Bytes,
 ) -> Response {
     let mut timer = start_timer(ingest, &request);
     http_api::record_timings_if_requested(&mut timer, request.headers());
-    let mut reservation = ingest.reservation();
-    let result = async {
-        let message = read_vote(&timer, &mut reservation, request).await?;
-        let draft = timer.stage(Stage::Decode, || Draft::from_protobuf(&message))?;
-        drop(message);
+    let accept = async |message: Message| {
+        let draft = timer.stage(Stage::Decode, || Draft::from_protobuf(&message.bytes))?;
+        drop(message.bytes);
         ingest.accept(&timer, draft).await
-    }
-    .await;
-    finish(timer, &result, reply)
+    };
+    let answered = unary::serve(request, vote_rules(&timer), ingest.reservation(), accept, reply).await;
+    finish(timer, answered)
 }
 
 /// `votes.v1.BridgeService/Forward`.
-pub(crate) async fn forward<S: Sink>(State(server): State<Arc<Server<S>>>, request: Request) -> Response {
-    let mut timer = server.forwarded.start_timer();
+pub(crate) async fn forward<S: Sink, B: RequestBytes>(
+    server: &Server<S>,
+    request: http::Request<B>,
+) -> Response {
+    let ingest = &server.forwarded;
+    let mut timer = ingest.start_timer();
     if let Some(timeout) = client_timeout(request.headers()) {
         timer.shorten_deadline(timeout.saturating_sub(RESPONSE_MARGIN.min(timeout / 4)));
     }
-    let mut reservation = server.forwarded.reservation();
-    let result = async {
-        let message = read_vote(&timer, &mut reservation, request).await?;
-        let event = timer.stage(Stage::Decode, || VoteEvent::decode(&message));
-        drop(message);
+    let publish = async |message: Message| {
+        let event = timer.stage(Stage::Decode, || VoteEvent::decode(&message.bytes));
+        drop(message.bytes);
         let event = event.map_err(|error| IngestError::Malformed(error.to_string()))?;
         if event.route != Route::Bridge {
             return Err(IngestError::Malformed(
                 "only events of route bridge can be forwarded".to_owned(),
             ));
         }
-        server.forwarded.forward(&timer, event).await
-    }
-    .await;
-    finish(timer, &result, |receipt| {
-        votes::Receipt::from(receipt).encode_to_vec()
-    })
+        ingest.forward(&timer, event).await
+    };
+    let rules = vote_rules(&timer);
+    let answered = unary::serve(request, rules, ingest.reservation(), publish, encoded_receipt).await;
+    finish(timer, answered)
 }
 
 /// `votes.v1.VoteService/CastVotes`.
-pub(crate) async fn cast_votes<S: Sink>(State(server): State<Arc<Server<S>>>, request: Request) -> Response {
-    let timer = start_timer(&server.native, &request);
-    let mut reservation = server.native.reservation();
-    let received = framing::read_message(
-        request,
-        &mut reservation,
-        MAX_BATCH_BYTES,
-        timer.deadline(),
-        IngestError::BatchTooLarge,
-    )
-    .await;
-    let decoded = received.and_then(|message| {
-        let drafts = timer.stage(Stage::Decode, || {
-            Draft::batch_from_protobuf(&message, MAX_BATCH_VOTES)
-        })?;
-        Ok(drafts)
-    });
-    let drafts = match decoded {
-        Ok(drafts) => drafts,
-        Err(error) => return finish(timer, &Err(error), |_| Vec::new()),
+pub(crate) async fn cast_votes<S: Sink, B: RequestBytes>(
+    server: &Server<S>,
+    request: http::Request<B>,
+) -> Response {
+    let ingest = &server.native;
+    let timer = start_timer(ingest, &request);
+    let rules = Rules {
+        limit: MAX_BATCH_BYTES,
+        too_large: IngestError::BatchTooLarge,
+        unary_deadline: Some(timer.deadline()),
+        compresses_reply: true,
     };
-    let results = server
-        .native
-        .accept_batch(timer.split(drafts.len()), drafts)
-        .await;
-    server.native.stage(Stage::Reply, || match results {
-        Ok(results) => framing::reserved_response(
-            ingest::batch_response(&results).encode_to_vec().into(),
-            reservation,
-        ),
-        Err(error) => framing::error_response(&error),
-    })
+    let (mut timer, mut reply_length) = (Some(timer), 0);
+    let accept = async |Message { bytes, reservation }: Message| {
+        let drafts = ingest.stage(Stage::Decode, || {
+            Draft::batch_from_protobuf(&bytes, MAX_BATCH_VOTES)
+        })?;
+        drop(bytes);
+        let timers = timer.take().map(|timer| timer.split(drafts.len()));
+        let results = ingest.accept_batch(timers.unwrap_or_default(), drafts).await?;
+        Ok((results, reservation))
+    };
+    let reply = |(results, _): &(Vec<_>, _)| {
+        let reply = Bytes::from(ingest::batch_response(results).encode_to_vec());
+        reply_length = reply.len();
+        reply
+    };
+    let answered = unary::serve(request, rules, ingest.reservation(), accept, reply).await;
+    ingest.stage_since(Stage::Reply, answered.decided);
+    match answered.result {
+        Ok((_, mut reservation)) => {
+            reservation.replace(reply_length);
+            answered.response.map(|body| reserved_body(body, reservation))
+        }
+        Err(error) => {
+            if let Some(timer) = timer {
+                timer.finish(&Err(error));
+            }
+            answered.response
+        }
+    }
 }
 
-fn start_timer<S: Sink>(ingest: &Ingest<S>, request: &Request) -> RequestTimer {
+/// A response body that keeps its memory reservation until the client has received it.
+fn reserved_body(body: Body, reservation: MemoryReservation) -> Body {
+    Body::new(body.map_frame(move |frame| {
+        // The closure holds the reservation until the body is dropped.
+        let _ = &reservation;
+        frame
+    }))
+}
+
+fn start_timer<S: Sink, B>(ingest: &Ingest<S>, request: &http::Request<B>) -> RequestTimer {
     let mut timer = ingest.start_timer();
     if let Some(timeout) = client_timeout(request.headers()) {
         timer.shorten_deadline(timeout);
@@ -153,33 +182,26 @@ fn start_timer<S: Sink>(ingest: &Ingest<S>, request: &Request) -> RequestTimer {
     timer
 }
 
-async fn read_vote(
-    timer: &RequestTimer,
-    reservation: &mut MemoryReservation,
-    request: Request,
-) -> Result<Bytes, IngestError> {
-    framing::read_message(
-        request,
-        reservation,
-        MAX_VOTE_BYTES,
-        timer.deadline(),
-        IngestError::VoteTooLarge,
-    )
-    .await
+fn finish(timer: RequestTimer, answered: Answered<Receipt>) -> Response {
+    let mut response = answered.response;
+    timer.stage_since(Stage::Reply, answered.decided);
+    http_api::add_server_timing_header(&timer, &mut response);
+    timer.finish(&answered.result);
+    response
 }
 
-fn finish(
-    timer: RequestTimer,
-    result: &Result<Receipt, IngestError>,
-    reply: impl FnOnce(Receipt) -> Vec<u8>,
-) -> Response {
-    let mut response = timer.stage(Stage::Reply, || match result {
-        Ok(receipt) => framing::unary_response(reply(*receipt).into()),
-        Err(error) => framing::error_response(error),
-    });
-    http_api::add_server_timing_header(&timer, &mut response);
-    timer.finish(result);
-    response
+fn encoded_receipt(receipt: &Receipt) -> Bytes {
+    votes::Receipt::from(*receipt).encode_to_vec().into()
+}
+
+/// The rules for a request that carries one vote.
+fn vote_rules(timer: &RequestTimer) -> Rules {
+    Rules {
+        limit: MAX_VOTE_BYTES,
+        too_large: IngestError::VoteTooLarge,
+        unary_deadline: Some(timer.deadline()),
+        compresses_reply: false,
+    }
 }
 
 /// The `grpc-timeout` of the request: at most eight digits and a unit, as the gRPC specification defines it.

@@ -3,29 +3,26 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::routing::post;
 use fault_injection::{FaultInjectionArgs, InjectedFault, VoteSink};
-use http::{HeaderName, HeaderValue};
-use ingest::{Ingest, IngestArgs, IngestError, RequestMetrics, Sink, register_config_info};
+use ingest::{Ingest, IngestArgs, RequestMetrics, register_config_info};
 use kafka::{KafkaArgs, KafkaSink};
 use service::listener::{self, ListenerArgs};
-use service::{CommonArgs, EffectiveConfig, Process, metrics};
+use service::{CommonArgs, CorsArgs, EffectiveConfig, Process, metrics};
 use tokio::sync::Semaphore;
-use tower_http::set_header::SetResponseHeaderLayer;
+use tower::Layer;
 use vote::Route;
 
-use crate::methods::{self, Server};
-use crate::stream::{self, MAX_STREAMS};
+use crate::edge::Edge;
+use crate::health_and_reflection;
+use crate::methods::Server;
+use crate::services::Services;
+use crate::stream::MAX_STREAMS;
 use crate::version::VERSION;
-use crate::{framing, health_and_reflection};
+use crate::web::{self, WithWeb};
 
-const CAST_VOTE: &str = "/votes.v1.VoteService/CastVote";
-const CAST_VOTES: &str = "/votes.v1.VoteService/CastVotes";
-const STREAM_VOTES: &str = "/votes.v1.VoteService/StreamVotes";
-const RETURN_INFO: &str = "/confproto.getInfo/returnInfo";
-const FORWARD: &str = "/votes.v1.BridgeService/Forward";
+/// Maximum size of an HTTP/2 request head that [`Edge`] sees. It rejects heads larger than those of REST with a gRPC status;
+/// beyond this size the HTTP library answers with HTTP 431, which gRPC clients report as UNKNOWN.
+const H2_HEAD_LIMIT: u32 = 128 * 1024;
 
 /// Options of `ingest-grpc serve`.
 #[derive(Clone, Debug, clap::Args)]
@@ -37,6 +34,8 @@ pub(crate) struct ServeArgs {
     listener: ListenerArgs,
     #[command(flatten)]
     ingest: IngestArgs,
+    #[command(flatten)]
+    cors: CorsArgs,
     #[command(flatten)]
     kafka: KafkaArgs,
     #[command(flatten)]
@@ -55,6 +54,7 @@ pub(crate) async fn start(args: ServeArgs, common: CommonArgs, process: Process)
             "kafka.",
             KafkaSink::settings(&args.kafka.producer, args.ingest.deadline()),
         )
+        .with_all("", args.cors.settings())
         .with("sink", args.kafka.sink)
         .with("injected_faults", &args.fault_injection);
     register_config_info(&process.registry, Route::Grpc, VERSION, &effective.hash())?;
@@ -87,58 +87,25 @@ pub(crate) async fn start(args: ServeArgs, common: CommonArgs, process: Process)
         shutdown: process.shutdown.clone(),
     });
 
-    let router = methods_router(Arc::clone(&server))
-        .merge(health_and_reflection::services(process.readiness.clone())?);
+    let others = health_and_reflection::services(process.readiness.clone())?;
+    let open = Services::Open {
+        server: Arc::clone(&server),
+        others,
+    };
+    let services = Edge::new(Arc::clone(&server), open);
+    let overloaded = Edge::new(Arc::clone(&server), Services::Overloaded(server));
+    let listener_args = listener_args.with_h2_head_limit(H2_HEAD_LIMIT);
     tracing::info!(listen = %args.listen, sink = ?args.kafka.sink, "accepting votes");
-    listener::serve(
-        tcp_listener,
-        router,
-        overload_router(server),
-        listener_args,
-        &process,
-    )
-    .await?;
+    match web::cors_layer(&args.cors) {
+        None => listener::serve(tcp_listener, services, overloaded, listener_args, &process).await?,
+        Some(cors) => {
+            let (services, overloaded) = (
+                cors.layer(WithWeb::new(services)),
+                cors.layer(WithWeb::new(overloaded)),
+            );
+            listener::serve(tcp_listener, services, overloaded, listener_args, &process).await?;
+        }
+    }
     sink.close(process.flush_timeout()).await;
     Ok(())
-}
-
-/// One path per gRPC method. gRPC calls are HTTP/2 requests, so they use the same router library as REST.
-fn methods_router<S: Sink>(server: Arc<Server<S>>) -> Router {
-    let native = Router::new()
-        .route(CAST_VOTE, post(methods::cast_vote::<S>))
-        .route(CAST_VOTES, post(methods::cast_votes::<S>))
-        .route(STREAM_VOTES, post(stream::stream_votes::<S>))
-        .route(RETURN_INFO, post(methods::return_info::<S>))
-        .layer(route_header_layer());
-    native
-        .route(FORWARD, post(methods::forward::<S>))
-        .with_state(server)
-}
-
-/// Rejects every call. The listener uses it while the limit of requests in flight is reached.
-fn overload_router<S: Sink>(server: Arc<Server<S>>) -> Router {
-    async fn reject<S: Sink>(
-        State(server): State<Arc<Server<S>>>,
-        request: Request,
-    ) -> http::Response<tonic::body::Body> {
-        let error = match request.uri().path() {
-            CAST_VOTE | CAST_VOTES | STREAM_VOTES | RETURN_INFO => server.native.reject_unread(),
-            FORWARD => server.forwarded.reject_unread(),
-            _ => IngestError::Overloaded,
-        };
-        http_api::discard_briefly(&mut request.into_body()).await;
-        framing::error_response(&error)
-    }
-    Router::new()
-        .fallback(reject::<S>)
-        .layer(route_header_layer())
-        .with_state(server)
-}
-
-/// Adds the same header as REST to every response, errors included.
-fn route_header_layer() -> SetResponseHeaderLayer<HeaderValue> {
-    SetResponseHeaderLayer::overriding(
-        HeaderName::from_static("x-ingest-route"),
-        HeaderValue::from_static(Route::Grpc.as_str()),
-    )
 }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use ingest::{IngestError, SinkError};
+use tonic::body::Body;
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Status, TimeoutExpired};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -20,7 +21,7 @@ pub(crate) fn from_error(error: &IngestError) -> Status {
     let code = Code::from_i32(mapping.grpc_code);
     let mut details = ErrorDetails::new();
     for field_error in error.field_errors() {
-        details.add_bad_request_violation(field_error.field, field_error.message);
+        details.add_bad_request_violation(field_error.field, &*field_error.message);
     }
     if code == Code::InvalidArgument && !details.has_bad_request_violations() {
         details.add_bad_request_violation(WHOLE_MESSAGE, error.detail());
@@ -32,10 +33,21 @@ pub(crate) fn from_error(error: &IngestError) -> Status {
     let mut status = Status::with_error_details(code, message, details);
     if *error == IngestError::UnsupportedEncoding {
         // The compression rules of gRPC require the list of supported encodings.
-        let identity = MetadataValue::from_static("identity");
-        status.metadata_mut().insert("grpc-accept-encoding", identity);
+        let encodings = MetadataValue::from_static("gzip,identity");
+        status.metadata_mut().insert("grpc-accept-encoding", encodings);
     }
     status
+}
+
+/// The response to a call that fails with `error` before its method reads it.
+pub(crate) fn error_response(error: &IngestError) -> http::Response<Body> {
+    let mut response = from_error(error).into_http();
+    // The gRPC specification requires an HTTP status for a request that is not gRPC. Clients that know gRPC also find the
+    // gRPC status.
+    if *error == IngestError::UnsupportedGrpcType {
+        *response.status_mut() = http::StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    }
+    response
 }
 
 /// The error of the bridge for a status of its upstream.

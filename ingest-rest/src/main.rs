@@ -43,7 +43,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = service::parse_command_line();
     let common = cli.common.clone();
     service::run(IDENTITY, &common, |process| start(cli, process))
 }

@@ -9,22 +9,28 @@ from cluster_test.load import Load
 POD = "reconcile"
 
 
+# What the reconciliation needs.
+FIELDS = ("vote_id", "route", "ok")
+
+
 class Ledger:
     """All votes sent since the stores were empty. The file persists them for stages of a later run."""
 
-    def __init__(self, file: Path) -> None:
-        """Opens the ledger; new entries are appended to the file."""
-        self._file = file
+    def __init__(self, directory: Path) -> None:
+        """Opens the ledger in this directory; new entries are appended to its file."""
+        self.directory = directory
+        self._file = directory / "ledger.jsonl"
 
     def reset(self) -> None:
         """Removes all entries. Call this when the stores are empty."""
         self._file.write_text("")
 
     def add(self, load: Load) -> Load:
-        """Appends the votes of a load; returns the load."""
+        """Appends the votes of a load, with everything that is known about a failed one; returns the load."""
         with self._file.open("a") as file:
             for entry in load.entries:
-                file.write(json.dumps({key: entry[key] for key in ("vote_id", "route", "ok")}) + "\n")
+                kept = {key: entry[key] for key in FIELDS} if entry["ok"] else entry
+                file.write(json.dumps(kept) + "\n")
         return load
 
     def reconcile(self) -> dict:

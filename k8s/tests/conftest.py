@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,6 +66,22 @@ def containers_of(workload: dict) -> Iterator[dict]:
     pod = pod_of(workload)
     yield from pod.get("initContainers", [])
     yield from pod["containers"]
+
+
+def config(overlay: Overlay, prefix: str) -> dict:
+    """Returns the data of the generated ConfigMap with this name prefix."""
+    (found,) = (
+        candidate
+        for candidate in overlay.of("ConfigMap")
+        if re.fullmatch(rf"{prefix}-[a-z0-9]{{10}}", candidate["metadata"]["name"])
+    )
+    return found["data"]
+
+
+def traefik_arguments(overlay: Overlay) -> dict[str, str]:
+    """Returns the arguments of Traefik: values by option."""
+    (container,) = pod_of(overlay.named("Deployment", "ingress"))["containers"]
+    return dict(argument.split("=", 1) for argument in container["args"])
 
 
 @functools.cache

@@ -5,23 +5,13 @@ import re
 
 import yaml
 
-from conftest import Overlay, containers_of, labels_of, name_of, pod_of
+from conftest import Overlay, config, containers_of, labels_of, name_of, pod_of
 
 # Long-running containers without probes, with the reason.
 WITHOUT_PROBES = {"locust-worker": "listens on no port"}
 # Secrets that the operator creates before the deployment (overlays/gke/README.md).
 EXTERNAL_SECRETS = {"gke": {"stores", "grafana-admin"}}
 MILLISECONDS = 1000
-
-
-def config(overlay: Overlay, prefix: str) -> dict:
-    """Returns the data of the generated ConfigMap with this name prefix."""
-    (found,) = (
-        candidate
-        for candidate in overlay.of("ConfigMap")
-        if re.fullmatch(rf"{prefix}-[a-z0-9]{{10}}", candidate["metadata"]["name"])
-    )
-    return found["data"]
 
 
 def test_every_container_has_requests_and_limits(overlay: Overlay) -> None:
@@ -90,11 +80,6 @@ def test_ingress_closes_all_connections_before_it_stops(overlay: Overlay) -> Non
     stop_s = container["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert seconds["keepalivemaxtime"] < stop_s, "a connection must reach its maximum age during preStop"
     assert pod["terminationGracePeriodSeconds"] > stop_s + seconds["gracetimeout"]
-
-
-def test_services_keep_idle_connections_longer_than_the_proxy(overlay: Overlay) -> None:
-    # Traefik's ingress-nginx provider closes idle connections after 60 s.
-    assert int(config(overlay, "routes")["HEAD_TIMEOUT_MS"]) > 60 * MILLISECONDS
 
 
 def test_consumers_never_outnumber_partitions(overlay: Overlay) -> None:

@@ -5,6 +5,7 @@ import pytest
 from conftest import Overlay, rendered
 
 ANNOTATION = "nginx.ingress.kubernetes.io/"
+DEFAULT = "every other path"
 GRPC_SERVICES = {
     "votes.v1.VoteService",
     "confproto.getInfo",
@@ -15,9 +16,11 @@ GRPC_SERVICES = {
 
 
 def backends(ingress: dict) -> dict[str, tuple[str, int]]:
-    """Returns Service name and port for each path of an Ingress."""
-    (rule,) = ingress["spec"]["rules"]
-    services = {path["path"]: path["backend"]["service"] for path in rule["http"]["paths"]}
+    """Returns Service name and port for each path of an Ingress, and for `DEFAULT`."""
+    paths = [path for rule in ingress["spec"].get("rules", []) for path in rule["http"]["paths"]]
+    services = {path["path"]: path["backend"]["service"] for path in paths}
+    if "defaultBackend" in ingress["spec"]:
+        services[DEFAULT] = ingress["spec"]["defaultBackend"]["service"]
     return {path: (service["name"], service["port"]["number"]) for path, service in services.items()}
 
 
@@ -56,6 +59,12 @@ def test_native_grpc_has_a_separate_ingress(overlay: Overlay) -> None:
     assert backends(ingress) == {f"/{name}": ("ingest-grpc", 50051) for name in GRPC_SERVICES}
 
 
+def test_unknown_paths_have_a_backend_under_another_path(overlay: Overlay) -> None:
+    unknown = overlay.named("Ingress", "unknown")
+    assert backends(unknown) == {DEFAULT: ("ingest-rest", 8080)}
+    assert unknown["metadata"]["annotations"] == {ANNOTATION + "rewrite-target": "/unknown"}
+
+
 @pytest.mark.parametrize("name", ["lab", "gke"])
 def test_gateway_splits_evenly_and_serves_grpc_on_a_separate_host(name: str) -> None:
     overlay = rendered(name)
@@ -66,4 +75,7 @@ def test_gateway_splits_evenly_and_serves_grpc_on_a_separate_host(name: str) -> 
     (rule,) = grpc["rules"]
     assert {match["method"]["service"] for match in rule["matches"]} == GRPC_SERVICES
     paths = {match["path"]["value"] for rule in http["rules"] for match in rule["matches"]}
-    assert paths == {"/v1/votes", "/v1/votes:batch", "/rest", "/rust", "/wasm", "/grpc"}
+    assert paths == {"/v1/votes", "/v1/votes:batch", "/rest", "/rust", "/wasm", "/grpc", "/"}
+    (unknown,) = (rule for rule in http["rules"] if rule["matches"][0]["path"]["value"] == "/")
+    (rewrite,) = unknown["filters"]
+    assert rewrite["urlRewrite"]["path"]["replaceFullPath"] not in {"/", "/insert", "/send_data"}

@@ -10,6 +10,7 @@ pub mod endpoints;
 pub mod fetch;
 pub mod launch;
 pub mod options;
+mod ownership;
 pub mod port_conflicts;
 pub mod ports;
 pub mod process;

@@ -1,6 +1,8 @@
 //! The options that configure the stack: servers, ports and tuning.
 
-use anyhow::Result;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::ports::{PortOverride, Ports};
@@ -41,6 +43,10 @@ pub struct StackOptions {
     /// Votes in flight for each route, beyond which it answers 429 (default: that of the services)
     #[arg(long, value_name = "VOTES")]
     pub max_in_flight: Option<u32>,
+
+    /// CSV file with the bands and albums that can be voted for, such as locust/votes/catalogue.csv (default: all)
+    #[arg(long, value_name = "FILE")]
+    pub catalogue: Option<PathBuf>,
 }
 
 impl StackOptions {
@@ -53,18 +59,25 @@ impl StackOptions {
             weight: DEFAULT_WEIGHT,
             deadline_ms: None,
             max_in_flight: None,
+            catalogue: None,
         }
     }
 
     /// Assigns the ports and sorts the servers into start order.
     pub fn settings(&self) -> Result<Settings> {
         let is_selected = |server: &Server| self.only.is_empty() || self.only.contains(server);
+        // The services have another working directory.
+        let catalogue = self.catalogue.as_ref().map(|path| {
+            path.canonicalize()
+                .with_context(|| format!("cannot read {} (--catalogue)", path.display()))
+        });
         Ok(Settings {
             servers: Server::all().into_iter().filter(is_selected).collect(),
             ports: Ports::choose(&self.ports, self.free_ports)?,
             weight: self.weight,
             deadline_ms: self.deadline_ms,
             max_in_flight: self.max_in_flight,
+            catalogue: catalogue.transpose()?,
             ..Settings::default()
         })
     }

@@ -31,6 +31,34 @@ pub fn programs() -> Result<PathBuf> {
     .to_owned())
 }
 
+/// The path for readers of a report: relative to `root` if it is inside, otherwise only its last part. An absolute path would
+/// show the directories of the machine on which the report was written.
+pub fn shown_path(root: &Path, path: &Path) -> String {
+    let inside = path.strip_prefix(root).ok();
+    let shown = inside.or_else(|| path.file_name().map(Path::new)).unwrap_or(path);
+    shown.display().to_string()
+}
+
 fn is_root(path: &Path) -> bool {
     path.join("lab/Cargo.toml").exists() && path.join("prometheus/prometheus.yml").exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shown_path_has_no_directory_of_the_machine() {
+        let root = Path::new("/home/me/dualpath");
+        for (path, expected) in [
+            (
+                "/home/me/dualpath/locust/votes/bands.json",
+                "locust/votes/bands.json",
+            ),
+            ("/home/me/my votes.json", "my votes.json"),
+            ("/home/me/dualpath2/votes.json", "votes.json"),
+        ] {
+            assert_eq!(shown_path(root, Path::new(path)), expected);
+        }
+    }
 }

@@ -10,6 +10,7 @@ use futures::future::{join_all, try_join_all};
 
 use crate::fetch::Cache;
 use crate::launch::{self, LaunchContext, write_routes, write_weight};
+use crate::ownership::{Activity, Ownership, describe};
 use crate::port_conflicts::check_ports;
 use crate::ports::Port;
 use crate::process::{self, Identity, ProcessSpec, Signal};
@@ -34,6 +35,7 @@ pub struct Stack {
     dir: StateDir,
     programs: PathBuf,
     progress: Progress,
+    ownership: Ownership,
 }
 
 /// The result of [`Stack::acquire`].
@@ -54,6 +56,7 @@ impl Stack {
             dir,
             programs: programs.to_owned(),
             progress,
+            ownership: Ownership::default(),
         })
     }
 
@@ -75,22 +78,26 @@ impl Stack {
     /// Makes this process the owner of the stack: only the owner may start it. Stops the processes and removes the
     /// data of an owner that crashed. It is an error if another running `lab` owns the stack.
     pub async fn acquire(&self) -> Result<AcquireOutcome> {
-        let current = Identity::current()?;
-        let is_running = self.dir.update(|state| {
-            if let Some(owner) = state.owner.filter(|owner| owner.is_alive()) {
-                bail!(
-                    "another lab process (pid {}) owns the stack in {}: end that process, or run `lab down`",
-                    owner.pid,
-                    self.dir.path().display()
-                );
-            }
-            if state.owner.is_none() && is_complete(state) {
-                return Ok(true);
-            }
-            state.owner = Some(current);
-            Ok(false)
-        })?;
-        if is_running {
+        if let Err(owner) = self.ownership.take(&self.dir, Activity::Running)? {
+            bail!(
+                "{} owns the stack in {}: wait for it, end it, or run `lab down`",
+                describe(owner),
+                self.dir.path().display()
+            );
+        }
+        let outcome = self.clean_up().await;
+        if !matches!(outcome, Ok(AcquireOutcome::Acquired)) {
+            self.ownership.release();
+        }
+        outcome
+    }
+
+    /// Removes what an earlier run left, unless it left a complete stack that runs detached.
+    async fn clean_up(&self) -> Result<AcquireOutcome> {
+        if let Some(state) = self.dir.load()?
+            && state.owner.is_none()
+            && is_complete(&state)
+        {
             return Ok(AcquireOutcome::AlreadyRunning);
         }
         if self.stop_processes().await? > 0 {
@@ -98,6 +105,7 @@ impl Stack {
         }
         self.dir.clear()?;
         self.dir.clear_logs()?;
+        let current = Identity::current()?;
         self.dir.update(|state| {
             state.owner = Some(current);
             Ok(())
@@ -129,20 +137,19 @@ impl Stack {
         self.dir.update(|state| {
             state.owner = None;
             Ok(())
-        })
+        })?;
+        self.ownership.release();
+        Ok(())
     }
 
     /// Stops all processes in reverse start order and removes their data; keeps the logs. Another `lab` that owns the
     /// stack receives SIGTERM first.
     pub async fn stop(&self) -> Result<()> {
-        let owner = self.dir.load()?.and_then(|state| state.owner);
-        let is_other = |owner: &Identity| Identity::current().is_ok_and(|current| current != *owner);
-        if let Some(owner) = owner.filter(is_other) {
-            owner.signal(Signal::TERM)?;
-            owner.wait(OWNER_STOP_TIMEOUT).await;
-        }
-        self.stop_processes().await?;
-        self.dir.clear()
+        self.ownership.take_over(&self.dir, OWNER_STOP_TIMEOUT).await?;
+        let stopped = self.stop_processes().await;
+        let cleared = stopped.and_then(|_| self.dir.clear());
+        self.ownership.release();
+        cleared
     }
 
     /// Starts a stopped server of the running stack and waits until it is ready.

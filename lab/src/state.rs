@@ -24,6 +24,9 @@ pub struct Settings {
     pub deadline_ms: Option<u64>,
     /// The limit of votes in flight for each route; `None` leaves the default of the ingest services.
     pub max_in_flight: Option<u32>,
+    /// The file with the bands and albums that can be voted for; `None` for all.
+    #[serde(default)]
+    pub catalogue: Option<PathBuf>,
     /// Additional arguments for the command lines of servers, by server name. Only experiments set them; `lab` has no
     /// option for them.
     #[serde(default)]
@@ -56,7 +59,7 @@ impl Settings {
 /// A process that was started for the stack.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ServerProcess {
-    /// The name of the server or of the load generator.
+    /// The name of the server, or of Locust.
     pub name: String,
     /// Its pid and start time.
     #[serde(flatten)]
@@ -170,6 +173,11 @@ impl StateDir {
     pub fn clear_logs(&self) -> Result<()> {
         ignore_missing(std::fs::remove_dir_all(self.logs())).context("removing old logs")?;
         create(self.logs()).map(|_| ())
+    }
+
+    /// The lock of the directory's owner: see [`crate::ownership`].
+    pub(crate) fn owner_lock(&self) -> PathBuf {
+        self.path.join("owner.lock")
     }
 
     fn file(&self) -> PathBuf {

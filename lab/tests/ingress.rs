@@ -103,8 +103,31 @@ async fn each_path_is_routed_to_its_backend() -> Result<()> {
             "{path} {canary:?}"
         );
     }
-    for unknown in ["/", "/v2/votes", "/restful", "/grpcurl"] {
-        assert_eq!(ingress.post(unknown, None).await?.0, 404, "{unknown}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_paths_are_answered_by_rest_under_a_path_that_it_does_not_have() -> Result<()> {
+    let ingress = Ingress::start(&[]).await?;
+    let paths = [
+        "/",
+        // The aliases of the service are available below a prefix only.
+        "/insert",
+        "/v2/votes",
+        "/restful",
+        "/grpcurl",
+        "/votes.v1.VoteServices/CastVote",
+        // The internal service of the bridge: only the bridge may call it, and not by the Ingress.
+        "/votes.v1.BridgeService/Forward",
+    ];
+    for path in paths {
+        for canary in [None, Some("always")] {
+            assert_eq!(
+                ingress.post(path, canary).await?,
+                (200, "rest /unknown".to_owned()),
+                "{path} {canary:?}"
+            );
+        }
     }
     Ok(())
 }

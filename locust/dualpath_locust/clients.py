@@ -17,6 +17,8 @@ NO_ROUTE = "no route"
 TIMEOUT_S = 10
 """The timeout of both clients, twice the default deadline of the services, so that the service times out first."""
 
+MAX_DETAIL_CHARACTERS = 1000
+
 
 class RejectedVote(Exception):  # noqa: N818 - locust shows the class name
     """The HTTP response is not a receipt."""
@@ -43,11 +45,13 @@ def cast_by_http(session: FastHttpSession, url_path: str, vote: Vote) -> Outcome
         status = str(response.status_code) if response.status_code else type(response.error).__name__
         if route is not None:
             response.request_meta["name"] = route
+        failure: dict[str, object] | None = None
         if not ok:
-            detail = response.text[:200] if response.status_code else response.error
-            response.failure(RejectedVote(f"{status}: {detail}"))
+            detail = (response.text or "")[:MAX_DETAIL_CHARACTERS] if response.status_code else str(response.error)
+            failure = {"message": detail, "headers": dict(response.headers or {})}
+            response.failure(RejectedVote(f"{status}: {detail[:200]}"))
         latency_us = round(response.request_meta["response_time"] * 1000)
-    return Outcome(vote_id, route, ok, status, latency_us)
+    return Outcome(vote_id, route, ok, status, latency_us, failure)
 
 
 def _receipt_id(body: bytes) -> str | None:
@@ -90,7 +94,9 @@ class GrpcVoteClient:
             outcome = Outcome(receipt.vote_id, receipt.route, True, "OK", round(elapsed_s * 1e6))
         else:
             route = dict(error.trailing_metadata() or ()).get(ROUTE_HEADER)
-            outcome = Outcome(None, route, False, error.code().name, round(elapsed_s * 1e6))
+            # The debug string has the address of the server, and the HTTP status if the answer was not gRPC.
+            failure = {"message": error.details(), "debug": error.debug_error_string()[:MAX_DETAIL_CHARACTERS]}
+            outcome = Outcome(None, route, False, error.code().name, round(elapsed_s * 1e6), failure)
         self._request_event.fire(
             request_type="gRPC",
             name=outcome.route or NO_ROUTE,

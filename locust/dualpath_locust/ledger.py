@@ -17,6 +17,7 @@ class Outcome:
         ok: True if there is a receipt, which means that the vote is in Kafka.
         status: the HTTP status, the name of the gRPC status, or the error if there was no answer.
         latency_us: microseconds from the call to the complete answer.
+        failure: what the client received instead of a receipt, for the analysis of a failed vote.
     """
 
     vote_id: str | None
@@ -24,6 +25,7 @@ class Outcome:
     ok: bool
     status: str
     latency_us: int
+    failure: dict[str, object] | None = None
 
 
 class Ledger:
@@ -72,4 +74,6 @@ class Ledger:
                 "ok": outcome.ok,
                 "status": outcome.status,
             }
+            if outcome.failure is not None:
+                line["failure"] = outcome.failure
             self._file.write(json.dumps(line).encode() + b"\n")

@@ -2,11 +2,11 @@
 
 import argparse
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from locust.argument_parser import LocustArgumentParser
 
 from dualpath_locust import clients
+from dualpath_locust.host import check_grpc_target
 from dualpath_locust.sequence import parse_mix
 
 SHIPPED_VOTES = Path(__file__).parents[1] / "votes" / "bandas_guatemala.json"
@@ -23,7 +23,7 @@ def add_options(parser: LocustArgumentParser) -> None:
         default=str(SHIPPED_VOTES),
         env_var="LOCUST_VOTES_FILE",
         include_in_web_ui=False,
-        help="File of votes, repeated from the start: a JSON array, JSON lines or CSV. Default: %(default)s",
+        help="File of votes, repeated from the start: JSON or CSV, in UTF-8 or UTF-16. Default: %(default)s",
     )
     parser.add_argument(
         "--mix",
@@ -67,20 +67,6 @@ def add_options(parser: LocustArgumentParser) -> None:
     parser.set_defaults(stop_timeout=STOP_TIMEOUT_S)
 
 
-def grpc_target(host: str) -> str:
-    """Returns the `host:port` of an HTTP base URL.
-
-    Raises:
-        ValueError: the URL is not plain `http://`.
-    """
-    url = urlsplit(host)
-    if url.scheme != "http" or not url.hostname:
-        raise ValueError(f"cannot derive the gRPC target from {host!r} (not http://): add --grpc-target HOST:PORT")
-    # Not url.netloc, which can contain user and password. An IPv6 address needs brackets.
-    name = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
-    return f"{name}:{url.port or 80}"
-
-
 def _mix(text: str) -> str:
     try:
         parse_mix(text)
@@ -96,7 +82,8 @@ def _milliseconds(text: str) -> int:
 
 
 def _grpc_target(text: str) -> str:
-    name, _, port = text.rpartition(":")
-    if not name or not port.isdecimal():
-        raise argparse.ArgumentTypeError(f"not HOST:PORT: {text!r}")
+    try:
+        check_grpc_target(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
     return text

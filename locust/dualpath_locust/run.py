@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import gevent
+from gevent import GreenletExit
 from grpc.experimental import gevent as grpc_gevent
 from locust import events
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import MasterRunner, Runner, WorkerRunner
 
+from dualpath_locust.host import HostError
 from dualpath_locust.ledger import Ledger
 from dualpath_locust.options import add_options
 from dualpath_locust.sequence import Mix, VoteSequence, parse_mix
-from dualpath_locust.users import MixedUser
+from dualpath_locust.users import MixedUser, VoteUser
 from dualpath_locust.votes import Vote, VoteFileError, read_votes
 
 logger = logging.getLogger(__name__)
@@ -61,7 +63,8 @@ def _prepare(environment: Environment, runner: Runner, **_: object) -> None:
             mix=parse_mix(options.mix),
             ledger=Ledger(ledger_path, truncate=not isinstance(runner, WorkerRunner)),
         )
-    except (VoteFileError, OSError) as error:
+        _normalise_host(environment)
+    except (VoteFileError, HostError, OSError) as error:
         logger.error(error)  # noqa: TRY400 - the message is sufficient, a traceback would hide it
         sys.exit(2)
     _interrupt_only_main()
@@ -73,8 +76,27 @@ def _interrupt_only_main() -> None:
     gevent.signal_handler(signal.SIGINT, gevent.kill, main, KeyboardInterrupt)
 
 
+def _normalise_host(environment: Environment) -> None:
+    """Checks the host for each class, and removes what a base URL does not have, such as a slash at the end.
+
+    Raises:
+        HostError: the host is invalid, or one of the classes cannot use it.
+    """
+    for user_class in environment.user_classes:
+        if issubclass(user_class, VoteUser):
+            targets = user_class.find_targets(environment)
+            if environment.host:
+                environment.host = targets.base_url
+
+
 def _start(environment: Environment, **_: object) -> None:
     options, runner = environment.parsed_options, environment.runner
+    try:
+        _normalise_host(environment)
+    except HostError as error:
+        # The web UI can change the host. End the greenlet that starts the test; the web UI continues to run.
+        logger.error(error)  # noqa: TRY400 - the message is sufficient, a traceback would hide it
+        raise GreenletExit from error
     # Each worker needs its own seed. Otherwise all workers would choose the same paths at the same time.
     worker = f"/{runner.worker_index}" if isinstance(runner, WorkerRunner) else ""
     environment.vote_run.start(f"{options.seed}{worker}")

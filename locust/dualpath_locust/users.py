@@ -4,15 +4,15 @@ import time
 
 from gevent import GreenletExit
 from locust import FastHttpUser, task
+from locust.env import Environment
 from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from dualpath_locust.clients import TIMEOUT_S, GrpcVoteClient, cast_by_http
+from dualpath_locust.host import DEFAULT_HOST, Targets, find_targets
 from dualpath_locust.ledger import Outcome
-from dualpath_locust.options import grpc_target
 from dualpath_locust.sequence import VotePath
 from dualpath_locust.votes import Vote
 
-URL_PATHS = {VotePath.SPLIT: "/v1/votes", VotePath.REST: "/rest/v1/votes"}
 INTERRUPTED = "interrupted"
 
 
@@ -20,7 +20,7 @@ class VoteUser(FastHttpUser):
     """A user with one HTTP connection and, if its path needs it, one gRPC connection."""
 
     abstract = True
-    host = "http://127.0.0.1:8000"
+    host = DEFAULT_HOST
     concurrency = 1
     network_timeout = TIMEOUT_S
     connection_timeout = TIMEOUT_S
@@ -28,16 +28,26 @@ class VoteUser(FastHttpUser):
     path: VotePath | None = None
     """The path of every vote; None to choose one for each vote by `--mix`."""
 
-    def on_start(self) -> None:
-        """Opens the gRPC connection.
+    def __init__(self, environment: Environment) -> None:
+        self._targets = self.find_targets(environment)
+        self.host = self._targets.base_url
+        super().__init__(environment)
+
+    @classmethod
+    def find_targets(cls, environment: Environment) -> Targets:
+        """Returns the addresses for the paths of this class.
 
         Raises:
-            ValueError: the gRPC target cannot be derived from the host.
+            HostError: the host is invalid, or one of the paths cannot use it.
         """
+        paths = (cls.path,) if cls.path else tuple(environment.vote_run.mix)
+        return find_targets(environment.host or cls.host, paths, environment.parsed_options.grpc_target)
+
+    def on_start(self) -> None:
+        """Opens the gRPC connection."""
         self._grpc_client: GrpcVoteClient | None = None
-        if VotePath.GRPC in ((self.path,) if self.path else self.environment.vote_run.mix):
-            target = self.environment.parsed_options.grpc_target or grpc_target(self.host)
-            self._grpc_client = GrpcVoteClient(target, self.environment.events.request)
+        if self._targets.grpc is not None:
+            self._grpc_client = GrpcVoteClient(self._targets.grpc, self.environment.events.request)
 
     def on_stop(self) -> None:
         """Closes the gRPC connection."""
@@ -64,7 +74,7 @@ class VoteUser(FastHttpUser):
     def _send(self, path: VotePath, vote: Vote) -> Outcome:
         if path is VotePath.GRPC:
             return self._grpc_client.cast(vote)
-        return cast_by_http(self.client, URL_PATHS[path], vote)
+        return cast_by_http(self.client, self._targets.url_paths[path], vote)
 
     def wait_time(self) -> float:
         """Returns the seconds between two votes."""

@@ -1,19 +1,18 @@
-"""Reads vote files: a JSON array, JSON lines or CSV. The first character determines the format."""
+"""Reads vote files. The first character determines the format: JSON starts with `[` or `{`, anything else is CSV."""
 
-import csv
-import io
 import json
-from collections.abc import Iterator
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from dualpath_locust.pb import votes_pb2
+from dualpath_locust.vote_file.columns import FIELDS, shown
+from dualpath_locust.vote_file.csv_format import read_csv
+from dualpath_locust.vote_file.error import VoteFileError
+from dualpath_locust.vote_file.json_format import read_json
+from dualpath_locust.vote_file.text import read_text
 
-FIELDS = ("name", "album", "year", "rank")
-
-
-class VoteFileError(ValueError):
-    """The vote file is invalid. The message has the file and, if known, line and field."""
+__all__ = ["FIELDS", "Vote", "VoteFileError", "read_votes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class Vote:
         """Encodes the four fields of a vote."""
         text = {field: str(fields[field]) for field in FIELDS}
         return cls(
-            body=json.dumps(fields, ensure_ascii=False).encode(),
+            body=json.dumps(fields, ensure_ascii=False, allow_nan=False).encode(),
             message=votes_pb2.Vote(**text),
         )
 
@@ -41,107 +40,45 @@ class Vote:
 def read_votes(path: Path) -> list[Vote]:
     """Reads a vote file.
 
-    Every vote needs `name`, `album`, `year` and `rank`, each text or a number. Other fields are ignored. The values are
-    not validated, so that a file can contain votes that the service must reject.
+    Every vote needs `name`, `album`, `year` and `rank`, each text or a number. `vote_file.columns` has other names for
+    them. Other fields are ignored. The values are not validated, so that a file can contain votes that the service must
+    reject, but both protocols must be able to express them.
 
     Raises:
         VoteFileError: the file is missing, empty or malformed.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise VoteFileError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise VoteFileError(f"{path}:{line}: not UTF-8") from error
-
+    text = read_text(path)
     first_character = text.lstrip()[:1]
     if not first_character:
         records = iter(())
-    elif first_character == "[":
-        records = _json_array(path, text)
-    elif first_character == "{":
-        records = _json_lines(path, text)
+    elif first_character in "[{":
+        records = read_json(path, text)
     else:
-        records = _csv(path, text)
+        records = read_csv(path, text)
     votes = [Vote.from_fields(_checked(path, line, record)) for line, record in records]
     if not votes:
-        raise VoteFileError(f"{path}: no votes")
+        raise VoteFileError(path, "no votes")
     return votes
 
 
-def _json_array(path: Path, text: str) -> Iterator[tuple[int, object]]:
-    # Decode each element separately, because json.loads does not report the line of an element.
-    decoder = json.JSONDecoder()
-    position = _after_whitespace(text, text.index("[") + 1)
-    line, counted_to = 1, 0
-    at_end = text[position : position + 1] == "]"
-    while not at_end:
-        line += text.count("\n", counted_to, position)
-        counted_to = position
-        try:
-            record, position = decoder.raw_decode(text, position)
-        except json.JSONDecodeError as error:
-            raise VoteFileError(f"{path}:{error.lineno}: malformed JSON: {error.msg}") from error
-        yield line, record
-
-        position = _after_whitespace(text, position)
-        separator = text[position : position + 1]
-        if separator not in ("]", ","):
-            raise VoteFileError(f"{_location(path, text, position)}: malformed JSON: expected ',' or ']' after a vote")
-        at_end = separator == "]"
-        if not at_end:
-            position = _after_whitespace(text, position + 1)
-
-    rest = _after_whitespace(text, position + 1)
-    if rest < len(text):
-        raise VoteFileError(f"{_location(path, text, rest)}: malformed JSON: text after the closing ']'")
-
-
-def _location(path: Path, text: str, position: int) -> str:
-    line = text.count("\n", 0, position) + 1
-    return f"{path}:{line}"
-
-
-def _after_whitespace(text: str, position: int) -> int:
-    while text[position : position + 1] in tuple(" \t\r\n"):
-        position += 1
-    return position
-
-
-def _json_lines(path: Path, text: str) -> Iterator[tuple[int, object]]:
-    # Not splitlines(), which also splits at U+2028. A JSON string can contain that character.
-    for line, content in enumerate(text.split("\n"), start=1):
-        if not content.strip():
-            continue
-        try:
-            record = json.loads(content)
-        except json.JSONDecodeError as error:
-            raise VoteFileError(f"{path}:{line}: malformed JSON: {error.msg}") from error
-        yield line, record
-
-
-def _csv(path: Path, text: str) -> Iterator[tuple[int, object]]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    try:
-        for field in FIELDS:
-            if field not in (reader.fieldnames or ()):
-                raise VoteFileError(f"{path}:1: {field}: missing column in the header")
-        for record in reader:
-            if None in record:
-                raise VoteFileError(f"{path}:{reader.line_num}: more cells than the header has columns")
-            yield reader.line_num, record
-    except csv.Error as error:
-        raise VoteFileError(f"{path}:{reader.line_num}: malformed CSV: {error}") from error
-
-
-def _checked(path: Path, line: int, record: object) -> dict[str, str | int | float]:
-    if not isinstance(record, dict):
-        raise VoteFileError(f"{path}:{line}: a vote must be an object, got {json.dumps(record)[:40]}")
+def _checked(path: Path, line: int, record: dict[str, object]) -> dict[str, str | int | float]:
     for field in FIELDS:
-        value = record.get(field)
-        if value is None or value == "":
-            raise VoteFileError(f"{path}:{line}: {field}: missing")
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise VoteFileError(f"{path}:{line}: {field}: neither text nor a number: {json.dumps(value)[:40]}")
+        fault = _fault(record[field])
+        if fault is not None:
+            raise VoteFileError(path, f"{field}: {fault}", line)
     return {field: record[field] for field in FIELDS}
+
+
+def _fault(value: object) -> str | None:
+    if value is None or value == "":
+        return "missing"
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return f"neither text nor a number: {json.dumps(value)[:40]}"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{json.dumps(value)} is not a number in JSON: write a number or text"
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return f"{shown(value)} contains a lone surrogate, which is half a character: write the whole character"
+    return None

@@ -21,7 +21,7 @@ def test_protobuf_code_is_current(tmp_path: Path) -> None:
 def test_vote_files_are_current(tmp_path: Path) -> None:
     subprocess.run([sys.executable, ROOT / "votes" / "make_votes.py", tmp_path], check=True)  # noqa: S603
     fresh = sorted(tmp_path.iterdir())
-    assert [path.name for path in fresh] == ["bandas_guatemala.json", "example.csv", "example.jsonl"]
+    assert [path.name for path in fresh] == ["bandas_guatemala.json", "catalogue.csv", "example.csv", "example.jsonl"]
     for path in fresh:
         checked_in = ROOT / "votes" / path.name
         assert checked_in.read_text("utf-8") == path.read_text("utf-8"), f"{path.name} is stale: run make_votes.py"

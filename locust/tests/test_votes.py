@@ -4,22 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from vote_files import GOOD, HEADER, fields, write
 
 from dualpath_locust.options import SHIPPED_VOTES
 from dualpath_locust.votes import FIELDS, VoteFileError, read_votes
-
-GOOD = {"name": "Extinción", "album": "Orange Buddha", "year": "1996", "rank": "8.5"}
-HEADER = "name,album,year,rank\n"
-
-
-def write(directory: Path, text: str) -> Path:
-    path = directory / "votes"
-    path.write_text(text, "utf-8")
-    return path
-
-
-def fields(path: Path) -> list[tuple[str, ...]]:
-    return [tuple(getattr(vote.message, field) for field in FIELDS) for vote in read_votes(path)]
 
 
 @pytest.mark.parametrize(
@@ -63,9 +51,9 @@ def test_other_fields_are_ignored(tmp_path: Path) -> None:
         (f"[{json.dumps(GOOD)},\n", ":2: malformed JSON"),
         (f"[{json.dumps(GOOD)}]\n]", ":2: malformed JSON: text after"),
         (f"[{json.dumps(GOOD)},\n7]", ":2: a vote must be an object, got 7"),
-        (json.dumps(GOOD) + "\n" + json.dumps({"name": "Extinción"}), ":2: album: missing"),
+        (json.dumps(GOOD) + "\n" + json.dumps({"name": "Extinción"}), ":2: album, year, rank: missing"),
         (json.dumps(GOOD) + "\n{", ":2: malformed JSON"),
-        ("name,album,year\n", ":1: rank: missing column"),
+        ("name,album,year\n", ":1: rank: missing"),
         (HEADER + "Extinción,,1996,8.5\n", ":2: album: missing"),
         (HEADER + "Extinción,Orange Buddha,1996\n", ":2: rank: missing"),
         (HEADER + "Extinción,Orange Buddha,1996,8.5,9\n", ":2: more cells"),

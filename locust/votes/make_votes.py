@@ -61,6 +61,16 @@ def as_csv(votes: list[Vote]) -> str:
     return text.getvalue()
 
 
+def catalogue_as_csv() -> str:
+    """Encodes the albums of the catalogue for the option `--catalogue` of the ingest services."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["name", "album"])
+    for band in json.loads((HERE / "catalogue.json").read_text("utf-8")):
+        writer.writerows((band["name"], album) for album in band["albums"])
+    return text.getvalue()
+
+
 def main() -> None:
     """Writes all files."""
     directory = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
@@ -68,6 +78,7 @@ def main() -> None:
     (directory / "bandas_guatemala.json").write_text(as_json(votes), "utf-8")
     (directory / "example.jsonl").write_text(as_json_lines(votes[:EXAMPLES]), "utf-8")
     (directory / "example.csv").write_text(as_csv(votes[:EXAMPLES]), "utf-8")
+    (directory / "catalogue.csv").write_text(catalogue_as_csv(), "utf-8")
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ pub(crate) struct VoteCopies {
     /// The routes that wrote a copy.
     pub(crate) routes: ByRoute<bool>,
     /// Whether a client chose the id: only such an id may occur more than once.
-    pub(crate) has_client_id: bool,
+    pub(crate) has_id_from_client: bool,
     /// The number of copies with a server-generated id that no operator replayed: at most one is allowed.
     server_id_copies: u32,
 }
@@ -54,7 +54,7 @@ pub(crate) struct VoteCopies {
 impl VoteCopies {
     /// The number of copies that are neither the first one nor an allowed repeat.
     pub(crate) fn doubles(&self) -> u32 {
-        let client_copy = u32::from(self.has_client_id && self.server_id_copies > 0);
+        let client_copy = u32::from(self.has_id_from_client && self.server_id_copies > 0);
         (self.server_id_copies + client_copy).saturating_sub(1)
     }
 }
@@ -116,7 +116,7 @@ impl KafkaVotes {
         let key = self
             .albums
             .vote_key(event.vote.name.as_str(), event.vote.album.as_str(), event.route);
-        let is_server_id_copy = !event.client_id && !is_replayed(record);
+        let is_server_id_copy = !event.id_from_client && !is_replayed(record);
         let position = (record.timestamp_ms.unwrap_or_default(), partition, offset);
         let copies = self
             .votes
@@ -126,11 +126,11 @@ impl KafkaVotes {
                 key,
                 first: position,
                 routes: ByRoute::default(),
-                has_client_id: false,
+                has_id_from_client: false,
                 server_id_copies: 0,
             });
         copies.routes[event.route] = true;
-        copies.has_client_id |= event.client_id;
+        copies.has_id_from_client |= event.id_from_client;
         copies.server_id_copies += u32::from(is_server_id_copy);
         // All copies are in one partition, where the offset gives their order. Only if partitions were added between two
         // copies, the timestamp must give it.
@@ -192,10 +192,10 @@ mod tests {
 
     const APPLIED_OFFSET: i64 = 100;
 
-    fn record(id: u128, route: Route, client_id: bool, position: (i32, i64)) -> Record {
+    fn record(id: u128, route: Route, id_from_client: bool, position: (i32, i64)) -> Record {
         let event = VoteEvent {
             vote_id: Uuid::from_u128(id),
-            client_id,
+            id_from_client,
             vote: Vote {
                 name: Name::parse("Alux Nahual".to_owned()).unwrap(),
                 album: Album::parse("Conquista".to_owned()).unwrap(),
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn only_server_generated_ids_without_replay_count_as_double() {
-        let copy = |client_id, offset| record(1, Route::Rest, client_id, (0, offset));
+        let copy = |id_from_client, offset| record(1, Route::Rest, id_from_client, (0, offset));
         let mut replayed = copy(false, 2);
         let header = kafka::dead_letter::REPLAYED_HEADER.to_owned();
         replayed.headers.push((header, b"0/1".to_vec()));

@@ -6,6 +6,7 @@
 //!
 //! [`compare`] compares the stores with each other and with the senders' ledger; [`report`] prints the result.
 
+pub(crate) mod broken_counts;
 pub(crate) mod by_route;
 pub(crate) mod compare;
 pub(crate) mod comparison;

@@ -1,34 +1,49 @@
-//! Reads the tallies and the applied offsets from Redis in one snapshot, and corrects the tallies.
+//! Reads the tallies and the applied offsets from Redis as they were at one moment, and corrects the tallies.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use kafka::Extent;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, FromRedisValue, Script, Value};
+use redis::{AsyncConnectionConfig, FromRedisValue, Value};
 use tallies::TallyHash;
-use tallies::keys::{CORRECTIONS, OFFSETS, TOPIC, TOPICS, TOTAL};
+use tallies::keys::{CORRECTIONS, HOLD, OFFSETS, TOP_STATE, TOPIC, TOPICS, TOTAL};
 use uuid::Uuid;
 
+use super::broken_counts::BrokenCounts;
 use super::tally_counts::{HashCounts, TallyCounts};
+use crate::{scripts, top_sets};
 
-/// Long enough for hashes with tens of thousands of fields.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Up to this number of fields, one transaction reads all hashes: it blocks Redis for some milliseconds. Clients choose the
+/// names of bands and albums, so there may be millions. Those are read in steps, while no votes are counted.
+const MAX_FIELDS_AT_ONCE: usize = 20_000;
+/// The number of fields of one step, in which Redis does nothing else.
+const STEP: usize = 1_000;
+/// Consumers continue after this time, even if this command has ended without releasing its hold.
+const HOLD_DURATION: Duration = Duration::from_secs(10);
+/// After this many changes while reading, reading in steps fails: a consumer ignores the hold.
+const MAX_READS: u32 = 5;
+/// The limit of the scripts; see checks.lua.
+const MAX_COUNT: u64 = (1 << 53) - 1;
+/// The number of fields that one script corrects.
+const MAX_CORRECTED_AT_ONCE: usize = 5_000;
 
 /// The tallies in Redis.
 #[derive(Clone)]
 pub(crate) struct RedisTallies {
     connection: MultiplexedConnection,
-    correct: Script,
 }
 
 /// The counts, and the applied offsets up to which they count, at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Snapshot {
-    /// The counts.
+    /// The counts. A broken count is 0.
     pub(crate) counts: TallyCounts,
+    /// The counts that are not numbers.
+    pub(crate) broken: BrokenCounts,
     /// The next offset to count, for each partition with counted records.
     pub(crate) applied_offsets: BTreeMap<i32, i64>,
     /// The current topic, to which the applied offsets belong; None before the first registration.
@@ -50,55 +65,192 @@ impl RedisTallies {
             .get_multiplexed_async_connection_with_config(&config)
             .await
             .context("connecting to Redis")?;
-        Ok(Self {
-            connection,
-            correct: Script::new(include_str!("correct_tallies.lua")),
-        })
+        Ok(Self { connection })
     }
 
-    /// Reads the snapshot atomically.
+    /// Reads the snapshot: the counts at one moment, and the applied offsets of the same moment.
     pub(crate) async fn snapshot(&self) -> Result<Snapshot> {
+        let mut connection = self.connection.clone();
+        let broken = BrokenCounts::find_keys(&mut connection).await?;
+        let hashes: Vec<TallyHash> = TallyHash::ALL
+            .into_iter()
+            .filter(|hash| !broken.keys.contains(&hash.key()))
+            .collect();
+        let mut fields = redis::pipe();
+        for hash in &hashes {
+            fields.hlen(hash.key());
+        }
+        let fields: Vec<usize> = if hashes.is_empty() {
+            Vec::new()
+        } else {
+            fields
+                .query_async(&mut connection)
+                .await
+                .context("reading the counts from Redis")?
+        };
+        if fields.iter().sum::<usize>() <= MAX_FIELDS_AT_ONCE {
+            let has_total = !broken.keys.contains(&TOTAL);
+            self.read(broken, has_total, &hashes).await
+        } else {
+            self.read_in_steps(broken, &hashes).await
+        }
+    }
+
+    /// Like [`Self::snapshot`], but without the counts.
+    pub(crate) async fn progress(&self) -> Result<Snapshot> {
+        self.read(BrokenCounts::default(), false, &[]).await
+    }
+
+    /// Reads the snapshot with the counts of `hashes` in one transaction.
+    async fn read(&self, broken: BrokenCounts, has_total: bool, hashes: &[TallyHash]) -> Result<Snapshot> {
         let mut query = redis::pipe();
-        query.atomic().get(TOTAL).get(TOPIC).get(CORRECTIONS);
+        query.atomic().get(TOPIC).get(CORRECTIONS);
         query.hgetall(OFFSETS).hgetall(TOPICS);
-        for hash in TallyHash::ALL {
+        if has_total {
+            query.get(TOTAL);
+        }
+        for hash in hashes {
             query.hgetall(hash.key());
         }
         let response = query.query_async(&mut self.connection.clone()).await;
         let replies: Vec<Value> = response.context("reading the counts from Redis")?;
         let mut replies = replies.into_iter();
-        let total: Option<String> = next(&mut replies)?;
         let topic: Option<String> = next(&mut replies)?;
         let corrections = next(&mut replies)?;
         let applied_offsets = parse_hash(OFFSETS, next(&mut replies)?)?.into_iter();
-        let topics = parse_hash(TOPICS, next(&mut replies)?)?;
-        let total = total.as_deref().map(parse_count).transpose().context(TOTAL)?;
-        let mut counts = TallyCounts {
-            total: total.unwrap_or_default(),
-            ..TallyCounts::default()
-        };
-        for (hash, fields) in TallyHash::ALL.iter().zip(&mut counts.hashes) {
-            *fields = parse_hash(hash.key(), next(&mut replies)?)?;
-        }
         let partition = |(partition, offset): (String, i64)| Ok((partition.parse()?, offset));
-        Ok(Snapshot {
-            counts,
+        let mut snapshot = Snapshot {
             applied_offsets: applied_offsets
                 .map(partition)
                 .collect::<Result<_>>()
                 .context(OFFSETS)?,
             topic: topic.map(|id| id.parse()).transpose().context(TOPIC)?,
-            topics,
+            topics: parse_hash(TOPICS, next(&mut replies)?)?,
             corrections,
-        })
+            broken,
+            ..Snapshot::default()
+        };
+        if has_total {
+            let total: Option<String> = next(&mut replies)?;
+            snapshot.set_total(total);
+        }
+        for &hash in hashes {
+            snapshot.set_counts(hash, next(&mut replies)?);
+        }
+        Ok(snapshot)
     }
 
-    /// Adds `correction` to the counts. Returns false and changes nothing if the correction no longer matches: Redis went
-    /// back to an older state, or another correction was made since `snapshot`. You may retry after an error: if the first
-    /// attempt took effect, the retry sees another correction and changes nothing.
+    /// Reads the snapshot in steps, while consumers wait.
+    async fn read_in_steps(&self, broken: BrokenCounts, hashes: &[TallyHash]) -> Result<Snapshot> {
+        for _ in 0..MAX_READS {
+            self.hold().await?;
+            let read = self.read_held(broken.clone(), hashes).await;
+            let released = self.release().await;
+            if let Some(snapshot) = read? {
+                released?;
+                return Ok(snapshot);
+            }
+        }
+        bail!(
+            "votes were counted while this command read the counts, {MAX_READS} times in a row: check that no consumer of an \
+             earlier version runs"
+        )
+    }
+
+    /// None if the counts changed in the meantime.
+    async fn read_held(&self, broken: BrokenCounts, hashes: &[TallyHash]) -> Result<Option<Snapshot>> {
+        let has_total = !broken.keys.contains(&TOTAL);
+        let before = self.read(broken.clone(), has_total, &[]).await?;
+        let mut snapshot = before.clone();
+        for &hash in hashes {
+            let fields = self.scan(hash).await?;
+            snapshot.set_counts(hash, fields);
+        }
+        // Each change of a count also changes an applied offset or the number of corrections.
+        let after = self.read(broken, has_total, &[]).await?;
+        Ok((before == after).then_some(snapshot))
+    }
+
+    async fn scan(&self, hash: TallyHash) -> Result<BTreeMap<String, String>> {
+        let mut connection = self.connection.clone();
+        let (mut fields, mut cursor) = (BTreeMap::new(), 0_u64);
+        loop {
+            let mut scan = redis::pipe();
+            scan.cmd("HSCAN")
+                .arg(hash.key())
+                .arg(cursor)
+                .arg("COUNT")
+                .arg(STEP);
+            scan.cmd("PEXPIRE")
+                .arg(HOLD)
+                .arg(HOLD_DURATION.as_millis() as u64)
+                .ignore();
+            let response = scan.query_async(&mut connection).await;
+            let ((next, found),): ((u64, Vec<(String, String)>),) =
+                response.with_context(|| format!("reading {}", hash.key()))?;
+            fields.extend(found);
+            if next == 0 {
+                return Ok(fields);
+            }
+            cursor = next;
+        }
+    }
+
+    /// Makes all consumers wait before their next batch.
+    async fn hold(&self) -> Result<()> {
+        let mut set = redis::cmd("SET");
+        set.arg(HOLD)
+            .arg(1)
+            .arg("PX")
+            .arg(HOLD_DURATION.as_millis() as u64);
+        let response = set.exec_async(&mut self.connection.clone()).await;
+        response.context("holding the counts in Redis")
+    }
+
+    async fn release(&self) -> Result<()> {
+        let mut delete = redis::cmd("DEL");
+        let response = delete.arg(HOLD).exec_async(&mut self.connection.clone()).await;
+        response.context("releasing the counts in Redis")
+    }
+
+    /// Deletes the broken counts, so that a correction can add them again.
+    pub(crate) async fn delete_broken(&self, broken: &BrokenCounts) -> Result<()> {
+        broken.delete(&mut self.connection.clone()).await
+    }
+
+    /// Builds the top sets again, after the counts were corrected.
+    pub(crate) async fn build_top_sets(&self) -> Result<()> {
+        let built = top_sets::build(&mut self.connection.clone()).await;
+        // If something else has interrupted the run, a consumer builds them.
+        built.map(drop).context("building the sorted sets in Redis")
+    }
+
+    /// Adds `correction` to the counts. Returns false if the correction no longer matches: Redis went back to an older
+    /// state, or another correction was made since `snapshot`. You may retry after an error: if the first attempt took
+    /// effect, the retry sees another correction and changes nothing.
+    ///
+    /// A correction of many fields is made in parts. If a part fails, compute the rest from a new snapshot.
     pub(crate) async fn correct(&self, snapshot: &Snapshot, correction: &TallyCounts) -> Result<bool> {
-        let mut call = self.correct.key(TOPIC);
-        for key in [TOPICS, OFFSETS, CORRECTIONS, TOTAL] {
+        let mut corrections = snapshot.corrections.clone();
+        for part in correction.parts(MAX_CORRECTED_AT_ONCE) {
+            if !self.correct_part(snapshot, corrections.as_deref(), &part).await? {
+                return Ok(false);
+            }
+            let before: u64 = corrections.unwrap_or_default().parse().unwrap_or_default();
+            corrections = Some((before + 1).to_string());
+        }
+        Ok(true)
+    }
+
+    async fn correct_part(
+        &self,
+        snapshot: &Snapshot,
+        corrections: Option<&str>,
+        correction: &TallyCounts,
+    ) -> Result<bool> {
+        let script = scripts::correct_tallies();
+        let mut call = script.key(TOPIC);
+        for key in [TOPICS, OFFSETS, CORRECTIONS, TOTAL, TOP_STATE] {
             call.key(key);
         }
         for hash in TallyHash::ALL {
@@ -107,7 +259,7 @@ impl RedisTallies {
         let text = |number: Option<i64>| number.map_or_else(String::new, |number| number.to_string());
         call.arg(snapshot.topic.map_or_else(String::new, |id| id.to_string()))
             .arg(text(snapshot.counted_since_ms()))
-            .arg(snapshot.corrections.as_deref().unwrap_or_default())
+            .arg(corrections.unwrap_or_default())
             .arg(snapshot.applied_offsets.len());
         for (partition, applied_offset) in &snapshot.applied_offsets {
             call.arg(partition).arg(applied_offset);
@@ -125,6 +277,28 @@ impl RedisTallies {
 }
 
 impl Snapshot {
+    fn set_total(&mut self, total: Option<String>) {
+        match total.map_or(Some(0), |text| canonical(&text)) {
+            Some(total) => self.counts.total = total,
+            None => self.broken.keys.push(TOTAL),
+        }
+    }
+
+    fn set_counts(&mut self, hash: TallyHash, fields: BTreeMap<String, String>) {
+        let (mut counts, mut broken) = (HashCounts::new(), Vec::new());
+        for (field, text) in fields {
+            if let Some(count) = canonical(&text) {
+                counts.insert(field, count);
+            } else {
+                broken.push(field);
+            }
+        }
+        self.counts.set(hash, counts);
+        if !broken.is_empty() {
+            self.broken.fields.push((hash, broken));
+        }
+    }
+
     /// The next offset to count of `partition`.
     pub(crate) fn applied_offset(&self, partition: i32) -> i64 {
         self.applied_offsets.get(&partition).copied().unwrap_or_default()
@@ -160,20 +334,21 @@ fn next<T: FromRedisValue>(replies: &mut impl Iterator<Item = Value>) -> Result<
     redis::from_redis_value(reply).context("reading the counts from Redis")
 }
 
+/// Parses the values of a hash that a correction cannot replace.
 fn parse_hash(key: &str, hash: BTreeMap<String, String>) -> Result<HashCounts> {
-    let count = |(field, text): (String, String)| {
-        let count = parse_count(&text).with_context(|| format!("{key}, field {field:?}"))?;
-        Ok((field, count))
+    let number = |(field, text): (String, String)| {
+        let number = text.parse().with_context(|| {
+            format!("{key}, field {field:?}: {text:?} is not a whole number; docs/runbook.md says how to repair it")
+        })?;
+        Ok((field, number))
     };
-    hash.into_iter().map(count).collect()
+    hash.into_iter().map(number).collect()
 }
 
-fn parse_count(text: &str) -> Result<i64> {
-    text.parse().with_context(|| {
-        format!(
-            "{text:?} is not a whole number, so the consumer cannot increment it: delete it, then run `consumer rebuild`"
-        )
-    })
+/// The number in `text`, if it has the form that Redis itself writes: no other can be incremented.
+fn canonical(text: &str) -> Option<i64> {
+    let number: i64 = text.parse().ok()?;
+    (number.to_string() == text && number.unsigned_abs() <= MAX_COUNT).then_some(number)
 }
 
 #[cfg(test)]

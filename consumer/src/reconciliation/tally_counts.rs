@@ -47,6 +47,37 @@ impl TallyCounts {
         TallyHash::ALL.into_iter().zip(&self.hashes)
     }
 
+    /// Replaces the counts of one hash.
+    pub(crate) fn set(&mut self, hash: TallyHash, counts: HashCounts) {
+        let mut of_hash = TallyHash::ALL.into_iter().zip(&mut self.hashes);
+        if let Some((_, of_hash)) = of_hash.find(|(other, _)| *other == hash) {
+            *of_hash = counts;
+        }
+    }
+
+    /// Splits these counts into parts with at most `max_fields` fields each. The first part has the total.
+    pub(crate) fn parts(&self, max_fields: usize) -> Vec<Self> {
+        let mut parts = vec![Self {
+            total: self.total,
+            ..Self::default()
+        }];
+        let mut fields = 0;
+        for (index, counts) in self.hashes.iter().enumerate() {
+            for (field, &count) in counts {
+                if fields == max_fields {
+                    parts.push(Self::default());
+                    fields = 0;
+                }
+                fields += 1;
+                let last = parts.last_mut().and_then(|part| part.hashes.get_mut(index));
+                if let Some(part) = last {
+                    part.insert(field.clone(), count);
+                }
+            }
+        }
+        parts
+    }
+
     /// The votes of a route.
     pub(crate) fn of_route(&self, route: vote::Route) -> i64 {
         let counts = self.iter().find(|(hash, _)| *hash == TallyHash::Route);
@@ -87,5 +118,26 @@ mod tests {
         );
         assert_eq!(*route, counts(&[("rest", 2)]));
         assert!(expected.minus(&expected).is_zero() && !correction.is_zero());
+    }
+
+    #[test]
+    fn parts_add_up_to_the_whole() {
+        let mut whole = TallyCounts::default();
+        for band in 0..10 {
+            whole.add(&format!("band {band}"), "album", "rest", band + 1);
+        }
+        let parts = whole.parts(4);
+        let fields = |part: &TallyCounts| part.hashes.iter().map(HashCounts::len).sum::<usize>();
+        assert_eq!(parts.iter().map(fields).collect::<Vec<_>>(), [4, 4, 4, 4, 4, 1]);
+        let mut rest = whole.clone();
+        for part in &parts {
+            rest = rest.minus(part);
+        }
+        assert!(rest.is_zero(), "{rest:?}");
+        let total_only = TallyCounts {
+            total: 1,
+            ..TallyCounts::default()
+        };
+        assert_eq!(total_only.parts(4), [total_only]);
     }
 }

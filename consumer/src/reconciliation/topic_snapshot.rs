@@ -65,7 +65,7 @@ impl TopicSnapshot {
         let started = Instant::now();
         let mut progress = Progress::new("waiting for the consumer");
         loop {
-            let snapshot = redis.snapshot().await?;
+            let snapshot = redis.progress().await?;
             let uncounted = snapshot.uncounted(&self.extents);
             let is_done = uncounted == 0 && self.is_counted_by(&snapshot);
             if is_done || started.elapsed() >= limit {

@@ -14,13 +14,22 @@ use crate::votes::{Tallies, event, expected};
 const PARTITION: i32 = 3;
 const WINDOW: Duration = Duration::from_mins(1);
 
-fn counted(duplicates: &[usize]) -> CountOutcome {
+pub(crate) fn counted(duplicates: &[usize]) -> CountOutcome {
     CountOutcome::Counted {
         duplicates: duplicates.to_vec(),
+        conflicts: Vec::new(),
     }
 }
 
-fn votes(first: i64, client_ids: &[Option<u128>]) -> Vec<VoteAtOffset> {
+/// The indices of the duplicates of a counted batch.
+fn duplicates(outcome: CountOutcome) -> Vec<usize> {
+    match outcome {
+        CountOutcome::Counted { duplicates, .. } => duplicates,
+        other => panic!("not counted: {other:?}"),
+    }
+}
+
+pub(crate) fn votes(first: i64, client_ids: &[Option<u128>]) -> Vec<VoteAtOffset> {
     let mut random = fastrand::Rng::with_seed(u64::try_from(first).unwrap());
     let vote = |(offset, id): (i64, &Option<u128>)| VoteAtOffset {
         offset,
@@ -30,25 +39,34 @@ fn votes(first: i64, client_ids: &[Option<u128>]) -> Vec<VoteAtOffset> {
 }
 
 /// The script, for one topic, partition 3, and the dead-letter level 0.
-struct Script {
-    tally: Tally,
-    topic_id: Uuid,
+pub(crate) struct Script {
+    pub(crate) tally: Tally,
+    pub(crate) topic_id: Uuid,
 }
 
 impl Script {
-    async fn new(environment: &TestEnvironment) -> Self {
+    pub(crate) async fn new(environment: &TestEnvironment) -> Self {
         let tally = Tally::new(&environment.stack.endpoints().redis, WINDOW).unwrap();
         let topic_id = Uuid::from_u128(99);
         assert!(tally.register_topic(topic_id).await.unwrap());
         Self { tally, topic_id }
     }
 
-    async fn count(
+    pub(crate) async fn count(
         &self,
         applied_offset: Option<i64>,
         next_offset: i64,
         votes: &[VoteAtOffset],
     ) -> CountOutcome {
+        self.try_count(applied_offset, next_offset, votes).await.unwrap()
+    }
+
+    pub(crate) async fn try_count(
+        &self,
+        applied_offset: Option<i64>,
+        next_offset: i64,
+        votes: &[VoteAtOffset],
+    ) -> redis::RedisResult<CountOutcome> {
         let batch = BatchCount {
             topic_id: self.topic_id,
             partition: PARTITION,
@@ -57,7 +75,7 @@ impl Script {
             level: DeadLetterLevel::default(),
             votes,
         };
-        self.tally.count(batch).await.unwrap()
+        self.tally.count(batch).await
     }
 
     async fn applied_offsets(&self) -> Vec<Option<i64>> {
@@ -180,9 +198,9 @@ async fn client_chosen_id_is_counted_once_within_the_window() {
     let environment = TestEnvironment::new("seen").await;
     let script = Script::new(&environment).await;
     let first = votes(0, &[Some(1), None, Some(2), Some(1)]);
-    assert_eq!(script.count(None, 4, &first).await, counted(&[3]));
+    assert_eq!(duplicates(script.count(None, 4, &first).await), [3]);
     let second = votes(4, &[None, Some(2), Some(3)]);
-    assert_eq!(script.count(Some(4), 7, &second).await, counted(&[1]));
+    assert_eq!(duplicates(script.count(Some(4), 7, &second).await), [1]);
     let all = first.iter().chain(&second).map(|vote| &vote.event);
     assert_eq!(environment.tallies().await, expected(all));
 

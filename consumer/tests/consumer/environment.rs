@@ -238,6 +238,18 @@ impl Consumer {
         .await;
     }
 
+    /// Waits until every partition has records that are not counted.
+    pub(crate) async fn wait_until_lagging(&self) {
+        wait_for("the consumer lags", async || {
+            let (_, body) = self.get("/metrics").await.unwrap_or_default();
+            let lags = body
+                .lines()
+                .filter(|line| line.starts_with("consumer_lag_records{"));
+            lags.filter(|line| !line.ends_with(" 0")).count() == usize::try_from(PARTITIONS).unwrap()
+        })
+        .await;
+    }
+
     async fn get(&self, path: &str) -> Option<(u16, String)> {
         let response = reqwest::get(format!("http://{}{path}", self.admin)).await.ok()?;
         Some((response.status().as_u16(), response.text().await.ok()?))

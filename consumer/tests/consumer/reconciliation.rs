@@ -157,7 +157,7 @@ async fn difference_from_the_ledger_is_found() {
     assert_differences(&lost, &[("grpc", "kafka", "missing", &unknown_id)]);
     assert_eq!(lost.sum("lost"), 1);
 
-    let server_generated = events.iter().position(|event| !event.client_id).unwrap();
+    let server_generated = events.iter().position(|event| !event.id_from_client).unwrap();
     let (id, route) = (
         events[server_generated].vote_id.to_string(),
         events[server_generated].route.as_str(),
@@ -200,11 +200,11 @@ async fn repeated_server_generated_id_is_a_double_and_a_client_chosen_id_is_not(
     let environment = TestEnvironment::new("reconcile_double").await;
     let consumer = environment.consumer(&[]);
     let events = send_and_wait(&environment, 33).await;
-    let client = events.iter().find(|event| event.client_id).unwrap();
+    let client = events.iter().find(|event| event.id_from_client).unwrap();
     send(&environment.writer, std::slice::from_ref(client)).await;
     assert!(reconcile(&environment, &[]).is_reconciled());
 
-    let server_generated = events.iter().find(|event| !event.client_id).unwrap();
+    let server_generated = events.iter().find(|event| !event.id_from_client).unwrap();
     send(&environment.writer, std::slice::from_ref(server_generated)).await;
     let double = reconcile(&environment, &["--list", "1"]);
     assert_eq!(double.code, 1);

@@ -24,16 +24,16 @@ pub(crate) struct Tallies {
     pub(crate) route: BTreeMap<String, u64>,
 }
 
-/// A random vote. `client_id` is its id if the client chose it; None generates an id.
-pub(crate) fn event(random: &mut fastrand::Rng, client_id: Option<Uuid>) -> VoteEvent {
+/// A random vote. `chosen_id` is its id if the client chose it; None generates an id.
+pub(crate) fn event(random: &mut fastrand::Rng, chosen_id: Option<Uuid>) -> VoteEvent {
     let (name, album) = BANDS[random.usize(..BANDS.len())];
     let micros = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap()
         .as_micros();
     VoteEvent {
-        vote_id: client_id.unwrap_or_else(|| Uuid::from_u128(random.u128(..))),
-        client_id: client_id.is_some(),
+        vote_id: chosen_id.unwrap_or_else(|| Uuid::from_u128(random.u128(..))),
+        id_from_client: chosen_id.is_some(),
         vote: Vote {
             name: Name::parse(name.to_owned()).unwrap(),
             album: Album::parse(album.to_owned()).unwrap(),
@@ -49,10 +49,10 @@ pub(crate) fn event(random: &mut fastrand::Rng, client_id: Option<Uuid>) -> Vote
 pub(crate) fn mixed(random: &mut fastrand::Rng, count: usize) -> Vec<VoteEvent> {
     let mut events = Vec::with_capacity(count);
     while events.len() < count {
-        let client_id = (random.u8(..3) == 0).then(|| Uuid::from_u128(random.u128(..)));
-        events.push(event(random, client_id));
-        if client_id.is_some() && random.u8(..3) == 0 {
-            events.push(event(random, client_id));
+        let chosen_id = (random.u8(..3) == 0).then(|| Uuid::from_u128(random.u128(..)));
+        events.push(event(random, chosen_id));
+        if chosen_id.is_some() && random.u8(..3) == 0 {
+            events.push(event(random, chosen_id));
         }
     }
     events

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::measure::{BlockReport, Margin, Measure};
 use crate::stats::bootstrap::{Interval, mean_interval};
 use crate::stats::moments::mean;
-use crate::stats::verdict::{Verdict, blocks_for, decide};
+use crate::stats::verdict::{Verdict, decide, rounds_for};
 
 /// Two variants on one measure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -121,18 +121,18 @@ impl Comparison {
     pub fn gated_by_control(mut self, control: &[Self]) -> Self {
         let mut underpowered = control.iter().filter(|other| other.is_underpowered());
         if let Some(control) = underpowered.find(|other| other.measure == self.measure) {
-            let for_control = blocks_for(
+            let for_control = rounds_for(
                 control.difference,
                 control.a.abs() * UNDERPOWERED_SHARE,
                 control.rounds,
             );
-            let blocks_needed = match self.verdict {
-                Verdict::NotEnoughData { blocks_needed } => for_control
-                    .zip(blocks_needed)
+            let rounds_needed = match self.verdict {
+                Verdict::NotEnoughData { rounds_needed } => for_control
+                    .zip(rounds_needed)
                     .map(|(for_control, for_self)| for_control.max(for_self)),
                 _ => for_control,
             };
-            self.verdict = Verdict::NotEnoughData { blocks_needed };
+            self.verdict = Verdict::NotEnoughData { rounds_needed };
         }
         self
     }
@@ -179,7 +179,7 @@ mod tests {
             !underpowered.differs() && underpowered.is_underpowered(),
             "{underpowered:?}"
         );
-        let Verdict::NotEnoughData { blocks_needed } = faster
+        let Verdict::NotEnoughData { rounds_needed } = faster
             .clone()
             .gated_by_control(std::slice::from_ref(&underpowered))
             .verdict
@@ -189,7 +189,7 @@ mod tests {
         // The largest acceptable half-width is half of the mean of 2, and an interval shrinks with the square root of the
         // rounds.
         let expected = (6.0 * underpowered.difference.half_width().powi(2)).ceil() as usize;
-        assert_eq!(blocks_needed, Some(expected));
+        assert_eq!(rounds_needed, Some(expected));
         let other_measure = Comparison {
             measure: Measure::Cpu,
             ..underpowered

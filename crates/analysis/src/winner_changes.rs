@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn change_is_found_across_undecided_points() {
-        let undecided = Verdict::NotEnoughData { blocks_needed: None };
+        let undecided = Verdict::NotEnoughData { rounds_needed: None };
         let points = [
             point("100", Verdict::ABetter),
             point("200", undecided),

@@ -9,6 +9,7 @@
 
 use analysis::measure::Measure;
 use analysis::report::{answers, diff, html, schema, text};
+use analysis::stats::verdict::Verdict;
 use serde_json::Value;
 
 use self::synthetic_run::{PLAN, SWEEP, synthetic_run};
@@ -113,6 +114,42 @@ fn answers_contain_the_numbers_of_the_run() {
             assert!(text.contains(part), "{part}: {text}");
         }
     }
+}
+
+/// The headline of the page: the first strong text.
+fn page_headline(report: &analysis::report::model::Report) -> String {
+    let page = html::page(report).unwrap();
+    let (_, rest) = page.split_once("<strong>").unwrap();
+    rest.split_once("</strong>").unwrap().0.to_owned()
+}
+
+#[test]
+fn headline_says_how_many_measures_are_decided() {
+    let (decided, _) = synthetic_run(PLAN, &[[4.0, 3.0]], 1);
+    let mut undecided = decided.clone();
+    for comparison in &mut undecided.points[0].comparisons[0].measures {
+        comparison.verdict = Verdict::NotEnoughData { blocks_needed: None };
+    }
+    let mut partly = undecided.clone();
+    partly.points[0].comparisons[0].measures[0].verdict = Verdict::Equivalent;
+    for (report, expected) in [
+        (&decided, "All 5 measures are decided."),
+        (
+            &undecided,
+            "Nothing is decided: there is not enough data for any of the 5 measures.",
+        ),
+        (
+            &partly,
+            "1 of 5 measures decided; there is not enough data for the others.",
+        ),
+    ] {
+        assert_eq!(page_headline(report), expected);
+        assert!(text::summary(report).contains(expected), "{expected}");
+    }
+    let mut refused = decided;
+    refused.no_verdict_reasons = vec!["The machine is too noisy.".to_owned()];
+    assert_eq!(page_headline(&refused), "There is no verdict.");
+    assert!(text::summary(&refused).contains("There is no verdict;"));
 }
 
 #[test]

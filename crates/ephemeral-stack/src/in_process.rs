@@ -31,7 +31,7 @@ impl Running<'_> {
 
     /// Sets the additional command-line options of `servers` to those from the start plus `options`. Restarts each
     /// server whose command line changes.
-    pub async fn add_options(&self, servers: &[Server], options: &[String]) -> Result<()> {
+    pub async fn set_additional_options(&self, servers: &[Server], options: &[String]) -> Result<()> {
         let mut extra_args = self.settings.extra_args.clone();
         for server in servers {
             let server_args = extra_args.entry(server.name().to_owned()).or_default();

@@ -13,7 +13,7 @@ pub struct KafkaSettings {
     pub acks: Option<Acks>,
     /// How long the producer waits for more votes before it sends a batch, in ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub linger_ms: Option<u64>,
+    pub linger_ms: Option<f64>,
 }
 
 /// Replicas that must have a vote before it is acknowledged. Acknowledged votes are durable only with `all`.

@@ -74,7 +74,8 @@ impl Setting {
             (Self::Streams, SettingValue::Whole(count)) => load.streams = *count as usize,
             (Self::Reuse, SettingValue::Flag(reuse)) => load.reuse = *reuse,
             (Self::PayloadBytes, SettingValue::Whole(bytes)) => load.payload_bytes = Some(*bytes as usize),
-            (Self::LingerMs, SettingValue::Whole(ms)) => kafka.linger_ms = Some(u64::from(*ms)),
+            (Self::LingerMs, SettingValue::Whole(ms)) => kafka.linger_ms = Some(f64::from(*ms)),
+            (Self::LingerMs, SettingValue::Number(ms)) => kafka.linger_ms = Some(*ms),
             (Self::Acks, SettingValue::Text(text)) => kafka.acks = Some(parse_acks(text)?),
             (setting, value) => bail!(
                 "sweep.values: {value} is not a valid value of {setting}, which must be {}",
@@ -86,8 +87,8 @@ impl Setting {
 
     const fn value_type(self) -> &'static str {
         match self {
-            Self::Rate => "a number",
-            Self::Connections | Self::Streams | Self::PayloadBytes | Self::LingerMs => "a whole number",
+            Self::Rate | Self::LingerMs => "a number",
+            Self::Connections | Self::Streams | Self::PayloadBytes => "a whole number",
             Self::Reuse => "true or false",
             Self::Acks => "one of \"all\", \"1\", \"0\"",
         }

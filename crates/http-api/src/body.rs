@@ -58,7 +58,7 @@ pub(crate) async fn read(
         Err(_) => return Err(IngestError::SlowRequest),
     };
     let discard_deadline = match error {
-        IngestError::VoteTooLarge | IngestError::BatchTooLarge => deadline,
+        IngestError::VoteTooLarge | IngestError::BatchTooLarge | IngestError::AboveServerLimit(_) => deadline,
         IngestError::Overloaded => Instant::now() + DISCARD_TIME,
         _ => return Err(error),
     };
@@ -125,8 +125,8 @@ async fn discard(body: &mut Body, deadline: Instant) {
 }
 
 /// The error for a body that ended early: the client sent invalid HTTP, or it disconnected.
-pub fn body_error(error: &axum::Error) -> IngestError {
-    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+pub fn body_error(error: &(dyn Error + 'static)) -> IngestError {
+    let causes = std::iter::successors(Some(error), |&cause| cause.source());
     let mut io_errors = causes.filter_map(|cause| cause.downcast_ref::<io::Error>());
     let is_malformed = |error: &io::Error| {
         matches!(

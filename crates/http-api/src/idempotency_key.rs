@@ -54,6 +54,6 @@ fn parse(text: &str) -> Option<Uuid> {
 fn invalid(message: &'static str) -> IngestError {
     IngestError::Invalid(vec![FieldError {
         field: "vote_id",
-        message,
+        message: message.into(),
     }])
 }

@@ -5,6 +5,7 @@ mod batch;
 mod body;
 mod content_encoding;
 mod content_type;
+mod grpc_client;
 mod idempotency_key;
 mod openapi;
 mod path;

@@ -34,7 +34,7 @@ pub(crate) struct FieldErrorJson {
     field: &'static str,
     /// The reason.
     #[schema(example = "must be an integer from 1900 to 2100")]
-    message: &'static str,
+    message: String,
 }
 
 impl ProblemJson {
@@ -60,7 +60,7 @@ impl From<&IngestError> for ProblemJson {
             errors: errors
                 .map(|error| FieldErrorJson {
                     field: error.field,
-                    message: error.message,
+                    message: error.message.to_string(),
                 })
                 .collect(),
             retry_after_s: mapping.retry_after_s,

@@ -17,7 +17,7 @@ use crate::body::discard_unless_withheld;
 use crate::content_type::JSON;
 use crate::path::normalised_uri;
 use crate::problem::ProblemJson;
-use crate::{batch, openapi_json, single};
+use crate::{batch, grpc_client, openapi_json, single};
 
 /// The header that names the route in every response.
 const ROUTE_HEADER: HeaderName = HeaderName::from_static("x-ingest-route");
@@ -105,7 +105,11 @@ async fn not_found(request: Request) -> Response {
     if request.method() == Method::OPTIONS && request.uri().path() == "*" {
         return (StatusCode::NO_CONTENT, [(header::ALLOW, "GET,HEAD,POST")]).into_response();
     }
+    let grpc_response = grpc_client::unimplemented(request.headers());
     discard_body(request).await;
+    if let Some(response) = grpc_response {
+        return response;
+    }
     ProblemJson::for_status(
         StatusCode::NOT_FOUND,
         "This path does not exist",

@@ -3,11 +3,12 @@
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::IngestError;
+use crate::{IngestError, ServerLimit};
 
 /// The permits for votes in flight on one route.
 #[derive(Debug)]
 pub struct Admission {
+    max_in_flight: u32,
     permits: Semaphore,
 }
 
@@ -15,13 +16,24 @@ impl Admission {
     /// Admits at most `max_in_flight` votes at a time.
     pub fn new(max_in_flight: u32) -> Self {
         Self {
+            max_in_flight,
             permits: Semaphore::new(max_in_flight as usize),
         }
     }
 
-    /// Takes permits for `votes` votes, all or none. Dropping the returned permit frees them.
+    /// The limit.
+    pub fn max_in_flight(&self) -> u32 {
+        self.max_in_flight
+    }
+
+    /// Takes permits for `votes` votes, all or none. Dropping the returned permit frees them. More votes than the limit
+    /// are not an overload: they would never be admitted.
     pub fn admit(&self, votes: usize) -> Result<SemaphorePermit<'_>, IngestError> {
-        let votes = u32::try_from(votes).map_err(|_| IngestError::Overloaded)?;
+        let votes = u32::try_from(votes).unwrap_or(u32::MAX);
+        if votes > self.max_in_flight {
+            let limit = ServerLimit::VotesInFlight(self.max_in_flight);
+            return Err(IngestError::AboveServerLimit(limit));
+        }
         self.permits
             .try_acquire_many(votes)
             .map_err(|_| IngestError::Overloaded)

@@ -63,7 +63,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::MemoryBudget;
+    use crate::{MemoryBudget, ServerLimit};
 
     #[test]
     fn parts_of_any_size_are_joined_in_order() {
@@ -83,12 +83,19 @@ mod tests {
 
     #[test]
     fn push_beyond_the_budget_is_rejected() {
-        let mut reservation = Arc::new(MemoryBudget::new(400)).reservation();
+        let budget = Arc::new(MemoryBudget::new(400));
+        let (mut other, mut reservation) = (budget.reservation(), budget.reservation());
+        assert_eq!(other.grow(50), Ok(()));
         let mut buffer = BodyBuffer::default();
         assert_eq!(buffer.push(&[1; 300], &mut reservation), Ok(()));
         assert_eq!(
-            buffer.push(&[1; 101], &mut reservation),
+            buffer.push(&[1; 51], &mut reservation),
             Err(IngestError::Overloaded)
+        );
+        let limit = ServerLimit::BufferedBytes(400);
+        assert_eq!(
+            buffer.push(&[1; 101], &mut reservation),
+            Err(IngestError::AboveServerLimit(limit))
         );
         assert_eq!(buffer.len(), 300);
     }

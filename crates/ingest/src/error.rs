@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use vote::{FieldError, Malformed};
 
-use crate::{MAX_BATCH_BYTES, MAX_BATCH_VOTES, MAX_VOTE_BYTES, Outcome, SinkError};
+use crate::{MAX_BATCH_BYTES, MAX_BATCH_VOTES, MAX_VOTE_BYTES, Outcome, ServerLimit, SinkError};
 
 /// Why there is no receipt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,10 @@ pub enum IngestError {
     Malformed(String),
     /// The route does not support the content type.
     UnsupportedMediaType,
+    /// A gRPC call has a content type other than protobuf over gRPC.
+    UnsupportedGrpcType,
+    /// The head of a gRPC call is larger than this many bytes.
+    HeadTooLarge(u32),
     /// The body is compressed in a way that the route does not support.
     UnsupportedEncoding,
     /// The content type declares another charset than UTF-8.
@@ -24,8 +28,12 @@ pub enum IngestError {
     VoteTooLarge,
     /// A batch larger than [`MAX_BATCH_BYTES`] or with more than [`MAX_BATCH_VOTES`] votes.
     BatchTooLarge,
+    /// A request that alone exceeds a configured limit of this process. It could never succeed here.
+    AboveServerLimit(ServerLimit),
     /// A field of the vote is invalid.
     Invalid(Vec<FieldError>),
+    /// The vote is valid, but its band or album is not in the catalogue of this process.
+    NotInCatalogue(Vec<FieldError>),
     /// The request was not complete before the deadline.
     SlowRequest,
     /// No vote arrived on a stream within the idle timeout.
@@ -60,6 +68,7 @@ pub struct ErrorMapping {
 const CANCELLED: i32 = 1;
 const INVALID_ARGUMENT: i32 = 3;
 const DEADLINE_EXCEEDED: i32 = 4;
+const NOT_FOUND: i32 = 5;
 const RESOURCE_EXHAUSTED: i32 = 8;
 const UNIMPLEMENTED: i32 = 12;
 const INTERNAL: i32 = 13;
@@ -78,7 +87,7 @@ impl IngestError {
             ),
             // gRPC servers usually send RESOURCE_EXHAUSTED here. That asks clients to retry, and a retry never
             // succeeds.
-            Self::VoteTooLarge | Self::BatchTooLarge => mapping(
+            Self::VoteTooLarge | Self::BatchTooLarge | Self::AboveServerLimit(_) => mapping(
                 413,
                 INVALID_ARGUMENT,
                 Outcome::Invalid,
@@ -92,18 +101,26 @@ impl IngestError {
                 "The request was not complete in time",
                 None,
             ),
-            Self::UnsupportedMediaType | Self::UnsupportedCharset => mapping(
+            Self::UnsupportedMediaType | Self::UnsupportedCharset | Self::UnsupportedGrpcType => mapping(
                 415,
                 INVALID_ARGUMENT,
                 Outcome::Invalid,
                 "The content type is not supported",
                 None,
             ),
+            // The status that gRPC clients know for this. It has no retry hint, because a retry never succeeds.
+            Self::HeadTooLarge(_) => mapping(
+                431,
+                RESOURCE_EXHAUSTED,
+                Outcome::Invalid,
+                "The metadata is too large",
+                None,
+            ),
             Self::UnsupportedEncoding => mapping(
                 415,
                 UNIMPLEMENTED,
                 Outcome::Invalid,
-                "The compression is not supported",
+                "The content encoding is not supported",
                 None,
             ),
             // The client's mistake, but the compression rules of gRPC require INTERNAL.
@@ -130,6 +147,13 @@ impl IngestError {
                 INVALID_ARGUMENT,
                 Outcome::Invalid,
                 "The vote is invalid",
+                None,
+            ),
+            Self::NotInCatalogue(_) => mapping(
+                404,
+                NOT_FOUND,
+                Outcome::Invalid,
+                "The band or the album is not in the catalogue",
                 None,
             ),
             Self::Overloaded => mapping(
@@ -169,6 +193,12 @@ impl IngestError {
             }
             Self::UnsupportedEncoding => "send the body with gzip or without compression (identity)".into(),
             Self::UnsupportedCharset => "encode the text as UTF-8; JSON needs no charset".into(),
+            Self::UnsupportedGrpcType => {
+                "send application/grpc or application/grpc+proto; gRPC-Web needs the option --cors-allow-origin".into()
+            }
+            Self::HeadTooLarge(limit) => {
+                format!("the head of a call has at most {limit} bytes; send less metadata").into()
+            }
             Self::UndeclaredEncoding => {
                 "the message is marked as compressed, but the call declares no grpc-encoding".into()
             }
@@ -180,7 +210,8 @@ impl IngestError {
             Self::BatchTooLarge => {
                 format!("a batch has at most {MAX_BATCH_BYTES} bytes and {MAX_BATCH_VOTES} votes").into()
             }
-            Self::Invalid(errors) => {
+            Self::AboveServerLimit(limit) => limit.to_string().into(),
+            Self::Invalid(errors) | Self::NotInCatalogue(errors) => {
                 let sentences: Vec<_> = errors
                     .iter()
                     .map(|error| format!("{} {}", error.field, error.message))
@@ -193,16 +224,24 @@ impl IngestError {
                     .into()
             }
             Self::Deadline => {
-                "the vote may still reach Kafka; send it again with the same vote_id, and it is counted once"
+                "the vote may still reach Kafka; a vote sent again with the same vote_id is counted once, and a vote without a vote_id may be counted twice"
                     .into()
             }
+        }
+    }
+
+    /// The reason for the log: what happened, without the advice for the client.
+    pub(crate) fn reason(&self) -> &str {
+        match self {
+            Self::Internal(reason) | Self::Unavailable(reason) => reason,
+            _ => self.mapping().title,
         }
     }
 
     /// The invalid fields; empty if the error is not about fields.
     pub fn field_errors(&self) -> &[FieldError] {
         match self {
-            Self::Invalid(errors) => errors,
+            Self::Invalid(errors) | Self::NotInCatalogue(errors) => errors,
             _ => &[],
         }
     }

@@ -8,9 +8,11 @@ use tokio::time::timeout_at;
 use uuid::Uuid;
 use vote::{Draft, Route, ValidVote, VoteEvent};
 
+use crate::failure_log::FailureLog;
+use crate::request_timer::Observer;
 use crate::{
-    Admission, EncodedVote, IngestError, MAX_BATCH_VOTES, MemoryBudget, MemoryReservation, Position, Receipt,
-    RequestMetrics, RequestTimer, Sink, SinkError, Stage, vote_rules,
+    Admission, Catalogue, EncodedVote, IngestError, MAX_BATCH_VOTES, MemoryBudget, MemoryReservation,
+    Position, Receipt, RequestMetrics, RequestTimer, Sink, SinkError, Stage, vote_rules,
 };
 
 /// The steps of one route between decoding a vote and writing its response.
@@ -18,7 +20,7 @@ use crate::{
 pub struct Ingest<S> {
     route: Route,
     sink: Arc<S>,
-    metrics: Arc<RequestMetrics>,
+    observer: Arc<Observer>,
     limits: Limits,
 }
 
@@ -31,6 +33,8 @@ pub struct Limits {
     pub memory: Arc<MemoryBudget>,
     /// Time from the arrival of a vote to its response.
     pub deadline: Duration,
+    /// The bands and albums that can be voted for; `None` for all.
+    pub catalogue: Option<Arc<Catalogue>>,
 }
 
 impl<S: Sink> Ingest<S> {
@@ -39,7 +43,10 @@ impl<S: Sink> Ingest<S> {
         Self {
             route,
             sink,
-            metrics: Arc::new(metrics),
+            observer: Arc::new(Observer {
+                metrics,
+                failures: FailureLog::new(route),
+            }),
             limits,
         }
     }
@@ -49,17 +56,29 @@ impl<S: Sink> Ingest<S> {
         self.route
     }
 
+    /// Maximum number of votes in flight. A stream that keeps fewer cannot overload the route alone.
+    pub fn max_in_flight(&self) -> usize {
+        self.limits.admission.max_in_flight() as usize
+    }
+
     /// Starts the clock of a request. Call it when the request arrives.
     pub fn start_timer(&self) -> RequestTimer {
-        RequestTimer::start(Arc::clone(&self.metrics), self.limits.deadline)
+        RequestTimer::start(Arc::clone(&self.observer), self.limits.deadline)
     }
 
     /// Runs and measures a step of a batch as a whole, after the timers of its votes have finished.
     pub fn stage<T>(&self, stage: Stage, step: impl FnOnce() -> T) -> T {
         let started = Instant::now();
         let result = step();
-        self.metrics.observe_stage(stage, started.elapsed().as_secs_f64());
+        self.stage_since(stage, started);
         result
+    }
+
+    /// Measures a step of a batch as a whole that started at `started` and ends now.
+    pub fn stage_since(&self, stage: Stage, started: Instant) {
+        self.observer
+            .metrics
+            .observe_stage(stage, started.elapsed().as_secs_f64());
     }
 
     /// An empty memory reservation for one request. Keep it until the response is ready.
@@ -128,10 +147,12 @@ impl<S: Sink> Ingest<S> {
     }
 
     async fn accept_admitted(&self, timer: &RequestTimer, draft: Draft) -> Result<Receipt, IngestError> {
-        let ValidVote { vote, client_id } = timer.stage(Stage::Validate, || vote_rules::check(draft))?;
+        let catalogue = self.limits.catalogue.as_deref();
+        let ValidVote { vote, chosen_id } =
+            timer.stage(Stage::Validate, || vote_rules::check(draft, catalogue))?;
         let event = VoteEvent {
-            vote_id: client_id.unwrap_or_else(Uuid::now_v7),
-            client_id: client_id.is_some(),
+            vote_id: chosen_id.unwrap_or_else(Uuid::now_v7),
+            id_from_client: chosen_id.is_some(),
             vote,
             route: self.route,
             received_at_us: timer.received_at_us(),
@@ -142,11 +163,11 @@ impl<S: Sink> Ingest<S> {
     async fn publish(&self, timer: &RequestTimer, event: VoteEvent) -> Result<Receipt, IngestError> {
         // Fail at once while the sink is known to be down; do not wait for the deadline.
         self.sink.available()?;
-        let (vote_id, client_id, route) = (event.vote_id, event.client_id, event.route);
+        let (vote_id, id_from_client, route) = (event.vote_id, event.id_from_client, event.route);
         let payload = timer.stage(Stage::Encode, || event.encode());
         let record = EncodedVote {
             vote_id,
-            client_id,
+            id_from_client,
             payload,
             deadline: timer.deadline(),
         };

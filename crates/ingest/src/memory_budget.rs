@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::IngestError;
+use crate::{IngestError, ServerLimit};
 
 /// Maximum size of a small request, in bytes: enough for one or two usual votes.
 const SMALL_BYTES: usize = 1024;
@@ -33,6 +33,11 @@ impl MemoryBudget {
         }
     }
 
+    /// The largest size of one request, in bytes.
+    pub fn max_request_bytes(&self) -> usize {
+        self.limit - self.limit / 4
+    }
+
     /// An empty reservation.
     pub fn reservation(self: &Arc<Self>) -> MemoryReservation {
         MemoryReservation {
@@ -43,13 +48,19 @@ impl MemoryBudget {
 }
 
 impl MemoryReservation {
-    /// Reserves `bytes` more. On an error the reservation does not change.
+    /// Reserves `bytes` more. On an error the reservation does not change. A request that is larger than the whole budget
+    /// is not an overload: it would never be accepted.
     pub fn grow(&mut self, bytes: usize) -> Result<(), IngestError> {
-        let limit = if self.bytes.saturating_add(bytes) <= SMALL_BYTES {
+        let request_bytes = self.bytes.saturating_add(bytes);
+        let limit = if request_bytes <= SMALL_BYTES {
             self.budget.limit
         } else {
-            self.budget.limit - self.budget.limit / 4
+            self.budget.max_request_bytes()
         };
+        if request_bytes > limit {
+            let limit = ServerLimit::BufferedBytes(limit);
+            return Err(IngestError::AboveServerLimit(limit));
+        }
         let before = self.budget.reserved.fetch_add(bytes, Ordering::Relaxed);
         if before.saturating_add(bytes) > limit {
             self.budget.reserved.fetch_sub(bytes, Ordering::Relaxed);
@@ -57,6 +68,20 @@ impl MemoryReservation {
         }
         self.bytes += bytes;
         Ok(())
+    }
+
+    /// Reserves as much more as is missing to `bytes`.
+    pub fn grow_to(&mut self, bytes: usize) -> Result<(), IngestError> {
+        self.grow(bytes.saturating_sub(self.bytes))
+    }
+
+    /// Moves the reserved bytes into another reservation; this one is empty then.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        Self {
+            budget: Arc::clone(&self.budget),
+            bytes: std::mem::take(&mut self.bytes),
+        }
     }
 
     /// Sets the reservation to `bytes`, even beyond the limit: votes that are durable must get their response. Later
@@ -93,14 +118,44 @@ mod tests {
     }
 
     #[test]
+    fn taken_reservation_grows_to_a_size_and_is_released_on_its_own() {
+        let budget = Arc::new(MemoryBudget::new(100));
+        let mut arriving = budget.reservation();
+        assert_eq!(arriving.grow(30), Ok(()));
+        let mut message = arriving.take();
+        assert_eq!(message.grow_to(20), Ok(()));
+        assert_eq!(message.grow_to(90), Ok(()));
+        assert_eq!(arriving.grow(11), Err(IngestError::Overloaded));
+        assert_eq!(arriving.grow(10), Ok(()));
+        drop(message);
+        assert_eq!(arriving.grow(90), Ok(()));
+    }
+
+    #[test]
     fn last_quarter_is_for_small_requests() {
         let budget = Arc::new(MemoryBudget::new(8 * SMALL_BYTES));
         let (mut large, mut small) = (budget.reservation(), budget.reservation());
         assert_eq!(large.grow(6 * SMALL_BYTES), Ok(()));
-        assert_eq!(large.grow(1), Err(IngestError::Overloaded));
+        assert_eq!(
+            budget.reservation().grow(2 * SMALL_BYTES),
+            Err(IngestError::Overloaded)
+        );
         assert_eq!(small.grow(SMALL_BYTES), Ok(()));
         assert_eq!(small.grow(1), Err(IngestError::Overloaded));
         assert_eq!(budget.reservation().grow(SMALL_BYTES), Ok(()));
+    }
+
+    #[test]
+    fn request_larger_than_the_budget_is_not_an_overload() {
+        let budget = Arc::new(MemoryBudget::new(8 * SMALL_BYTES));
+        let too_large = Err(IngestError::AboveServerLimit(ServerLimit::BufferedBytes(
+            6 * SMALL_BYTES,
+        )));
+        let (mut at_once, mut in_parts) = (budget.reservation(), budget.reservation());
+        assert_eq!(at_once.grow(6 * SMALL_BYTES + 1), too_large);
+        assert_eq!(in_parts.grow(6 * SMALL_BYTES), Ok(()));
+        assert_eq!(in_parts.grow(1), too_large);
+        assert_eq!(budget.reserved.load(Ordering::Relaxed), 6 * SMALL_BYTES);
     }
 
     #[test]

@@ -44,7 +44,7 @@ impl From<&IngestError> for proto::votes::Problem {
             .iter()
             .map(|field_error| proto::votes::FieldError {
                 field: field_error.field.to_owned(),
-                message: field_error.message.to_owned(),
+                message: field_error.message.to_string(),
             });
         Self {
             status: u32::from(mapping.status),

@@ -3,14 +3,22 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::failure_log::FailureLog;
 use crate::stage_timings::StageTimings;
 use crate::{IngestError, Outcome, Receipt, RequestMetrics, Stage};
+
+/// What a route records about its votes.
+#[derive(Debug)]
+pub(crate) struct Observer {
+    pub(crate) metrics: RequestMetrics,
+    pub(crate) failures: FailureLog,
+}
 
 /// The clock, the deadline and the outcome of a vote in flight. Dropping it records the vote in the metrics. Without a
 /// call of [`RequestTimer::finish`] the outcome is cancelled: the client disconnected.
 #[derive(Debug)]
 pub struct RequestTimer {
-    metrics: Arc<RequestMetrics>,
+    observer: Arc<Observer>,
     arrived: Instant,
     received_at_us: i64,
     deadline: Instant,
@@ -21,12 +29,12 @@ pub struct RequestTimer {
 }
 
 impl RequestTimer {
-    pub(crate) fn start(metrics: Arc<RequestMetrics>, time_limit: Duration) -> Self {
+    pub(crate) fn start(observer: Arc<Observer>, time_limit: Duration) -> Self {
         let arrived = Instant::now();
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        metrics.in_flight().inc();
+        observer.metrics.in_flight().inc();
         Self {
-            metrics,
+            observer,
             arrived,
             received_at_us: i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX),
             deadline: arrived + time_limit,
@@ -60,9 +68,9 @@ impl RequestTimer {
     }
 
     /// Measures a step that started at `started` and ends now.
-    pub(crate) fn stage_since(&self, stage: Stage, started: Instant) {
+    pub fn stage_since(&self, stage: Stage, started: Instant) {
         let took = started.elapsed();
-        self.metrics.observe_stage(stage, took.as_secs_f64());
+        self.observer.metrics.observe_stage(stage, took.as_secs_f64());
         if let Some(timings) = &self.stage_timings {
             timings.add(stage, took);
         }
@@ -84,9 +92,9 @@ impl RequestTimer {
     pub fn split(mut self, votes: usize) -> Vec<Self> {
         self.records_on_drop = false;
         let vote_timer = |_| {
-            self.metrics.in_flight().inc();
+            self.observer.metrics.in_flight().inc();
             Self {
-                metrics: Arc::clone(&self.metrics),
+                observer: Arc::clone(&self.observer),
                 arrived: self.arrived,
                 received_at_us: self.received_at_us,
                 deadline: self.deadline,
@@ -98,20 +106,25 @@ impl RequestTimer {
         (0..votes).map(vote_timer).collect()
     }
 
-    /// Records the outcome and the duration. Call it when the response is ready; sending the response is not measured.
+    /// Records the outcome and the duration, and logs the reason of a failure of the server. Call it when the response is
+    /// ready; sending the response is not measured.
     pub fn finish(mut self, result: &Result<Receipt, IngestError>) {
         self.outcome = match result {
             Ok(_) => Outcome::Accepted,
-            Err(error) => error.mapping().outcome,
+            Err(error) => {
+                self.observer.failures.record(error);
+                error.mapping().outcome
+            }
         };
     }
 }
 
 impl Drop for RequestTimer {
     fn drop(&mut self) {
-        self.metrics.in_flight().dec();
+        self.observer.metrics.in_flight().dec();
         if self.records_on_drop {
-            self.metrics
+            self.observer
+                .metrics
                 .observe_duration(self.outcome, self.arrived.elapsed().as_secs_f64());
         }
     }

@@ -15,7 +15,7 @@ pub struct EncodedVote {
     /// The identity of the vote; its text is the key of the record.
     pub vote_id: Uuid,
     /// Whether the client chose the id. Such a vote may be sent again, and all copies must go to one partition.
-    pub client_id: bool,
+    pub id_from_client: bool,
     /// The encoded event.
     pub payload: Vec<u8>,
     /// The deadline of the request.

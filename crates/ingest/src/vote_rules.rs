@@ -6,9 +6,15 @@
 
 use vote::{Draft, ValidVote};
 
-use crate::IngestError;
+use crate::{Catalogue, IngestError};
 
-/// Checks a decoded vote. Reports all invalid fields together.
-pub(crate) fn check(draft: Draft) -> Result<ValidVote, IngestError> {
-    draft.validate().map_err(IngestError::Invalid)
+/// Checks a decoded vote. Reports all invalid fields together. Only a valid vote is looked up in the catalogue.
+pub(crate) fn check(draft: Draft, catalogue: Option<&Catalogue>) -> Result<ValidVote, IngestError> {
+    let valid = draft.validate().map_err(IngestError::Invalid)?;
+    if let Some(catalogue) = catalogue {
+        catalogue
+            .check(&valid.vote)
+            .map_err(|error| IngestError::NotInCatalogue(vec![error]))?;
+    }
+    Ok(valid)
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use ingest::{
     Admission, Availability, EncodedVote, Ingest, IngestError, Limits, MAX_BATCH_VOTES, MemoryBudget,
-    Position, RequestMetrics, Sink, SinkError,
+    Position, RequestMetrics, ServerLimit, Sink, SinkError,
 };
 use prometheus::Registry;
 use tokio::sync::Notify;
@@ -61,6 +61,7 @@ fn environment(max_in_flight: u32) -> TestEnvironment {
         admission: Admission::new(max_in_flight),
         memory: Arc::new(MemoryBudget::new(0)),
         deadline: TIME_LIMIT,
+        catalogue: None,
     };
     let ingest = Ingest::new(Route::Rest, Arc::clone(&sink), metrics, limits);
     TestEnvironment {
@@ -206,10 +207,14 @@ async fn batch_is_admitted_as_a_whole_and_checked_vote_by_vote() {
         let timers = environment.ingest.start_timer().split(drafts.len());
         environment.ingest.accept_batch(timers, drafts)
     };
+    let limit = ServerLimit::VotesInFlight(3);
     assert_eq!(
         batch(vec![Ok(valid_draft()); 4]).await,
-        Err(IngestError::Overloaded)
+        Err(IngestError::AboveServerLimit(limit))
     );
+    let (waiting, rejected) = tokio::join!(environment.vote(), batch(vec![Ok(valid_draft()); 3]));
+    assert_eq!(waiting, Err(IngestError::Deadline));
+    assert_eq!(rejected, Err(IngestError::Overloaded));
     assert_eq!(
         batch(vec![Ok(valid_draft()); MAX_BATCH_VOTES + 1]).await,
         Err(IngestError::BatchTooLarge)
@@ -230,8 +235,9 @@ async fn batch_is_admitted_as_a_whole_and_checked_vote_by_vote() {
         environment.outcomes(),
         [
             ("accepted".to_owned(), 1),
-            ("invalid".to_owned(), 2 + votes_over_the_limit),
-            ("overloaded".to_owned(), 4)
+            ("deadline".to_owned(), 1),
+            ("invalid".to_owned(), 2 + 4 + votes_over_the_limit),
+            ("overloaded".to_owned(), 3)
         ]
     );
 }

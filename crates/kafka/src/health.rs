@@ -146,7 +146,7 @@ mod tests {
 
         let record = EncodedVote {
             vote_id: Uuid::nil(),
-            client_id: true,
+            id_from_client: true,
             payload: b"an event".to_vec(),
             deadline: Instant::now() + DEADLINE,
         };

@@ -3,6 +3,7 @@
 
 pub mod admin;
 mod args;
+mod broker_order;
 pub mod dead_letter;
 mod error;
 mod health;
@@ -15,7 +16,7 @@ pub mod source;
 mod topic_id;
 mod writer;
 
-pub use args::{Acks, KafkaArgs, ProducerArgs, SinkKind};
+pub use args::{Acks, KafkaArgs, ProducerArgs, SinkKind, parse_brokers};
 pub use error::KafkaError;
 pub use record::Record;
 pub use scan::{Extent, extents, scan, scan_until};

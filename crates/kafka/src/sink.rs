@@ -57,7 +57,7 @@ impl KafkaSink {
     /// 1/N of the requests. The timestamp in the UUIDv7 selects the partition, so no clock is read.
     pub fn partition(&self, record: &EncodedVote) -> Option<i32> {
         let partitions = self.health.partitions();
-        if record.client_id || partitions == 0 {
+        if record.id_from_client || partitions == 0 {
             return None;
         }
         let milliseconds = record.vote_id.as_u128() >> 80;
@@ -152,7 +152,7 @@ mod tests {
         };
         let record = EncodedVote {
             vote_id: Uuid::nil(),
-            client_id: true,
+            id_from_client: true,
             payload: b"an event".to_vec(),
             deadline: Instant::now() + DEADLINE,
         };

@@ -15,7 +15,7 @@ mod thread;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{CommitMode, Consumer};
@@ -101,7 +101,10 @@ impl Source {
             .name("kafka-consumer".to_owned())
             .spawn(move || {
                 reader.run();
-                shared.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let consumer = shared.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some(consumer) = consumer {
+                    leave(consumer);
+                }
             })
             .map_err(|_| KafkaError::Thread("kafka-consumer"))?;
         Ok(Self {
@@ -143,6 +146,16 @@ impl Source {
         drop(events);
         let _ = tokio::task::spawn_blocking(move || thread.join()).await;
     }
+}
+
+/// Leaves the group. The last owner of a consumer blocks while the consumer leaves the group. It must be this thread, because
+/// [`Source::close`] waits for it: otherwise the process could exit first, and the group would wait for the session timeout.
+fn leave(consumer: Arc<GroupConsumer>) {
+    let started = Instant::now();
+    while Arc::strong_count(&consumer) > 1 && started.elapsed() < PROBE_TIMEOUT {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(consumer);
 }
 
 impl SourceHandle {

@@ -3,6 +3,7 @@
 //!
 //! The client library does not expose the id, so this module sends its own metadata request.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
@@ -13,28 +14,34 @@ use kafka_protocol::protocol::{
     Decodable, Encodable, HeaderVersion, StrBytes, encode_request_header_into_buffer,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::KafkaError;
+use crate::broker_order::BrokerOrder;
 
 /// The newest version of the metadata request that Kafka 2.8 supports. Version 10 introduced topic ids.
 const METADATA_VERSION: i16 = 12;
+/// The limit of one call. A call that reaches it has tried several brokers, and the next call begins with the others.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// The least time that a broker, or an address of it, has to accept a connection and to respond, before the next one is tried.
+const MIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// The metadata of one topic takes less than one kilobyte per broker; a longer response is invalid.
 const MAX_RESPONSE_BYTES: u32 = 4 * 1024 * 1024;
 
 /// Asks the brokers for the current id of a topic. Keeps one connection; concurrent callers share one response.
 #[derive(Debug)]
 pub struct TopicIds {
-    brokers: Vec<String>,
     topic: String,
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
+    brokers: BrokerOrder,
+    /// The number of addresses that have failed. A name may have several; the next call begins with another one.
+    failed_addresses: usize,
     idle_connection: Option<TcpStream>,
     /// The last id, and when it was requested.
     last: Option<(Instant, Uuid)>,
@@ -44,12 +51,13 @@ impl TopicIds {
     /// For `topic`; `brokers` as host:port, comma-separated. Connects on first use.
     pub fn new(brokers: &str, topic: &str) -> Self {
         Self {
-            brokers: brokers
-                .split(',')
-                .map(|broker| broker.trim().to_owned())
-                .collect(),
             topic: topic.to_owned(),
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                brokers: BrokerOrder::new(brokers),
+                failed_addresses: 0,
+                idle_connection: None,
+                last: None,
+            }),
         }
     }
 
@@ -63,39 +71,98 @@ impl TopicIds {
             return Ok(id);
         }
         let requested_at = Instant::now();
-        let id = tokio::time::timeout(TIMEOUT, self.fetch(&mut state.idle_connection))
-            .await
-            .unwrap_or_else(|_| Err(self.error(format!("no broker returned its id within {TIMEOUT:?}"))))?;
+        let id = self.fetch(&mut state).await?;
         state.last = Some((requested_at, id));
         Ok(id)
     }
 
-    async fn fetch(&self, idle_connection: &mut Option<TcpStream>) -> Result<Uuid, KafkaError> {
+    async fn fetch(&self, state: &mut State) -> Result<Uuid, KafkaError> {
+        let deadline = Instant::now() + TIMEOUT;
+        // Several brokers share the time of a call, so that one that does not respond leaves time for the others.
+        let limit = share(state.brokers.len());
+        let mut failures = Vec::new();
         // Take the connection out: a request that fails or is cancelled must not leave a half-used connection.
-        if let Some(mut connection) = idle_connection.take()
-            && let Ok(response) = self.request(&mut connection).await
-        {
-            *idle_connection = Some(connection);
-            return self.parse(&response);
+        if let Some(mut connection) = state.idle_connection.take() {
+            let limit = share(state.brokers.len() + 1);
+            match within(limit, deadline, self.request(&mut connection)).await {
+                Ok(response) => return self.finish(state, connection, &response),
+                Err(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+                    failures.push(format!("the open connection: {error}"));
+                    state.brokers.first_failed();
+                }
+                // The broker has closed the connection, for example because it was idle. It may accept a new one.
+                Err(_) => {}
+            }
         }
-        let mut failure = "the list of brokers is empty".to_owned();
-        for broker in &self.brokers {
+        for _ in 0..state.brokers.len() {
+            let Some(broker) = state.brokers.first().map(str::to_owned) else {
+                break;
+            };
+            if Instant::now() >= deadline {
+                break;
+            }
+            match self
+                .ask(&broker, limit, deadline, &mut state.failed_addresses)
+                .await
+            {
+                Ok((connection, response)) => return self.finish(state, connection, &response),
+                Err(error) => failures.push(format!("{broker}: {error}")),
+            }
+            state.brokers.first_failed();
+        }
+        let reason = if failures.is_empty() {
+            "the list of brokers is empty".to_owned()
+        } else {
+            format!("no broker returned its id: {}", failures.join("; "))
+        };
+        Err(self.error(reason))
+    }
+
+    /// Asks one broker, each address of its name in turn.
+    async fn ask(
+        &self,
+        broker: &str,
+        limit: Duration,
+        deadline: Instant,
+        failed_addresses: &mut usize,
+    ) -> std::io::Result<(TcpStream, MetadataResponse)> {
+        let mut addresses: Vec<SocketAddr> = within(limit, deadline, lookup_host(broker)).await?.collect();
+        // A resolver may return them in another order each time.
+        addresses.sort_unstable();
+        let first = failed_addresses.checked_rem(addresses.len()).unwrap_or_default();
+        addresses.rotate_left(first);
+        let limit = limit.min(share(addresses.len()));
+        let mut failure = std::io::Error::other("the name has no address");
+        for address in addresses {
             let attempt = async {
-                let mut connection = TcpStream::connect(broker.as_str()).await?;
+                let mut connection = TcpStream::connect(address).await?;
                 // The request is small, and batches wait for the response.
                 connection.set_nodelay(true)?;
                 let response = self.request(&mut connection).await?;
-                std::io::Result::Ok((connection, response))
+                Ok((connection, response))
             };
-            match attempt.await {
-                Ok((connection, response)) => {
-                    *idle_connection = Some(connection);
-                    return self.parse(&response);
-                }
-                Err(error) => failure = format!("{broker}: {error}"),
+            match within(limit, deadline, attempt).await {
+                Ok(answered) => return Ok(answered),
+                Err(error) => failure = error,
             }
+            *failed_addresses = failed_addresses.wrapping_add(1);
         }
-        Err(self.error(failure))
+        Err(failure)
+    }
+
+    fn finish(
+        &self,
+        state: &mut State,
+        connection: TcpStream,
+        response: &MetadataResponse,
+    ) -> Result<Uuid, KafkaError> {
+        let known = response
+            .brokers
+            .iter()
+            .map(|broker| format!("{}:{}", broker.host.as_str(), broker.port));
+        state.brokers.set_discovered(known.collect());
+        state.idle_connection = Some(connection);
+        self.parse(response)
     }
 
     async fn request(&self, connection: &mut TcpStream) -> std::io::Result<MetadataResponse> {
@@ -150,3 +217,31 @@ impl TopicIds {
         }
     }
 }
+
+/// The time that each of several candidates has.
+fn share(candidates: usize) -> Duration {
+    let candidates = u32::try_from(candidates).unwrap_or(u32::MAX);
+    TIMEOUT
+        .checked_div(candidates)
+        .unwrap_or(TIMEOUT)
+        .max(MIN_TIMEOUT)
+}
+
+/// Limits an attempt by its own time and by the time of the whole call.
+async fn within<T>(
+    limit: Duration,
+    deadline: Instant,
+    attempt: impl Future<Output = std::io::Result<T>>,
+) -> std::io::Result<T> {
+    let limit = limit.min(deadline.saturating_duration_since(Instant::now()));
+    match tokio::time::timeout(limit, attempt).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(std::io::Error::new(
+            std::io::ErrorKind::TimedOut,
+            format!("did not respond within {} ms", limit.as_millis()),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests;

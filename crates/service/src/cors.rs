@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, Method, Uri};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 /// How long a browser may keep the answer to a preflight request. Two hours is the most that Chromium keeps.
-const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(2 * 60 * 60);
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(2);
 
 /// Options for calls from web pages, the same on each route.
 #[derive(Clone, Debug, Default, clap::Args)]

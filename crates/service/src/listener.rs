@@ -1,12 +1,14 @@
 //! The HTTP listener that all routes share: the same accept loop, limits, socket options and HTTP settings. So REST
 //! and gRPC differ only in their protocol.
 //!
-//! `socket` accepts TCP connections, `transport` is the place to add TLS, and `connection` serves HTTP.
+//! `socket` accepts TCP connections, `transport` is the place to add TLS, `connection` serves HTTP, and `lingering_close`
+//! ends a connection without the loss of its last response.
 
 mod args;
 mod connection;
 mod http_service;
 mod in_flight;
+mod lingering_close;
 mod socket;
 mod tracked_body;
 mod transport;
@@ -18,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 pub use args::ListenerArgs;
+pub use connection::MAX_HEAD_BYTES;
 pub use http_service::HttpService;
 pub use socket::bind;
 

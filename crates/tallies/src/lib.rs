@@ -1,10 +1,14 @@
 //! The layout of the tallies in Redis, which the consumer and the viewer share: the keys, the hashes and their fields. Also
-//! a connection that reconnects after every kind of failure.
+//! the counts that a page shows, and a connection that reconnects after every kind of failure.
 
 pub mod keys;
 
+mod album_field;
 mod connection;
 mod hash;
+mod overview;
 
+pub use album_field::{AlbumName, album_field, parse_album_field};
 pub use connection::ReconnectingConnection;
-pub use hash::{TallyHash, album_field};
+pub use hash::{TOP_SIZE, TallyHash};
+pub use overview::{AlbumVotes, Overview, Votes};

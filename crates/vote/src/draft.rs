@@ -1,11 +1,13 @@
 //! A vote as a client sent it: decoded, not yet validated.
 
+use std::borrow::Cow;
+
 use prost::Message;
 use prost::bytes::Buf;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use uuid::Uuid;
 
-use crate::fields::parse_vote_id;
+use crate::fields::parse_chosen_id;
 use crate::foreign_format::explain_protobuf;
 use crate::{Album, Name, Rank, Vote, Year};
 
@@ -39,7 +41,7 @@ pub struct FieldError {
     /// The name of the field in requests.
     pub field: &'static str,
     /// The reason; a phrase that follows the name of the field, such as `is required`.
-    pub message: &'static str,
+    pub message: Cow<'static, str>,
 }
 
 /// Bytes that cannot be decoded into a vote: not JSON, not protobuf, or not an object. Holds the reason.
@@ -53,7 +55,7 @@ pub struct ValidVote {
     /// The vote in canonical form.
     pub vote: Vote,
     /// The id that the client chose, if it chose one.
-    pub client_id: Option<Uuid>,
+    pub chosen_id: Option<Uuid>,
 }
 
 impl Default for Field {
@@ -120,28 +122,28 @@ impl Draft {
 
     /// Checks every field and reports all invalid fields together.
     pub fn validate(self) -> Result<ValidVote, Vec<FieldError>> {
-        let name = self.name.into_text().and_then(Name::parse);
-        let album = self.album.into_text().and_then(Album::parse);
+        let name = self.name.into_text().map_err(Cow::from).and_then(Name::parse);
+        let album = self.album.into_text().map_err(Cow::from).and_then(Album::parse);
         let year = self.year.into_text().and_then(|text| Year::parse(&text));
         let rank = self.rank.into_text().and_then(|text| Rank::parse(&text));
-        let client_id = self.vote_id.into_text().and_then(|text| parse_vote_id(&text));
+        let chosen_id = self.vote_id.into_text().and_then(|text| parse_chosen_id(&text));
 
-        match (name, album, year, rank, client_id) {
-            (Ok(name), Ok(album), Ok(year), Ok(rank), Ok(client_id)) => Ok(ValidVote {
+        match (name, album, year, rank, chosen_id) {
+            (Ok(name), Ok(album), Ok(year), Ok(rank), Ok(chosen_id)) => Ok(ValidVote {
                 vote: Vote {
                     name,
                     album,
                     year,
                     rank,
                 },
-                client_id,
+                chosen_id,
             }),
-            (name, album, year, rank, client_id) => Err([
+            (name, album, year, rank, chosen_id) => Err([
                 ("name", name.err()),
                 ("album", album.err()),
-                ("year", year.err()),
-                ("rank", rank.err()),
-                ("vote_id", client_id.err()),
+                ("year", year.err().map(Cow::from)),
+                ("rank", rank.err().map(Cow::from)),
+                ("vote_id", chosen_id.err().map(Cow::from)),
             ]
             .into_iter()
             .filter_map(|(field, message)| {

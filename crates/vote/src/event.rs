@@ -12,7 +12,7 @@ pub struct VoteEvent {
     /// The identity of the vote; the key of its Kafka record.
     pub vote_id: Uuid,
     /// Whether the client chose the id. Only such an id can occur twice.
-    pub client_id: bool,
+    pub id_from_client: bool,
     /// The vote in canonical form.
     pub vote: Vote,
     /// The route that accepted it.
@@ -54,13 +54,13 @@ impl VoteEvent {
             vote_id: self.vote_id.to_string(),
             route: self.route.to_proto().into(),
             received_at_us: self.received_at_us,
-            client_id: self.client_id,
+            id_from_client: self.id_from_client,
         }
         .encode_to_vec()
     }
 
-    /// Reads a stored event. Checks only the shape of its fields, so that a new rule for new votes does not make stored
-    /// events unreadable.
+    /// Reads a stored event. Checks only the shape of its fields and leaves names as they are, so that a new rule for new
+    /// votes does not make stored events unreadable, and does not change what was counted.
     pub fn decode(bytes: &[u8]) -> Result<Self, EventError> {
         let message = proto::votes::VoteEvent::decode(bytes)
             .map_err(|error| EventError::Malformed(error.to_string()))?;
@@ -70,8 +70,8 @@ impl VoteEvent {
             .ok_or(EventError::UnknownRoute(message.route))?;
         let invalid = |field| move |message| EventError::Invalid { field, message };
         let vote = Vote {
-            name: Name::parse(message.name).map_err(invalid("name"))?,
-            album: Album::parse(message.album).map_err(invalid("album"))?,
+            name: Name::from_stored(message.name).map_err(invalid("name"))?,
+            album: Album::from_stored(message.album).map_err(invalid("album"))?,
             year: Year::parse(&message.year).map_err(invalid("year"))?,
             rank: Rank::parse(&message.rank).map_err(invalid("rank"))?,
         };
@@ -80,7 +80,7 @@ impl VoteEvent {
             .ok_or(EventError::MissingId)?;
         Ok(Self {
             vote_id,
-            client_id: message.client_id,
+            id_from_client: message.id_from_client,
             vote,
             route,
             received_at_us: message.received_at_us,

@@ -1,16 +1,17 @@
-//! The fields of a vote as types that can only hold valid values. `parse` trims the text of a client and returns the
-//! canonical value, or the message for the client.
-//!
-//! [`crate::VoteEvent::decode`] uses these types too. So put a check that applies only to new votes into
-//! `vote_rules.rs` of `ingest`.
+//! The fields of a vote as types that can only hold valid values. `parse` takes the text of a client and returns the
+//! canonical value, or the message for the client. `from_stored` takes the text of a stored event, which an earlier
+//! version may have accepted under fewer rules.
+
+use std::borrow::Cow;
 
 use uuid::Uuid;
 
-const MAX_TEXT_CHARS: usize = 200;
-const YEARS: std::ops::RangeInclusive<u16> = 1900..=2100;
-const MAX_RANK_HUNDREDTHS: u16 = 100 * 100;
+use crate::decimal::parse_hundredths;
+use crate::text::{CONTROL, MAX_TEXT_CHARS, REQUIRED, TOO_LONG, normalise};
 
-const REQUIRED: &str = "is required";
+const YEARS: std::ops::RangeInclusive<u32> = 1900..=2100;
+const MAX_RANK_HUNDREDTHS: u32 = 100 * 100;
+
 const BAD_YEAR: &str = "must be an integer from 1900 to 2100";
 const BAD_RANK: &str = "must be a decimal from 0 to 100 with at most two decimals";
 
@@ -36,8 +37,13 @@ macro_rules! text {
 
         impl $name {
             /// Parses the text of a client. The error is the reason, without the name of the field.
-            pub fn parse(text: String) -> Result<Self, &'static str> {
-                parse_text(text).map(Self)
+            pub fn parse(text: String) -> Result<Self, Cow<'static, str>> {
+                normalise(text).map(Self)
+            }
+
+            /// Reads stored text as it is.
+            pub(crate) fn from_stored(text: String) -> Result<Self, &'static str> {
+                check_stored(text).map(Self)
             }
 
             /// The canonical text.
@@ -54,23 +60,23 @@ macro_rules! text {
 }
 
 text! {
-    /// The name of a band: 1 to 200 characters, trimmed, no control characters.
+    /// The name of a band: 1 to 200 characters in normal form ([`crate::text`]).
     Name
 }
 
 text! {
-    /// The title of an album: 1 to 200 characters, trimmed, no control characters.
+    /// The title of an album: 1 to 200 characters in normal form ([`crate::text`]).
     Album
 }
 
 /// A year, 1900 to 2100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Year(u16);
+pub struct Year(u32);
 
 /// A rank, 0 to 100 in steps of a hundredth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rank {
-    hundredths: u16,
+    hundredths: u32,
 }
 
 impl Year {
@@ -80,9 +86,9 @@ impl Year {
         if trimmed.is_empty() {
             return Err(REQUIRED);
         }
-        let is_plain = trimmed.len() == 4 && trimmed.bytes().all(|byte| byte.is_ascii_digit());
-        let year: u16 = is_plain.then(|| trimmed.parse().ok()).flatten().ok_or(BAD_YEAR)?;
-        if YEARS.contains(&year) {
+        let hundredths = parse_hundredths(trimmed).ok_or(BAD_YEAR)?;
+        let (year, fraction) = (hundredths / 100, hundredths % 100);
+        if fraction == 0 && YEARS.contains(&year) {
             Ok(Self(year))
         } else {
             Err(BAD_YEAR)
@@ -124,22 +130,33 @@ impl std::fmt::Display for Rank {
     }
 }
 
-fn parse_text(text: String) -> Result<String, &'static str> {
+/// The rules of the first version, which every stored text fulfils.
+fn check_stored(text: String) -> Result<String, &'static str> {
     let trimmed = text.trim();
     if trimmed.is_empty() {
         return Err(REQUIRED);
     }
     // A text never has more characters than bytes, so only a long text needs counting.
     if trimmed.len() > MAX_TEXT_CHARS && trimmed.chars().count() > MAX_TEXT_CHARS {
-        return Err("must have at most 200 characters");
+        return Err(TOO_LONG);
     }
     if trimmed.chars().any(char::is_control) {
-        return Err("must not contain control characters");
+        return Err(CONTROL);
     }
     if trimmed.len() == text.len() {
         Ok(text)
     } else {
         Ok(trimmed.to_owned())
+    }
+}
+
+/// Parses the vote id of a client; `None` for blank text. The nil and the max UUID are what a client sends if it forgot
+/// to choose an id: two such votes would count as one.
+pub(crate) fn parse_chosen_id(text: &str) -> Result<Option<Uuid>, &'static str> {
+    match parse_vote_id(text)? {
+        Some(id) if id.is_nil() => Err("must not be the nil UUID: choose an id of your own, or send none"),
+        Some(id) if id.is_max() => Err("must not be the max UUID: choose an id of your own, or send none"),
+        id => Ok(id),
     }
 }
 
@@ -150,26 +167,6 @@ pub(crate) fn parse_vote_id(text: &str) -> Result<Option<Uuid>, &'static str> {
         return Ok(None);
     }
     Uuid::try_parse(trimmed).map(Some).map_err(|_| "must be a UUID")
-}
-
-/// Parses `digits[.d[d]]` into hundredths. `None` for any other text and for a value above `u16::MAX`.
-fn parse_hundredths(text: &str) -> Option<u16> {
-    let (whole, fraction) = match text.split_once('.') {
-        Some((whole, fraction)) if (1..=2).contains(&fraction.len()) => (whole, fraction),
-        Some(_) => return None,
-        None => (text, "0"),
-    };
-    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    if !all_digits(whole) || !all_digits(fraction) {
-        return None;
-    }
-    let scale = if fraction.len() == 1 { 10 } else { 1 };
-    let fraction_hundredths = fraction.parse::<u16>().ok()? * scale;
-    whole
-        .parse::<u16>()
-        .ok()?
-        .checked_mul(100)?
-        .checked_add(fraction_hundredths)
 }
 
 #[cfg(test)]
@@ -187,6 +184,10 @@ mod tests {
             ("100", "100"),
             ("100.00", "100"),
             ("007", "7"),
+            ("9.500", "9.5"),
+            ("1e1", "10"),
+            ("-0", "0"),
+            ("-0.00", "0"),
         ] {
             assert_eq!(Rank::parse(text).unwrap().to_string(), canonical, "{text}");
         }
@@ -203,7 +204,8 @@ mod tests {
             "9.",
             ".5",
             "9.123",
-            "1e1",
+            "1e3",
+            "-0.01",
             "9,5",
             "NaN",
             "655.36",
@@ -215,35 +217,58 @@ mod tests {
     }
 
     #[test]
-    fn year_is_four_digits_in_range() {
-        for text in ["1900", "2100", " 1997 "] {
-            assert_eq!(Year::parse(text).unwrap().to_string(), text.trim());
+    fn year_is_an_integer_in_range() {
+        for (text, canonical) in [
+            ("1900", "1900"),
+            ("2100", "2100"),
+            (" 1997 ", "1997"),
+            ("1997.0", "1997"),
+            ("1.997e3", "1997"),
+            ("01997", "1997"),
+        ] {
+            assert_eq!(Year::parse(text).unwrap().to_string(), canonical, "{text}");
         }
         for text in [
             "",
             "1899",
             "2101",
             "97",
-            "01997",
-            "1997.0",
+            "1997.5",
+            "1997.01",
             "+1997",
-            "-199",
+            "-1997",
+            "-0",
             "１９９７",
+            "MCMXCVII",
         ] {
             assert!(Year::parse(text).is_err(), "{text}");
         }
     }
 
     #[test]
-    fn text_is_trimmed_and_limited_to_200_characters() {
-        assert_eq!(
-            Name::parse("  Bohemia Suburbana ".into()).unwrap().as_str(),
-            "Bohemia Suburbana"
+    fn client_cannot_choose_the_nil_or_the_max_uuid() {
+        for text in [
+            "00000000-0000-0000-0000-000000000000",
+            "ffffffff-ffff-ffff-ffff-ffffffffffff",
+            "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF",
+            "00000000000000000000000000000000",
+            " {00000000-0000-0000-0000-000000000000} ",
+            "urn:uuid:ffffffff-ffff-ffff-ffff-ffffffffffff",
+        ] {
+            assert!(
+                parse_chosen_id(text).unwrap_err().starts_with("must not be the"),
+                "{text}"
+            );
+            assert!(
+                parse_vote_id(text).unwrap().is_some(),
+                "stored events can have {text}"
+            );
+        }
+        assert_eq!(parse_chosen_id(" "), Ok(None));
+        assert!(
+            parse_chosen_id("00000000-0000-0000-0000-000000000001")
+                .unwrap()
+                .is_some()
         );
-        assert!(Name::parse("é".repeat(200)).is_ok());
-        assert!(Name::parse("é".repeat(201)).is_err());
-        assert!(Album::parse("a\u{0}b".into()).is_err());
-        assert!(Album::parse("a\u{85}b".into()).is_err());
-        assert!(Album::parse("\t\n".into()).is_err());
     }
 }

@@ -3,12 +3,15 @@
 //! Bytes become a [`Draft`] (decode), a draft becomes a [`Vote`] (validate), and a vote becomes a [`VoteEvent`]
 //! (encode).
 
+mod decimal;
 mod draft;
 mod event;
 mod fields;
 mod foreign_format;
+mod invisible;
 mod json;
 mod route;
+mod text;
 
 pub use draft::{Draft, Field, FieldError, Malformed, ValidVote};
 pub use event::{EventError, VoteEvent};

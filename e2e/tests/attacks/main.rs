@@ -8,7 +8,9 @@
     reason = "a panic fails the test"
 )]
 
+mod compression;
 mod harness;
+mod unfinished_heads;
 
 use std::time::Duration;
 

@@ -1,12 +1,14 @@
-"""The stages of the test, in the order in which they run. Each stage is a function from the ledger to report rows."""
+"""The stages of the test, in the order in which they run.
+
+Each stage is a function from the ledger, and from options of its own, to report rows.
+"""
 
 from collections.abc import Callable
 
-from cluster_test.ledger import Ledger
 from cluster_test.report import Row
 from cluster_test.stages import autoscaling, deletions, deploy, drain, observers, rollouts, routes, security, split
 
-STAGES: dict[str, Callable[[Ledger], list[Row]]] = {
+STAGES: dict[str, Callable[..., list[Row]]] = {
     "deploy": deploy.deploy,
     "security": security.security,
     "dry-run": deploy.dry_run,
@@ -17,6 +19,7 @@ STAGES: dict[str, Callable[[Ledger], list[Row]]] = {
     "autoscaling": autoscaling.by_cpu,
     "lag": autoscaling.by_lag,
     "rollouts": rollouts.rollouts,
+    "ingress-rollouts": rollouts.of_the_ingress,
     "deletions": deletions.services,
     "stores": deletions.stores,
     "drain": drain.drain,

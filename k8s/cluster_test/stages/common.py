@@ -7,10 +7,12 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from cluster_test import kube, load
 from cluster_test.ledger import Ledger
 from cluster_test.load import Load, RunningLoad
+from cluster_test.pod_logs import PodLogs
 from cluster_test.report import Row
 
 # Seconds of load after an action that are counted to it, because its effect can last a little longer.
@@ -37,13 +39,39 @@ def describe_failures(sent: Load, *paths: str) -> str:
     return f"{len(failed)} failed" + (f" ({', '.join(f'{n} {kind}' for kind, n in kinds.items())})" if kinds else "")
 
 
+def describe_by_protocol(sent: Load) -> str:
+    """Describes how many votes failed on HTTP and on gRPC."""
+    return f"REST and bridge: {describe_failures(sent, 'split', 'rest')}; gRPC: {describe_failures(sent, 'grpc')}"
+
+
+@dataclass(frozen=True)
+class Window:
+    """The time of an action, including the seconds after it.
+
+    Attributes:
+        what: the action.
+        begin: seconds since the Unix epoch.
+        end: seconds since the Unix epoch.
+    """
+
+    what: str
+    begin: float
+    end: float
+
+    @property
+    def seconds(self) -> float:
+        """The duration."""
+        return self.end - self.begin
+
+
 class Actions:
     """Actions during a running load, each with its time window."""
 
     def __init__(self, ledger: Ledger, running: RunningLoad) -> None:
         """Starts without actions."""
-        self._windows: list[tuple[str, float, float]] = []
+        self.windows: list[Window] = []
         self._ledger, self._running = ledger, running
+        self._logs = PodLogs(ledger.directory / "logs" / running.name)
         self.sent = Load()
 
     def run(self, what: str, action: Callable[[], object]) -> None:
@@ -52,11 +80,14 @@ class Actions:
         action()
         kube.wait_until(f"readiness after {what}", kube.all_ready, 240)
         time.sleep(AFTER_S)
-        self._windows.append((what, begin, time.time()))
+        self.windows.append(Window(what, begin, time.time()))
 
     def end(self) -> None:
-        """Stops the load and adds its votes to the ledger."""
-        self.sent = self._ledger.add(self._running.stop())
+        """Stops the load and adds its votes to the ledger. Keeps the pods' logs if a vote failed."""
+        try:
+            self.sent = self._ledger.add(self._running.stop())
+        finally:
+            self._logs.stop(keep=not self.sent.entries or bool(self.sent.failed()))
 
     def rows(self, tolerated: Callable[[str, Load], bool]) -> list[Row]:
         """Returns a row for each action: the votes sent during it, and the failures.
@@ -65,14 +96,10 @@ class Actions:
             tolerated: tells whether the failures during an action are acceptable.
         """
         rows = []
-        for what, begin, end in self._windows:
-            part = self.sent.between(begin, end)
-            measured = (
-                f"{part.sent} votes in {end - begin:.0f} s;"
-                f" REST and bridge: {describe_failures(part, 'split', 'rest')};"
-                f" gRPC: {describe_failures(part, 'grpc')}"
-            )
-            rows.append(Row(what, measured, part.sent > 0 and tolerated(what, part)))
+        for window in self.windows:
+            part = self.sent.between(window.begin, window.end)
+            measured = f"{part.sent} votes in {window.seconds:.0f} s; {describe_by_protocol(part)}"
+            rows.append(Row(window.what, measured, part.sent > 0 and tolerated(window.what, part)))
         return rows
 
 

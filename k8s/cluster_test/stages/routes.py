@@ -3,6 +3,7 @@
 import http.client
 import json
 import subprocess
+from pathlib import Path
 
 from cluster_test import kube
 from cluster_test.ledger import Ledger
@@ -13,6 +14,7 @@ from cluster_test.stages.common import reconciled
 VOTE = {"name": "Alux Nahual", "album": "Centroamérica", "year": "1984", "rank": "9.5"}
 FORCED_VOTES = 200
 PORT = 8000
+PROTO = Path(__file__).parents[3] / "proto/votes/v1/votes.proto"
 
 
 def post(address: str, path: str, body: object, headers: dict[str, str]) -> tuple[int, dict, str | None]:
@@ -26,13 +28,23 @@ def post(address: str, path: str, body: object, headers: dict[str, str]) -> tupl
         connection.close()
 
 
+def status(address: str, path: str, headers: dict[str, str]) -> int:
+    """Posts a vote; returns the status of the answer, which need not be JSON."""
+    connection = http.client.HTTPConnection(address, PORT, timeout=10)
+    try:
+        connection.request("POST", path, json.dumps(VOTE), {"Content-Type": "application/json", **headers})
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
 def entry(answer: dict, route: str | None) -> dict:
     """Returns a ledger entry for a response."""
     return {"vote_id": answer.get("vote_id"), "route": route, "ok": "vote_id" in answer, "path": "direct"}
 
 
 def routes(ledger: Ledger) -> list[Row]:
-    """Tests the x-canary header, path prefixes, batches and native gRPC."""
+    """Tests the x-canary header, path prefixes, batches, native gRPC, and requests that the Ingress refuses."""
     address, load, rows = kube.cluster_ip("ingress"), Load(), []
     for value, expected in (("always", "bridge"), ("never", "rest")):
         seen = []
@@ -68,25 +80,48 @@ def routes(ledger: Ledger) -> list[Row]:
         )
     )
     rows += _grpc(address, load)
+    rows += _refusals(address)
     ledger.add(load)
     rows.append(reconciled(ledger))
     return rows
+
+
+def _refusals(address: str) -> list[Row]:
+    """Sends requests that no route serves, or that are too large. The services answer them."""
+    paths = ("/", "/insert", "/v2/votes", "/openapi.json")
+    unknown = {path: post(address, path, VOTE, {}) for path in paths}
+    answers = {(status, answer.get("title"), route) for status, answer, route in unknown.values()}
+    # The service has this method, but only the bridge may call it.
+    forward = _grpcurl(address, "votes.v1.BridgeService/Forward", {}, "-proto", str(PROTO)).get("error", "no error")
+    sizes = (20_000, 40_000, 70_000)
+    heads = {size: status(address, "/rest/v1/votes", {"x-large": "x" * size}) for size in sizes}
+    return [
+        Row(
+            "an unknown path gets a problem document, an unknown gRPC method UNIMPLEMENTED",
+            f"{', '.join(paths)}: {sorted(answers, key=str)}; gRPC: {' '.join(forward.split())}",
+            {(code, route) for code, _, route in answers} == {(404, "rest")} and "Code: Unimplemented" in forward,
+        ),
+        Row(
+            "a request head that is too large gets 431",
+            ", ".join(f"{size} bytes: {code}" for size, code in heads.items()),
+            set(heads.values()) == {431},
+        ),
+    ]
+
+
+def _grpcurl(address: str, method: str, data: dict, *options: str) -> dict:
+    """Calls a gRPC method, found by reflection or in the file of the options; returns the response or `error`."""
+    program = str(kube.CACHE / "tools/bin/grpcurl")
+    command = [program, "-plaintext", *options, "-d", json.dumps(data), f"{address}:{PORT}", method]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    return json.loads(run.stdout) if run.returncode == 0 else {"error": run.stderr.strip()[-300:]}
 
 
 def _grpc(address: str, load: Load) -> list[Row]:
     """Calls the gRPC services with grpcurl, which uses reflection."""
 
     def call(method: str, data: dict | None = None) -> dict:
-        command = [
-            str(kube.CACHE / "tools/bin/grpcurl"),
-            "-plaintext",
-            "-d",
-            json.dumps(data or {}),
-            f"{address}:{PORT}",
-            method,
-        ]
-        run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
-        return json.loads(run.stdout) if run.returncode == 0 else {"error": run.stderr.strip()[-300:]}
+        return _grpcurl(address, method, data or {})
 
     cast = call("votes.v1.VoteService/CastVote", VOTE)
     load.entries.append(

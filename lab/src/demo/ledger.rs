@@ -1,4 +1,4 @@
-//! The ledger of the load generator: one line for each vote that it sent.
+//! The ledger that Locust writes: one line for each vote that it sent.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use vote::Route;
 
-/// One vote and its outcome, as the load generator recorded them.
+/// One vote and its outcome, as Locust recorded them.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Entry {
     /// The route that answered; `None` if there was no answer.

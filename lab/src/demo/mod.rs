@@ -44,7 +44,7 @@ pub async fn run(stack: &Stack, options: &StackOptions, run: &DemoOptions) -> Re
     let parameters = Run {
         name: run_name,
         started_at,
-        votes_file: votes_file.display().to_string(),
+        votes_file: project::shown_path(&root.canonicalize()?, &votes_file),
         seed: run.seed,
         users: run.users,
     };

@@ -31,7 +31,7 @@ pub(super) struct Run {
 pub(super) struct Report {
     pub run: String,
     started_at: String,
-    /// From the start of the load generator to its end.
+    /// From the start of Locust to its end.
     duration_s: f64,
     votes_file: String,
     seed: u64,

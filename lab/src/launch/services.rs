@@ -84,8 +84,8 @@ fn kafka(context: &LaunchContext<'_>) -> [String; 2] {
     ]
 }
 
-/// Adds the deadline and the admission limit, which must be the same on every route: otherwise the routes cannot be
-/// compared.
+/// Adds the deadline, the admission limit and the catalogue, which must be the same on every route: otherwise the routes
+/// cannot be compared.
 fn with_limits(context: &LaunchContext<'_>, spec: ProcessSpec) -> ProcessSpec {
     let deadline = context
         .settings
@@ -95,6 +95,12 @@ fn with_limits(context: &LaunchContext<'_>, spec: ProcessSpec) -> ProcessSpec {
         .settings
         .max_in_flight
         .map(|value| ["--max-in-flight".to_owned(), value.to_string()]);
+    let catalogue = context
+        .settings
+        .catalogue
+        .as_ref()
+        .map(|path| ["--catalogue".to_owned(), path.display().to_string()]);
     spec.args(deadline.into_iter().flatten())
         .args(in_flight.into_iter().flatten())
+        .args(catalogue.into_iter().flatten())
 }

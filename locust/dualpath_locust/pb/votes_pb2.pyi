@@ -91,7 +91,7 @@ class FieldError(_message.Message):
     def __init__(self, field: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class VoteEvent(_message.Message):
-    __slots__ = ("name", "album", "year", "rank", "vote_id", "route", "received_at_us", "client_id")
+    __slots__ = ("name", "album", "year", "rank", "vote_id", "route", "received_at_us", "id_from_client")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ALBUM_FIELD_NUMBER: _ClassVar[int]
     YEAR_FIELD_NUMBER: _ClassVar[int]
@@ -99,7 +99,7 @@ class VoteEvent(_message.Message):
     VOTE_ID_FIELD_NUMBER: _ClassVar[int]
     ROUTE_FIELD_NUMBER: _ClassVar[int]
     RECEIVED_AT_US_FIELD_NUMBER: _ClassVar[int]
-    CLIENT_ID_FIELD_NUMBER: _ClassVar[int]
+    ID_FROM_CLIENT_FIELD_NUMBER: _ClassVar[int]
     name: str
     album: str
     year: str
@@ -107,5 +107,5 @@ class VoteEvent(_message.Message):
     vote_id: str
     route: Route
     received_at_us: int
-    client_id: bool
-    def __init__(self, name: _Optional[str] = ..., album: _Optional[str] = ..., year: _Optional[str] = ..., rank: _Optional[str] = ..., vote_id: _Optional[str] = ..., route: _Optional[_Union[Route, str]] = ..., received_at_us: _Optional[int] = ..., client_id: _Optional[bool] = ...) -> None: ...
+    id_from_client: bool
+    def __init__(self, name: _Optional[str] = ..., album: _Optional[str] = ..., year: _Optional[str] = ..., rank: _Optional[str] = ..., vote_id: _Optional[str] = ..., route: _Optional[_Union[Route, str]] = ..., received_at_us: _Optional[int] = ..., id_from_client: _Optional[bool] = ...) -> None: ...

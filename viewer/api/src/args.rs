@@ -3,13 +3,13 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::bail;
 use clap::{Parser, Subcommand};
 use mongodb::options::ConnectionString;
 use redis::Client;
 use reqwest::Url;
 use service::listener::ListenerArgs;
-use service::{CommonArgs, EffectiveConfig, redact};
+use service::{CommonArgs, EffectiveConfig, InvalidUrl, SecretUrl};
 
 use crate::create_user::CreateUserArgs;
 
@@ -46,15 +46,15 @@ pub(crate) struct ServeArgs {
 
     /// URI of MongoDB, which stores the log; use a read-only user (`viewer create-user`)
     #[arg(long, env = "MONGODB_URI", hide_env_values = true, required = true)]
-    mongodb_uri: Option<String>,
+    mongodb_uri: Option<SecretUrl>,
 
     /// URL of Redis, which stores the tallies; without it the page shows no tallies
     #[arg(long, env = "REDIS_URL", hide_env_values = true)]
-    redis_url: Option<String>,
+    redis_url: Option<SecretUrl>,
 
     /// URL of Prometheus, which has the metrics of the routes; without it the page shows no comparison
     #[arg(long, env = "PROMETHEUS_URL", hide_env_values = true)]
-    prometheus_url: Option<String>,
+    prometheus_url: Option<SecretUrl>,
 
     /// How often Prometheus scrapes the services, in s; rates are computed over several scrapes
     #[arg(long, env = "SCRAPE_INTERVAL_S", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=300))]
@@ -98,34 +98,39 @@ impl ServeArgs {
         }
     }
 
-    // URLs may contain passwords. clap would repeat an invalid value in its error, so URLs are parsed here.
-
     /// The validated URI of MongoDB.
-    pub(crate) fn mongodb_uri(&self) -> anyhow::Result<&str> {
-        let uri = self.mongodb_uri.as_deref().unwrap_or_default();
-        if ConnectionString::parse(uri).is_err() {
-            bail!("--mongodb-uri is invalid: expected mongodb://… or mongodb+srv://…");
+    pub(crate) fn mongodb_uri(&self) -> Result<&str, InvalidUrl> {
+        match &self.mongodb_uri {
+            Some(uri) => validated_mongodb_uri("--mongodb-uri", uri),
+            // The option is required. It is absent only for other commands.
+            None => Err(SecretUrl::default().invalid("--mongodb-uri", &"it is required")),
         }
-        Ok(uri)
     }
 
     /// A client for Redis. None if Redis is not configured.
-    pub(crate) fn redis(&self) -> anyhow::Result<Option<Client>> {
-        let client = self.redis_url.as_deref().map(Client::open).transpose();
-        client.map_err(|_| anyhow!("--redis-url is invalid: expected redis://…"))
+    pub(crate) fn redis(&self) -> Result<Option<Client>, InvalidUrl> {
+        const OPTION: &str = "--redis-url";
+        let Some(url) = &self.redis_url else {
+            return Ok(None);
+        };
+        url.validate(OPTION, &["redis", "rediss", "unix", "redis+unix"])?;
+        let client = Client::open(url.expose()).map_err(|error| url.invalid(OPTION, &error))?;
+        Ok(Some(client))
     }
 
     /// The URL of Prometheus, ending with a slash so that paths can be joined to it.
     pub(crate) fn prometheus_url(&self) -> anyhow::Result<Option<Url>> {
-        let Some(text) = &self.prometheus_url else {
+        const OPTION: &str = "--prometheus-url";
+        let Some(secret) = &self.prometheus_url else {
             return Ok(None);
         };
-        let mut url = Url::parse(text).context("--prometheus-url is invalid")?;
-        if url.scheme() != "http" {
+        if secret.validate(OPTION, &["https"]).is_ok() {
             bail!(
-                "--prometheus-url is invalid: expected http://…; TLS is not supported, use a proxy in front of Prometheus"
+                "{OPTION} is invalid: TLS is not supported; use http://… and a proxy in front of Prometheus"
             );
         }
+        secret.validate(OPTION, &["http"])?;
+        let mut url = Url::parse(secret.expose()).map_err(|error| secret.invalid(OPTION, &error))?;
         // Without the slash, `join` replaces the last segment of the path.
         if !url.path().ends_with('/') {
             url.set_path(&format!("{}/", url.path()));
@@ -136,14 +141,12 @@ impl ServeArgs {
     /// The effective configuration, without passwords.
     pub(crate) fn effective(&self, common: &CommonArgs) -> EffectiveConfig {
         let or_none = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
+        let url = |url: &Option<SecretUrl>| or_none(url.as_ref().map(ToString::to_string));
         let results = self.results_dir.as_ref().map(|path| path.display().to_string());
         EffectiveConfig::of_process(common, &self.listener)
-            .with("mongodb_uri", or_none(self.mongodb_uri.as_deref().map(redact)))
-            .with("redis_url", or_none(self.redis_url.as_deref().map(redact)))
-            .with(
-                "prometheus_url",
-                or_none(self.prometheus_url.as_deref().map(redact)),
-            )
+            .with("mongodb_uri", url(&self.mongodb_uri))
+            .with("redis_url", url(&self.redis_url))
+            .with("prometheus_url", url(&self.prometheus_url))
             .with("scrape_interval_s", self.scrape_interval_s)
             .with("results_dir", or_none(results))
             .with("web_dir", self.web_dir.display())
@@ -151,6 +154,18 @@ impl ServeArgs {
             .with("rate_limit", self.rate_limit)
             .with("max_streams", self.max_streams)
             .with("max_streams_per_client", self.max_streams_per_client)
+    }
+}
+
+/// Validates the value of an option that is a URI of MongoDB.
+pub(crate) fn validated_mongodb_uri<'a>(
+    option: &'static str,
+    uri: &'a SecretUrl,
+) -> Result<&'a str, InvalidUrl> {
+    uri.validate(option, &["mongodb", "mongodb+srv"])?;
+    match ConnectionString::parse(uri.expose()) {
+        Ok(_) => Ok(uri.expose()),
+        Err(error) => Err(uri.invalid(option, &error)),
     }
 }
 
@@ -162,6 +177,19 @@ mod tests {
 
     fn parse(arguments: &[&str]) -> Result<Cli, clap::Error> {
         Cli::try_parse_from(["viewer", "--mongodb-uri", URI].iter().chain(arguments))
+    }
+
+    fn parse_urls(mongodb: &str, redis: &str, prometheus: &str) -> Cli {
+        Cli::try_parse_from([
+            "viewer",
+            "--mongodb-uri",
+            mongodb,
+            "--redis-url",
+            redis,
+            "--prometheus-url",
+            prometheus,
+        ])
+        .unwrap()
     }
 
     #[test]
@@ -187,24 +215,51 @@ mod tests {
         assert_eq!(prometheus.path(), "/prom/");
 
         let wrong = "s3cret.example";
-        let cli = Cli::try_parse_from([
-            "viewer",
-            "--mongodb-uri",
-            wrong,
-            "--redis-url",
-            wrong,
-            "--prometheus-url",
-            wrong,
-        ])
-        .unwrap();
-        let errors = [
-            cli.serve.mongodb_uri().map(|_| ()).unwrap_err(),
-            cli.serve.redis().map(|_| ()).unwrap_err(),
-            cli.serve.prometheus_url().map(|_| ()).unwrap_err(),
-        ];
-        for error in errors {
-            let text = format!("{error:#}");
+        let cli = parse_urls(wrong, wrong, wrong);
+        for text in errors(&cli.serve) {
             assert!(text.contains("is invalid") && !text.contains("s3cret"), "{text}");
+        }
+    }
+
+    /// The errors of the three URLs.
+    fn errors(serve: &ServeArgs) -> Vec<String> {
+        let errors = [
+            serve.mongodb_uri().err().map(anyhow::Error::from),
+            serve.redis().err().map(anyhow::Error::from),
+            serve.prometheus_url().err(),
+        ];
+        errors
+            .into_iter()
+            .flatten()
+            .map(|error| format!("{error:#} {error:?}"))
+            .collect()
+    }
+
+    #[test]
+    fn no_part_of_a_password_with_delimiters_is_shown() {
+        for password in [
+            "s3cret/",
+            "/s3cret",
+            "1/s3cret",
+            "1?s3cret",
+            "1?s3cret=1",
+            "1#s3cret",
+            "s3cret@",
+            "@s3cret",
+            ":s3cret",
+            "%s3cret",
+            "%zzs3cret",
+            "[s3cret",
+            "1,s3cret",
+            "s3cret s3cret",
+            "1?w=s3cret&x",
+        ] {
+            let url = |scheme| format!("{scheme}://me:{password}@127.0.0.1:1/");
+            let cli = parse_urls(&url("mongodb"), &url("redis"), &url("http"));
+            let shown = format!("{:?} {:?}", cli.serve.effective(&cli.common), cli);
+            assert!(!shown.contains("s3cret"), "{password}: {shown}");
+            let errors = errors(&cli.serve).join("\n");
+            assert!(!errors.contains("s3cret"), "{password}: {errors}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! `viewer create-user`: creates the read-only MongoDB user for this service. viewer/create-user.js does the same with mongosh.
 
+use std::fmt;
 use std::io::Read;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,7 +10,9 @@ use mongodb::Client;
 use mongodb::bson::{Document, doc};
 use mongodb::error::{Error, ErrorKind};
 use mongodb::options::ClientOptions;
+use service::SecretUrl;
 
+use crate::args::validated_mongodb_uri;
 use crate::logs::DATABASE;
 
 /// How long the driver searches for a server.
@@ -22,7 +25,7 @@ const USER_EXISTS: i32 = 51_003;
 pub(crate) struct CreateUserArgs {
     /// URI of MongoDB, with a user that may create users
     #[arg(long, env = "MONGODB_ADMIN_URI", hide_env_values = true)]
-    admin_uri: String,
+    admin_uri: SecretUrl,
 
     /// The user's name; an existing user gets this password and only the read role
     #[arg(long, default_value = "viewer")]
@@ -30,7 +33,23 @@ pub(crate) struct CreateUserArgs {
 
     /// The user's password; read from standard input if omitted
     #[arg(long, env = "VIEWER_PASSWORD", hide_env_values = true)]
-    password: Option<String>,
+    password: Option<Password>,
+}
+
+/// A password, which is never shown.
+#[derive(Clone)]
+struct Password(String);
+
+impl From<String> for Password {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("***")
+    }
 }
 
 /// Creates the user, or updates it.
@@ -54,11 +73,11 @@ pub(crate) fn run(args: CreateUserArgs) -> ExitCode {
 
 async fn create(args: CreateUserArgs) -> anyhow::Result<String> {
     let password = match args.password {
-        Some(password) => password,
+        Some(Password(password)) => password,
         None => read_password()?,
     };
     ensure!(!password.is_empty(), "the password is empty");
-    let mut options = ClientOptions::parse(&args.admin_uri).await?;
+    let mut options = ClientOptions::parse(validated_mongodb_uri("--admin-uri", &args.admin_uri)?).await?;
     options.server_selection_timeout = Some(SELECTION_TIMEOUT);
     let database = Client::with_options(options)?.database(DATABASE);
     let command = |verb: &str| -> Document {

@@ -23,11 +23,10 @@ mod tallies;
 use std::process::ExitCode;
 
 use args::{Cli, Command};
-use clap::Parser;
 use identity::IDENTITY;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = service::parse_command_line();
     match cli.command {
         Some(Command::CreateUser(args)) => create_user::run(args),
         None => {

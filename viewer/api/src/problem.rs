@@ -7,8 +7,10 @@ use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
+use crate::cache::LoadPanicked;
+
 /// Why a request failed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Problem {
     /// Parameters are invalid.
     Parameters(Vec<FieldError>),
@@ -147,6 +149,12 @@ impl Problem {
             Self::Unavailable(_) => Some(2),
             _ => None,
         }
+    }
+}
+
+impl From<LoadPanicked> for Problem {
+    fn from(_: LoadPanicked) -> Self {
+        Self::Internal
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use axum::Json;
 use axum::extract::{Path as PathParameter, State};
@@ -13,6 +13,7 @@ use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use crate::cache::Cached;
 use crate::logs::format_time;
 use crate::problem::{Problem, Store};
 use crate::query::Valid;
@@ -25,6 +26,8 @@ const MAX_REPORTS: usize = 100;
 const MAX_NAME_BYTES: usize = 100;
 /// Largest file that is served, in bytes: several times the size of a report with all plots.
 const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
+/// How long the list is cached: a run writes its report once.
+const CACHE_LIFETIME: Duration = Duration::from_secs(1);
 /// A report is self-contained: it may use its own inline styles and images, but no script, no request and no frame.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'",
@@ -34,6 +37,7 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 #[derive(Clone, Debug)]
 pub(crate) struct Reports {
     directory: Option<Arc<PathBuf>>,
+    listed: Cached<Arc<Vec<Report>>>,
     /// Parsed reports by name, with the modification time of the file: most reports never change.
     cache: Arc<Mutex<BTreeMap<String, (SystemTime, Report)>>>,
 }
@@ -63,6 +67,9 @@ struct Content {
     plan: Option<Plan>,
     /// Absent in reports of format 1, whose outcome is therefore unknown.
     no_verdict_reasons: Option<Vec<String>>,
+    /// Only in reports of `compare`.
+    #[serde(default)]
+    points: Vec<Point>,
     /// Only in reports of `lab demo`.
     totals: Option<Totals>,
 }
@@ -70,6 +77,29 @@ struct Content {
 #[derive(Deserialize)]
 struct Plan {
     name: String,
+}
+
+/// The variants at one value of a sweep.
+#[derive(Deserialize)]
+struct Point {
+    #[serde(default)]
+    comparisons: Vec<Pair>,
+}
+
+/// Two variants, compared on each measure.
+#[derive(Deserialize)]
+struct Pair {
+    measures: Vec<Measure>,
+}
+
+#[derive(Deserialize)]
+struct Measure {
+    verdict: Verdict,
+}
+
+#[derive(Deserialize)]
+struct Verdict {
+    verdict: String,
 }
 
 #[derive(Deserialize)]
@@ -83,6 +113,7 @@ impl Reports {
     pub(crate) fn new(directory: Option<PathBuf>) -> Self {
         Self {
             directory: directory.map(Arc::new),
+            listed: Cached::new(CACHE_LIFETIME),
             cache: Arc::default(),
         }
     }
@@ -132,7 +163,12 @@ pub(crate) async fn list(
     State(reports): State<Reports>,
     Valid(()): Valid<()>,
 ) -> Result<Json<Vec<Report>>, Problem> {
-    reports.with_directory(Reports::list).await.map(Json)
+    let load = || {
+        let reports = reports.clone();
+        async move { reports.with_directory(Reports::list).await.map(Arc::new) }
+    };
+    let listed = reports.listed.get(load).await?;
+    Ok(Json(listed.to_vec()))
 }
 
 pub(crate) async fn page(
@@ -204,6 +240,20 @@ fn read_report(directory: &Path, name: &str, written: SystemTime) -> Option<Repo
     })
 }
 
+/// How many comparisons of a run with a verdict are decided.
+fn decided(points: &[Point]) -> String {
+    let pairs = || points.iter().flat_map(|point| &point.comparisons);
+    let measures: Vec<_> = pairs().flat_map(|pair| &pair.measures).collect();
+    let is_decided = |measure: &&&Measure| measure.verdict.verdict != "not_enough_data";
+    let decided = measures.iter().filter(is_decided).count();
+    let noun = if pairs().count() == 1 {
+        "measures"
+    } else {
+        "comparisons"
+    };
+    format!("{decided} of {} {noun} decided", measures.len())
+}
+
 fn describe(content: &Content) -> Option<(Kind, String)> {
     let reconciliation = if content.reconciled {
         "reconciled"
@@ -213,9 +263,9 @@ fn describe(content: &Content) -> Option<(Kind, String)> {
     match (&content.plan, &content.totals) {
         (Some(plan), _) => {
             let verdict = match &content.no_verdict_reasons {
-                Some(reasons) if reasons.is_empty() => "verdict",
-                Some(_) => "no verdict",
-                None => "report of an older format",
+                Some(reasons) if reasons.is_empty() => decided(&content.points),
+                Some(_) => "no verdict".to_owned(),
+                None => "report of an older format".to_owned(),
             };
             Some((
                 Kind::Compare,
@@ -250,11 +300,27 @@ mod tests {
 
     #[test]
     fn kinds_of_reports_are_distinguished() {
-        let describe = |text| describe(&serde_json::from_str(text).unwrap());
-        assert_eq!(
-            describe(r#"{"reconciled":true,"plan":{"name":"quick"},"no_verdict_reasons":[],"points":[]}"#),
-            Some((Kind::Compare, "quick: verdict, reconciled".to_owned()))
-        );
+        let describe = |text: &str| describe(&serde_json::from_str(text).unwrap());
+        let decided = r#"{"verdict":{"verdict":"equivalent"}}"#;
+        let open = r#"{"verdict":{"verdict":"not_enough_data","blocks_needed":9}}"#;
+        let compared = |measures: &str| {
+            describe(&format!(
+                r#"{{"reconciled":true,"plan":{{"name":"quick"}},"no_verdict_reasons":[],
+                    "points":[{{"comparisons":[{{"measures":[{measures}]}}]}}]}}"#
+            ))
+        };
+        for (measures, count) in [
+            (format!("{decided},{open}"), "1 of 2"),
+            (format!("{open},{open}"), "0 of 2"),
+        ] {
+            assert_eq!(
+                compared(&measures),
+                Some((
+                    Kind::Compare,
+                    format!("quick: {count} measures decided, reconciled")
+                ))
+            );
+        }
         assert_eq!(
             describe(r#"{"reconciled":true,"plan":{"name":"quick"},"refusals":["late"],"points":[]}"#),
             Some((

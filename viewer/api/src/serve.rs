@@ -22,7 +22,6 @@ use crate::tallies::Tallies;
 
 pub(crate) async fn serve(args: ServeArgs, common: CommonArgs, process: Process) -> anyhow::Result<()> {
     let (mongodb_uri, redis, prometheus) = (args.mongodb_uri()?, args.redis()?, args.prometheus_url()?);
-    // Only after the URLs are validated: in an invalid URL the password cannot be redacted reliably.
     process.announce(args.effective(&common));
     let address = args.address();
     let tcp = listener::bind(address).await?;

@@ -60,16 +60,23 @@ pub(crate) async fn status(
     State(stores): State<Stores>,
     Valid(()): Valid<()>,
 ) -> Result<Json<Status>, Problem> {
-    let check = || async {
+    let check = || {
+        let stores = stores.clone();
+        async move { stores.check().await }
+    };
+    stores.cached.get(check).await.map(Json)
+}
+
+impl Stores {
+    async fn check(&self) -> Result<Status, Problem> {
         let (logs, tallies, metrics) =
-            tokio::join!(stores.logs.ping(), stores.tallies.ping(), stores.metrics.ping());
+            tokio::join!(self.logs.ping(), self.tallies.ping(), self.metrics.ping());
         Ok(Status {
             version: IDENTITY.version,
             logs: logs.into(),
             tallies: tallies.into(),
             metrics: metrics.into(),
-            reports: stores.reports.check().into(),
+            reports: self.reports.check().into(),
         })
-    };
-    stores.cached.get(check).await.map(Json)
+    }
 }

@@ -1,12 +1,9 @@
 //! `GET /api/tallies` and `GET /api/bands`: the counts in Redis.
 
-use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::tallies::ReconnectingConnection;
-use ::tallies::keys::{ALBUM, BAND, ROUTE, TOTAL};
+use ::tallies::{Overview, ReconnectingConnection};
 use axum::Json;
 use axum::extract::State;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
@@ -35,16 +32,7 @@ const RETRIES: usize = 1;
 pub(crate) struct Tallies {
     /// None if Redis is not configured.
     connection: Option<Arc<ReconnectingConnection>>,
-    cached: Cached<Arc<Counts>>,
-}
-
-/// All counts at one point in time, largest first.
-#[derive(Debug)]
-struct Counts {
-    total: u64,
-    bands: Vec<(String, u64)>,
-    albums: Vec<(String, u64)>,
-    routes: Vec<(String, u64)>,
+    cached: Cached<Arc<Overview>>,
 }
 
 /// The parameters of a request.
@@ -70,9 +58,12 @@ struct Band {
 }
 
 #[derive(Debug, Serialize)]
+#[allow(clippy::struct_field_names, reason = "these are the names of the API")]
 struct Album {
-    /// "band - album".
+    /// The field in Redis, which is unique: "band - album", where ` - ` and backslashes of the band are escaped.
     label: String,
+    band: String,
+    album: String,
     votes: u64,
 }
 
@@ -102,26 +93,17 @@ impl Tallies {
         self.query(ping).await
     }
 
-    async fn counts(&self) -> Result<Arc<Counts>, Problem> {
-        self.cached
-            .get(|| async { self.read().await.map(Arc::new) })
-            .await
+    async fn counts(&self) -> Result<Arc<Overview>, Problem> {
+        let load = || {
+            let tallies = self.clone();
+            async move { tallies.read().await.map(Arc::new) }
+        };
+        self.cached.get(load).await
     }
 
-    async fn read(&self) -> Result<Counts, Problem> {
-        type Hash = HashMap<String, u64>;
-        let mut commands = redis::pipe();
-        // Atomic, so that the sums over bands and over routes are equal.
-        commands.atomic();
-        commands.get(TOTAL).hgetall(BAND).hgetall(ALBUM).hgetall(ROUTE);
-        let read = async |mut redis: ConnectionManager| commands.query_async(&mut redis).await;
-        let (total, bands, albums, routes): (Option<u64>, Hash, Hash, Hash) = self.query(read).await?;
-        Ok(Counts {
-            total: total.unwrap_or_default(),
-            bands: descending(bands),
-            albums: descending(albums),
-            routes: descending(routes),
-        })
+    async fn read(&self) -> Result<Overview, Problem> {
+        self.query(async |mut redis| Overview::read(&mut redis, MAX_BANDS, MAX_TOP as usize).await)
+            .await
     }
 
     /// Runs a query within [`TOTAL_TIMEOUT`]. The driver's own limits apply to a single attempt.
@@ -153,18 +135,33 @@ pub(crate) async fn tallies(
     Valid(query): Valid<TalliesQuery>,
 ) -> Result<Json<TalliesResponse>, Problem> {
     let counts = tallies.counts().await?;
-    let top = |counts: &[(String, u64)]| {
-        let top = counts.iter().take(query.top as usize);
-        top.cloned().collect::<Vec<_>>()
-    };
-    let bands = top(&counts.bands).into_iter();
-    let albums = top(&counts.albums).into_iter();
-    let routes = counts.routes.iter().cloned();
+    let top = query.top as usize;
+    let bands = counts.bands.iter().take(top);
+    let albums = counts.albums.iter().take(top);
     Ok(Json(TalliesResponse {
         total: counts.total,
-        bands: bands.map(|(name, votes)| Band { name, votes }).collect(),
-        albums: albums.map(|(label, votes)| Album { label, votes }).collect(),
-        routes: routes.map(|(route, votes)| Route { route, votes }).collect(),
+        bands: bands
+            .map(|(name, votes)| Band {
+                name: name.clone(),
+                votes: *votes,
+            })
+            .collect(),
+        albums: albums
+            .map(|album| Album {
+                label: album.field.clone(),
+                band: album.name.band.clone(),
+                album: album.name.album.clone(),
+                votes: album.votes,
+            })
+            .collect(),
+        routes: counts
+            .routes
+            .iter()
+            .map(|(route, votes)| Route {
+                route: route.clone(),
+                votes: *votes,
+            })
+            .collect(),
     }))
 }
 
@@ -175,7 +172,8 @@ pub(crate) async fn bands(
     Valid(()): Valid<()>,
 ) -> Result<Json<Vec<String>>, Problem> {
     let Ok(counts) = tallies.counts().await else {
-        return logs.bands(MAX_BANDS as i64).await.map(Json);
+        let names = logs.bands(MAX_BANDS as i64).await?;
+        return Ok(Json(names.to_vec()));
     };
     let names = counts.bands.iter().take(MAX_BANDS);
     let mut names: Vec<String> = names.map(|(name, _)| name.clone()).collect();
@@ -183,27 +181,7 @@ pub(crate) async fn bands(
     Ok(Json(names))
 }
 
-/// Sorts by count, largest first. Equal counts are sorted by name, so that the order of bars is stable.
-fn descending(counts: HashMap<String, u64>) -> Vec<(String, u64)> {
-    let mut counts: Vec<_> = counts.into_iter().collect();
-    counts.sort_by(|(one, ones), (other, others)| (Reverse(ones), one).cmp(&(Reverse(others), other)));
-    counts
-}
-
 fn problem(error: &RedisError) -> Problem {
     tracing::warn!(%error, "Redis did not answer a query");
     Problem::Unavailable(Store::Tallies)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn counts_are_sorted_by_size_then_by_name() {
-        let counts = [("c", 1), ("a", 1), ("b", 5)].map(|(name, votes)| (name.to_owned(), votes));
-        let sorted = descending(counts.into());
-        let names: Vec<&str> = sorted.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["b", "a", "c"]);
-    }
 }

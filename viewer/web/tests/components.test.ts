@@ -9,6 +9,7 @@ import LogsPage from '../src/logs/LogsPage.vue'
 import { LOAD_RETRY_MS } from '../src/logs/useVotes'
 import ErrorNotice from '../src/shared/ErrorNotice.vue'
 import BarTable from '../src/tallies/BarTable.vue'
+import TalliesPage from '../src/tallies/TalliesPage.vue'
 import { json, vote, votes } from './fixtures'
 
 enableAutoUnmount(afterEach)
@@ -70,6 +71,79 @@ describe('the logs', () => {
     await press(page, 'Older')
     await press(page, 'Update')
     expect(router.currentRoute.value.query).toEqual({})
+  })
+
+  it('continue a search by themselves until the page is full, and show how far it got', async () => {
+    const time = vote(0).received_at
+    const pages = [
+      { votes: votes(9), next: 'one', searched_until: time },
+      { votes: [], next: 'two', searched_until: time },
+      { votes: votes(8), next: null },
+    ]
+    const answers: (() => void)[] = []
+    fetched.mockImplementation(
+      () =>
+        new Promise((resolve) => {
+          answers.push(() => {
+            resolve(json(pages.shift()))
+          })
+        }),
+    )
+    const { page } = await open('/?band=Rara+Avis')
+    answers.shift()?.()
+    await flushPromises()
+    expect(lines(page)).toHaveLength(1)
+    expect(page.get('.progress').text()).toContain(`Searched back to ${logDate(time)} ${logTime(time)}`)
+    answers.shift()?.()
+    await flushPromises()
+    answers.shift()?.()
+    await flushPromises()
+    expect(lines(page)).toHaveLength(2)
+    expect(page.find('.progress').exists()).toBe(false)
+    expect(addresses()).toEqual([
+      '/api/logs?band=Rara+Avis&limit=20',
+      '/api/logs?band=Rara+Avis&before=one&limit=19',
+      '/api/logs?band=Rara+Avis&before=two&limit=19',
+    ])
+  })
+
+  it('stop a search on request, and continue it on another page', async () => {
+    const until = vote(0).received_at
+    let requests = 0
+    fetched.mockImplementation((_, init) => {
+      requests += 1
+      if (requests !== 2) return Promise.resolve(json({ votes: [], next: 'one', searched_until: until }))
+      // Ends only when the page aborts it.
+      return new Promise((_resolve, reject) => {
+        init?.signal?.addEventListener('abort', () => {
+          reject(new Error('aborted'))
+        })
+      })
+    })
+    const { page, router } = await open('/?band=Rara+Avis')
+    expect(page.text()).toContain('No vote that matches the filters was found yet.')
+    await press(page, 'Stop the search')
+    expect(page.get('.progress').text()).toContain('The search stopped')
+    expect(fetched).toHaveBeenCalledTimes(2)
+    fetched.mockImplementation(() => Promise.resolve(json({ votes: votes(1), next: null })))
+    await press(page, 'Search older votes')
+    expect(router.currentRoute.value.query).toMatchObject({ before: 'one' })
+    expect(lines(page)).toHaveLength(1)
+  })
+
+  it('continue a search after a temporary failure where it stopped', async () => {
+    const until = vote(0).received_at
+    fetched
+      .mockResolvedValueOnce(json({ votes: votes(9), next: 'one', searched_until: until }))
+      .mockResolvedValueOnce(json({ code: 'unavailable' }, { status: 503 }))
+      .mockResolvedValueOnce(json({ votes: votes(8), next: null }))
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const { page } = await open('/?band=Rara+Avis')
+    await vi.advanceTimersByTimeAsync(LOAD_RETRY_MS)
+    vi.useRealTimers()
+    await flushPromises()
+    expect(lines(page)).toHaveLength(2)
+    expect(addresses().at(-1)).toBe('/api/logs?band=Rara+Avis&before=one&limit=19')
   })
 
   it('keep their lines after a failure and retry until a request succeeds', async () => {
@@ -136,8 +210,8 @@ it('a bar is proportional to the longest bar, and the row shows its number', () 
       rowName: 'Band',
       total: 1_000,
       rows: [
-        { label: 'Alux Nahual', votes: 400 },
-        { label: 'Bohemia Suburbana', votes: 100 },
+        { key: 'Alux Nahual', label: 'Alux Nahual', votes: 400 },
+        { key: 'Bohemia Suburbana', label: 'Bohemia Suburbana', votes: 100 },
       ],
     },
     global: { plugins: [i18n] },
@@ -145,4 +219,47 @@ it('a bar is proportional to the longest bar, and the row shows its number', () 
   const [, second] = table.findAll('tbody tr')
   expect(second?.findAll('td').map((cell) => cell.text())).toEqual(['100', '10.0%'])
   expect(second?.get('.bar').attributes('style')).toContain('25%')
+})
+
+it('names that are long or odd are shown as they are, band and album apart', async () => {
+  const odd = [
+    'A - B',
+    'x'.repeat(200),
+    '<b>bold</b>',
+    '  spaced  out ',
+    'שלום',
+    '{count} | @:key',
+    '\\ - \\',
+  ]
+  const albums = odd.map((name, index) => ({
+    label: `${name} - ${String(index)}`,
+    band: name,
+    album: `C - ${name}`,
+    votes: 1_000_000 - index,
+  }))
+  const many = Array.from({ length: 100 - odd.length }, (_, index) => ({
+    label: `l${String(index)}`,
+    band: 'Band',
+    album: 'Album',
+    votes: 1,
+  }))
+  const tallies = {
+    total: 10_000_000,
+    bands: odd.map((name) => ({ name, votes: 1 })),
+    albums: [...albums, ...many],
+    routes: [],
+  }
+  vi.stubGlobal('fetch', () => Promise.resolve(json(tallies)))
+  const warn = vi.spyOn(console, 'warn')
+  const page = mount(TalliesPage, { global: { plugins: [i18n] } })
+  await flushPromises()
+  const rows = page.findAllComponents(BarTable).at(-1)?.findAll('tbody tr') ?? []
+  expect(rows).toHaveLength(100)
+  const names = rows
+    .slice(0, odd.length)
+    .map((row) => row.findAll('bdi').map(({ element }) => element.textContent))
+  expect(names).toEqual(odd.map((name) => [`C - ${name}`, name]))
+  expect(page.find('b').exists()).toBe(false)
+  // Vue warns about rows with the same key.
+  expect(warn).not.toHaveBeenCalled()
 })

@@ -37,6 +37,25 @@ describe('the address of the logs', () => {
     ).toEqual(DEFAULT)
   })
 
+  it.each([
+    ['2026-01-31T18:00:00Z', '2026-01-31T18:00:00.000Z'],
+    ['2026-01-31T20:00:00+02:00', '2026-01-31T18:00:00.000Z'],
+    ['2026-01-31T20:00:00 02:00', '2026-01-31T18:00:00.000Z'],
+    ['2026-01-31 18:00', '2026-01-31T18:00:00.000Z'],
+    ['1769882400', '2026-01-31T18:00:00.000Z'],
+    ['1769882400000', '2026-01-31T18:00:00.000Z'],
+    ['2026', ''],
+    ['17698824', ''],
+    ['31/01/2026', ''],
+  ])('understands times like the service: %s', (text, expected) => {
+    expect(parseView({ from: text }).filters.from).toBe(expected)
+  })
+
+  it('takes a date as a whole day in UTC', () => {
+    const { from, to } = parseView({ from: '2026-01-31', to: '2026-01-31' }).filters
+    expect([from, to]).toEqual(['2026-01-31T00:00:00.000Z', '2026-01-31T23:59:59.999Z'])
+  })
+
   it('truncates a band that is too long for the service', () => {
     expect(parseView({ band: 'x'.repeat(999) }).filters.band).toHaveLength(200)
   })

@@ -50,9 +50,9 @@ pub fn verdict(a: &str, b: &str, comparison: &Comparison) -> String {
         Verdict::BBetter => format!("{b} {better}"),
         Verdict::Equivalent => "equivalent".to_owned(),
         Verdict::NotEnoughData {
-            blocks_needed: Some(rounds),
+            rounds_needed: Some(rounds),
         } => format!("not enough data (about {rounds} rounds needed)"),
-        Verdict::NotEnoughData { blocks_needed: None } => {
+        Verdict::NotEnoughData { rounds_needed: None } => {
             "not enough data (the difference is close to the margin)".to_owned()
         }
     }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::answers;
 use super::answers::AnswerSheet;
 use super::formatting::{interval, number, number_or_dash, signed, verdict};
+use super::headline::Decided;
 use super::model::{Effect, PointReport, Report, Stages, VariantReport};
 use super::{plots, text};
 use crate::comparison::Comparison;
@@ -23,6 +24,9 @@ struct Page<'a> {
     answers: AnswerSheet,
     design: String,
     has_verdict: bool,
+    headline: String,
+    /// CSS class of the box with the headline: `good` if something is decided, `open` otherwise.
+    headline_class: &'static str,
     sweeps: Vec<SweepView>,
     points: Vec<PointView>,
     plan: String,
@@ -121,10 +125,13 @@ pub fn page(report: &Report) -> Result<String> {
     environment.set_trim_blocks(true);
     environment.set_lstrip_blocks(true);
     let gib = report.machine.memory_bytes as f64 / f64::from(1 << 30);
+    let decided = Decided::of(report);
     let page = Page {
         answers: answers::answer_sheet(report),
         design: text::design(report),
         has_verdict: report.no_verdict_reasons.is_empty(),
+        headline: decided.headline(),
+        headline_class: if decided.decided > 0 { "good" } else { "open" },
         sweeps: sweeps(report)?,
         points: report
             .points

@@ -3,6 +3,7 @@
 pub mod answers;
 pub mod diff;
 pub mod formatting;
+pub mod headline;
 pub mod html;
 pub mod model;
 pub mod plots;

@@ -3,13 +3,14 @@
 use experiment_model::plan::Plan;
 
 use super::formatting::{interval, number, number_or_dash, table, verdict};
+use super::headline::Decided;
 use super::model::{PointReport, Report, Stages, VariantReport};
 use crate::comparison::Comparison;
 use crate::measure::Measure;
 
 /// The summary of a report.
 pub fn summary(report: &Report) -> String {
-    let mut lines = vec![heading(report)];
+    let mut lines = vec![heading(report), headline(report)];
     for point in &report.points {
         point_lines(report, point, &mut lines);
     }
@@ -41,6 +42,15 @@ fn heading(report: &Report) -> String {
         report.margin.share * 100.0,
         report.margin.floor_ms,
     )
+}
+
+/// What the run decided, in one sentence.
+pub fn headline(report: &Report) -> String {
+    if report.no_verdict_reasons.is_empty() {
+        Decided::of(report).headline()
+    } else {
+        "There is no verdict; the reasons are at the end.".to_owned()
+    }
 }
 
 /// Blocks, load and intervals in a few words.

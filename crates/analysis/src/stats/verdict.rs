@@ -17,15 +17,15 @@ pub enum Verdict {
     Equivalent,
     /// The interval crosses an edge of the margin.
     NotEnoughData {
-        /// Estimated number of blocks needed for a verdict, at the observed spread; `None` if the difference is too close
+        /// Estimated number of rounds needed for a verdict, at the observed spread; `None` if the difference is too close
         /// to the margin for any practical number.
-        blocks_needed: Option<usize>,
+        rounds_needed: Option<usize>,
     },
 }
 
-/// Decides on `difference`, measured in `blocks` blocks, against a positive `margin` in the same unit. A verdict requires
+/// Decides on `difference`, measured in `rounds` rounds, against a positive `margin` in the same unit. A verdict requires
 /// that the whole interval lies on one side of an edge: a difference that is significant but irrelevant is not enough.
-pub fn decide(difference: Interval, margin: f64, blocks: usize) -> Verdict {
+pub fn decide(difference: Interval, margin: f64, rounds: usize) -> Verdict {
     let Interval { low, high, .. } = difference;
     if low > margin {
         Verdict::ABetter
@@ -35,29 +35,29 @@ pub fn decide(difference: Interval, margin: f64, blocks: usize) -> Verdict {
         Verdict::Equivalent
     } else {
         Verdict::NotEnoughData {
-            blocks_needed: blocks_needed(difference, margin, blocks),
+            rounds_needed: rounds_needed(difference, margin, rounds),
         }
     }
 }
 
-/// A larger number of blocks is not practical and is reported as `None`.
-const MAX_BLOCKS: f64 = 1e6;
+/// A larger number of rounds is not practical and is reported as `None`.
+const MAX_ROUNDS: f64 = 1e6;
 
-/// The number of blocks that makes the half-width smaller than the distance from the estimate to the nearer edge.
-fn blocks_needed(difference: Interval, margin: f64, blocks: usize) -> Option<usize> {
+/// The number of rounds that makes the half-width smaller than the distance from the estimate to the nearer edge.
+fn rounds_needed(difference: Interval, margin: f64, rounds: usize) -> Option<usize> {
     let distance = (difference.estimate.abs() - margin).abs();
-    blocks_for(difference, distance, blocks)
+    rounds_for(difference, distance, rounds)
 }
 
-/// The number of blocks after which the half-width of `difference`, measured in `blocks` blocks, would be `half_width`.
-/// The width of an interval shrinks with the square root of the number of blocks.
-pub fn blocks_for(difference: Interval, half_width: f64, blocks: usize) -> Option<usize> {
+/// The number of rounds after which the half-width of `difference`, measured in `rounds` rounds, would be `half_width`.
+/// The width of an interval shrinks with the square root of the number of rounds.
+pub fn rounds_for(difference: Interval, half_width: f64, rounds: usize) -> Option<usize> {
     let factor = (difference.half_width() / half_width).powi(2);
-    let needed = (blocks as f64 * factor).ceil();
+    let needed = (rounds as f64 * factor).ceil();
     needed
         .is_finite()
         .then_some(needed)
-        .filter(|&needed| needed <= MAX_BLOCKS)
+        .filter(|&needed| needed <= MAX_ROUNDS)
         .map(|needed| needed as usize)
 }
 
@@ -87,16 +87,16 @@ mod tests {
     }
 
     #[test]
-    fn undecided_verdict_estimates_the_blocks_needed() {
-        // Half-width 1 and distance 0.5 to the edge: four times as many blocks.
+    fn undecided_verdict_estimates_the_rounds_needed() {
+        // Half-width 1 and distance 0.5 to the edge: four times as many rounds.
         let wide = decide(interval(0.5, 2.5), 1.0, 10);
         assert_eq!(
             wide,
             Verdict::NotEnoughData {
-                blocks_needed: Some(40)
+                rounds_needed: Some(40)
             }
         );
         let on_the_edge = decide(interval(0.0, 2.0), 1.0, 10);
-        assert_eq!(on_the_edge, Verdict::NotEnoughData { blocks_needed: None });
+        assert_eq!(on_the_edge, Verdict::NotEnoughData { rounds_needed: None });
     }
 }

@@ -23,17 +23,20 @@ pub(super) const TIMING: &str = "Timing";
     reason = "describes the JSON for readers; the decoder is vote::Draft"
 )]
 struct VoteJson {
-    /// Band: 1 to 200 characters after trimming, no control characters.
+    /// Band: 1 to 200 characters after normalisation (NFC; white space becomes single spaces, none at the ends), at least
+    /// one visible. No control characters, no characters that change the direction of text, and no invisible characters
+    /// without a purpose. If the server has a catalogue, a band of the catalogue.
     #[schema(example = "Alux Nahual", min_length = 1, max_length = 200)]
     name: String,
     /// Album: as `name`.
     #[schema(example = "Centroamérica", min_length = 1, max_length = 200)]
     album: String,
-    /// Year of the album, 1900 to 2100; a string or a number.
+    /// Year of the album, 1900 to 2100; a number, or the same number as a string.
     year: YearJson,
-    /// Rank, 0 to 100, at most two decimals; a string or a number.
+    /// Rank, 0 to 100, at most two decimals; a number, or the same number as a string.
     rank: RankJson,
-    /// Optional id; a vote that is repeated with the same id is counted once.
+    /// Optional id, but not the nil or the max UUID; a vote that is repeated with the same id is counted once. Another
+    /// vote with a used id is answered like a repeat and is not counted.
     #[schema(required = false)]
     vote_id: VoteIdJson,
 }

@@ -22,7 +22,7 @@ const BODY_PROBLEMS: [(&str, &str, &str); 6] = [
     (
         "413",
         "TooLarge",
-        "The body is larger than the limit, before or after decompression",
+        "The body, before or after decompression, or the batch is larger than a limit, which the text names",
     ),
     (
         "415",
@@ -38,7 +38,12 @@ const BODY_PROBLEMS: [(&str, &str, &str); 6] = [
 ];
 
 /// The problems of one vote. In a batch they are in the results.
-const VOTE_PROBLEMS: [(&str, &str, &str); 3] = [
+const VOTE_PROBLEMS: [(&str, &str, &str); 4] = [
+    (
+        "404",
+        "NotInCatalogue",
+        "The band or the album is not in the catalogue of the server",
+    ),
     ("422", "Invalid", "Fields of the vote are invalid"),
     ("503", "Unavailable", "Kafka is unavailable"),
     ("504", "Deadline", "Kafka did not acknowledge in time"),

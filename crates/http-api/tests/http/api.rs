@@ -47,6 +47,7 @@ impl Api {
             admission: Admission::new(4_096),
             memory: Arc::clone(&memory),
             deadline: Duration::from_secs(5),
+            catalogue: None,
         };
         let ingest = Arc::new(Ingest::new(
             Route::Rest,

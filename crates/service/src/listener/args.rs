@@ -24,6 +24,11 @@ pub struct ListenerArgs {
     /// Leaves Nagle's algorithm on. Not a command-line option: only fault injection sets it.
     #[arg(skip)]
     pub nagle: bool,
+
+    /// Maximum size of an HTTP/2 request head that reaches the service. Not a command-line option: a service sets it that
+    /// itself rejects heads larger than [`super::MAX_HEAD_BYTES`].
+    #[arg(skip = super::MAX_HEAD_BYTES)]
+    pub h2_head_limit: u32,
 }
 
 impl ListenerArgs {
@@ -31,6 +36,13 @@ impl ListenerArgs {
     #[must_use]
     pub fn with_nagle(mut self, nagle: bool) -> Self {
         self.nagle = nagle;
+        self
+    }
+
+    /// Returns these options with another maximum size of an HTTP/2 request head that reaches the service.
+    #[must_use]
+    pub fn with_h2_head_limit(mut self, bytes: u32) -> Self {
+        self.h2_head_limit = bytes;
         self
     }
 

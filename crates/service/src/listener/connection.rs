@@ -14,11 +14,12 @@ use tower::ServiceExt;
 use super::args::ListenerArgs;
 use super::http_service::HttpService;
 use super::in_flight::{Activity, Capacity, ConnectionRequests, InFlightRequests};
+use super::lingering_close::LingeringClose;
 use super::tracked_body::TrackedBody;
 use super::transport;
 
-/// Size of an HTTP/1.1 connection's buffer, which bounds a request head; also HTTP/2's limit for a header list.
-const MAX_HEAD_BYTES: u32 = 16 * 1024;
+/// Size of an HTTP/1.1 connection's buffer, which bounds a request head; also the limit for the header list of HTTP/2.
+pub const MAX_HEAD_BYTES: u32 = 16 * 1024;
 /// Requests in flight on one HTTP/2 connection: as many as the default in-flight limit. The bridge has one connection, and
 /// admission must reject its requests before they queue in its client.
 const MAX_CONCURRENT_STREAMS: u32 = 4096;
@@ -70,7 +71,7 @@ pub(super) fn protocols(args: &ListenerArgs) -> Builder<TokioExecutor> {
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_send_buf_size(SEND_BUFFER_BYTES)
-        .max_header_list_size(MAX_HEAD_BYTES)
+        .max_header_list_size(args.h2_head_limit)
         .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
         .max_local_error_reset_streams(MAX_ERROR_RESETS)
         .keep_alive_interval(PING_INTERVAL)
@@ -116,7 +117,8 @@ pub(super) async fn serve<S: HttpService>(
             Ok::<_, Exhausted>(response.map(|body| TrackedBody::new(body, guard)))
         }
     };
-    let served = protocols.serve_connection(TokioIo::new(transport), service_fn(respond));
+    let served =
+        protocols.serve_connection(TokioIo::new(LingeringClose::new(transport)), service_fn(respond));
     tokio::pin!(served);
     let mut activity_checks = interval_at(Instant::now() + args.idle_timeout(), args.idle_timeout());
     let mut is_closing = false;

@@ -62,9 +62,11 @@ pub(crate) async fn compare(
 ) -> Result<Response, Problem> {
     let window = WINDOWS.get(query.window).zip(metrics.cached.get(query.window));
     let (&(name, seconds), cached) = window.ok_or(Problem::Internal)?;
-    let response = cached
-        .get(|| async { metrics.query(name, seconds).await.map(Arc::new) })
-        .await?;
+    let load = || {
+        let metrics = metrics.clone();
+        async move { metrics.query(name, seconds).await.map(Arc::new) }
+    };
+    let response = cached.get(load).await?;
     Ok(Json(&*response).into_response())
 }
 

@@ -1,10 +1,8 @@
-//! The end of a page: a position in the index `{received_at: -1, _id: -1}`, as text that clients send back.
+//! The end of a page or of a search: a position in the index `{received_at: -1, _id: -1}`, as text that clients send back.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use mongodb::bson::{DateTime, Document, doc};
-
-use super::vote::Vote;
+use mongodb::bson::{DateTime, Document, RawDocument, doc};
 
 /// Length of the time before the id, in bytes.
 const TIME_BYTES: usize = 8;
@@ -19,12 +17,17 @@ pub(super) struct Cursor {
 }
 
 impl Cursor {
-    /// The position of a vote.
-    pub(super) fn at(vote: &Vote) -> Self {
-        Self {
-            received_at: vote.received_at,
-            vote_id: vote.vote_id.clone(),
-        }
+    /// The position of a document. None if it is not a vote.
+    pub(super) fn of(document: &RawDocument) -> Option<Self> {
+        Some(Self {
+            received_at: document.get_datetime("received_at").ok()?,
+            vote_id: document.get_str("_id").ok()?.to_owned(),
+        })
+    }
+
+    /// The time of the position.
+    pub(super) fn received_at(&self) -> DateTime {
+        self.received_at
     }
 
     /// The cursor as text for clients.
@@ -47,12 +50,23 @@ impl Cursor {
     }
 
     /// Selects the votes after this position. The first condition uses the index; the second one is exact.
-    pub(super) fn condition(&self) -> Document {
+    pub(super) fn older(&self) -> Document {
         doc! {
             "received_at": { "$lte": self.received_at },
             "$or": [
                 { "received_at": { "$lt": self.received_at } },
                 { "_id": { "$lt": &self.vote_id } },
+            ],
+        }
+    }
+
+    /// Selects the vote at this position and the votes before it.
+    pub(super) fn and_newer(&self) -> Document {
+        doc! {
+            "received_at": { "$gte": self.received_at },
+            "$or": [
+                { "received_at": { "$gt": self.received_at } },
+                { "_id": { "$gte": &self.vote_id } },
             ],
         }
     }

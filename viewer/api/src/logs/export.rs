@@ -1,31 +1,28 @@
 //! `GET /api/logs/export`: the log as a file, one JSON line per vote, newest first.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use futures::stream::{self, Stream};
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use mongodb::Cursor;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::RawDocument;
 use mongodb::error::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::filter::Filter;
+use super::search::Search;
 use super::store::{Logs, RESPONSE_TIMEOUT, with_timeout};
 use crate::problem::Problem;
 use crate::query::{FromParameters, Parameters, Valid};
 
 const DEFAULT_LIMIT: u32 = 1_000;
 const MAX_LIMIT: u32 = 10_000;
-/// How long the server may work on a whole export.
-const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Exports at a time. Each holds a cursor and a connection until its client has read everything.
+/// Exports at a time. An export whose filter matches little reads the whole log, which may take a minute.
 const MAX_EXPORTS: usize = 4;
-/// Votes per chunk of the response.
-const CHUNK_VOTES: usize = 100;
+/// Maximum number of votes per chunk of the response.
+const CHUNK_VOTES: u32 = 500;
 
 /// The parameters of a request.
 #[derive(Debug)]
@@ -41,8 +38,11 @@ pub(crate) struct ExportSlots(Arc<Semaphore>);
 /// An export in progress.
 struct Export {
     logs: Logs,
-    cursor: Cursor<Document>,
-    is_done: bool,
+    search: Search,
+    /// Lines that may still be written.
+    remaining: u32,
+    /// Lines that are not sent yet.
+    lines: Vec<u8>,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -70,52 +70,55 @@ pub(crate) async fn export(
         detail: "too many exports are in progress",
         retry_after_s: 5,
     })?;
-    // Opens the cursor before the response starts: a failure is then an error status and not a truncated file.
-    let cursor = with_timeout(open(&logs, &query)).await?;
-    let export = Export {
+    let mut export = Export {
         logs,
-        cursor,
-        is_done: false,
+        search: Search::new(query.filter, None),
+        remaining: query.limit,
+        lines: Vec::new(),
         _slot: slot,
     };
+    // Takes one step before the response starts: a failure is then an error status and not a truncated file.
+    with_timeout(export.step()).await?;
     let headers = [
-        (CONTENT_TYPE, "application/x-ndjson"),
+        (CONTENT_TYPE, "application/x-ndjson; charset=utf-8"),
         (CONTENT_DISPOSITION, "attachment; filename=\"votes.ndjson\""),
     ];
     Ok((headers, Body::from_stream(chunks(export))).into_response())
 }
 
-async fn open(logs: &Logs, query: &ExportQuery) -> Result<Cursor<Document>, Error> {
-    let found = logs.collection().await?;
-    found
-        .find(query.filter.condition())
-        .sort(doc! { "received_at": -1, "_id": -1 })
-        .limit(i64::from(query.limit))
-        .max_time(EXPORT_TIMEOUT)
-        .await
-}
-
 /// A failure aborts the transfer, so that the client does not accept a truncated file.
 fn chunks(export: Export) -> impl Stream<Item = anyhow::Result<Vec<u8>>> {
     stream::try_unfold(export, |mut export| async move {
-        let chunk = tokio::time::timeout(RESPONSE_TIMEOUT, export.next_chunk()).await??;
-        Ok(chunk.map(|chunk| (chunk, export)))
+        while export.lines.is_empty() && !export.is_done() {
+            tokio::time::timeout(RESPONSE_TIMEOUT, export.step()).await??;
+        }
+        let lines = std::mem::take(&mut export.lines);
+        Ok((!lines.is_empty()).then_some((lines, export)))
     })
 }
 
 impl Export {
-    async fn next_chunk(&mut self) -> anyhow::Result<Option<Vec<u8>>> {
-        let mut lines = Vec::new();
-        for _ in 0..CHUNK_VOTES {
-            if self.is_done || !self.cursor.advance().await? {
-                self.is_done = true;
-                break;
-            }
-            if let Some(vote) = self.logs.read(self.cursor.current()) {
-                serde_json::to_writer(&mut lines, &vote)?;
+    fn is_done(&self) -> bool {
+        self.search.is_complete() || self.remaining == 0
+    }
+
+    /// Takes a step of the search, and writes a line for each vote that it finds.
+    async fn step(&mut self) -> Result<(), Error> {
+        let Self { logs, lines, .. } = self;
+        let mut found = 0;
+        let visit = |document: &RawDocument| {
+            found += 1;
+            if let Some(line) = logs
+                .read(document)
+                .and_then(|vote| serde_json::to_vec(&vote).ok())
+            {
+                lines.extend(line);
                 lines.push(b'\n');
             }
-        }
-        Ok((!self.is_done || !lines.is_empty()).then_some(lines))
+        };
+        let limit = self.remaining.min(CHUNK_VOTES);
+        self.search.step(logs, limit, visit).await?;
+        self.remaining -= found;
+        Ok(())
     }
 }

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use mongodb::bson::{DateTime, Document, doc};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
+use super::time_parameter::{Bound, parse_time};
+use super::vote::rfc3339_text;
 use crate::query::{FromParameters, Parameters};
 
 /// All routes.
@@ -27,26 +27,42 @@ impl FromParameters for Filter {
         let filter = Self {
             route: parameters.take("route", parse_route),
             band: parameters.take("band", parse_band),
-            from: parameters.take("from", parse_time),
-            to: parameters.take("to", parse_time),
+            from: parameters.take("from", |text| parse_time(text, Bound::From)),
+            to: parameters.take("to", |text| parse_time(text, Bound::To)),
         };
-        if filter.from.zip(filter.to).is_some_and(|(from, to)| from > to) {
-            parameters.reject("to", "must not be before from");
+        if let (Some(from), Some(to)) = (filter.from, filter.to)
+            && from > to
+        {
+            let (from, to) = (rfc3339_text(from), rfc3339_text(to));
+            parameters.reject(
+                "to",
+                format!("must not be before from: to is {to}, from is {from}"),
+            );
         }
         filter
     }
 }
 
 impl Filter {
+    /// Whether a query must read votes that the filter does not select. The index selects only times.
+    pub(super) fn reads_other_votes(&self) -> bool {
+        self.route.is_some() || self.band.is_some()
+    }
+
     /// The filter as a MongoDB condition.
     pub(super) fn condition(&self) -> Document {
-        let mut condition = Document::new();
+        let mut condition = self.time_condition();
         if let Some(route) = self.route {
             condition.insert("route", route);
         }
         if let Some(band) = &self.band {
             condition.insert("name", band);
         }
+        condition
+    }
+
+    /// The part of the filter that the index selects, as a MongoDB condition.
+    pub(super) fn time_condition(&self) -> Document {
         let mut received = Document::new();
         if let Some(from) = self.from {
             received.insert("$gte", from);
@@ -54,15 +70,11 @@ impl Filter {
         if let Some(to) = self.to {
             received.insert("$lte", to);
         }
-        if !received.is_empty() {
-            condition.insert("received_at", received);
+        if received.is_empty() {
+            Document::new()
+        } else {
+            doc! { "received_at": received }
         }
-        condition
-    }
-
-    /// The filter as a MongoDB condition, combined with another condition.
-    pub(super) fn condition_and(&self, other: Document) -> Document {
-        doc! { "$and": [self.condition(), other] }
     }
 }
 
@@ -79,15 +91,6 @@ pub(crate) fn parse_band(text: &str) -> Result<String, Cow<'static, str>> {
         Ok(text.to_owned())
     } else {
         Err("must have 1 to 200 characters and no control characters".into())
-    }
-}
-
-fn parse_time(text: &str) -> Result<DateTime, Cow<'static, str>> {
-    match OffsetDateTime::parse(text, &Rfc3339) {
-        Ok(time) => Ok(DateTime::from_millis(
-            (time.unix_timestamp_nanos() / 1_000_000) as i64,
-        )),
-        Err(_) => Err("must be a time such as 2026-01-31T18:00:00Z".into()),
     }
 }
 
@@ -120,6 +123,12 @@ mod tests {
             read("from=2026-01-31T12:00:00Z&to=2026-01-31T13:00:00.000%2B01:00"),
             Ok(doc! { "received_at": { "$gte": noon, "$lte": noon } })
         );
+        let end_of_day = DateTime::from_millis(1_769_903_999_999);
+        assert_eq!(
+            // The plus sign is not encoded, so it arrives as a space.
+            read("from=2026-01-31T13:00:00+01:00&to=2026-01-31"),
+            Ok(doc! { "received_at": { "$gte": noon, "$lte": end_of_day } })
+        );
     }
 
     #[test]
@@ -133,6 +142,7 @@ mod tests {
             ("from=yesterday", "from"),
             ("to=2026-13-01T00:00:00Z", "to"),
             ("from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "to"),
+            ("from=2026-01-02&to=2026-01-01", "to"),
         ] {
             assert_eq!(read(query), Err(vec![field.to_owned()]), "{query}");
         }

@@ -4,7 +4,9 @@ mod cursor;
 mod export;
 mod filter;
 mod page;
+mod search;
 mod store;
+mod time_parameter;
 mod vote;
 
 pub(crate) use export::{ExportSlots, export};

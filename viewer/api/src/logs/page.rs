@@ -1,19 +1,24 @@
 //! `GET /api/logs`: one page of the log, newest vote first.
 
+use std::time::{Duration, Instant};
+
 use axum::Json;
 use axum::extract::State;
-use mongodb::bson::doc;
+use mongodb::error::Error;
 use serde::Serialize;
 
 use super::cursor::Cursor;
 use super::filter::Filter;
-use super::store::{Logs, QUERY_TIMEOUT, with_timeout};
-use super::vote::Vote;
+use super::search::Search;
+use super::store::{Logs, is_too_slow, with_timeout};
+use super::vote::{Vote, rfc3339_text};
 use crate::problem::Problem;
 use crate::query::{FromParameters, Parameters, Valid};
 
 const DEFAULT_LIMIT: u32 = 20;
 const MAX_LIMIT: u32 = 200;
+/// A search starts no further step after this time, so that a page arrives within about a second.
+const SEARCH_TIME: Duration = Duration::from_millis(800);
 
 /// The parameters of a request.
 #[derive(Debug)]
@@ -29,6 +34,10 @@ pub(crate) struct Page {
     votes: Vec<Vote>,
     /// The cursor of the next page; null on the last page.
     next: Option<String>,
+    /// The time up to which the search got, if it stopped before the page was full: the filter matches little. `next`
+    /// continues it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    searched_until: Option<String>,
 }
 
 impl FromParameters for PageQuery {
@@ -51,31 +60,43 @@ pub(crate) async fn page(
     with_timeout(find(&logs, query)).await.map(Json)
 }
 
-async fn find(logs: &Logs, query: PageQuery) -> Result<Page, mongodb::error::Error> {
-    let condition = match &query.before {
-        Some(cursor) => query.filter.condition_and(cursor.condition()),
-        None => query.filter.condition(),
-    };
-    let mut cursor = logs
-        .collection()
-        .await?
-        .find(condition)
-        .sort(doc! { "received_at": -1, "_id": -1 })
-        // One more vote shows whether there is another page.
-        .limit(i64::from(query.limit) + 1)
-        .max_time(QUERY_TIMEOUT)
-        .await?;
+async fn find(logs: &Logs, query: PageQuery) -> Result<Page, Error> {
+    let started = Instant::now();
     let limit = query.limit as usize;
+    let mut search = Search::new(query.filter, query.before);
     let mut votes = Vec::with_capacity(limit);
-    let mut found = 0;
-    while cursor.advance().await? {
-        found += 1;
-        if found <= limit {
-            votes.extend(logs.read(cursor.current()));
+    let (mut found, mut last, mut has_more) = (0, None, false);
+    let is_interrupted = loop {
+        // One more vote shows whether there is another page.
+        let missing = query.limit + 1 - found;
+        let step = search.step(logs, missing, |document| {
+            found += 1;
+            if found > query.limit {
+                has_more = true;
+            } else {
+                last = Cursor::of(document).or(last.take());
+                votes.extend(logs.read(document));
+            }
+        });
+        match step.await {
+            Ok(()) if has_more || search.is_complete() => break false,
+            Ok(()) if started.elapsed() < SEARCH_TIME => {}
+            Ok(()) => break true,
+            // The steps so far have a result, and the next request starts with a small step.
+            Err(error) if is_too_slow(&error) && search.position().is_some() => break true,
+            Err(error) => return Err(error),
         }
-    }
-    let next = (found > limit)
-        .then(|| votes.last().map(|vote| Cursor::at(vote).encode()))
-        .flatten();
-    Ok(Page { votes, next })
+    };
+    let position = if has_more {
+        last.as_ref()
+    } else {
+        search.position()
+    };
+    Ok(Page {
+        votes,
+        next: position.map(Cursor::encode),
+        searched_until: position
+            .filter(|_| is_interrupted)
+            .map(|position| rfc3339_text(position.received_at())),
+    })
 }

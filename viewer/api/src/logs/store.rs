@@ -8,9 +8,10 @@ use mongodb::error::{Error, ErrorKind};
 use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria};
 use mongodb::{Client, Collection};
 use prometheus::IntCounter;
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::vote::Vote;
+use crate::cache::{Cached, LoadPanicked};
 use crate::problem::{Problem, Store};
 
 pub(crate) const DATABASE: &str = "votes";
@@ -18,8 +19,7 @@ const COLLECTION: &str = "logs";
 
 /// How long the driver searches for a server that can answer. A page that loads for longer looks broken.
 const SELECTION_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long the server may work on a query. With the index a query takes milliseconds; a filter that matches almost nothing
-/// makes the server read the whole log.
+/// How long the server may work on a query. With the index a query takes milliseconds; `search` divides the others.
 pub(super) const QUERY_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long this service waits for MongoDB. The driver has no limit for a server that accepts a query and never answers.
 pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(6);
@@ -27,6 +27,12 @@ pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(6);
 const MAX_QUERIES: usize = 2 * CONNECTIONS as usize;
 /// Connections to each server of the replica set.
 const CONNECTIONS: u32 = 16;
+/// The client reconnects by itself, so it is never replaced: a hundred years.
+const CLIENT_LIFETIME: Duration = Duration::from_hours(24 * 365 * 100);
+/// How many of the newest votes the names of bands are taken from: more would take seconds.
+const BANDS_FROM_VOTES: i64 = 100_000;
+/// How long the names of bands are cached.
+const BANDS_LIFETIME: Duration = Duration::from_secs(10);
 /// The server's error code for a query beyond its time limit.
 const MAX_TIME_EXPIRED: i32 = 50;
 
@@ -35,7 +41,8 @@ const MAX_TIME_EXPIRED: i32 = 50;
 pub(crate) struct Logs {
     uri: Arc<str>,
     /// Created at the first use, because it resolves `mongodb+srv` names and the start must not wait for that.
-    client: Arc<OnceCell<Client>>,
+    client: Cached<Client, Error>,
+    bands: Cached<Arc<Vec<String>>>,
     queries: Arc<Semaphore>,
     unreadable: IntCounter,
 }
@@ -45,7 +52,8 @@ impl Logs {
     pub(crate) fn new(uri: &str, unreadable: IntCounter) -> Self {
         Self {
             uri: uri.into(),
-            client: Arc::default(),
+            client: Cached::new(CLIENT_LIFETIME),
+            bands: Cached::new(BANDS_LIFETIME),
             queries: Arc::new(Semaphore::new(MAX_QUERIES)),
             unreadable,
         }
@@ -62,24 +70,33 @@ impl Logs {
         with_timeout(ping).await.map(|_| ())
     }
 
-    /// The names of bands in alphabetical order, at most `limit`.
-    pub(crate) async fn bands(&self, limit: i64) -> Result<Vec<String>, Problem> {
-        let _permit = self.permit()?;
-        let names = async {
-            let collection = self.collection().await?;
-            let pipeline = [
-                doc! { "$group": { "_id": "$name" } },
-                doc! { "$sort": { "_id": 1 } },
-                doc! { "$limit": limit },
-            ];
-            let mut cursor = collection.aggregate(pipeline).max_time(QUERY_TIMEOUT).await?;
-            let mut names = Vec::new();
-            while cursor.advance().await? {
-                names.extend(cursor.current().get_str("_id").ok().map(str::to_owned));
+    /// The names of bands among the newest votes, in alphabetical order, at most `limit`.
+    pub(crate) async fn bands(&self, limit: i64) -> Result<Arc<Vec<String>>, Problem> {
+        let load = || {
+            let logs = self.clone();
+            async move {
+                let _permit = logs.permit()?;
+                with_timeout(logs.find_bands(limit)).await.map(Arc::new)
             }
-            Ok(names)
         };
-        with_timeout(names).await
+        self.bands.get(load).await
+    }
+
+    async fn find_bands(&self, limit: i64) -> Result<Vec<String>, Error> {
+        let collection = self.collection().await?;
+        let pipeline = [
+            doc! { "$sort": { "received_at": -1, "_id": -1 } },
+            doc! { "$limit": BANDS_FROM_VOTES },
+            doc! { "$group": { "_id": "$name" } },
+            doc! { "$sort": { "_id": 1 } },
+            doc! { "$limit": limit },
+        ];
+        let mut cursor = collection.aggregate(pipeline).max_time(QUERY_TIMEOUT).await?;
+        let mut names = Vec::new();
+        while cursor.advance().await? {
+            names.extend(cursor.current().get_str("_id").ok().map(str::to_owned));
+        }
+        Ok(names)
     }
 
     /// The collection of votes. Fails if the name of a server cannot be resolved.
@@ -110,17 +127,26 @@ impl Logs {
             })
     }
 
-    async fn client(&self) -> Result<&Client, Error> {
-        let connect = || async {
-            let mut options = ClientOptions::parse(&*self.uri).await?;
-            options.app_name = Some("viewer".to_owned());
-            options.connect_timeout = Some(SELECTION_TIMEOUT);
-            options.server_selection_timeout = Some(SELECTION_TIMEOUT);
-            options.max_pool_size = Some(CONNECTIONS);
-            options.selection_criteria.get_or_insert_with(primary_preferred);
-            Client::with_options(options)
+    async fn client(&self) -> Result<Client, Error> {
+        let connect = || {
+            let uri = Arc::clone(&self.uri);
+            async move {
+                let mut options = ClientOptions::parse(&*uri).await?;
+                options.app_name = Some("viewer".to_owned());
+                options.connect_timeout = Some(SELECTION_TIMEOUT);
+                options.server_selection_timeout = Some(SELECTION_TIMEOUT);
+                options.max_pool_size = Some(CONNECTIONS);
+                options.selection_criteria.get_or_insert_with(primary_preferred);
+                Client::with_options(options)
+            }
         };
-        self.client.get_or_try_init(connect).await
+        self.client.get(connect).await
+    }
+}
+
+impl From<LoadPanicked> for Error {
+    fn from(panicked: LoadPanicked) -> Self {
+        Self::custom(panicked)
     }
 }
 
@@ -137,12 +163,16 @@ pub(super) async fn with_timeout<T>(query: impl Future<Output = Result<T, Error>
     }
 }
 
+/// Whether the server ended a query at its time limit.
+pub(super) fn is_too_slow(error: &Error) -> bool {
+    matches!(error.kind.as_ref(), ErrorKind::Command(command) if command.code == MAX_TIME_EXPIRED)
+}
+
 fn problem(error: &Error) -> Problem {
-    match error.kind.as_ref() {
-        ErrorKind::Command(command) if command.code == MAX_TIME_EXPIRED => Problem::TooSlow(Store::Logs),
-        _ => {
-            tracing::warn!(%error, "MongoDB did not answer a query");
-            Problem::Unavailable(Store::Logs)
-        }
+    if is_too_slow(error) {
+        Problem::TooSlow(Store::Logs)
+    } else {
+        tracing::warn!(%error, "MongoDB did not answer a query");
+        Problem::Unavailable(Store::Logs)
     }
 }

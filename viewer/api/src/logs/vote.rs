@@ -1,7 +1,6 @@
 //! A vote, as it is stored in the log and as clients receive it.
 
 use mongodb::bson::DateTime;
-use serde::ser::Error;
 use serde::{Deserialize, Serialize, Serializer};
 use time::OffsetDateTime;
 
@@ -43,12 +42,19 @@ pub(crate) fn format_time(time: OffsetDateTime) -> String {
     )
 }
 
+/// [`format_time`] for a time of the log.
+pub(super) fn rfc3339_text(time: DateTime) -> String {
+    let nanoseconds = i128::from(time.timestamp_millis()) * 1_000_000;
+    match OffsetDateTime::from_unix_timestamp_nanos(nanoseconds) {
+        Ok(time) => format_time(time),
+        // BSON allows times outside the calendar's range. No vote has one.
+        Err(_) => format!("{} ms since 1970", time.timestamp_millis()),
+    }
+}
+
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde requires this signature")]
 fn rfc3339<S: Serializer>(time: &DateTime, serializer: S) -> Result<S::Ok, S::Error> {
-    let nanoseconds = i128::from(time.timestamp_millis()) * 1_000_000;
-    // BSON allows times outside the calendar's range. No vote has one.
-    let time = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).map_err(S::Error::custom)?;
-    serializer.serialize_str(&format_time(time))
+    serializer.serialize_str(&rfc3339_text(*time))
 }
 
 #[cfg(test)]

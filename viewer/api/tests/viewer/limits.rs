@@ -1,9 +1,11 @@
 //! Limits of one client and of all clients.
 
+use std::process::Command;
+
 use reqwest::StatusCode;
 
 use crate::client::{Events, get_ok, get_raw, get_raw_path, get_until};
-use crate::environment::{TestEnvironment, UNREACHABLE_MONGODB, Viewer};
+use crate::environment::{TestEnvironment, UNREACHABLE_MONGODB, Viewer, free_address};
 
 async fn is_rate_limited(viewer: &Viewer, headers: &[(&'static str, &str)]) -> bool {
     // The parameter is invalid, so no store is queried.
@@ -102,4 +104,59 @@ async fn config_endpoint_shows_no_password() {
     );
     let status = get_ok(&viewer, "/api/status").await;
     assert_eq!(status["logs"], "unavailable");
+}
+
+/// Each password breaks the URL in another way. The marker is a part of all of them.
+#[test]
+fn start_with_an_invalid_url_prints_no_part_of_a_password() {
+    for password in [
+        "s3cret/x",
+        "x/s3cret",
+        "1?s3cret=1",
+        "1#s3cret",
+        "@s3cret",
+        "%s3cret",
+    ] {
+        let url = |scheme| format!("{scheme}://me:{password}@127.0.0.1:1/");
+        let mongodb = url("mongodb");
+        for arguments in [
+            vec!["--mongodb-uri", &mongodb],
+            vec!["--mongodb-uri", UNREACHABLE_MONGODB, "--redis-url", &url("redis")],
+            vec![
+                "--mongodb-uri",
+                UNREACHABLE_MONGODB,
+                "--prometheus-url",
+                &url("http"),
+            ],
+            // Mistakes on the command line, which clap would repeat.
+            vec![&mongodb],
+            vec!["--mongodb-uri", UNREACHABLE_MONGODB, "--listen", &mongodb],
+            vec![&format!("--listen={mongodb}")],
+            vec!["create-user", "--password", "s3cret", "--admin-uri", &mongodb],
+        ] {
+            let output = Command::new(env!("CARGO_BIN_EXE_viewer"))
+                .args(["--admin-addr", &free_address()])
+                .args(&arguments)
+                .env("RUST_LOG", "debug")
+                .output()
+                .unwrap();
+            assert!(!output.status.success(), "{arguments:?}");
+            let printed = [output.stdout, output.stderr].concat();
+            let printed = String::from_utf8(printed).unwrap();
+            assert!(!printed.contains("s3cret"), "{arguments:?}: {printed}");
+        }
+    }
+}
+
+#[test]
+fn help_shows_no_environment_variable_with_a_password() {
+    let output = Command::new(env!("CARGO_BIN_EXE_viewer"))
+        .arg("--help")
+        .env("MONGODB_URI", "mongodb://me:s3cret@h")
+        .env("REDIS_URL", "redis://:s3cret@h")
+        .env("PROMETHEUS_URL", "http://me:s3cret@h")
+        .output()
+        .unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    assert!(help.contains("MONGODB_URI") && !help.contains("s3cret"), "{help}");
 }

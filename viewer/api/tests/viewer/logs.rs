@@ -82,6 +82,19 @@ async fn filters_apply_to_pages_and_exports() {
             "route=rest&to=2026-01-31T13:59:59.999%2B02:00",
             vec![&alux[1], &alux[2]],
         ),
+        // A plus sign that is not percent-encoded arrives as a space.
+        (
+            "route=rest&to=2026-01-31T13:59:59.999+02:00",
+            vec![&alux[1], &alux[2]],
+        ),
+        ("route=rest&to=1769860799999", vec![&alux[1], &alux[2]]),
+        ("route=rest&from=1769860800", vec![&alux[0]]),
+        (
+            "route=rest&from=2026-01-31&to=2026-01-31",
+            vec![&alux[0], &alux[1], &alux[2]],
+        ),
+        ("route=rest&from=2026-02-01", vec![]),
+        ("route=rest&to=2026-01-30", vec![]),
     ];
     for (query, expected) in cases {
         let expected: Vec<String> = expected.into_iter().map(id).collect();
@@ -102,7 +115,7 @@ async fn export_has_one_line_per_vote_up_to_the_limit() {
     for (query, expected) in [("", 1_000), ("?limit=10000", 10_000), ("?limit=1", 1)] {
         let (status, headers, body) = get_raw(&viewer, &format!("/api/logs/export{query}"), &[]).await;
         assert_eq!(status, 200);
-        assert_eq!(headers["content-type"], "application/x-ndjson");
+        assert_eq!(headers["content-type"], "application/x-ndjson; charset=utf-8");
         assert_eq!(
             headers["content-disposition"],
             "attachment; filename=\"votes.ndjson\""
@@ -130,6 +143,8 @@ async fn invalid_parameters_are_named_and_reach_no_store() {
         ("/api/logs?route[$ne]=rest", "route[$ne]"),
         ("/api/logs?%24where=sleep(1000)", "$where"),
         ("/api/logs?from=now", "from"),
+        ("/api/logs?to=17", "to"),
+        ("/api/logs?from=2026-02-01&to=2026-01-31", "to"),
         (
             "/api/logs?from=2026-02-01T00:00:00Z&to=2026-01-01T00:00:00Z",
             "to",
@@ -167,6 +182,49 @@ async fn invalid_document_does_not_hide_votes() {
         metrics.contains("viewer_unreadable_documents_total 1"),
         "{metrics}"
     );
+}
+
+/// The matching votes are older than many others: they are found in several steps of a search.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rare_votes_are_found_below_many_others() {
+    const OTHERS: i64 = 30_000;
+    let environment = TestEnvironment::new().await;
+    let viewer = environment.viewer_with_only_mongodb(&[]).await;
+    let mut rare: Vec<_> = (0..50)
+        .map(|number| vote("Rara Avis", "grpc", number * OTHERS / 50))
+        .collect();
+    environment.insert(&votes(OTHERS, "Alux Nahual", "rest")).await;
+    environment.insert(&rare).await;
+    rare.sort_by_key(|vote| (vote.get_datetime("received_at").unwrap().to_owned(), id(vote)));
+    let expected: Vec<String> = rare.iter().rev().map(id).collect();
+
+    for filter in ["band=Rara+Avis", "route=grpc"] {
+        let (mut read, mut before) = (Vec::new(), String::new());
+        loop {
+            let page = get_ok(&viewer, &format!("/api/logs?limit=20&{filter}{before}")).await;
+            read.extend(vote_ids(&page));
+            let Some(next) = page["next"].as_str() else { break };
+            before = format!("&before={next}");
+        }
+        assert_eq!(read, expected, "{filter}");
+        let (_, _, export) = get_raw(&viewer, &format!("/api/logs/export?{filter}"), &[]).await;
+        let lines = String::from_utf8(export).unwrap();
+        assert_eq!(
+            lines.lines().map(exported_id).collect::<Vec<_>>(),
+            expected,
+            "{filter}"
+        );
+    }
+    let none = json!({ "votes": [], "next": null });
+    for filter in ["band=Nobody", "route=bridge", "route=grpc&band=Alux+Nahual"] {
+        assert_eq!(
+            get_ok(&viewer, &format!("/api/logs?{filter}")).await,
+            none,
+            "{filter}"
+        );
+        let (status, _, export) = get_raw(&viewer, &format!("/api/logs/export?{filter}"), &[]).await;
+        assert_eq!((status, export.len()), (200, 0), "{filter}");
+    }
 }
 
 fn exported_id(line: &str) -> String {

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::client::{get_ok, get_raw, get_raw_path};
+use crate::client::{get_ok, get_raw, get_raw_path, get_until};
 use crate::environment::{UNREACHABLE_MONGODB, Viewer};
 
 /// Content that no response may contain.
@@ -119,7 +119,8 @@ async fn reports_are_listed_and_served_in_a_sandbox() {
     );
     write(&directory.join("quick-20260102/report.html"), "<p>compare");
 
-    let reports = get_ok(&viewer, "/api/reports").await;
+    // The list is cached for a second.
+    let reports = get_until(&viewer, "/api/reports", |reports| reports[0].is_object()).await;
     let shown: Vec<_> = reports
         .as_array()
         .unwrap()

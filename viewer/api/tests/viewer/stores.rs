@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
+use lab::process::Signal;
 use lab::servers::Server;
 use serde_json::{Value, json};
 
@@ -32,8 +34,14 @@ async fn tallies_are_the_counts_in_redis_largest_first() {
                 { "name": "Viernes Verde", "votes": 5 },
             ],
             "albums": [
-                { "label": "Bohemia Suburbana - Sombras", "votes": 7 },
-                { "label": "Alux Nahual - Centroamérica", "votes": 5 },
+                {
+                    "label": "Bohemia Suburbana - Sombras", "band": "Bohemia Suburbana", "album": "Sombras",
+                    "votes": 7,
+                },
+                {
+                    "label": "Alux Nahual - Centroamérica", "band": "Alux Nahual", "album": "Centroamérica",
+                    "votes": 5,
+                },
             ],
             "routes": [{ "route": "rest", "votes": 10 }, { "route": "grpc", "votes": 7 }],
         })
@@ -112,6 +120,42 @@ async fn unavailable_store_is_reported_in_time_and_used_again() {
         get_until(&viewer, "/api/status", |status| status[store] == "unavailable").await;
         environment.stack.start_server(server).await.unwrap();
         get_until(&viewer, path, |_| true).await;
+    }
+}
+
+/// A store that accepts connections and does not answer: each query takes its whole time limit.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn concurrent_requests_share_the_time_limit_of_a_store_that_does_not_answer() {
+    let environment = TestEnvironment::new().await;
+    let viewer = environment.viewer(&["--rate-limit", "1000"]).await;
+    for (server, path, limit) in [
+        // The time limit of the viewer for Redis is 3 s, that for Prometheus 4 s.
+        (Server::Redis, "/api/tallies", Duration::from_secs(5)),
+        (Server::Redis, "/api/bands", Duration::from_secs(5)),
+        (Server::Prometheus, "/api/compare", Duration::from_secs(6)),
+        // A check has the time limit of the slowest store.
+        (Server::Redis, "/api/status", Duration::from_secs(5)),
+    ] {
+        get_until(&viewer, path, |_| true).await;
+        let process = environment.stack.identity(server).unwrap();
+        process.signal(Signal::STOP).unwrap();
+        // Longer than a response is cached.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let started = Instant::now();
+        let responses = join_all((0..20).map(|_| get(&viewer, path))).await;
+        let elapsed = started.elapsed();
+        process.signal(Signal::CONT).unwrap();
+        assert!(elapsed < limit, "{path}: {elapsed:?}");
+        let (first, _) = &responses[0];
+        assert!(responses.iter().all(|(status, _)| status == first), "{path}");
+        // MongoDB has the names of the bands too.
+        let expected = if matches!(path, "/api/bands" | "/api/status") {
+            200
+        } else {
+            503
+        };
+        assert!([expected, 504].contains(first), "{path}: {first}");
+        println!("{path} with {server} stopped: 20 requests took {elapsed:?}");
     }
 }
 

@@ -22,6 +22,8 @@ export interface VotePage {
   votes: Vote[]
   /** The cursor of the next page with older votes; null on the last page. */
   next: string | null
+  /** The time up to which the search got, if it stopped before the page was full. `next` continues it. */
+  searched_until?: string
 }
 
 /** The data of an event `votes` of the stream. */
@@ -35,7 +37,8 @@ export interface VotesEvent {
 export interface Tallies {
   total: number
   bands: { name: string; votes: number }[]
-  albums: { label: string; votes: number }[]
+  /** The label is unique. */
+  albums: { label: string; band: string; album: string; votes: number }[]
   routes: { route: Route; votes: number }[]
 }
 

@@ -46,8 +46,8 @@ export function parseView(query: LocationQuery): View {
     const value = query[name]
     return typeof value === 'string' ? value : ''
   }
-  const from = parseTime(text('from'))
-  const to = parseTime(text('to'))
+  const from = parseTime(text('from'), 'from')
+  const to = parseTime(text('to'), 'to')
   const preset = RANGES.find((range) => range === text('range')) ?? 'all'
   return {
     filters: {
@@ -108,13 +108,26 @@ export function toLocalInput(time: string): string {
 }
 
 /** Parses the value of `<input type="datetime-local">`. */
-export const fromLocalInput = (value: string) => parseTime(value)
+export const fromLocalInput = (value: string) => toIso(new Date(value))
 
-function parseTime(text: string): string {
-  if (text === '') return ''
-  const at = new Date(text)
-  return Number.isNaN(at.getTime()) ? '' : at.toISOString()
+/**
+ * Parses a time of the address like the service: a date is the whole day in UTC, a time without an offset is in UTC, and
+ * 10 or 13 digits are seconds or milliseconds since 1970.
+ */
+function parseTime(text: string, bound: 'from' | 'to'): string {
+  if (/^\d{10}$/.test(text)) return toIso(new Date(Number(text) * 1000))
+  if (/^\d{13}$/.test(text)) return toIso(new Date(Number(text)))
+  if (/^\d{4}-\d\d-\d\d$/.test(text)) {
+    return toIso(new Date(`${text}T${bound === 'from' ? '00:00:00.000' : '23:59:59.999'}Z`))
+  }
+  const match = /^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(.*)$/.exec(text)
+  if (!match) return ''
+  const [, date = '', clock = '', offset = ''] = match
+  // The plus sign of an offset arrives as a space if it is not percent-encoded.
+  return toIso(new Date(`${date}T${clock}${offset === '' ? 'Z' : offset.replace(' ', '+').toUpperCase()}`))
 }
+
+const toIso = (at: Date) => (Number.isNaN(at.getTime()) ? '' : at.toISOString())
 
 function present(values: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== ''))

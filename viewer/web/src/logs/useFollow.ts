@@ -39,7 +39,8 @@ export function useFollow(parameters: Ref<Parameters | null>, handlers: Handlers
 
     current.addEventListener('ready', (event) => {
       state.value = 'live'
-      // The service resumes the stream itself while the connection is open.
+      // The service resumes the stream itself while the connection is open. After a reconnect, the stream resumes only if
+      // the browser has an event id.
       const continued = wasReady && (wasUnavailable || lastId !== '')
       if (!hasStarted) handlers.opened()
       else if (!continued) handlers.interrupted()

@@ -17,6 +17,10 @@ export function useVotes() {
   const next = ref<string | null>(null)
   const loading = ref(false)
   const error = shallowRef<ApiError>()
+  /** How far back the search got that fills the page; undefined if the page is complete. */
+  const searchedUntil = ref<string>()
+  /** Whether the search is going on. */
+  const searching = ref(false)
   /** When a response or an event last changed the lines, in ms since 1970. */
   const updatedAt = ref<number>()
   let current = new AbortController()
@@ -24,25 +28,47 @@ export function useVotes() {
   /** Lines from the stream that arrived during a request. The response may be older than they are. */
   let streamed: Line[] = []
 
+  /** Starts a new page. Requests in progress end. */
+  function begin(): AbortController {
+    stop()
+    loading.value = true
+    searching.value = false
+    streamed = []
+    return (current = new AbortController())
+  }
+
+  /**
+   * Fetches a page, in several requests if the service stopped its search before the page was full. After a temporary
+   * failure, it continues from there.
+   */
   async function fetchPage(
+    request: AbortController,
     parameters: Parameters,
     limit: number,
     apply: (page: LoadedPage) => void,
+    found: Vote[] = [],
   ): Promise<void> {
-    stop()
-    const request = (current = new AbortController())
-    loading.value = true
-    streamed = []
+    let query = parameters
     try {
-      const page = await fetchVotes({ ...parameters, limit: String(limit) }, request.signal)
-      if (request.signal.aborted) return
-      apply({ votes: page.votes, next: page.next, streamed })
-      updatedAt.value = Date.now()
-      error.value = undefined
+      for (;;) {
+        const missing = String(limit - found.length)
+        const page = await fetchVotes({ ...query, limit: missing }, request.signal)
+        if (request.signal.aborted) return
+        found.push(...page.votes)
+        apply({ votes: found, next: page.next, searchedUntil: page.searched_until, streamed })
+        updatedAt.value = Date.now()
+        error.value = undefined
+        if (!searching.value || page.next === null) break
+        query = { ...parameters, before: page.next }
+      }
     } catch (failure) {
       if (request.signal.aborted) return
+      searching.value = false
       error.value = failure instanceof ApiError ? failure : new ApiError('other', String(failure))
-      scheduleRetry(error.value, () => void fetchPage(parameters, limit, apply))
+      scheduleRetry(error.value, () => {
+        loading.value = true
+        void fetchPage(request, query, limit, apply, found)
+      })
     }
     loading.value = false
   }
@@ -62,16 +88,29 @@ export function useVotes() {
     clearTimeout(timer)
   }
 
+  /** Ends the search that fills the page. `next` continues it. */
+  function stopSearch(): void {
+    stop()
+    searching.value = false
+    loading.value = false
+  }
+
   /** Replaces the lines with a page. */
-  const load = (parameters: Parameters, before = '') =>
-    fetchPage(before === '' ? parameters : { ...parameters, before }, PAGE_SIZE, (page) => {
+  function load(parameters: Parameters, before = ''): Promise<void> {
+    const request = begin()
+    searchedUntil.value = undefined
+    const query = before === '' ? parameters : { ...parameters, before }
+    return fetchPage(request, query, PAGE_SIZE, (page) => {
       lines.value = merge(voteLines(page.votes), page.streamed)
       next.value = page.next
+      searchedUntil.value = page.searchedUntil
+      searching.value = page.searchedUntil !== undefined
     })
+  }
 
   /** Adds the votes that arrived while the stream was interrupted, and a gap if some may be missing. */
   const catchUp = (parameters: Parameters) =>
-    fetchPage(parameters, MAX_LINES, (page) => {
+    fetchPage(begin(), parameters, MAX_LINES, (page) => {
       lines.value = resume(lines.value, page.votes, page.next === null)
     })
 
@@ -92,11 +131,25 @@ export function useVotes() {
 
   onScopeDispose(stop)
 
-  return { lines, next, loading, error, updatedAt, load, catchUp, newestCursor, receive }
+  return {
+    lines,
+    next,
+    loading,
+    error,
+    updatedAt,
+    searchedUntil,
+    searching,
+    load,
+    stopSearch,
+    catchUp,
+    newestCursor,
+    receive,
+  }
 }
 
 interface LoadedPage {
   votes: Vote[]
   next: string | null
+  searchedUntil: string | undefined
   streamed: Line[]
 }

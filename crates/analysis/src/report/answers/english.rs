@@ -121,12 +121,12 @@ fn verdict_sentence(verdict: &MeasureVerdict) -> String {
     );
     match comparison.verdict {
         Verdict::NotEnoughData {
-            blocks_needed: Some(rounds),
+            rounds_needed: Some(rounds),
         } => format!(
             "{at}The run does not decide on the {name}, {values}: about {rounds} rounds are needed, but the run had {}.",
             comparison.rounds
         ),
-        Verdict::NotEnoughData { blocks_needed: None } => format!(
+        Verdict::NotEnoughData { rounds_needed: None } => format!(
             "{at}The run does not decide on the {name}, {values}: the difference is close to the margin."
         ),
         _ => format!(

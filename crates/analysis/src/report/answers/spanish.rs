@@ -132,12 +132,12 @@ fn verdict_sentence(verdict: &MeasureVerdict) -> String {
     );
     match comparison.verdict {
         Verdict::NotEnoughData {
-            blocks_needed: Some(rounds),
+            rounds_needed: Some(rounds),
         } => format!(
             "{at}Sobre {name} la corrida no decide, {values}: harían falta unas {rounds} rondas, pero la corrida tuvo {}.",
             comparison.rounds
         ),
-        Verdict::NotEnoughData { blocks_needed: None } => {
+        Verdict::NotEnoughData { rounds_needed: None } => {
             format!("{at}Sobre {name} la corrida no decide, {values}: la diferencia está cerca del margen.")
         }
         _ => format!(

@@ -11,6 +11,12 @@
 local TOPIC, TOPICS, OFFSETS, DEAD_LETTERS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local id, now = ARGV[1], ARGV[2]
 
+check_type(TOPIC, 'string', TOPIC_ADVICE)
+check_type(TOPICS, 'hash', TOPICS_ADVICE)
+if problem then
+  return redis.error_reply(problem)
+end
+
 local current = redis.call('GET', TOPIC)
 if current == id then
   return 1
@@ -18,9 +24,16 @@ end
 if redis.call('HEXISTS', TOPICS, id) == 1 then
   return 0
 end
+check_permission('SET', TOPIC, id)
+check_permission('HSET', TOPICS, id, now)
+check_permission('DEL', OFFSETS, DEAD_LETTERS)
+if problem then
+  return redis.error_reply(problem)
+end
+
+redis.call('SET', TOPIC, id)
+redis.call('HSET', TOPICS, id, now)
 if current then
   redis.call('DEL', OFFSETS, DEAD_LETTERS)
 end
-redis.call('SET', TOPIC, id)
-redis.call('HSET', TOPICS, id, now)
 return 1
