@@ -37,8 +37,28 @@ struct VoteJson {
     rank: RankJson,
     /// Optional id, but not the nil or the max UUID; a vote that is repeated with the same id is counted once. Another
     /// vote with a used id is answered like a repeat and is not counted.
-    #[schema(format = "uuid")]
-    vote_id: Option<String>,
+    #[schema(required = false)]
+    vote_id: VoteIdJson,
+}
+
+struct VoteIdJson;
+
+impl PartialSchema for VoteIdJson {
+    fn schema() -> RefOr<Schema> {
+        AnyOfBuilder::new()
+            .description(Some("A UUID. Empty text and null count as absent"))
+            .item(uuid_schema())
+            .item(ObjectBuilder::new().schema_type(Type::String).max_length(Some(0)))
+            .item(ObjectBuilder::new().schema_type(Type::Null))
+            .examples(["0197f2a4-7a6f-7c3e-9d55-1a2b3c4d5e6f"])
+            .into()
+    }
+}
+
+impl ToSchema for VoteIdJson {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "VoteId".into()
+    }
 }
 
 struct YearJson;
@@ -108,6 +128,7 @@ pub(super) fn components() -> Components {
         .schema_from::<VoteJson>()
         .schema_from::<YearJson>()
         .schema_from::<RankJson>()
+        .schema_from::<VoteIdJson>()
         .schema_from::<ReceiptJson>()
         .schema_from::<BatchJson>()
         .schema_from::<ResultJson>()
@@ -118,9 +139,7 @@ pub(super) fn components() -> Components {
             IDEMPOTENCY_KEY,
             header_parameter(
                 "Idempotency-Key",
-                ObjectBuilder::new()
-                    .schema_type(Type::String)
-                    .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid))),
+                uuid_schema(),
                 "Another way to give `vote_id`: a UUID, with or without double quotes",
             ),
         )
@@ -153,6 +172,12 @@ fn header_parameter(name: &str, schema: ObjectBuilder, description: &str) -> Par
         .schema(Some(schema))
         .description(Some(description))
         .build()
+}
+
+fn uuid_schema() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))
 }
 
 /// The schema of bytes. OpenAPI 3.1 says the same with `contentMediaType`, but generators know this form.
