@@ -67,9 +67,8 @@ async fn stream_alone_does_not_overload_a_small_server() {
         "4",
     ];
     let service = ServiceProcess::start(ServiceKind::Grpc, &options).await.unwrap();
-    let mut client = VoteServiceClient::connect(format!("http://{}", service.address()))
-        .await
-        .unwrap();
+    let endpoint = tonic::transport::Endpoint::try_from(format!("http://{}", service.address())).unwrap();
+    let mut client = VoteServiceClient::new(endpoint.connect().await.unwrap());
     let results = client.stream_votes(stream::iter(votes(500))).await.unwrap();
     let results: Vec<_> = results.into_inner().collect().await;
     assert_eq!(results.len(), 500);

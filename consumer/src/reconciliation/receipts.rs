@@ -19,7 +19,7 @@ impl Comparison<'_> {
         for (id, receipts) in &ledger.receipts {
             let copies = kafka.votes.get(id);
             let total: u32 = receipts.iter().map(|(_, count)| count).sum();
-            let is_double = total > 1 && copies.is_some_and(|copies| !copies.has_client_id);
+            let is_double = total > 1 && copies.is_some_and(|copies| !copies.has_id_from_client);
             for (route, _) in receipts.iter().filter(|(_, count)| **count > 0) {
                 if is_double {
                     doubles[route].push(*id);

@@ -128,7 +128,7 @@ fn headline_says_how_many_measures_are_decided() {
     let (decided, _) = synthetic_run(PLAN, &[[4.0, 3.0]], 1);
     let mut undecided = decided.clone();
     for comparison in &mut undecided.points[0].comparisons[0].measures {
-        comparison.verdict = Verdict::NotEnoughData { blocks_needed: None };
+        comparison.verdict = Verdict::NotEnoughData { rounds_needed: None };
     }
     let mut partly = undecided.clone();
     partly.points[0].comparisons[0].measures[0].verdict = Verdict::Equivalent;

@@ -10,7 +10,7 @@ pub(super) fn malformed() -> Vec<Case> {
         json_only("white space only", b" \r\n".to_vec(), rejection(400, &[])),
         json_only(
             "UTF-16 with a byte order mark",
-            utf16(&format!("\u{feff}{{}}")),
+            utf16("\u{feff}{}"),
             rejection(400, &[]),
         ),
         json_only(

@@ -302,7 +302,7 @@ mod tests {
     fn kinds_of_reports_are_distinguished() {
         let describe = |text: &str| describe(&serde_json::from_str(text).unwrap());
         let decided = r#"{"verdict":{"verdict":"equivalent"}}"#;
-        let open = r#"{"verdict":{"verdict":"not_enough_data","blocks_needed":9}}"#;
+        let open = r#"{"verdict":{"verdict":"not_enough_data","rounds_needed":9}}"#;
         let compared = |measures: &str| {
             describe(&format!(
                 r#"{{"reconciled":true,"plan":{{"name":"quick"}},"no_verdict_reasons":[],
