@@ -12,6 +12,7 @@ use prost::Message;
 use proto::votes::vote_result::Result as Content;
 use proto::votes::vote_service_client::VoteServiceClient;
 use proto::votes::{CastVotesRequest, Vote};
+use tonic::transport::Channel;
 
 /// Below the 1,000 votes and 1 MiB that the API allows for a batch.
 const OPTIONS: [&str; 4] = ["--max-in-flight", "8", "--max-buffered-bytes", "1048576"];
@@ -67,8 +68,9 @@ async fn stream_alone_does_not_overload_a_small_server() {
         "4",
     ];
     let service = ServiceProcess::start(ServiceKind::Grpc, &options).await.unwrap();
-    let endpoint = tonic::transport::Endpoint::try_from(format!("http://{}", service.address())).unwrap();
-    let mut client = VoteServiceClient::new(endpoint.connect().await.unwrap());
+    let address = format!("http://{}", service.address());
+    let channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
+    let mut client = VoteServiceClient::new(channel);
     let results = client.stream_votes(stream::iter(votes(500))).await.unwrap();
     let results: Vec<_> = results.into_inner().collect().await;
     assert_eq!(results.len(), 500);
