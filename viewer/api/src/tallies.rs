@@ -47,7 +47,7 @@ pub(crate) struct TalliesQuery {
 pub(crate) struct TalliesResponse {
     total: u64,
     bands: Vec<Band>,
-    albums: Vec<Album>,
+    albums: Vec<TopAlbum>,
     routes: Vec<Route>,
 }
 
@@ -58,8 +58,7 @@ struct Band {
 }
 
 #[derive(Debug, Serialize)]
-#[allow(clippy::struct_field_names, reason = "these are the names of the API")]
-struct Album {
+struct TopAlbum {
     /// The field in Redis, which is unique: "band - album", where ` - ` and backslashes of the band are escaped.
     label: String,
     band: String,
@@ -149,7 +148,7 @@ pub(crate) async fn tallies(
             })
             .collect(),
         albums: albums
-            .map(|album| Album {
+            .map(|album| TopAlbum {
                 label: album.field.clone(),
                 band: album.name.band.clone(),
                 album: album.name.album.clone(),
