@@ -2,19 +2,21 @@
 /// A vote as a client sends it. All fields are text, as in the service of the course.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Vote {
-    /// Band: 1 to 200 characters after trimming, no control characters.
+    /// Band: 1 to 200 characters after normalisation (NFC; white space becomes single spaces, none at the ends), at least
+    /// one visible. No control characters, no characters that change the direction of text, and no invisible characters
+    /// without a purpose. If the server has a catalogue, a band of the catalogue; another one is NOT_FOUND.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
     /// Album: as `name`.
     #[prost(string, tag = "2")]
     pub album: ::prost::alloc::string::String,
-    /// Year of the album: an integer, 1900 to 2100.
+    /// Year of the album: an integer, 1900 to 2100. Only the value counts: `1997.0` and `1.997e3` are 1997.
     #[prost(string, tag = "3")]
     pub year: ::prost::alloc::string::String,
-    /// Rank: a decimal, 0 to 100, at most two decimals.
+    /// Rank: a decimal, 0 to 100, at most two decimals. Only the value counts: `9.50`, `95e-1` and `-0` are accepted.
     #[prost(string, tag = "4")]
     pub rank: ::prost::alloc::string::String,
-    /// Optional UUID. A vote that is repeated with the same id is counted once.
+    /// Optional UUID, but not the nil or the max UUID. A vote that is repeated with the same id is counted once.
     #[prost(string, tag = "5")]
     pub vote_id: ::prost::alloc::string::String,
 }
