@@ -9,6 +9,8 @@ use icu_properties::props::{
 
 const NON_JOINER: char = '\u{200c}';
 const JOINER: char = '\u{200d}';
+/// Looks like a space, but is not white space in Unicode.
+pub(crate) const BRAILLE_BLANK: char = '\u{2800}';
 const KEYCAP: char = '\u{20e3}';
 const BLACK_FLAG: char = '\u{1f3f4}';
 
@@ -19,7 +21,6 @@ pub(crate) fn is_invisible(char: char) -> bool {
 
 /// Whether the character alone is something to read: not a space, an accent, or a character for formatting.
 pub(crate) fn is_visible(char: char) -> bool {
-    const BRAILLE_BLANK: char = '\u{2800}';
     let hidden = GeneralCategoryGroup::Mark
         .union(GeneralCategoryGroup::Separator)
         .union(GeneralCategoryGroup::Control)

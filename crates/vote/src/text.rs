@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 
-use crate::invisible;
+use crate::invisible::{self, BRAILLE_BLANK};
 
 /// Maximum number of characters of a normalised text.
 pub(crate) const MAX_TEXT_CHARS: usize = 200;
@@ -70,7 +70,6 @@ fn is_plain(text: &str) -> bool {
 
 /// Whether readers see a space. White space that is a control character, such as a line break, is an error.
 fn is_space(char: char) -> bool {
-    const BRAILLE_BLANK: char = '\u{2800}';
     char.is_whitespace() && !char.is_control() || char == BRAILLE_BLANK
 }
 
