@@ -16,7 +16,8 @@ pub struct Vote {
     /// Rank: a decimal, 0 to 100, at most two decimals. Only the value counts: `9.50`, `95e-1` and `-0` are accepted.
     #[prost(string, tag = "4")]
     pub rank: ::prost::alloc::string::String,
-    /// Optional UUID, but not the nil or the max UUID. A vote that is repeated with the same id is counted once.
+    /// Optional UUID, but not the nil or the max UUID. A vote that is repeated with the same id is counted once. Another
+    /// vote with a used id is answered like a repeat and is not counted.
     #[prost(string, tag = "5")]
     pub vote_id: ::prost::alloc::string::String,
 }
