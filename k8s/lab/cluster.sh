@@ -114,6 +114,8 @@ down() {
     for node in "${nodes[@]}"; do stop_process "kubelet-$node"; done
     for name in proxy scheduler controller-manager apiserver etcd; do stop_process "$name"; done
     for node in "${nodes[@]}"; do stop_node "$node"; done
+    # The rules of the Services are in the kernel of the machine and outlive kube-proxy.
+    kube-proxy --cleanup >/dev/null 2>&1 || true
     remove_addresses
     rm -rf "$run"
 }

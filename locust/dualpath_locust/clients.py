@@ -48,7 +48,7 @@ def cast_by_http(session: FastHttpSession, url_path: str, vote: Vote) -> Outcome
         failure: dict[str, object] | None = None
         if not ok:
             detail = (response.text or "")[:MAX_DETAIL_CHARACTERS] if response.status_code else str(response.error)
-            failure = {"message": detail, "headers": dict(response.headers or {})}
+            failure = {"message": detail, "headers": dict(response.headers.items() if response.headers else ())}
             response.failure(RejectedVote(f"{status}: {detail[:200]}"))
         latency_us = round(response.request_meta["response_time"] * 1000)
     return Outcome(vote_id, route, ok, status, latency_us, failure)

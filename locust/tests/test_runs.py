@@ -187,6 +187,8 @@ def test_rejected_vote_is_a_failure(
     assert run.acknowledged() == service.receipts()
     # The answer is in the ledger, so that a failure can be explained later.
     assert all("Kafka unavailable" in entry["failure"]["message"] for entry in rejected)
+    if user == "SplitUser":
+        assert all(entry["failure"]["headers"]["x-ingest-route"] == entry["route"] for entry in rejected)
     assert all("failure" not in entry for entry in run.ledger() if entry["ok"])
 
 
