@@ -16,7 +16,8 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::Service;
 
-use crate::methods::{RequestBytes, Server};
+use crate::methods::Server;
+use crate::request_bytes::RequestBytes;
 use crate::status;
 use vote::Route;
 
@@ -63,12 +64,12 @@ where
     }
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
-        let response = match Refusal::of(&request) {
+        let response = match Rejection::of(&request) {
             None => Either::Left(self.inner.call(request)),
-            Some(refusal) => {
+            Some(rejection) => {
                 let server = Arc::clone(&self.server);
                 Either::Right(
-                    Box::pin(async move { Ok(refuse(&server, request, refusal).await) }) as BoxFuture,
+                    Box::pin(async move { Ok(reject(&server, request, rejection).await) }) as BoxFuture,
                 )
             }
         };
@@ -85,14 +86,14 @@ fn with_route_header(response: Response) -> Response {
 
 /// Why a request is not served.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Refusal {
+enum Rejection {
     /// The HTTP method is not POST.
     Method,
     /// An error of the call's head.
     Head(IngestError),
 }
 
-impl Refusal {
+impl Rejection {
     fn of<B>(request: &http::Request<B>) -> Option<Self> {
         if request.method() != Method::POST {
             return Some(Self::Method);
@@ -137,14 +138,14 @@ fn is_protobuf_over_grpc(headers: &HeaderMap) -> bool {
         || essence.eq_ignore_ascii_case(b"application/grpc+proto")
 }
 
-async fn refuse<S: Sink, B: RequestBytes>(
+async fn reject<S: Sink, B: RequestBytes>(
     server: &Server<S>,
     request: http::Request<B>,
-    refusal: Refusal,
+    rejection: Rejection,
 ) -> http::Response<Body> {
-    let response = match refusal {
-        Refusal::Method => method_not_allowed(),
-        Refusal::Head(error) => {
+    let response = match rejection {
+        Rejection::Method => method_not_allowed(),
+        Rejection::Head(error) => {
             server.count_unread(request.uri().path(), &error);
             status::error_response(&error)
         }

@@ -8,6 +8,7 @@ mod forward_sink;
 mod health_and_reflection;
 mod methods;
 mod request_body;
+mod request_bytes;
 mod retry;
 mod serve;
 mod services;

@@ -4,9 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::BoxError;
 use bytes::Bytes;
-use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
 use ingest::{
     Ingest, IngestError, MAX_BATCH_BYTES, MAX_BATCH_VOTES, MAX_VOTE_BYTES, MemoryReservation, Receipt,
@@ -22,6 +20,7 @@ use vote::{Draft, Route, VoteEvent};
 
 use crate::codec::Message;
 use crate::request_body::Rules;
+use crate::request_bytes::RequestBytes;
 use crate::unary::{self, Answered};
 
 type Response = http::Response<Body>;
@@ -40,14 +39,6 @@ pub(crate) struct Server<S> {
     /// Ends streams when the process drains.
     pub(crate) shutdown: CancellationToken,
 }
-
-/// A body that HTTP delivers.
-pub(crate) trait RequestBytes:
-    HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static
-{
-}
-
-impl<B> RequestBytes for B where B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static {}
 
 /// A forwarded call ends this long before the timeout of the bridge. The bridge then receives an error with the reason;
 /// its own timeout has none.

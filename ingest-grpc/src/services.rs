@@ -12,7 +12,8 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::Service;
 
-use crate::methods::{self, RequestBytes, Server};
+use crate::methods::{self, Server};
+use crate::request_bytes::RequestBytes;
 use crate::{health_and_reflection, status, stream};
 
 type Response = Result<http::Response<Body>, Infallible>;

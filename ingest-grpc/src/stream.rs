@@ -17,8 +17,9 @@ use vote::Draft;
 
 use crate::arrival::Arrival;
 use crate::codec::{Message, MessageCodec};
-use crate::methods::{RequestBytes, Server};
+use crate::methods::Server;
 use crate::request_body::{RequestBody, Rules};
+use crate::request_bytes::RequestBytes;
 use crate::{status, unary};
 
 /// Maximum number of open streams of one process. A stream whose client does not read its results uses two HTTP/2 windows

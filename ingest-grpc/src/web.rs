@@ -16,7 +16,7 @@ use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::{Layer, Service};
 use tower_http::cors::CorsLayer;
 
-use crate::methods::RequestBytes;
+use crate::request_bytes::RequestBytes;
 
 /// What a page may send, in addition to what CORS always allows.
 const REQUEST_HEADERS: [HeaderName; 5] = [

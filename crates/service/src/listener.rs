@@ -19,8 +19,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-pub use args::ListenerArgs;
-pub use connection::MAX_HEAD_BYTES;
+pub use args::{ListenerArgs, MAX_HEAD_BYTES};
 pub use http_service::HttpService;
 pub use socket::bind;
 

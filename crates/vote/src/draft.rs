@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::fields::parse_chosen_id;
 use crate::foreign_format::explain_protobuf;
-use crate::{Album, Name, Rank, Vote, Year};
+use crate::{Album, Malformed, Name, Rank, Vote, Year};
 
 /// The fields that a client sent. A draft can hold any values; [`Draft::validate`] checks them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,11 +43,6 @@ pub struct FieldError {
     /// The reason; a phrase that follows the name of the field, such as `is required`.
     pub message: Cow<'static, str>,
 }
-
-/// Bytes that cannot be decoded into a vote: not JSON, not protobuf, or not an object. Holds the reason.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Malformed(pub String);
 
 /// A validated draft.
 #[derive(Clone, Debug, PartialEq, Eq)]

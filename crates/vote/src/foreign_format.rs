@@ -1,9 +1,11 @@
 //! Says what bytes are that are not the expected JSON or protobuf, so that a client learns what to change. Nothing here runs
 //! for a readable vote.
 
+use prost::Message;
+use proto::votes;
 use serde::de::IgnoredAny;
 
-use crate::{Draft, Malformed};
+use crate::Malformed;
 
 /// UTF-8's byte order mark. PowerShell and Excel write it. RFC 8259 allows a reader to ignore it.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -39,7 +41,7 @@ pub(crate) fn explain_json(text: &[u8], error: &serde_json::Error, expected: &st
         None => Some(EMPTY),
         Some(b'<') => Some(MARKUP),
         Some(b'{' | b'[' | b'"') => None,
-        Some(_) if Draft::from_protobuf(text).is_ok() => Some(PROTOBUF),
+        Some(_) if votes::Vote::decode(text).is_ok() => Some(PROTOBUF),
         Some(_) if is_form(start) => Some(FORM),
         Some(_) => None,
     };

@@ -10,11 +10,13 @@ mod fields;
 mod foreign_format;
 mod invisible;
 mod json;
+mod malformed;
 mod route;
 mod text;
 
-pub use draft::{Draft, Field, FieldError, Malformed, ValidVote};
+pub use draft::{Draft, Field, FieldError, ValidVote};
 pub use event::{EventError, VoteEvent};
 pub use fields::{Album, Name, Rank, Vote, Year};
 pub use json::{drafts_from_json_array, drafts_from_ndjson};
+pub use malformed::Malformed;
 pub use route::Route;

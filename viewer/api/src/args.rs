@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::{Parser, Subcommand};
-use mongodb::options::ConnectionString;
 use redis::Client;
 use reqwest::Url;
 use service::listener::ListenerArgs;
 use service::{CommonArgs, EffectiveConfig, InvalidUrl, SecretUrl};
 
 use crate::create_user::CreateUserArgs;
+use crate::mongodb_uri::validated_mongodb_uri;
 
 /// Shows the votes: the log from MongoDB, the tallies from Redis, a comparison of the routes from Prometheus
 ///
@@ -154,18 +154,6 @@ impl ServeArgs {
             .with("rate_limit", self.rate_limit)
             .with("max_streams", self.max_streams)
             .with("max_streams_per_client", self.max_streams_per_client)
-    }
-}
-
-/// Validates the value of an option that is a URI of MongoDB.
-pub(crate) fn validated_mongodb_uri<'a>(
-    option: &'static str,
-    uri: &'a SecretUrl,
-) -> Result<&'a str, InvalidUrl> {
-    uri.validate(option, &["mongodb", "mongodb+srv"])?;
-    match ConnectionString::parse(uri.expose()) {
-        Ok(_) => Ok(uri.expose()),
-        Err(error) => Err(uri.invalid(option, &error)),
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 
-use crate::problem::Problem;
+use crate::problem::{LoadPanicked, Problem};
 
 /// A response is kept for at least this many times the time that the store needed, so that a slow store spends little of
 /// its time on this service.
@@ -33,11 +33,6 @@ struct Loaded<T, E> {
     result: Result<T, E>,
     valid_until: Instant,
 }
-
-/// The task of a load has panicked.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the query failed; the reason is in the viewer's log")]
-pub(crate) struct LoadPanicked;
 
 impl<T, E> Cached<T, E>
 where

@@ -7,8 +7,6 @@ use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
-use crate::cache::LoadPanicked;
-
 /// Why a request failed.
 #[derive(Clone, Debug)]
 pub(crate) enum Problem {
@@ -151,6 +149,11 @@ impl Problem {
         }
     }
 }
+
+/// The task of a load has panicked.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the query failed; the reason is in the viewer's log")]
+pub(crate) struct LoadPanicked;
 
 impl From<LoadPanicked> for Problem {
     fn from(_: LoadPanicked) -> Self {

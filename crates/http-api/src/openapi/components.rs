@@ -179,10 +179,3 @@ fn uuid_schema() -> ObjectBuilder {
         .schema_type(Type::String)
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))
 }
-
-/// The schema of bytes. OpenAPI 3.1 says the same with `contentMediaType`, but generators know this form.
-pub(super) fn binary_schema() -> ObjectBuilder {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
-}

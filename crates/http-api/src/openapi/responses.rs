@@ -4,9 +4,7 @@ use utoipa::openapi::content::{Content, ContentBuilder};
 use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::path::OperationBuilder;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{Ref, Response, ResponseBuilder};
-
-use super::components::binary_schema;
+use utoipa::openapi::{KnownFormat, Ref, Response, ResponseBuilder, SchemaFormat};
 
 /// The content types of protobuf.
 pub(super) const PROTOBUF_NAMES: [&str; 3] = [
@@ -73,6 +71,13 @@ pub(super) fn plain(description: &str, content_type: &str, schema_type: Type) ->
         .description(description)
         .content(content_type, ContentBuilder::new().schema(Some(schema)).build())
         .build()
+}
+
+/// The schema of bytes. OpenAPI 3.1 says the same with `contentMediaType`, but generators know this form.
+fn binary_schema() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
 }
 
 /// Content that is bytes.

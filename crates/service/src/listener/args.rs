@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Size of an HTTP/1.1 connection's buffer, which bounds a request head; also the limit for the header list of HTTP/2.
+pub const MAX_HEAD_BYTES: u32 = 16 * 1024;
+
 /// Options of every listener, with the same defaults on each route.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ListenerArgs {
@@ -26,8 +29,8 @@ pub struct ListenerArgs {
     pub nagle: bool,
 
     /// Maximum size of an HTTP/2 request head that reaches the service. Not a command-line option: a service sets it that
-    /// itself rejects heads larger than [`super::MAX_HEAD_BYTES`].
-    #[arg(skip = super::MAX_HEAD_BYTES)]
+    /// itself rejects heads larger than [`MAX_HEAD_BYTES`].
+    #[arg(skip = MAX_HEAD_BYTES)]
     pub h2_head_limit: u32,
 }
 

@@ -11,15 +11,13 @@ use tokio::time::{Instant, interval_at};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::args::ListenerArgs;
+use super::args::{ListenerArgs, MAX_HEAD_BYTES};
 use super::http_service::HttpService;
 use super::in_flight::{Activity, Capacity, ConnectionRequests, InFlightRequests};
 use super::lingering_close::LingeringClose;
 use super::tracked_body::TrackedBody;
 use super::transport;
 
-/// Size of an HTTP/1.1 connection's buffer, which bounds a request head; also the limit for the header list of HTTP/2.
-pub const MAX_HEAD_BYTES: u32 = 16 * 1024;
 /// Requests in flight on one HTTP/2 connection: as many as the default in-flight limit. The bridge has one connection, and
 /// admission must reject its requests before they queue in its client.
 const MAX_CONCURRENT_STREAMS: u32 = 4096;

@@ -11,8 +11,8 @@ use prometheus::IntCounter;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::vote::Vote;
-use crate::cache::{Cached, LoadPanicked};
-use crate::problem::{Problem, Store};
+use crate::cache::Cached;
+use crate::problem::{LoadPanicked, Problem, Store};
 
 pub(crate) const DATABASE: &str = "votes";
 const COLLECTION: &str = "logs";
