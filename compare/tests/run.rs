@@ -104,7 +104,7 @@ fn every_vote_of_a_run_reconciles() {
         .iter()
         .map(|point| point["value"].as_str().unwrap())
         .collect();
-    assert_eq!(values, ["0", "3"]);
+    assert_eq!(values, ["0", "0.3"]);
     for point in points {
         // Six variants and the control, each with about 150 votes; all variants of a round share one schedule.
         let variants = point["variants"].as_array().unwrap();
