@@ -1,8 +1,9 @@
-//! The Lua scripts that Redis runs. Each is atomic, and each begins with the checks of checks.lua.
+//! The Lua scripts that Redis runs. Each is atomic, and each begins with what all share: checks.lua and arguments.lua.
 
 use redis::Script;
 
 const CHECKS: &str = include_str!("scripts/checks.lua");
+const ARGUMENTS: &str = include_str!("scripts/arguments.lua");
 
 /// Counts a batch.
 pub(crate) fn tally() -> Script {
@@ -17,12 +18,12 @@ pub(crate) fn register_topic() -> Script {
 /// Reads the applied offsets.
 pub(crate) fn read_progress() -> Script {
     // Redis also runs it when it rejects writes.
-    with_checks("#!lua flags=no-writes", include_str!("scripts/read_progress.lua"))
+    with_shared_code("#!lua flags=no-writes", include_str!("scripts/read_progress.lua"))
 }
 
 /// Whether the top sets are complete.
 pub(crate) fn are_top_sets_complete() -> Script {
-    with_checks(
+    with_shared_code(
         "#!lua flags=no-writes",
         include_str!("scripts/are_top_sets_complete.lua"),
     )
@@ -55,9 +56,9 @@ pub(crate) fn complete_top_sets() -> Script {
 
 /// A script without flags: Redis does not start it if it rejects writes, for example because it is full.
 fn writing(body: &str) -> Script {
-    with_checks("#!lua", body)
+    with_shared_code("#!lua", body)
 }
 
-fn with_checks(first_line: &str, body: &str) -> Script {
-    Script::new(&format!("{first_line}\n{CHECKS}\n{body}"))
+fn with_shared_code(first_line: &str, body: &str) -> Script {
+    Script::new(&format!("{first_line}\n{CHECKS}\n{ARGUMENTS}\n{body}"))
 }

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use tonic::Status;
 use tonic_types::StatusExt;
 
-use crate::service_process::ServiceKind;
+use crate::service_process::{ServiceKind, ServiceProcess};
 use crate::wait::RESPONSE_TIMEOUT;
 
 /// The method to call.
@@ -259,6 +259,23 @@ pub fn vote_body(kind: ServiceKind) -> Bytes {
     }
     let vote = serde_json::json!({"name": name, "album": album, "year": year, "rank": rank});
     vote.to_string().into()
+}
+
+/// Length of the prefix of gRPC's framing, in bytes: a flag and the length of the message.
+pub const GRPC_PREFIX: usize = 5;
+
+/// The head of a gRPC call to `path`.
+pub fn grpc_request(path: &str) -> http::request::Builder {
+    Request::post(format!("http://localhost{path}"))
+        .header("te", "trailers")
+        .header("content-type", "application/grpc")
+}
+
+/// Starts a gRPC service without Kafka, and connects a client to it.
+pub async fn start_grpc_service(options: &[&str]) -> Result<(ServiceProcess, Http2Client)> {
+    let service = ServiceProcess::start_without_kafka(ServiceKind::Grpc, options).await?;
+    let client = Http2Client::connect(ServiceKind::Grpc, service.address()).await?;
+    Ok((service, client))
 }
 
 /// A message with the prefix of gRPC's framing.

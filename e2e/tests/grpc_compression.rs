@@ -11,12 +11,14 @@ use std::io::Read;
 use std::time::Duration;
 
 use bytes::Bytes;
-use e2e::http2_client::{Http2Client, Method, WholeResponse, grpc_frame, gzip_frame, path, vote_body};
+use e2e::http2_client::{
+    GRPC_PREFIX, Http2Client, Method, WholeResponse, grpc_frame, grpc_request, gzip_frame, path,
+    start_grpc_service, vote_body,
+};
 use e2e::service_process::{ServiceKind, ServiceProcess};
 use e2e::wait::wait_until;
 use flate2::read::GzDecoder;
 use futures::{StreamExt, stream};
-use http::Request;
 use prost::Message;
 use proto::confproto::RequestId;
 use proto::confproto::get_info_client::GetInfoClient;
@@ -28,19 +30,11 @@ use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-/// Length of the prefix of a gRPC message, in bytes.
-const PREFIX: usize = 5;
 const GZIP: (&str, &str) = ("grpc-encoding", "gzip");
 const ACCEPT_GZIP: (&str, &str) = ("grpc-accept-encoding", "gzip, identity");
 
 async fn start(options: &[&str]) -> (ServiceProcess, Http2Client) {
-    let service = ServiceProcess::start_without_kafka(ServiceKind::Grpc, options)
-        .await
-        .unwrap();
-    let client = Http2Client::connect(ServiceKind::Grpc, service.address())
-        .await
-        .unwrap();
-    (service, client)
+    start_grpc_service(options).await.unwrap()
 }
 
 async fn call(
@@ -49,9 +43,7 @@ async fn call(
     headers: &[(&str, &str)],
     body: Bytes,
 ) -> WholeResponse {
-    let request = Request::post(format!("http://localhost{}", path(ServiceKind::Grpc, method)))
-        .header("te", "trailers")
-        .header("content-type", "application/grpc");
+    let request = grpc_request(path(ServiceKind::Grpc, method));
     let request = headers
         .iter()
         .fold(request, |request, (name, value)| request.header(*name, *value));
@@ -62,7 +54,7 @@ async fn call(
 }
 
 fn vote() -> Vote {
-    Vote::decode(vote_body(ServiceKind::Grpc).slice(PREFIX..)).unwrap()
+    Vote::decode(vote_body(ServiceKind::Grpc).slice(GRPC_PREFIX..)).unwrap()
 }
 
 fn batch(votes: usize) -> Vec<u8> {
@@ -142,7 +134,7 @@ async fn large_replies_to_batches_are_compressed_for_clients_that_accept_it() {
         compressed.body.len()
     );
     let mut message = Vec::new();
-    GzDecoder::new(&compressed.body[PREFIX..])
+    GzDecoder::new(&compressed.body[GRPC_PREFIX..])
         .read_to_end(&mut message)
         .unwrap();
     assert_eq!(CastVotesResponse::decode(&message[..]).unwrap().accepted, 1_000);
@@ -173,7 +165,7 @@ async fn unknown_encoding_is_unimplemented_and_the_response_names_the_supported_
     let vote = vote_body(ServiceKind::Grpc);
     for encoding in ["br", "deflate", "zstd", "GZIP", "x", ""] {
         for method in [Method::Single, Method::Batch, Method::Stream] {
-            for body in [gzip_frame(&vote[PREFIX..]), vote.clone()] {
+            for body in [gzip_frame(&vote[GRPC_PREFIX..]), vote.clone()] {
                 let response = call(&mut client, method, &[("grpc-encoding", encoding)], body).await;
                 assert_eq!(
                     response.grpc_code(),
@@ -193,7 +185,7 @@ async fn unknown_encoding_is_unimplemented_and_the_response_names_the_supported_
             &mut client,
             Method::Single,
             undeclared,
-            gzip_frame(&vote[PREFIX..]),
+            gzip_frame(&vote[GRPC_PREFIX..]),
         )
         .await;
         assert_eq!(response.grpc_code(), Some(Code::Internal));
@@ -207,15 +199,15 @@ async fn unknown_encoding_is_unimplemented_and_the_response_names_the_supported_
 #[tokio::test]
 async fn invalid_gzip_is_rejected_as_invalid() {
     let (service, mut client) = start(&[]).await;
-    let frame = gzip_frame(&vote_body(ServiceKind::Grpc)[PREFIX..]);
+    let frame = gzip_frame(&vote_body(ServiceKind::Grpc)[GRPC_PREFIX..]);
     let with_message = |message: &[u8]| -> Bytes { [&[1], &grpc_frame(message)[1..]].concat().into() };
-    let mut wrong_checksum = frame[PREFIX..].to_vec();
+    let mut wrong_checksum = frame[GRPC_PREFIX..].to_vec();
     let end = wrong_checksum.len() - 8;
     wrong_checksum[end] ^= 1;
     let broken = [
         with_message(b""),
         with_message(b"not gzip"),
-        with_message(&frame[PREFIX..frame.len() - 9]),
+        with_message(&frame[GRPC_PREFIX..frame.len() - 9]),
         with_message(&wrong_checksum),
     ];
     let calls = broken.len() as u64;

@@ -9,9 +9,11 @@
 )]
 
 use bytes::Bytes;
-use e2e::http2_client::{Http2Client, Method, WholeResponse, path, vote_body};
+use e2e::http2_client::{
+    Http2Client, Method, WholeResponse, grpc_request, path, start_grpc_service, vote_body,
+};
 use e2e::service_process::{ServiceKind, ServiceProcess};
-use http::{Request, StatusCode};
+use http::StatusCode;
 use tonic::Code;
 
 const METHODS: [Method; 3] = [Method::Single, Method::Batch, Method::Stream];
@@ -19,19 +21,7 @@ const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";
 const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 
 async fn start(options: &[&str]) -> (ServiceProcess, Http2Client) {
-    let service = ServiceProcess::start_without_kafka(ServiceKind::Grpc, options)
-        .await
-        .unwrap();
-    let client = Http2Client::connect(ServiceKind::Grpc, service.address())
-        .await
-        .unwrap();
-    (service, client)
-}
-
-fn grpc_request(path: &str) -> http::request::Builder {
-    Request::post(format!("http://localhost{path}"))
-        .header("te", "trailers")
-        .header("content-type", "application/grpc")
+    start_grpc_service(options).await.unwrap()
 }
 
 async fn count(service: &ServiceProcess, outcome: &str) -> u64 {

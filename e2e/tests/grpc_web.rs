@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use e2e::http2_client::{Http2Client, Method, grpc_frame, vote_body};
+use e2e::http2_client::{GRPC_PREFIX, Http2Client, Method, grpc_frame, vote_body};
 use e2e::service_process::{ServiceKind, ServiceProcess};
 use e2e::wait::wait_until;
 use http::StatusCode;
@@ -30,8 +30,6 @@ const BINARY: &str = "application/grpc-web+proto";
 const TEXT: &str = "application/grpc-web-text";
 /// Marks the frame of the trailers in a gRPC-Web body.
 const TRAILERS: u8 = 0x80;
-/// Length of the prefix of a gRPC message, in bytes.
-const PREFIX: usize = 5;
 
 async fn start(options: &[&str]) -> ServiceProcess {
     ServiceProcess::start_without_kafka(ServiceKind::Grpc, options)
@@ -66,9 +64,9 @@ async fn read(response: Response) -> (Vec<Vec<u8>>, String) {
     let (mut messages, mut trailers) = (Vec::new(), HashMap::new());
     while !rest.is_empty() {
         let flag = rest[0];
-        let length = u32::from_be_bytes(rest[1..PREFIX].try_into().unwrap()) as usize;
-        let message = rest[PREFIX..PREFIX + length].to_vec();
-        rest.drain(..PREFIX + length);
+        let length = u32::from_be_bytes(rest[1..GRPC_PREFIX].try_into().unwrap()) as usize;
+        let message = rest[GRPC_PREFIX..GRPC_PREFIX + length].to_vec();
+        rest.drain(..GRPC_PREFIX + length);
         if flag == TRAILERS {
             let text = String::from_utf8(message).unwrap();
             let lines = text.lines().filter_map(|line| line.split_once(':'));
@@ -135,7 +133,7 @@ async fn page_casts_votes_in_binary_and_in_text() {
 async fn page_casts_a_batch_and_reads_the_results_of_a_stream() {
     let service = start_for_pages().await;
     let frame = vote_body(ServiceKind::Grpc);
-    let votes = vec![Vote::decode(&frame[PREFIX..]).unwrap(); 3];
+    let votes = vec![Vote::decode(&frame[GRPC_PREFIX..]).unwrap(); 3];
     let batch = grpc_frame(&CastVotesRequest { votes }.encode_to_vec());
     let request = page_request(&service, CAST_VOTES, BINARY).body(batch);
     let (messages, code) = read(request.send().await.unwrap()).await;

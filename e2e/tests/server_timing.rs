@@ -7,15 +7,13 @@
 )]
 
 use bytes::Bytes;
-use e2e::http2_client::{Http2Client, Method, vote_body};
+use e2e::http2_client::{GRPC_PREFIX, Http2Client, Method, vote_body};
 use e2e::service_process::{ServiceKind, ServiceProcess};
 use http::HeaderMap;
 
 const TIMING_REQUEST: (&str, &str) = ("x-dualpath-timing", "1");
 const STAGES: [&str; 5] = ["decode", "validate", "encode", "publish", "reply"];
 const PROTOBUF: (&str, &str) = ("content-type", "application/x-protobuf");
-/// Length of the prefix of a gRPC message, in bytes.
-const FRAME_PREFIX: usize = 5;
 
 type Headers<'a> = &'a [(&'a str, &'a str)];
 
@@ -50,7 +48,7 @@ async fn stage_times_are_returned_on_request_and_their_sum_is_at_most_the_total(
     let bridge = ServiceProcess::start(ServiceKind::Bridge, &["--upstream", &upstream])
         .await
         .unwrap();
-    let protobuf = vote_body(ServiceKind::Grpc).slice(FRAME_PREFIX..);
+    let protobuf = vote_body(ServiceKind::Grpc).slice(GRPC_PREFIX..);
     let endpoints: [(&ServiceProcess, Headers<'_>, Bytes); 4] = [
         (&rest, &[], vote_body(ServiceKind::Rest)),
         (&rest, &[PROTOBUF], protobuf),
@@ -84,7 +82,7 @@ async fn error_response_shows_the_stages_that_the_vote_reached() {
         .await
         .unwrap();
     // An empty message is a vote without fields.
-    let empty_vote = Bytes::from_static(&[0; FRAME_PREFIX]);
+    let empty_vote = Bytes::from_static(&[0; GRPC_PREFIX]);
     for (service, body) in [(&rest, Bytes::from_static(b"{}")), (&grpc, empty_vote)] {
         let timings = stage_times(&response_head(service, &[TIMING_REQUEST], &body).await);
         let reached: Vec<_> = timings

@@ -9,7 +9,8 @@ use std::task::{Context, Poll};
 use axum::body::Body as AxumBody;
 use futures::FutureExt;
 use futures::future::{Either, Map};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http_api::ROUTE_HEADER;
 use ingest::{IngestError, Sink};
 use service::listener::MAX_HEAD_BYTES;
 use tonic::Status;
@@ -21,8 +22,7 @@ use crate::request_bytes::RequestBytes;
 use crate::status;
 use vote::Route;
 
-/// The header that names the route in every response, and its value.
-pub(crate) const ROUTE_HEADER: HeaderName = HeaderName::from_static("x-ingest-route");
+/// The value of [`ROUTE_HEADER`] in every response.
 pub(crate) const ROUTE: HeaderValue = HeaderValue::from_static(Route::Grpc.as_str());
 /// HTTP/2 adds this number of bytes to the size of each header field.
 const FIELD_OVERHEAD: usize = 32;

@@ -101,7 +101,7 @@ pub(crate) async fn start(args: ServeArgs, common: CommonArgs, process: Process)
         None => listener::serve(tcp_listener, services, overloaded, listener_args, &process).await?,
         Some(cors) => {
             // Responses to preflight requests do not pass through the edge.
-            let route = SetResponseHeaderLayer::overriding(edge::ROUTE_HEADER, edge::ROUTE);
+            let route = SetResponseHeaderLayer::overriding(http_api::ROUTE_HEADER, edge::ROUTE);
             let for_pages = |edge| route.layer(cors.layer(WithWeb::new(edge)));
             let (services, overloaded) = (for_pages(services), for_pages(overloaded));
             listener::serve(tcp_listener, services, overloaded, listener_args, &process).await?;

@@ -16,12 +16,6 @@
 local TOPIC, TOPICS, OFFSETS, CORRECTIONS, TOTAL, TOP_STATE = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local FIRST_HASH = 7
 
-local cursor = 0
-local function argument()
-  cursor = cursor + 1
-  return ARGV[cursor]
-end
-
 check_type(TOPIC, 'string', TOPIC_ADVICE)
 check_type(TOPICS, 'hash', TOPICS_ADVICE)
 check_type(OFFSETS, 'hash', RECOUNT)

@@ -6,8 +6,8 @@
 --
 -- Only what is broken now is deleted: another program may have mended it since it was read.
 
-local hashes = tonumber(ARGV[1])
-local cursor, deleted = 1, 0
+local hashes = tonumber(argument())
+local deleted = 0
 
 local function is_broken(key, field, value)
   problem = nil
@@ -31,10 +31,8 @@ end
 for hash = 2, 1 + hashes do
   delete_if_not('hash', KEYS[hash])
   delete_if_not('zset', KEYS[hash + hashes])
-  cursor = cursor + 1
-  for _ = 1, tonumber(ARGV[cursor]) do
-    cursor = cursor + 1
-    local field = ARGV[cursor]
+  for _ = 1, tonumber(argument()) do
+    local field = argument()
     if is_broken(KEYS[hash], field, redis.call('HGET', KEYS[hash], field)) then
       redis.call('HDEL', KEYS[hash], field)
       deleted = deleted + 1

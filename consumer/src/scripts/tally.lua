@@ -18,12 +18,6 @@
 local TOPIC, OFFSETS, DEAD_LETTERS, TOTAL, HOLD, TOP_STATE = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local FIRST_HASH = 7
 
-local cursor = 0
-local function argument()
-  cursor = cursor + 1
-  return ARGV[cursor]
-end
-
 local topic, partition, expected, next_offset, level = argument(), argument(), argument(), argument(), argument()
 local dedup_window_s, top_size, hashes, counted =
   argument(), tonumber(argument()), tonumber(argument()), tonumber(argument())

@@ -5,21 +5,19 @@ use ingest::IngestError;
 
 pub(crate) const JSON: &str = "application/json";
 pub(crate) const NDJSON: &str = "application/x-ndjson";
-pub(crate) const PROTOBUF: &str = "application/x-protobuf";
+const X_PROTOBUF: &str = "application/x-protobuf";
+const PROTOBUF: &str = "application/protobuf";
+const VND_PROTOBUF: &str = "application/vnd.google.protobuf";
+/// The names of protobuf.
+pub(crate) const PROTOBUF_NAMES: [&str; 3] = [X_PROTOBUF, PROTOBUF, VND_PROTOBUF];
 
 /// Every name of a content type that the API reads. Clients use three names for protobuf; the response has the name that the
 /// request used.
 const NAMES: [(&str, ContentType); 7] = [
     (JSON, ContentType::Json),
+    (X_PROTOBUF, ContentType::Protobuf(X_PROTOBUF)),
     (PROTOBUF, ContentType::Protobuf(PROTOBUF)),
-    (
-        "application/protobuf",
-        ContentType::Protobuf("application/protobuf"),
-    ),
-    (
-        "application/vnd.google.protobuf",
-        ContentType::Protobuf("application/vnd.google.protobuf"),
-    ),
+    (VND_PROTOBUF, ContentType::Protobuf(VND_PROTOBUF)),
     (NDJSON, ContentType::Ndjson),
     ("application/ndjson", ContentType::Ndjson),
     ("application/jsonl", ContentType::Ndjson),

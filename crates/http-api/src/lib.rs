@@ -17,5 +17,5 @@ mod single;
 
 pub use body::{body_error, discard_briefly};
 pub use openapi::openapi_json;
-pub use router::{REQUEST_HEADERS, RESPONSE_HEADERS, overload_router, router};
+pub use router::{REQUEST_HEADERS, RESPONSE_HEADERS, ROUTE_HEADER, overload_router, router};
 pub use server_timing::{add_server_timing_header, record_timings_if_requested};

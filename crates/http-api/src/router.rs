@@ -20,7 +20,7 @@ use crate::problem::ProblemJson;
 use crate::{batch, grpc_client, openapi_json, single};
 
 /// The header that names the route in every response.
-const ROUTE_HEADER: HeaderName = HeaderName::from_static("x-ingest-route");
+pub const ROUTE_HEADER: HeaderName = HeaderName::from_static("x-ingest-route");
 
 /// Request headers that the API reads, for CORS. `x-canary` is for the Ingress.
 pub const REQUEST_HEADERS: [HeaderName; 5] = [

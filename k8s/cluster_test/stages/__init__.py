@@ -1,6 +1,6 @@
 """The stages of the test, in the order in which they run.
 
-Each stage is a function from the ledger, and from options of its own, to report rows.
+Each stage is a function. Its arguments are the ledger and the options of the stage. It returns rows of the report.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,8 @@
 //! A short-lived cache for responses, so that the load on a store does not grow with the number of open pages.
 //!
-//! Callers that find no valid entry share one load and its result, also if it fails: while a store does not answer, all of
-//! them wait for one time limit, not one after the other. The load runs in a task of its own, so a caller that leaves does
-//! not cancel it for the others. No lock is held while it runs.
+//! Callers that find no valid entry share one load and its result. They also share its failure: if a store does not answer,
+//! all callers wait for the same time limit at once. The load runs in a separate task, so a caller that leaves does not
+//! cancel it for the others. The cache holds no lock during a load.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

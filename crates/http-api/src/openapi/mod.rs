@@ -12,7 +12,8 @@ use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{HttpMethod, OpenApiBuilder, Ref, Required, Response};
 
 use self::components::{IDEMPOTENCY_KEY, TIMING, components, parameter};
-use self::responses::{PROTOBUF_NAMES, binary, success, with_batch_problems, with_vote_problems};
+use self::responses::{binary, success, with_batch_problems, with_vote_problems};
+use crate::content_type::PROTOBUF_NAMES;
 
 const ABOUT: &str = "Votes into Kafka. A receipt means: durable in Kafka (acks=all).\n\n\
     Every response names its route in `x-ingest-route`. Every error is a problem document (RFC 9457): a path that does not \

@@ -1,17 +1,11 @@
 //! The responses of the operations. Every problem of every operation is documented; `default` covers the rest.
 
+use crate::content_type::PROTOBUF_NAMES;
 use utoipa::openapi::content::{Content, ContentBuilder};
 use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::path::OperationBuilder;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{KnownFormat, Ref, Response, ResponseBuilder, SchemaFormat};
-
-/// The content types of protobuf.
-pub(super) const PROTOBUF_NAMES: [&str; 3] = [
-    "application/x-protobuf",
-    "application/protobuf",
-    "application/vnd.google.protobuf",
-];
 
 /// The problems of every request with a body: status, name of the component, description.
 const BODY_PROBLEMS: [(&str, &str, &str); 6] = [
