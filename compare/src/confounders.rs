@@ -38,7 +38,7 @@ pub struct ConfoundersArgs {
 
 /// A fault, and how it changes a fair run.
 #[derive(Clone, Copy)]
-struct Fault {
+struct Confounder {
     name: &'static str,
     description: &'static str,
     change_settings: fn(&mut Settings),
@@ -49,27 +49,27 @@ struct Fault {
 const OVERLOAD_RATE: f64 = 3_000.0;
 const FEW_CONNECTIONS: usize = 2;
 
-const FAIR: Fault = Fault {
+const FAIR: Confounder = Confounder {
     name: "none",
     description: "The fair run.",
     change_settings: |_| {},
     change_plan: |_| {},
 };
 
-const FAULTS: [Fault; 8] = [
-    Fault {
+const CONFOUNDERS: [Confounder; 8] = [
+    Confounder {
         name: "answer-before-work",
         description: "REST answers before Kafka has the vote; gRPC waits for Kafka.",
         change_settings: |settings| add_args(settings, "rest", &["--inject-fault", "answer-before-work"]),
         change_plan: |_| {},
     },
-    Fault {
+    Confounder {
         name: "producer-per-request",
         description: "REST creates a Kafka producer for each vote; gRPC keeps one.",
         change_settings: |settings| add_args(settings, "rest", &["--inject-fault", "producer-per-request"]),
         change_plan: |_| {},
     },
-    Fault {
+    Confounder {
         name: "connection-per-request",
         description: "The REST client opens a connection for each vote; the gRPC client keeps its connections.",
         change_settings: |_| {},
@@ -79,19 +79,19 @@ const FAULTS: [Fault; 8] = [
             }
         },
     },
-    Fault {
+    Confounder {
         name: "one-partition",
         description: "The topic has one partition, so all votes share one queue.",
         change_settings: |settings| settings.partitions = Some(1),
         change_plan: |_| {},
     },
-    Fault {
+    Confounder {
         name: "nagle",
         description: "REST's sockets keep Nagle's algorithm; gRPC's sockets do not.",
         change_settings: |settings| add_args(settings, "rest", &["--inject-fault", "nagle"]),
         change_plan: |_| {},
     },
-    Fault {
+    Confounder {
         name: "linger",
         description: "REST's producer waits 5 ms to fill a batch; gRPC's producer does not wait.",
         change_settings: |settings| {
@@ -100,7 +100,7 @@ const FAULTS: [Fault; 8] = [
         },
         change_plan: |_| {},
     },
-    Fault {
+    Confounder {
         name: "overload",
         description: "More votes than two HTTP/1.1 connections can carry, in an open loop: not a confounder, but the correct result beside closed-loop.",
         change_settings: |_| {},
@@ -109,7 +109,7 @@ const FAULTS: [Fault; 8] = [
             plan.load.connections = FEW_CONNECTIONS;
         },
     },
-    Fault {
+    Confounder {
         name: "closed-loop",
         description: "The same overload from clients that wait for each answer: a slow route gets fewer requests.",
         change_settings: |_| {},
@@ -128,8 +128,8 @@ fn add_args(settings: &mut Settings, service: &str, args: &[&str]) {
 
 /// The effect of one fault.
 #[derive(Clone, Debug, Serialize)]
-struct FaultResult {
-    fault: &'static str,
+struct ConfounderResult {
+    confounder: &'static str,
     description: &'static str,
     measures: BTreeMap<Measure, Comparison>,
     /// The settings that the fairness check found unequal.
@@ -140,26 +140,28 @@ struct FaultResult {
 /// Runs the fair plan, then the plan with each fault, and prints the effect of each on the verdict.
 pub async fn run(args: &ConfoundersArgs) -> Result<ExitCode> {
     if args.list {
-        for fault in FAULTS {
-            println!("{:<22} {}", fault.name, fault.description);
+        for confounder in CONFOUNDERS {
+            println!("{:<22} {}", confounder.name, confounder.description);
         }
         return Ok(ExitCode::SUCCESS);
     }
     for name in &args.only {
-        let is_known = FAULTS.iter().any(|fault| fault.name == name);
+        let is_known = CONFOUNDERS.iter().any(|confounder| confounder.name == name);
         anyhow::ensure!(
             is_known,
             "there is no fault {name}; `compare confounders --list` lists them"
         );
     }
-    let is_selected = |fault: &Fault| args.only.is_empty() || args.only.iter().any(|name| name == fault.name);
+    let is_selected = |confounder: &Confounder| {
+        args.only.is_empty() || args.only.iter().any(|name| name == confounder.name)
+    };
     let root = project::root()?;
     let mut results = Vec::new();
-    for fault in std::iter::once(FAIR).chain(FAULTS.into_iter().filter(is_selected)) {
-        println!("{}: {}", fault.name, fault.description);
-        let result = measure(fault, &root)
+    for confounder in std::iter::once(FAIR).chain(CONFOUNDERS.into_iter().filter(is_selected)) {
+        println!("{}: {}", confounder.name, confounder.description);
+        let result = measure(confounder, &root)
             .await
-            .with_context(|| format!("the fault {}", fault.name))?;
+            .with_context(|| format!("the fault {}", confounder.name))?;
         for comparison in result.measures.values() {
             println!("  {}", sentence("REST", "gRPC", comparison));
         }
@@ -173,13 +175,13 @@ pub async fn run(args: &ConfoundersArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn measure(fault: Fault, root: &Path) -> Result<FaultResult> {
+async fn measure(confounder: Confounder, root: &Path) -> Result<ConfounderResult> {
     let mut plan = plans::read_named(root, "confounders")?;
-    (fault.change_plan)(&mut plan);
+    (confounder.change_plan)(&mut plan);
     let votes = votes::read_contest(root)?;
     let directory = tempfile::tempdir()?;
     let ledger = directory.path().join("ledger.jsonl");
-    let (fairness, trial) = with_stack(fault.change_settings, async |stack| {
+    let (fairness, trial) = with_stack(confounder.change_settings, async |stack| {
         // An unfair setting is part of the demonstration and does not stop the run.
         let fairness = fairness_check::check(&plan, stack.endpoints).await?;
         Ok((fairness, trial::run(&plan, stack, &votes, &ledger).await?))
@@ -190,9 +192,9 @@ async fn measure(fault: Fault, root: &Path) -> Result<FaultResult> {
     let pairs = summary::point(point, rule).comparisons;
     let measures = pairs.into_iter().flat_map(|pair| pair.measures);
     let unfair = fairness.into_iter().filter(|finding| !finding.fair);
-    Ok(FaultResult {
-        fault: fault.name,
-        description: fault.description,
+    Ok(ConfounderResult {
+        confounder: confounder.name,
+        description: confounder.description,
         measures: measures
             .map(|comparison| (comparison.measure, comparison))
             .collect(),
@@ -202,7 +204,7 @@ async fn measure(fault: Fault, root: &Path) -> Result<FaultResult> {
 }
 
 /// The table in Markdown.
-fn table(results: &[FaultResult]) -> String {
+fn table(results: &[ConfounderResult]) -> String {
     let mut lines = vec![
         "| fault | median REST, gRPC (ms) | gRPC − REST (ms) | verdict: median | 99th | CPU | fairness check found | counts |"
             .to_owned(),
@@ -215,7 +217,7 @@ fn table(results: &[FaultResult]) -> String {
         let verdict = |measure| result.measures.get(&measure).map_or("no data", verdict_text);
         lines.push(format!(
             "| **{}** {} | {:.2}, {:.2} | {:+.2} [{:+.2}, {:+.2}] | {} | {} | {} | {} | {} |",
-            result.fault,
+            result.confounder,
             result.description,
             p50.a,
             p50.b,

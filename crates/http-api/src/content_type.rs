@@ -102,7 +102,7 @@ mod tests {
             ("application/json;", ContentType::Json),
             ("application/json; charset", ContentType::Json),
             ("application/json; profile=\"a,b;c\"; v=1", ContentType::Json),
-            ("application/x-protobuf", ContentType::Protobuf(PROTOBUF)),
+            ("application/x-protobuf", ContentType::Protobuf(X_PROTOBUF)),
             (
                 "application/protobuf",
                 ContentType::Protobuf("application/protobuf"),
