@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use analysis::comparison::{Comparison, DecisionRule};
-use analysis::measure::Measure;
+use analysis::comparison::Comparison;
+use analysis::decision_rule::DecisionRule;
+use analysis::measure::{Margin, Measure};
 use analysis::report::text::sentence;
 use analysis::stats::verdict::Verdict;
 use analysis::summary;
@@ -45,9 +46,9 @@ struct Confounder {
     change_plan: fn(&mut Plan),
 }
 
-/// A rate that two HTTP/1.1 connections cannot carry: a request takes longer than the gap between two votes.
+/// A rate that two votes in flight cannot carry: an answer takes longer than the gap between two votes.
 const OVERLOAD_RATE: f64 = 3_000.0;
-const FEW_CONNECTIONS: usize = 2;
+const FEW_IN_FLIGHT: usize = 2;
 
 const FAIR: Confounder = Confounder {
     name: "none",
@@ -56,7 +57,7 @@ const FAIR: Confounder = Confounder {
     change_plan: |_| {},
 };
 
-const CONFOUNDERS: [Confounder; 8] = [
+const CONFOUNDERS: [Confounder; 9] = [
     Confounder {
         name: "answer-before-work",
         description: "REST answers before Kafka has the vote; gRPC waits for Kafka.",
@@ -76,6 +77,16 @@ const CONFOUNDERS: [Confounder; 8] = [
         change_plan: |plan| {
             if let Some(rest) = plan.variants.first_mut() {
                 rest.reuse = Some(false);
+            }
+        },
+    },
+    Confounder {
+        name: "unequal-pools",
+        description: "REST may have one vote in flight; gRPC may have 64.",
+        change_settings: |_| {},
+        change_plan: |plan| {
+            if let Some(rest) = plan.variants.first_mut() {
+                rest.in_flight = Some(1);
             }
         },
     },
@@ -102,11 +113,11 @@ const CONFOUNDERS: [Confounder; 8] = [
     },
     Confounder {
         name: "overload",
-        description: "More votes than two HTTP/1.1 connections can carry, in an open loop: not a confounder, but the correct result beside closed-loop.",
+        description: "More votes than two in flight can carry, in an open loop: not a confounder, but the correct result beside closed-loop.",
         change_settings: |_| {},
         change_plan: |plan| {
             plan.load.rate = OVERLOAD_RATE;
-            plan.load.connections = FEW_CONNECTIONS;
+            plan.load.in_flight = FEW_IN_FLIGHT;
         },
     },
     Confounder {
@@ -115,8 +126,8 @@ const CONFOUNDERS: [Confounder; 8] = [
         change_settings: |_| {},
         change_plan: |plan| {
             plan.load.rate = OVERLOAD_RATE;
-            plan.load.connections = FEW_CONNECTIONS;
-            plan.load.users = Some(FEW_CONNECTIONS);
+            plan.load.in_flight = FEW_IN_FLIGHT;
+            plan.load.users = Some(FEW_IN_FLIGHT);
         },
     },
 ];
@@ -184,10 +195,10 @@ async fn measure(confounder: Confounder, root: &Path) -> Result<ConfounderResult
     let (fairness, trial) = with_stack(confounder.change_settings, async |stack| {
         // An unfair setting is part of the demonstration and does not stop the run.
         let fairness = fairness_check::check(&plan, stack.endpoints).await?;
-        Ok((fairness, trial::run(&plan, stack, &votes, &ledger).await?))
+        Ok((fairness, trial::run(&plan, stack, &votes, &ledger, None).await?))
     })
     .await?;
-    let rule = DecisionRule::with_seed(plan.design.seed);
+    let rule = DecisionRule::of(&plan, Margin::DEFAULT, 0.95);
     let point = trial.points.first().context("the run has no measurements")?;
     let pairs = summary::point(point, rule).comparisons;
     let measures = pairs.into_iter().flat_map(|pair| pair.measures);

@@ -1,41 +1,48 @@
-//! Runs the blocks of a plan: warm-up, then rounds. In each round, every variant has one block; the first variant has a
-//! second one, its control. The order is random in each round, so drift affects all variants alike.
+//! Runs the rounds of a plan: warm-up, then the blocks of all variants, at the same time or in turns.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use analysis::decision_rule::DecisionRule;
 use analysis::knee;
-use analysis::observations::{Block, Point, VariantData};
-use anyhow::{Context, Result};
+use analysis::observations::Point;
+use anyhow::Result;
 use ephemeral_stack::Running;
-use experiment_model::plan::{PAUSE_BETWEEN_BLOCKS, Plan};
+use experiment_model::design::DesignKind;
+use experiment_model::plan::Plan;
 use experiment_model::sample::Sample;
-use experiment_model::variant::{Route, Variant, Via};
-use lab::endpoints::Endpoints;
+use experiment_model::variant::Route;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use lab::servers::Server;
-use load_generator::schedule::send_times;
-use load_generator::target::{Target, TargetSpec};
-use load_generator::{load, votes};
+use load_generator::votes;
 use proto::votes::Vote;
 
 use crate::consumer_metrics::ConsumerMetrics;
-use crate::usage::Processes;
+use crate::simultaneous::Simultaneous;
+use crate::subject::{self, Subject};
+use crate::turns::{Turns, send_load};
 
 /// The measurements of a run.
 #[derive(Debug)]
 pub struct Measurements {
     /// One set of blocks for each value of the plan's sweep, or a single one without a sweep.
     pub points: Vec<Point>,
-    /// Samples of the warm-up by route: part of the reconciliation, but not of the analysis.
-    pub warm_up: Vec<(Route, Vec<Sample>)>,
+    /// Samples by route that are part of the reconciliation, but not of the analysis: the warm-up, and rounds that were
+    /// not completed.
+    pub unanalysed: Vec<(Route, Vec<Sample>)>,
 }
 
-/// Runs every block of `plan` against a stack, and repeats `votes` as often as needed.
-pub async fn run(plan: &Plan, stack: Running<'_>, votes: &[Vote]) -> Result<Measurements> {
+/// Runs `plan` against a stack, and repeats `votes` as often as needed. With a `rule`, a simultaneous design stops as soon
+/// as it has decided every comparison.
+pub async fn run(
+    plan: &Plan,
+    stack: Running<'_>,
+    votes: &[Vote],
+    rule: Option<DecisionRule>,
+) -> Result<Measurements> {
     let run_start = Instant::now();
     let mut measurements = Measurements {
         points: Vec::new(),
-        warm_up: Vec::new(),
+        unanalysed: Vec::new(),
     };
     for (value, plan_at_value) in plan.points()? {
         let options = plan_at_value.kafka.options();
@@ -45,11 +52,11 @@ pub async fn run(plan: &Plan, stack: Running<'_>, votes: &[Vote]) -> Result<Meas
         let point = PointRun {
             plan: &plan_at_value,
             stack,
-            processes: Processes::of(stack)?,
             consumer: ConsumerMetrics::new(stack.endpoints),
             run_start,
+            rule,
         };
-        let point = point.run(value, votes, &mut measurements.warm_up).await?;
+        let point = point.run(value, votes, &mut measurements.unanalysed).await?;
         measurements.points.push(point);
         if plan
             .sweep
@@ -62,13 +69,13 @@ pub async fn run(plan: &Plan, stack: Running<'_>, votes: &[Vote]) -> Result<Meas
     Ok(measurements)
 }
 
-/// All blocks under the same conditions.
+/// All rounds under the same conditions.
 struct PointRun<'a> {
     plan: &'a Plan,
     stack: Running<'a>,
-    processes: Processes,
     consumer: ConsumerMetrics,
     run_start: Instant,
+    rule: Option<DecisionRule>,
 }
 
 impl PointRun<'_> {
@@ -76,140 +83,67 @@ impl PointRun<'_> {
         &self,
         value: Option<String>,
         votes: &[Vote],
-        warm_up: &mut Vec<(Route, Vec<Sample>)>,
+        unanalysed: &mut Vec<(Route, Vec<Sample>)>,
     ) -> Result<Point> {
-        let Self { plan, stack, .. } = self;
+        let Self { plan, stack, .. } = *self;
         let votes = votes::padded(votes, plan.load.payload_bytes);
-        let mut variants = variants_and_control(plan);
-        let mut targets = Vec::with_capacity(variants.len());
-        for data in &variants {
-            let target = open_target(plan, &data.variant, stack.endpoints, &votes).await;
-            targets.push(Arc::new(
-                target.with_context(|| format!("variant {}", data.variant.name))?,
-            ));
-        }
+        let mut subjects = subject::open_all(plan, stack, &votes).await?;
         let step_name = |step: &str| {
             value
                 .as_ref()
                 .map_or(step.to_owned(), |value| format!("{step} at {value}"))
         };
         let step = stack.progress.step(&step_name("warm-up"));
-        for (number, (data, target)) in variants.iter().zip(&targets).enumerate() {
-            let length = Duration::from_secs_f64(plan.design.warm_up_s);
-            let samples = send_load(plan, target, length, number as u64).await?;
-            warm_up.push((data.variant.route, samples));
-        }
+        unanalysed.extend(self.warm_up(&subjects).await?);
         step.done("done");
 
-        let mut random = fastrand::Rng::with_seed(plan.design.seed);
+        let turns = Turns {
+            plan,
+            consumer: &self.consumer,
+            run_start: self.run_start,
+        };
         let step = stack.progress.step(&step_name("rounds"));
-        for round in 0..plan.design.rounds {
-            let mut order: Vec<usize> = (0..variants.len()).collect();
-            random.shuffle(&mut order);
-            // All blocks of a round share one schedule, so every variant gets the same bursts.
-            let schedule_seed = random.u64(..);
-            for (position, index) in order.into_iter().enumerate() {
-                let (Some(data), Some(target)) = (variants.get_mut(index), targets.get(index)) else {
-                    continue;
+        match plan.design.kind {
+            DesignKind::Turns => {
+                let blocks = turns.run(&subjects, plan.design.rounds, &step).await?;
+                for (subject, blocks) in subjects.iter_mut().zip(blocks) {
+                    subject.data.blocks = blocks;
+                }
+                step.done(&format!("{} rounds", plan.design.rounds));
+            }
+            DesignKind::Simultaneous => {
+                let simultaneous = Simultaneous {
+                    plan,
+                    consumer: &self.consumer,
+                    run_start: self.run_start,
+                    rule: self.rule,
                 };
-                step.update(&format!(
-                    "{} of {}: {}",
-                    round + 1,
-                    plan.design.rounds,
-                    data.variant.name
-                ));
-                let mut block = self.block(&data.variant, target, schedule_seed).await?;
-                (block.round, block.position) = (round, position);
-                data.blocks.push(block);
+                unanalysed.extend(simultaneous.run(&mut subjects, step).await?);
+                if plan.shares_processes() {
+                    let step = stack.progress.step(&step_name("CPU time in turns"));
+                    let blocks = turns.run(&subjects, plan.design.cpu_rounds, &step).await?;
+                    for (subject, blocks) in subjects.iter_mut().zip(blocks) {
+                        subject.data.cpu_blocks = blocks;
+                    }
+                    step.done(&format!("{} rounds", plan.design.cpu_rounds));
+                }
             }
         }
-        step.done(&format!(
-            "{} rounds of {} blocks",
-            plan.design.rounds,
-            variants.len()
-        ));
+        let variants = subject::close_all(subjects, stack).await?;
         Ok(Point { value, variants })
     }
 
-    /// Runs one block and records the resources that it uses. During the pause after it, the consumer counts the last
-    /// votes.
-    async fn block(&self, variant: &Variant, target: &Arc<Target>, schedule_seed: u64) -> Result<Block> {
-        target.reopen_closed().await?;
-        let delays_before = self.consumer.counting_delays(variant.route).await?;
-        let (usage_before, wire_before) = (self.processes.totals()?, target.wire_bytes());
-        let (started, length) = (self.run_start.elapsed(), self.plan.block());
-        let samples = send_load(self.plan, target, length, schedule_seed).await?;
-        let wire = target.wire_bytes().since(wire_before);
-        let usage = self.processes.totals()?.since(&usage_before);
-        tokio::time::sleep(PAUSE_BETWEEN_BLOCKS).await;
-        let delays = self.consumer.counting_delays(variant.route).await?;
-        Ok(Block {
-            round: 0,
-            position: 0,
-            started,
-            length,
-            samples,
-            usage,
-            wire,
-            counting_delays: delays.since(&delays_before),
-        })
+    /// Sends load to all subjects, in turns or at the same time as in the design.
+    async fn warm_up(&self, subjects: &[Subject]) -> Result<Vec<(Route, Vec<Sample>)>> {
+        let length = Duration::from_secs_f64(self.plan.design.warm_up_s);
+        let loads = subjects.iter().enumerate().map(|(number, subject)| async move {
+            let samples = send_load(self.plan, &subject.target, length, number as u64).await?;
+            anyhow::Ok((subject.data.variant.route, samples))
+        });
+        let concurrent = match self.plan.design.kind {
+            DesignKind::Simultaneous => subjects.len(),
+            DesignKind::Turns => 1,
+        };
+        stream::iter(loads).buffered(concurrent).try_collect().await
     }
-}
-
-async fn send_load(
-    plan: &Plan,
-    target: &Arc<Target>,
-    length: Duration,
-    schedule_seed: u64,
-) -> Result<Vec<Sample>> {
-    let timing_every = plan.load.timing_every;
-    if let Some(users) = plan.load.users {
-        return load::run_closed_loop(target, users, length, timing_every).await;
-    }
-    let times = send_times(plan.load.arrival, plan.load.rate, length, schedule_seed);
-    load::run_open_loop(target, times, timing_every).await
-}
-
-/// The variants of the plan, then the control.
-fn variants_and_control(plan: &Plan) -> Vec<VariantData> {
-    let empty = |variant: &Variant, is_control| VariantData {
-        variant: variant.clone(),
-        is_control,
-        blocks: Vec::with_capacity(plan.design.rounds),
-    };
-    let control = plan.variants.first().map(|variant| empty(variant, true));
-    plan.variants
-        .iter()
-        .map(|variant| empty(variant, false))
-        .chain(control)
-        .collect()
-}
-
-async fn open_target(
-    plan: &Plan,
-    variant: &Variant,
-    endpoints: &Endpoints,
-    votes: &[Vote],
-) -> Result<Target> {
-    let direct = match variant.route {
-        Route::Rest => &endpoints.rest,
-        Route::Grpc => &endpoints.grpc,
-        Route::Bridge => &endpoints.bridge,
-    };
-    let (url, prefix) = match (variant.via, variant.route) {
-        (Via::Direct, _) => (direct, ""),
-        (Via::Ingress, Route::Rest) => (&endpoints.ingress, "/rest"),
-        // The course assignment names the prefix: behind it is the HTTP API of the bridge.
-        (Via::Ingress, Route::Bridge) => (&endpoints.ingress, "/grpc"),
-        (Via::Ingress, Route::Grpc) => (&endpoints.ingress, ""),
-    };
-    let url = variant.url.as_ref().unwrap_or(url);
-    let spec = TargetSpec {
-        authority: url.trim_start_matches("http://").trim_end_matches('/'),
-        prefix,
-        version: variant.version,
-        encoding: variant.encoding,
-        connections: plan.connections(variant),
-    };
-    Target::open(spec, votes).await
 }

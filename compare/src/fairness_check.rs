@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use analysis::fairness::{Configuration, Counts, compare_reuse, compare_settings};
+use analysis::fairness::{
+    Configuration, Counts, compare_in_flight, compare_reuse, compare_service_args, compare_settings,
+};
 use analysis::report::model::Finding;
 use anyhow::{Context, Result};
 use experiment_model::plan::Plan;
@@ -39,6 +41,8 @@ pub async fn check(plan: &Plan, endpoints: &Endpoints) -> Result<Vec<Finding>> {
     findings.push(counts.compare_replicas(&services));
     findings.push(counts.check_partitions());
     findings.push(compare_reuse(plan));
+    findings.push(compare_in_flight(plan));
+    findings.push(compare_service_args(plan));
     Ok(findings)
 }
 

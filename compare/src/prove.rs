@@ -1,32 +1,29 @@
-//! `compare prove`: validates the method on questions with a known answer. Each question is repeated in many
-//! experiments, without a reconciliation. Two
-//! equal variants must show no difference. A variant that is slower by a known delay must be found, and the interval must
-//! contain the delay.
+//! `compare prove`: validates the method on questions with a known answer. It repeats the plan `prove`, without a
+//! reconciliation. In each run, a service is compared with copies of it: an equal one (the control), one with a known
+//! delay of each vote, one with a known delay of a few votes, and one with a known cost.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::process::{ExitCode, Stdio};
-use std::sync::Arc;
-use std::time::Duration;
+use std::process::ExitCode;
 
-use analysis::comparison::{Comparison, DecisionRule};
-use analysis::measure::Measure;
+use analysis::comparison::Comparison;
+use analysis::decision_rule::DecisionRule;
+use analysis::measure::{Margin, Measure};
+use analysis::report::model::PointReport;
+use analysis::stats::verdict::Verdict;
 use analysis::summary;
-use anyhow::{Context, Result, bail};
-use ephemeral_stack::{Running, with_stack};
-use experiment_model::plan::Plan;
-use lab::ports::free_address;
+use anyhow::{Context, Result};
+use ephemeral_stack::with_stack;
 use lab::project;
 use load_generator::votes;
-use proto::votes::Vote;
-use tokio::process::{Child, Command};
 
 use crate::{experiment, plans};
 
 /// Options of `compare prove`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ProveArgs {
-    /// Runs of each proof
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    /// Number of runs
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..=1000))]
     runs: u64,
 
     /// Seed of the first run; each further run adds one
@@ -38,211 +35,240 @@ pub struct ProveArgs {
     write: Option<PathBuf>,
 }
 
-/// The delay that the fault `delay-1ms` adds to each vote.
-const DELAY_MS: f64 = 1.0;
-/// The largest acceptable share of false positives: runs that call one of two equal variants faster.
-const MAX_FALSE_POSITIVE_SHARE: f64 = 0.1;
-/// The smallest acceptable share of runs with the delay whose interval contains it.
-const MIN_COVERAGE: f64 = 0.9;
-const READY_TIMEOUT: Duration = Duration::from_secs(30);
-const READY_INTERVAL: Duration = Duration::from_millis(50);
+/// The margin of the proof. It is smaller than the known differences, so that they can be found.
+const MARGIN: Margin = Margin {
+    share: 0.02,
+    floor_ms: 0.02,
+};
+const CONFIDENCE: f64 = 0.95;
+/// The largest acceptable share of runs with a false verdict.
+const MAX_FALSE_SHARE: f64 = 0.05;
+/// The smallest acceptable share of runs that find a known difference, and of intervals that contain it.
+const MIN_SHARE: f64 = 0.9;
 
-/// One of the two proofs.
-struct Proof {
+/// A question with a known answer.
+struct Question {
+    /// The name in the table.
     name: &'static str,
-    true_difference_ms: f64,
-    runs: Vec<Comparison>,
+    /// The index of the variant in the plan; `None` is the control.
+    variant: Option<usize>,
+    measure: Measure,
+    answer: Answer,
 }
 
-/// Runs both proofs. Exit code 1 if one of them fails.
+/// The known answer of a question.
+#[derive(Clone, Copy)]
+enum Answer {
+    /// No difference beyond the margin.
+    Equal,
+    /// The copy is worse by this much.
+    WorseBy(f64),
+    /// The copy is worse.
+    Worse,
+}
+
+const QUESTIONS: [Question; 8] = [
+    Question {
+        name: "equal service, median",
+        variant: None,
+        measure: Measure::P50,
+        answer: Answer::Equal,
+    },
+    Question {
+        name: "equal service, 95th percentile",
+        variant: None,
+        measure: Measure::P95,
+        answer: Answer::Equal,
+    },
+    Question {
+        name: "equal service, 99th percentile",
+        variant: None,
+        measure: Measure::P99,
+        answer: Answer::Equal,
+    },
+    Question {
+        name: "equal service, CPU time",
+        variant: None,
+        measure: Measure::Cpu,
+        answer: Answer::Equal,
+    },
+    Question {
+        name: "0.1 ms slower, median",
+        variant: Some(1),
+        measure: Measure::P50,
+        answer: Answer::WorseBy(0.1),
+    },
+    Question {
+        name: "every 25th vote 5 ms slower, median",
+        variant: Some(2),
+        measure: Measure::P50,
+        answer: Answer::Equal,
+    },
+    Question {
+        name: "every 25th vote 5 ms slower, 99th percentile",
+        variant: Some(2),
+        measure: Measure::P99,
+        answer: Answer::Worse,
+    },
+    Question {
+        name: "10 µs more CPU time a vote, CPU time",
+        variant: Some(3),
+        measure: Measure::Cpu,
+        answer: Answer::WorseBy(10.0),
+    },
+];
+
+/// Runs the proof. Exit code 1 if an answer is wrong too often.
 pub async fn run(args: &ProveArgs) -> Result<ExitCode> {
     let root = project::root()?;
     let plan = plans::read_named(&root, "prove")?;
     let votes = votes::read_contest(&root)?;
-    let proofs = with_stack(
+    let runs = with_stack(
         |_| {},
         async |stack| {
-            let equal_service = SecondRestService::start(stack, &[]).await?;
-            let equal = prove(
-                "two equal variants",
-                0.0,
-                &plan,
-                &equal_service,
-                stack,
-                &votes,
-                args,
-            )
-            .await?;
-            drop(equal_service);
-            let slow_service = SecondRestService::start(stack, &["--inject-fault", "delay-1ms"]).await?;
-            let delayed = prove(
-                "one variant slower by 1 ms",
-                DELAY_MS,
-                &plan,
-                &slow_service,
-                stack,
-                &votes,
-                args,
-            )
-            .await?;
-            Ok([equal, delayed])
+            let mut runs = Vec::new();
+            for run in 0..args.runs {
+                let mut plan = plan.clone();
+                plan.design.seed = args.seed + run;
+                let measurements = experiment::run(&plan, stack, &votes, None).await?;
+                let point = measurements.points.first().context("the run has no measurements")?;
+                let rule = DecisionRule::of(&plan, MARGIN, CONFIDENCE);
+                let point = summary::point(point, rule);
+                println!("run {}: {}", run + 1, line(&point));
+                runs.push(point);
+            }
+            Ok(runs)
         },
     )
     .await?;
-    let table = table(&proofs);
+    let results: Vec<QuestionResult> = QUESTIONS.iter().map(|question| question.result(&runs)).collect();
+    let table = table(&results);
     println!("\n{table}");
     if let Some(path) = &args.write {
         std::fs::write(path, &table).with_context(|| format!("writing {}", path.display()))?;
     }
-    Ok(if proofs.iter().all(Proof::holds) {
+    Ok(if results.iter().all(QuestionResult::holds) {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
 }
 
-async fn prove(
-    name: &'static str,
-    true_difference_ms: f64,
-    plan: &Plan,
-    second_service: &SecondRestService,
-    stack: Running<'_>,
-    votes: &Arc<[Vote]>,
-    args: &ProveArgs,
-) -> Result<Proof> {
-    let mut runs = Vec::new();
-    for run in 0..args.runs {
-        let mut plan = plan.clone();
-        plan.design.seed = args.seed + run;
-        // The plan's variants are equal; only the address of the second one differs.
-        let second_variant = plan
-            .variants
-            .get_mut(1)
-            .context("the plan has no second variant")?;
-        second_variant.url = Some(second_service.url.clone());
-        let measurements = experiment::run(&plan, stack, votes).await?;
-        let rule = DecisionRule::with_seed(plan.design.seed);
-        let point = measurements
-            .points
-            .first()
-            .context("the run has no measurements")?;
-        let point = summary::point(point, rule);
-        let measures = point.comparisons.into_iter().flat_map(|pair| pair.measures);
-        let median = measures
-            .into_iter()
-            .find(|comparison| comparison.measure == Measure::P50);
-        let median = median.with_context(|| format!("run {} has no median latencies to compare", run + 1))?;
-        println!(
-            "{name}, run {}: {:+.3} [{:+.3}, {:+.3}] ms, {:?}",
-            run + 1,
-            median.difference.estimate,
-            median.difference.low,
-            median.difference.high,
-            median.verdict
-        );
-        runs.push(median);
-    }
-    Ok(Proof {
-        name,
-        true_difference_ms,
-        runs,
-    })
+/// The answers of all runs to one question.
+struct QuestionResult {
+    question: &'static Question,
+    comparisons: Vec<Comparison>,
 }
 
-impl Proof {
-    /// Number of runs whose verdict is that one variant is faster.
-    fn detected(&self) -> usize {
-        self.runs.iter().filter(|run| run.differs()).count()
+impl Question {
+    fn comparison<'a>(&self, point: &'a PointReport) -> Option<&'a Comparison> {
+        let measures = match self.variant {
+            None => &point.control,
+            Some(variant) => &point.comparisons.get(variant - 1)?.measures,
+        };
+        measures
+            .iter()
+            .find(|comparison| comparison.measure == self.measure)
     }
 
-    /// Number of runs whose interval contains the true difference.
-    fn covered(&self) -> usize {
-        let covers = |run: &&Comparison| {
-            run.difference.low <= self.true_difference_ms && self.true_difference_ms <= run.difference.high
+    fn result(&'static self, runs: &[PointReport]) -> QuestionResult {
+        QuestionResult {
+            question: self,
+            comparisons: runs
+                .iter()
+                .filter_map(|point| self.comparison(point).cloned())
+                .collect(),
+        }
+    }
+}
+
+impl QuestionResult {
+    fn count(&self, is_counted: impl Fn(&Comparison) -> bool) -> usize {
+        self.comparisons
+            .iter()
+            .filter(|comparison| is_counted(comparison))
+            .count()
+    }
+
+    /// Runs that call the copy worse.
+    fn worse(&self) -> usize {
+        self.count(|comparison| comparison.verdict == Verdict::ABetter)
+    }
+
+    /// Runs whose verdict is false: better, or for an equal copy also worse.
+    fn false_verdicts(&self) -> usize {
+        let is_equal = matches!(self.question.answer, Answer::Equal);
+        self.count(|comparison| {
+            comparison.verdict == Verdict::BBetter || (is_equal && comparison.verdict == Verdict::ABetter)
+        })
+    }
+
+    /// Runs whose interval contains the known difference, if it is known.
+    fn covered(&self) -> Option<usize> {
+        let difference = match self.question.answer {
+            Answer::Equal => 0.0,
+            Answer::WorseBy(difference) => difference,
+            Answer::Worse => return None,
         };
-        self.runs.iter().filter(covers).count()
+        Some(self.count(|comparison| comparison.difference.contains(difference)))
     }
 
     fn holds(&self) -> bool {
-        let share = |count: usize| count as f64 / self.runs.len() as f64;
-        if self.true_difference_ms == 0.0 {
-            share(self.detected()) <= MAX_FALSE_POSITIVE_SHARE
-        } else {
-            self.detected() == self.runs.len() && share(self.covered()) >= MIN_COVERAGE
-        }
+        let runs = self.comparisons.len() as f64;
+        let share = |count: usize| count as f64 / runs;
+        let finds = match self.question.answer {
+            Answer::Equal => true,
+            Answer::WorseBy(_) | Answer::Worse => share(self.worse()) >= MIN_SHARE,
+        };
+        finds
+            && share(self.false_verdicts()) <= MAX_FALSE_SHARE
+            && self.covered().is_none_or(|covered| share(covered) >= MIN_SHARE)
     }
 }
 
-fn table(proofs: &[Proof]) -> String {
-    let mut lines = vec![
-        "| proof | runs | runs that call one faster | interval contains the true value | holds |".to_owned(),
-        "|---|---|---|---|---|".to_owned(),
-    ];
-    for proof in proofs {
-        lines.push(format!(
-            "| {} | {} | {} | {} | {} |",
-            proof.name,
-            proof.runs.len(),
-            proof.detected(),
-            proof.covered(),
-            if proof.holds() { "yes" } else { "**no**" }
-        ));
-    }
-    lines.extend([
-        String::new(),
-        "| proof | run | difference of medians (ms) | interval |".to_owned(),
-        "|---|---|---|---|".to_owned(),
-    ]);
-    for proof in proofs {
-        for (number, run) in proof.runs.iter().enumerate() {
-            let interval = run.difference;
-            lines.push(format!(
-                "| {} | {} | {:+.3} | [{:+.3}, {:+.3}] |",
-                proof.name,
-                number + 1,
-                interval.estimate,
-                interval.low,
-                interval.high
-            ));
+/// The answers of one run.
+fn line(point: &PointReport) -> String {
+    let mut line = String::new();
+    for question in &QUESTIONS {
+        if let Some(comparison) = question.comparison(point) {
+            let interval = comparison.difference;
+            // Writing to a string cannot fail.
+            let _ = write!(
+                line,
+                "{}: {:+.3} [{:+.3}, {:+.3}]; ",
+                question.name, interval.estimate, interval.low, interval.high
+            );
         }
+    }
+    line
+}
+
+fn table(results: &[QuestionResult]) -> String {
+    let mut lines = vec![
+        "| question | runs | found worse | false verdicts | interval contains the known difference | median half-width | holds |"
+            .to_owned(),
+        "|---|---|---|---|---|---|---|".to_owned(),
+    ];
+    for result in results {
+        let mut half_widths: Vec<f64> = result
+            .comparisons
+            .iter()
+            .map(|comparison| 100.0 * comparison.difference.half_width() / comparison.a)
+            .collect();
+        half_widths.sort_by(f64::total_cmp);
+        let half_width = quantile::nearest_rank(&half_widths, 0.5).unwrap_or_default();
+        lines.push(format!(
+            "| {} | {} | {} | {} | {} | {half_width:.1} % | {} |",
+            result.question.name,
+            result.comparisons.len(),
+            result.worse(),
+            result.false_verdicts(),
+            result
+                .covered()
+                .map_or_else(|| "–".to_owned(), |covered| covered.to_string()),
+            if result.holds() { "yes" } else { "**no**" }
+        ));
     }
     lines.push(String::new());
     lines.join("\n")
-}
-
-/// A second `ingest-rest` next to the stack's own, on the same Kafka. It is killed when this value is dropped.
-struct SecondRestService {
-    url: String,
-    _process: Child,
-}
-
-impl SecondRestService {
-    async fn start(stack: Running<'_>, args: &[&str]) -> Result<Self> {
-        let [listen, admin] = [free_address()?, free_address()?].map(|address| address.to_string());
-        let process = Command::new(project::programs()?.join("ingest-rest"))
-            .args(["--listen", &listen, "--admin-addr", &admin])
-            .args(["--kafka-brokers", &stack.endpoints.kafka])
-            .args(args)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .context("starting a second ingest-rest")?;
-        let ready = async {
-            let url = format!("http://{admin}/readyz");
-            while !reqwest::get(&url)
-                .await
-                .is_ok_and(|answer| answer.status().is_success())
-            {
-                tokio::time::sleep(READY_INTERVAL).await;
-            }
-        };
-        if tokio::time::timeout(READY_TIMEOUT, ready).await.is_err() {
-            bail!("the second ingest-rest is not ready after {READY_TIMEOUT:?}; check Kafka");
-        }
-        Ok(Self {
-            url: format!("http://{listen}"),
-            _process: process,
-        })
-    }
 }

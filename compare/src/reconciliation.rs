@@ -31,15 +31,15 @@ pub fn write_ledger(path: &Path, measurements: &Measurements) -> Result<()> {
         .iter()
         .flat_map(|point| &point.variants)
         .flat_map(|data| {
-            data.blocks
-                .iter()
+            let blocks = data.blocks.iter().chain(&data.cpu_blocks);
+            blocks
                 .map(|block| (data.variant.route, &block.samples))
         });
-    let warm_up = measurements
-        .warm_up
+    let unanalysed = measurements
+        .unanalysed
         .iter()
         .map(|(route, samples)| (*route, samples));
-    for (route, samples) in warm_up.chain(measured) {
+    for (route, samples) in unanalysed.chain(measured) {
         for sample in samples {
             let vote_id = match sample.outcome {
                 Outcome::Acknowledged(vote_id) => Some(vote_id),

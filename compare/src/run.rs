@@ -142,9 +142,8 @@ async fn measure(
     std::fs::create_dir_all(&results).with_context(|| format!("creating {}", results.display()))?;
 
     let started = Instant::now();
-    let trial = trial::run(&plan, stack, votes, &results.join("ledger.jsonl")).await?;
-
-    let rule = args.thresholds.decision_rule(plan.design.seed);
+    let rule = args.thresholds.decision_rule(&plan);
+    let trial = trial::run(&plan, stack, votes, &results.join("ledger.jsonl"), Some(rule)).await?;
     let points: Vec<PointReport> = trial
         .points
         .iter()

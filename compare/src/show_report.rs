@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use analysis::comparison::DecisionRule;
+use analysis::decision_rule::DecisionRule;
 use analysis::report::answers::{self, Answer, AnswerSheet};
 use analysis::report::model::Report;
 use analysis::report::text;
@@ -64,14 +64,11 @@ pub fn run(args: &ReportArgs) -> Result<ExitCode> {
 }
 
 fn decision_rule(args: &ReportArgs, report: &Report) -> DecisionRule {
-    let seed = report.plan.design.seed;
-    let report_rule = DecisionRule {
-        margin: report.margin,
-        confidence: report.confidence,
-        seed,
-    };
-    args.thresholds
-        .map_or(report_rule, |thresholds| thresholds.decision_rule(seed))
+    let plan = &report.plan;
+    args.thresholds.map_or_else(
+        || DecisionRule::of(plan, report.margin, report.confidence),
+        |thresholds| thresholds.decision_rule(plan),
+    )
 }
 
 fn answer_text(Answer { question, sentences }: &Answer) -> String {

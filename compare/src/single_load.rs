@@ -40,13 +40,13 @@ pub struct LoadArgs {
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
 
-    /// Number of connections
+    /// Unanswered votes at most; HTTP/1.1 has one connection for each of them
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    in_flight: u32,
+
+    /// Number of HTTP/2 connections
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1024))]
     connections: u32,
-
-    /// Concurrent requests on an HTTP/2 connection
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
-    streams: u32,
 
     /// Seed of the send times
     #[arg(long, default_value_t = 1)]
@@ -76,8 +76,8 @@ pub async fn run(args: &LoadArgs) -> Result<ExitCode> {
     );
     let authority = args.url.trim_start_matches("http://").trim_end_matches('/');
     let connections = Connections {
+        in_flight: args.in_flight as usize,
         count: args.connections as usize,
-        streams: args.streams as usize,
         reuse: true,
     };
     let spec = TargetSpec {

@@ -1,12 +1,13 @@
 //! The options for the margin and the confidence of the verdicts. Several commands share them.
 
-use analysis::comparison::DecisionRule;
+use analysis::decision_rule::DecisionRule;
 use analysis::measure::Margin;
+use experiment_model::plan::Plan;
 
 /// Options for the margin and the confidence.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Thresholds {
-    /// Share of intervals that contain the true value
+    /// Probability that no verdict is wrong, over all measures and variants of a point
     #[arg(long, default_value_t = 0.95, value_parser = parse_share)]
     confidence: f64,
 
@@ -20,16 +21,13 @@ pub struct Thresholds {
 }
 
 impl Thresholds {
-    /// The decision rule of these options; `seed` is the seed of the bootstrap.
-    pub const fn decision_rule(self, seed: u64) -> DecisionRule {
-        DecisionRule {
-            margin: Margin {
-                share: self.margin,
-                floor_ms: self.margin_floor_ms,
-            },
-            confidence: self.confidence,
-            seed,
-        }
+    /// The decision rule of these options for a plan.
+    pub fn decision_rule(self, plan: &Plan) -> DecisionRule {
+        let margin = Margin {
+            share: self.margin,
+            floor_ms: self.margin_floor_ms,
+        };
+        DecisionRule::of(plan, margin, self.confidence)
     }
 }
 

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use analysis::decision_rule::DecisionRule;
 use analysis::observations::Point;
 use anyhow::Result;
 use ephemeral_stack::Running;
@@ -22,12 +23,15 @@ pub struct Trial {
     pub reconciliation: Result<(), String>,
 }
 
-/// Runs `plan`, repeats `votes` as often as needed, and writes a line for each sent vote to the file `ledger`.
-pub async fn run(plan: &Plan, stack: Running<'_>, votes: &Arc<[Vote]>, ledger: &Path) -> Result<Trial> {
+/// Runs `plan`, repeats `votes` as often as needed, and writes a line for each sent vote to the file `ledger`. With
+/// a `rule`, the run stops when everything is decided.
+pub async fn run(plan: &Plan, stack: Running<'_>, votes: &Arc<[Vote]>, ledger: &Path,
+    rule: Option<DecisionRule>,
+) -> Result<Trial> {
     let Running {
         endpoints, progress, ..
     } = stack;
-    let measurements = experiment::run(plan, stack, votes).await?;
+    let measurements = experiment::run(plan, stack, votes, rule).await?;
     reconciliation::write_ledger(ledger, &measurements)?;
     let step = progress.step("reconciliation");
     let reconciliation = reconciliation::reconcile(endpoints, ledger).await?;

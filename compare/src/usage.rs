@@ -1,44 +1,28 @@
-//! CPU time and memory of the services, from the kernel. The services' own metrics count CPU time in whole seconds, and a
-//! block uses only some hundredths of a second.
+//! CPU time and memory of the servers' processes.
 
 use std::collections::BTreeMap;
 
 use analysis::observations::Usage;
 use anyhow::{Context, Result};
-use ephemeral_stack::Running;
-use lab::servers::Server;
 use nix::time::ClockId;
 use nix::unistd::Pid;
 use procfs::process::Process;
 
-/// The processes whose resources count towards the cost of a vote.
-#[derive(Debug)]
-pub struct Processes(Vec<(Server, i32)>);
+/// The processes whose resources count towards the cost of a vote, by name.
+#[derive(Clone, Debug, Default)]
+pub struct Processes(pub BTreeMap<String, i32>);
 
 /// Resources that each process has used since its start.
 #[derive(Clone, Debug, Default)]
-pub struct Totals(BTreeMap<String, Usage>);
+pub struct Totals(pub BTreeMap<String, Usage>);
 
 impl Processes {
-    /// The ingest services, the consumer and the Ingress of a running stack.
-    pub fn of(stack: Running<'_>) -> Result<Self> {
-        let servers = [
-            Server::Rest,
-            Server::Grpc,
-            Server::Bridge,
-            Server::Consumer,
-            Server::Ingress,
-        ];
-        let each = servers.into_iter().map(|server| Ok((server, stack.pid(server)?)));
-        each.collect::<Result<_>>().map(Self)
-    }
-
     /// Reads the resources of all processes.
     pub fn totals(&self) -> Result<Totals> {
-        let each = self.0.iter().map(|(server, pid)| {
+        let each = self.0.iter().map(|(name, pid)| {
             let usage =
-                usage(*pid).with_context(|| format!("{server} (pid {pid}) has ended; check its log"))?;
-            Ok((server.name().to_owned(), usage))
+                usage(*pid).with_context(|| format!("{name} (pid {pid}) has ended; check its log"))?;
+            Ok((name.clone(), usage))
         });
         each.collect::<Result<_>>().map(Totals)
     }

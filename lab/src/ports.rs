@@ -120,6 +120,15 @@ impl Ports {
         Ok(Self(numbers))
     }
 
+    /// The same ports, but with free numbers for `ports`.
+    pub fn with_free(&self, ports: &[Port]) -> Self {
+        let mut numbers = self.0.clone();
+        for (port, number) in ports.iter().zip(free_numbers()) {
+            numbers.insert(*port, number);
+        }
+        Self(numbers)
+    }
+
     /// The number of a port.
     pub fn get(&self, port: Port) -> u16 {
         self.0

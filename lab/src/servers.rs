@@ -50,6 +50,11 @@ impl Server {
         Self::START_STAGES.concat()
     }
 
+    /// The server of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::all().into_iter().find(|server| server.name() == name)
+    }
+
     /// The server's name in commands, files and metrics.
     pub const fn name(self) -> &'static str {
         match self {

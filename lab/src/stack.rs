@@ -8,6 +8,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use backon::{ConstantBuilder, Retryable};
 use futures::future::{join_all, try_join_all};
 
+use crate::endpoints::Endpoints;
 use crate::fetch::Cache;
 use crate::launch::{self, LaunchContext, write_routes, write_weight};
 use crate::ownership::{Activity, Ownership, describe};
@@ -36,6 +37,17 @@ pub struct Stack {
     programs: PathBuf,
     progress: Progress,
     ownership: Ownership,
+}
+
+/// A separate instance of a server, beside the stack's own.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// Its name in the state and of its log.
+    name: String,
+    /// Its process.
+    pub identity: Identity,
+    /// The addresses of the stack, with those of the instance instead of the server's.
+    pub endpoints: Endpoints,
 }
 
 /// The result of [`Stack::acquire`].
@@ -206,9 +218,35 @@ impl Stack {
         // The clients of a restarted server may have become unready in the meantime.
         for server in &settings.servers {
             let identity = self.identity(*server)?;
-            self.wait_ready(*server, identity, &settings).await?;
+            self.wait_ready(*server, server.name(), identity, &settings).await?;
         }
         Ok(())
+    }
+
+    /// Starts a separate instance of `server` on free ports, with `args` after the server's own arguments. The stack owns
+    /// it under `name`, but the other servers do not use it. Returns when it is ready.
+    pub async fn start_instance(&self, server: Server, name: &str, args: &[String]) -> Result<Instance> {
+        let mut settings = self.settings()?;
+        settings.ports = settings.ports.with_free(server.ports());
+        let server_args = settings.extra_args.entry(server.name().to_owned()).or_default();
+        server_args.extend_from_slice(args);
+        let spec = launch::prepare(server, &self.context(&settings)).await?;
+        let identity = self.spawn(name, &spec, &[])?;
+        self.wait_ready(server, name, identity, &settings).await?;
+        Ok(Instance {
+            name: name.to_owned(),
+            identity,
+            endpoints: Endpoints::new(&settings.ports),
+        })
+    }
+
+    /// Stops a separate instance.
+    pub async fn stop_instance(&self, instance: &Instance) -> Result<()> {
+        instance.identity.stop(Signal::TERM, STOP_TIMEOUT).await?;
+        self.dir.update(|state| {
+            state.processes.retain(|process| process.name != instance.name);
+            Ok(())
+        })
     }
 
     /// The process of a running server.
@@ -286,22 +324,31 @@ impl Stack {
 
     async fn launch(&self, server: Server, settings: &Settings) -> Result<()> {
         let step = self.progress.step(server.name());
-        let context = LaunchContext {
-            cache: &self.cache,
-            dir: &self.dir,
-            settings,
-            programs: &self.programs,
-        };
-        let spec = launch::prepare(server, &context)
+        let spec = launch::prepare(server, &self.context(settings))
             .await
             .with_context(|| format!("preparing {server}"))?;
         let identity = self.spawn(server.name(), &spec, server.ports())?;
-        self.wait_ready(server, identity, settings).await?;
+        self.wait_ready(server, server.name(), identity, settings).await?;
         step.done(&format!("ready on {}", server.list_ports(&settings.ports)));
         Ok(())
     }
 
-    async fn wait_ready(&self, server: Server, identity: Identity, settings: &Settings) -> Result<()> {
+    fn context<'a>(&'a self, settings: &'a Settings) -> LaunchContext<'a> {
+        LaunchContext {
+            cache: &self.cache,
+            dir: &self.dir,
+            settings,
+            programs: &self.programs,
+        }
+    }
+
+    async fn wait_ready(
+        &self,
+        server: Server,
+        name: &str,
+        identity: Identity,
+        settings: &Settings,
+    ) -> Result<()> {
         let attempt = async || {
             tokio::time::timeout(START_TIMEOUT, async {
                 launch::initialise(server, settings).await?;
@@ -326,8 +373,8 @@ impl Stack {
             format!("is not ready after {} s: {problem:#}", START_TIMEOUT.as_secs())
         };
         bail!(
-            "{server} {reason}; the last lines of its log:\n{}",
-            self.log_tail(server.name())
+            "{name} {reason}; the last lines of its log:\n{}",
+            self.log_tail(name)
         );
     }
 

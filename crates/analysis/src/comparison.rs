@@ -1,12 +1,15 @@
-//! Compares two variants on one measure. Each round gives one difference; the bootstrap gives an interval over all rounds;
-//! the decision rule turns the interval into a verdict.
+//! Compares two variants on one measure. Each round gives one difference. Their Hodges-Lehmann estimate is robust: one slow
+//! round does not decide. The interval is wide enough for all comparisons of the run (Holm) and for a look after each
+//! round.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::measure::{BlockReport, Margin, Measure};
-use crate::stats::bootstrap::{Interval, mean_interval};
-use crate::stats::moments::mean;
+use crate::decision_rule::DecisionRule;
+use crate::measure::{BlockReport, Measure};
+use crate::stats::holm;
+use crate::stats::interval::Interval;
+use crate::stats::signed_rank::PairMeans;
 use crate::stats::verdict::{Verdict, decide, rounds_for};
 
 /// Two variants on one measure.
@@ -14,12 +17,14 @@ use crate::stats::verdict::{Verdict, decide, rounds_for};
 pub struct Comparison {
     /// The measure.
     pub measure: Measure,
-    /// Mean over the blocks of a.
+    /// Hodges-Lehmann estimate over the blocks of a.
     pub a: f64,
-    /// Mean over the blocks of b.
+    /// Hodges-Lehmann estimate over the blocks of b.
     pub b: f64,
     /// b minus a.
     pub difference: Interval,
+    /// The confidence of the interval. It is higher than the run's confidence, because the run has several comparisons.
+    pub confidence: f64,
     /// The smallest difference that matters, in the measure's unit.
     pub margin: f64,
     /// Number of rounds that were compared.
@@ -32,64 +37,113 @@ pub struct Comparison {
 /// a difference of that size.
 const UNDERPOWERED_SHARE: f64 = 0.5;
 
-/// The parameters of a decision.
+/// The blocks of a variant, in the order of rounds.
 #[derive(Clone, Copy, Debug)]
-pub struct DecisionRule {
-    /// The smallest difference that matters.
-    pub margin: Margin,
-    /// Share of intervals that contain the true value, 0 to 1.
-    pub confidence: f64,
-    /// Seed of the bootstrap.
-    pub seed: u64,
+pub struct Blocks<'a> {
+    /// The blocks of the design.
+    pub measured: &'a [BlockReport],
+    /// The blocks in turns that measure CPU time instead, if there are any.
+    pub cpu: &'a [BlockReport],
 }
 
-impl DecisionRule {
-    /// The default margin and 95 % intervals.
-    pub fn with_seed(seed: u64) -> Self {
-        Self {
-            margin: Margin::default(),
-            confidence: 0.95,
-            seed,
+impl<'a> Blocks<'a> {
+    /// The blocks that measure `measure`.
+    pub const fn of(self, measure: Measure) -> &'a [BlockReport] {
+        if matches!(measure, Measure::Cpu) && !self.cpu.is_empty() {
+            self.cpu
+        } else {
+            self.measured
         }
     }
 }
 
-/// Compares `b` with `a` on each measure. Omits a measure if too few rounds have a value for both.
-pub fn compare_all(a: &[BlockReport], b: &[BlockReport], rule: DecisionRule) -> Vec<Comparison> {
-    let measures = Measure::ALL.into_iter();
-    measures
-        .filter_map(|measure| compare(a, b, measure, rule))
-        .collect()
+/// Compares each of `others` with `first` on each measure. The decisions of all of them together keep the error rate of
+/// `rule`. Omits a measure without values.
+pub fn compare_all(first: Blocks<'_>, others: &[Blocks<'_>], rule: DecisionRule) -> Vec<Vec<Comparison>> {
+    let pairs: Vec<Vec<Differences>> = others
+        .iter()
+        .map(|other| {
+            let measures = rule.measures.iter().copied();
+            measures
+                .filter_map(|measure| Differences::of(first, *other, measure, rule))
+                .collect()
+        })
+        .collect();
+    let p_values: Vec<f64> = pairs.iter().flatten().map(Differences::p_value).collect();
+    let mut error_rates = holm::error_rates(&p_values, rule.error_rate()).into_iter();
+    let compared = pairs.iter().map(|measures| {
+        let measures = measures.iter().zip(error_rates.by_ref());
+        measures
+            .map(|(differences, error_rate)| differences.decide(error_rate))
+            .collect()
+    });
+    compared.collect()
 }
 
-/// Compares `b` with `a` on `measure`, round by round. `None` if too few rounds have a value for
-/// both.
-pub fn compare(
-    a: &[BlockReport],
-    b: &[BlockReport],
+/// The differences of two variants on one measure, before the decision.
+struct Differences {
     measure: Measure,
+    a: f64,
+    b: f64,
+    means: PairMeans,
+    rounds: usize,
+    margin: f64,
     rule: DecisionRule,
-) -> Option<Comparison> {
-    let pairs: Vec<(f64, f64)> = a
-        .iter()
-        .zip(b)
-        .filter_map(|(block_a, block_b)| Some((measure.of(block_a)?, measure.of(block_b)?)))
-        .collect();
-    let differences: Vec<f64> = pairs.iter().map(|(value_a, value_b)| value_b - value_a).collect();
-    let difference = mean_interval(&differences, rule.confidence, rule.seed)?;
-    let mean_of = |pick: fn(&(f64, f64)) -> f64| mean(&pairs.iter().map(pick).collect::<Vec<_>>());
-    let (mean_a, mean_b) = (mean_of(|pair| pair.0)?, mean_of(|pair| pair.1)?);
-    let margin = rule.margin.of(measure, mean_a);
-    let verdict = decide(as_less_is_better(difference, measure), margin, pairs.len());
-    Some(Comparison {
-        measure,
-        a: mean_a,
-        b: mean_b,
-        difference,
-        margin,
-        rounds: pairs.len(),
-        verdict,
-    })
+}
+
+impl Differences {
+    fn of(a: Blocks<'_>, b: Blocks<'_>, measure: Measure, rule: DecisionRule) -> Option<Self> {
+        let blocks = a.of(measure).iter().zip(b.of(measure));
+        let (values_a, values_b): (Vec<f64>, Vec<f64>) = blocks
+            .filter_map(|(block_a, block_b)| Some((measure.of(block_a)?, measure.of(block_b)?)))
+            .unzip();
+        let differences: Vec<f64> = values_a.iter().zip(&values_b).map(|(a, b)| b - a).collect();
+        let location = |values: &[f64]| Some(PairMeans::of(values)?.estimate());
+        let baseline = location(&values_a)?;
+        let rule = if measure == Measure::Cpu && !a.cpu.is_empty() {
+            rule.looking_once()
+        } else {
+            rule
+        };
+        Some(Self {
+            measure,
+            a: baseline,
+            b: location(&values_b)?,
+            means: PairMeans::of(&differences)?,
+            rounds: differences.len(),
+            margin: rule.margin.of(measure, baseline),
+            rule,
+        })
+    }
+
+    /// The smallest error rate at which these differences give a verdict.
+    fn p_value(&self) -> f64 {
+        let Self { means, margin, .. } = self;
+        let differs = means.z_above(*margin).max(means.z_below(-margin));
+        let is_equivalent = means.z_above(-margin).min(means.z_below(*margin));
+        self.rule.looks.p_value(differs.max(is_equivalent), self.rounds)
+    }
+
+    fn decide(&self, error_rate: f64) -> Comparison {
+        let z = self.rule.looks.critical_z(error_rate, self.rounds);
+        let difference = self.means.interval(z);
+        let verdict = if z <= self.means.largest_z() {
+            decide(as_less_is_better(difference, self.measure), self.margin, self.rounds)
+        } else {
+            // The interval is only the range of the values.
+            Verdict::NotEnoughData { rounds_needed: None }
+        };
+        Comparison {
+            measure: self.measure,
+            a: self.a,
+            b: self.b,
+            difference,
+            confidence: 1.0 - error_rate,
+            margin: self.margin,
+            rounds: self.rounds,
+            verdict,
+        }
+    }
 }
 
 /// Mirrors the interval if more is better, because the decision rule assumes that less is better.
@@ -108,6 +162,11 @@ impl Comparison {
     /// Whether one variant is better by more than the margin.
     pub const fn differs(&self) -> bool {
         matches!(self.verdict, Verdict::ABetter | Verdict::BBetter)
+    }
+
+    /// Whether there is a verdict.
+    pub const fn is_decided(&self) -> bool {
+        !matches!(self.verdict, Verdict::NotEnoughData { .. })
     }
 
     /// Whether a control with this interval is too uncertain to support a verdict: it could hide a difference of
@@ -141,55 +200,76 @@ impl Comparison {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::Margin;
+    use crate::stats::monitoring::Looks;
 
-    fn compared(differences: [f64; 6]) -> Comparison {
-        let block = |value| BlockReport {
+    const RULE: DecisionRule = DecisionRule {
+        margin: Margin::DEFAULT,
+        confidence: 0.95,
+        looks: Looks::Once,
+        measures: &Measure::ALL,
+    };
+
+    fn blocks(values: impl IntoIterator<Item = f64>) -> Vec<BlockReport> {
+        let block = |p50| BlockReport {
             round: 0,
             position: 0,
             started_s: 0.0,
-            p50: Some(value),
+            p50: Some(p50),
             p95: None,
             p99: None,
             throughput: None,
             cpu: None,
         };
-        let b = differences.map(|difference| block(2.0 + difference));
-        compare(
-            &[(); 6].map(|()| block(2.0)),
-            &b,
-            Measure::P50,
-            DecisionRule::with_seed(1),
-        )
-        .unwrap()
+        values.into_iter().map(block).collect()
+    }
+
+    const fn measured(blocks: &[BlockReport]) -> Blocks<'_> {
+        Blocks {
+            measured: blocks,
+            cpu: &[],
+        }
+    }
+
+    /// Compares 12 rounds whose first variant has the value 2.
+    fn compared(difference: impl Fn(usize) -> f64) -> Comparison {
+        let a = blocks([2.0; 12]);
+        let b = blocks((0..12).map(|round| 2.0 + difference(round)));
+        compare_all(measured(&a), &[measured(&b)], RULE).remove(0).remove(0)
+    }
+
+    fn alternating(round: usize) -> f64 {
+        if round % 2 == 0 { 1.0 } else { -1.0 }
     }
 
     #[test]
     fn underpowered_control_downgrades_the_verdict() {
-        let faster = compared([-0.5, -0.6, -0.5, -0.6, -0.5, -0.6]);
+        let faster = compared(|round| 0.05f64.mul_add(alternating(round), -0.5));
         assert_eq!(faster.verdict, Verdict::BBetter);
-        let undecided = compared([-0.3, 0.3, -0.2, 0.2, 0.1, -0.1]);
-        assert!(matches!(undecided.verdict, Verdict::NotEnoughData { .. }) && !undecided.is_underpowered());
+        let undecided = compared(|round| 0.3 * alternating(round));
+        assert!(!undecided.is_decided() && !undecided.is_underpowered());
         assert_eq!(
             faster.clone().gated_by_control(&[undecided]).verdict,
             Verdict::BBetter
         );
 
-        let underpowered = compared([-3.0, 3.0, -2.0, 2.0, 3.0, -3.0]);
+        let underpowered = compared(|round| 3.0 * alternating(round));
         assert!(
             !underpowered.differs() && underpowered.is_underpowered(),
             "{underpowered:?}"
         );
-        let Verdict::NotEnoughData { rounds_needed } = faster
+        let gated = faster
             .clone()
-            .gated_by_control(std::slice::from_ref(&underpowered))
-            .verdict
-        else {
-            panic!("the verdict was not downgraded");
-        };
-        // The largest acceptable half-width is half of the mean of 2, and an interval shrinks with the square root of the
+            .gated_by_control(std::slice::from_ref(&underpowered));
+        // The largest acceptable half-width is half of the value of 2, and an interval shrinks with the square root of the
         // rounds.
-        let expected = (6.0 * underpowered.difference.half_width().powi(2)).ceil() as usize;
-        assert_eq!(rounds_needed, Some(expected));
+        let expected = (12.0 * underpowered.difference.half_width().powi(2)).ceil() as usize;
+        assert_eq!(
+            gated.verdict,
+            Verdict::NotEnoughData {
+                rounds_needed: Some(expected)
+            }
+        );
         let other_measure = Comparison {
             measure: Measure::Cpu,
             ..underpowered
@@ -198,5 +278,30 @@ mod tests {
             faster.gated_by_control(&[other_measure]).verdict,
             Verdict::BBetter
         );
+    }
+
+    #[test]
+    fn one_slow_round_does_not_decide() {
+        let slow_once = compared(|round| if round == 3 { 500.0 } else { 0.01 * alternating(round) });
+        assert_eq!(slow_once.verdict, Verdict::Equivalent, "{slow_once:?}");
+    }
+
+    #[test]
+    fn more_comparisons_need_more_confidence() {
+        let a = blocks([2.0; 12]);
+        let b = blocks((0..12).map(|round| 0.05f64.mul_add(alternating(round), 2.5)));
+        let pairs = compare_all(measured(&a), &[measured(&b); 4], RULE);
+        let confidences: Vec<f64> = pairs.iter().map(|pair| pair[0].confidence).collect();
+        for (confidence, tests) in confidences.iter().zip([4.0, 3.0, 2.0, 1.0]) {
+            assert!((confidence - (1.0 - 0.05 / tests)).abs() < 1e-12, "{confidences:?}");
+        }
+    }
+
+    #[test]
+    fn too_few_rounds_give_no_verdict() {
+        let a = blocks([2.0; 4]);
+        let b = blocks([9.0; 4]);
+        let comparison = compare_all(measured(&a), &[measured(&b)], RULE).remove(0).remove(0);
+        assert!(!comparison.is_decided(), "{comparison:?}");
     }
 }

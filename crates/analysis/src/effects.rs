@@ -4,10 +4,11 @@
 use experiment_model::protocol::{Encoding, Version};
 use experiment_model::variant::{Route, Via};
 
-use crate::comparison::DecisionRule;
-use crate::measure::{BlockReport, Measure};
+use crate::comparison::Blocks;
+use crate::decision_rule::DecisionRule;
+use crate::measure::Measure;
 use crate::report::model::{Choice, Effect, VariantReport};
-use crate::stats::bootstrap::{Interval, mean_interval};
+use crate::stats::interval::Interval;
 
 type Corner = (Version, Encoding);
 
@@ -20,7 +21,7 @@ const CORNERS: [[Corner; 2]; 2] = [
     ],
 ];
 
-/// A weighted sum of variants. Its mean over the rounds is the effect.
+/// A weighted sum of variants. Its location over the rounds is the effect.
 struct Contrast<'a> {
     choice: Choice,
     terms: Vec<(f64, &'a VariantReport)>,
@@ -83,16 +84,22 @@ impl Contrast<'_> {
 
     /// Computed round by round, because all variants of a round share the same noise.
     fn interval(&self, measure: Measure, rule: DecisionRule) -> Option<Interval> {
-        let rounds = self.terms.iter().map(|(_, variant)| variant.blocks.len()).min()?;
+        let blocks = |variant: &'_ VariantReport| Blocks::from(variant).of(measure).len();
+        let rounds = self.terms.iter().map(|(_, variant)| blocks(variant)).min()?;
         let in_round = |round: usize| -> Option<f64> {
             let term = |(factor, variant): &(f64, &VariantReport)| {
-                let block: &BlockReport = variant.blocks.get(round)?;
+                let block = Blocks::from(*variant).of(measure).get(round)?;
                 Some(factor * measure.of(block)?)
             };
             self.terms.iter().map(term).sum()
         };
         let values: Vec<f64> = (0..rounds).filter_map(in_round).collect();
-        mean_interval(&values, rule.confidence, rule.seed)
+        let in_turns = self.terms.iter().any(|(_, variant)| !variant.cpu_blocks.is_empty());
+        if measure == Measure::Cpu && in_turns {
+            rule.looking_once().interval(&values)
+        } else {
+            rule.interval(&values)
+        }
     }
 }
 
@@ -101,7 +108,8 @@ mod tests {
     use super::*;
     use experiment_model::variant::Variant;
 
-    use crate::measure::Margin;
+    use crate::measure::{BlockReport, Margin};
+    use crate::stats::monitoring::Looks;
 
     /// A variant whose median starts at `p50` and rises by 0.1 ms in each round.
     fn variant(name: &str, route: Route, (version, encoding): Corner, p50: f64) -> VariantReport {
@@ -123,6 +131,8 @@ mod tests {
                 encoding,
                 via: Via::Direct,
                 reuse: None,
+                in_flight: None,
+                service_args: Vec::new(),
                 url: None,
             },
             is_control: false,
@@ -135,6 +145,7 @@ mod tests {
             cost: crate::report::model::Cost::default(),
             counting_delay: None,
             blocks: blocks.collect(),
+            cpu_blocks: Vec::new(),
         }
     }
 
@@ -154,7 +165,8 @@ mod tests {
                 floor_ms: 0.1,
             },
             confidence: 0.95,
-            seed: 1,
+            looks: Looks::Once,
+            measures: &Measure::ALL,
         };
         let all = effects(&variants, rule);
         let estimates: Vec<f64> = all.iter().map(|effect| effect.p50_ms.estimate).collect();

@@ -33,6 +33,23 @@ pub fn compare_reuse(plan: &Plan) -> Finding {
     compare_values("reuse of connections", values.collect())
 }
 
+/// Compares how many votes of each variant can be unanswered. With different limits, a comparison near the limit is one of
+/// the clients' pools, not of the protocols.
+pub fn compare_in_flight(plan: &Plan) -> Finding {
+    let variants = plan.variants.iter();
+    let values =
+        variants.map(|variant| (variant.name.clone(), plan.connections(variant).in_flight.to_string()));
+    compare_values("in_flight", values.collect())
+}
+
+/// Compares the additional options of the variants' services.
+pub fn compare_service_args(plan: &Plan) -> Finding {
+    let args = |args: &[String]| if args.is_empty() { "none".to_owned() } else { args.join(" ") };
+    let variants = plan.variants.iter();
+    let values = variants.map(|variant| (variant.name.clone(), args(&variant.service_args)));
+    compare_values("service_args", values.collect())
+}
+
 /// Compares all settings of the services; each setting gives one finding, equal or not. The bridge does not write to Kafka,
 /// so it lacks those settings and its hash differs; its other settings must be equal.
 pub fn compare_settings(services: &BTreeMap<String, Configuration>) -> Vec<Finding> {

@@ -2,6 +2,8 @@
 //! opens no file, uses no network and starts no server.
 
 pub mod comparison;
+pub mod decision_rule;
+pub mod decisions;
 pub mod effects;
 pub mod fairness;
 pub mod knee;

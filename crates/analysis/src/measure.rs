@@ -53,6 +53,9 @@ impl Measure {
     /// All measures, in the order of a report.
     pub const ALL: [Self; 5] = [Self::P50, Self::P95, Self::P99, Self::Throughput, Self::Cpu];
 
+    /// The measures of a simultaneous design. Its variants have the same load, so their throughput is equal by design.
+    pub const OF_SIMULTANEOUS: [Self; 4] = [Self::P50, Self::P95, Self::P99, Self::Cpu];
+
     /// Whether more is better.
     pub const fn more_is_better(self) -> bool {
         matches!(self, Self::Throughput)
@@ -66,6 +69,17 @@ impl Measure {
             Self::P99 => "99th percentile of latency",
             Self::Throughput => "throughput",
             Self::Cpu => "CPU time",
+        }
+    }
+
+    /// Its name in a table or a progress line.
+    pub const fn short_name(self) -> &'static str {
+        match self {
+            Self::P50 => "p50",
+            Self::P95 => "p95",
+            Self::P99 => "p99",
+            Self::Throughput => "throughput",
+            Self::Cpu => "CPU",
         }
     }
 

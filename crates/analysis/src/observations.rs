@@ -26,6 +26,8 @@ pub struct VariantData {
     pub is_control: bool,
     /// One block for each round, in the order of rounds.
     pub blocks: Vec<Block>,
+    /// Blocks in turns that measure CPU time, if `blocks` share a process with another variant.
+    pub cpu_blocks: Vec<Block>,
 }
 
 /// A block: one variant under load for some seconds.
@@ -41,7 +43,7 @@ pub struct Block {
     pub length: Duration,
     /// One sample for each vote.
     pub samples: Vec<Sample>,
-    /// Resources used during the block, by process.
+    /// Resources that the variant's processes used during the block, by process; empty if they served other variants too.
     pub usage: BTreeMap<String, Usage>,
     /// Bytes on the load generator's sockets during the block.
     pub wire: WireBytes,

@@ -7,13 +7,13 @@ use experiment_model::sample::{Outcome, Sample, ServerTiming};
 use experiment_model::variant::Variant;
 use quantile::{ascending_ms, nearest_rank};
 
-use crate::comparison::{Comparison, DecisionRule, compare_all};
+use crate::decision_rule::DecisionRule;
 use crate::effects::effects;
 use crate::measure::BlockReport;
 use crate::no_verdict::no_verdict_reasons;
 use crate::observations::{Block, CountingDelays, Point, Usage, VariantData};
-use crate::report::model::{Cost, CountingDelay, Pair, PointReport, Report, Stages, VariantReport};
-use crate::stats::moments::mean;
+use crate::decisions::Decisions;
+use crate::report::model::{Cost, CountingDelay, PointReport, Report, Stages, VariantReport};
 use crate::winner_changes::winner_changes;
 
 const MIB: f64 = 1024.0 * 1024.0;
@@ -30,32 +30,13 @@ pub fn point(point: &Point, rule: DecisionRule) -> PointReport {
 
 /// Decides on the variants of a point: the first against its control and against each other variant.
 fn decided(value: Option<String>, variants: Vec<VariantReport>, rule: DecisionRule) -> PointReport {
-    let first = variants.first();
-    let against_first = |other: &VariantReport| -> Vec<Comparison> {
-        first.map_or_else(Vec::new, |first| compare_all(&first.blocks, &other.blocks, rule))
-    };
-    let control: Vec<Comparison> = variants
-        .iter()
-        .find(|variant| variant.is_control)
-        .map(against_first)
-        .unwrap_or_default();
-    let others = variants.iter().skip(1).filter(|variant| !variant.is_control);
-    let pairs = others.filter_map(|other| {
-        let measures = against_first(other).into_iter();
-        Some(Pair {
-            a: first?.variant.name.clone(),
-            b: other.variant.name.clone(),
-            measures: measures
-                .map(|measure| measure.gated_by_control(&control))
-                .collect(),
-        })
-    });
+    let decisions = Decisions::of(&variants, rule);
     PointReport {
         value,
-        control_holds: holds(&control),
-        comparisons: pairs.collect(),
+        control_holds: decisions.control_holds(),
+        comparisons: decisions.pairs,
         effects: effects(&variants, rule),
-        control,
+        control: decisions.control,
         variants,
     }
 }
@@ -69,11 +50,6 @@ pub fn decide_again(report: &mut Report, rule: DecisionRule) {
         .collect();
     report.changes = winner_changes(&report.points);
     report.no_verdict_reasons = no_verdict_reasons(report);
-}
-
-/// Whether no measure of the control differs by more than the margin.
-fn holds(control: &[Comparison]) -> bool {
-    !control.is_empty() && !control.iter().any(Comparison::differs)
 }
 
 fn variant_report(data: &VariantData) -> VariantReport {
@@ -100,17 +76,23 @@ fn variant_report(data: &VariantData) -> VariantReport {
         scheduling_delay_ms: [delay(0.5), delay(0.99), delay(1.0)],
         quantiles: curve(&latencies),
         stages: stages(samples()),
-        cost: cost(&data.blocks, &data.variant, latencies.len()),
+        cost: cost(data),
         counting_delay: counting_delay(data.blocks.iter().map(|block| &block.counting_delays)),
         blocks: data
             .blocks
             .iter()
             .map(|block| block_report(block, &data.variant))
             .collect(),
+        cpu_blocks: data
+            .cpu_blocks
+            .iter()
+            .map(|block| block_report(block, &data.variant))
+            .collect(),
     }
 }
 
-fn block_report(block: &Block, variant: &Variant) -> BlockReport {
+/// The value of each measure in a block.
+pub fn block_report(block: &Block, variant: &Variant) -> BlockReport {
     let acknowledged = block.samples.iter().filter(|sample| sample.is_acknowledged());
     let latencies = ascending_ms(acknowledged.map(|sample| sample.latency));
     let votes = latencies.len() as f64;
@@ -129,6 +111,11 @@ fn block_report(block: &Block, variant: &Variant) -> BlockReport {
         throughput: (votes > 0.0).then(|| in_time / block.length.as_secs_f64()),
         cpu: cpu_s(block, variant).and_then(|cpu_s| per_vote(cpu_s * MILLION)),
     }
+}
+
+/// The arithmetic mean; `None` without values.
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
 fn milliseconds(duration: Duration) -> f64 {
@@ -181,21 +168,31 @@ fn stages<'a>(samples: impl Iterator<Item = &'a Sample>) -> Option<Stages> {
     })
 }
 
-/// The usage of the variant's processes; `None` for a service that was started separately.
+/// The usage of the variant's processes in a block; `None` if it was not measured.
 fn process_usage<'a>(block: &'a Block, variant: &Variant) -> Option<impl Iterator<Item = &'a Usage>> {
-    let processes = variant.url.is_none().then(|| variant.processes())?;
-    Some(processes.filter_map(|process| block.usage.get(process)))
+    let is_measured = variant.url.is_none() && !block.usage.is_empty();
+    is_measured.then(|| block.usage.values())
 }
 
 fn cpu_s(block: &Block, variant: &Variant) -> Option<f64> {
     Some(process_usage(block, variant)?.map(|usage| usage.cpu_s).sum())
 }
 
-fn cost(blocks: &[Block], variant: &Variant, acknowledged: usize) -> Cost {
-    if acknowledged == 0 {
+fn cost(data: &VariantData) -> Cost {
+    let VariantData {
+        variant,
+        blocks,
+        cpu_blocks,
+        ..
+    } = data;
+    let acknowledged = |blocks: &[Block]| {
+        let samples = blocks.iter().flat_map(|block| &block.samples);
+        samples.filter(|sample| sample.is_acknowledged()).count() as f64
+    };
+    let votes = acknowledged(blocks);
+    if votes == 0.0 {
         return Cost::default();
     }
-    let per_million = |amount: f64| amount / acknowledged as f64 * MILLION;
     let memory = blocks.iter().filter_map(|block| {
         Some(
             process_usage(block, variant)?
@@ -203,13 +200,15 @@ fn cost(blocks: &[Block], variant: &Variant, acknowledged: usize) -> Cost {
                 .sum::<u64>(),
         )
     });
-    let cpu: Option<f64> = blocks.iter().map(|block| cpu_s(block, variant)).sum();
-    let bytes = |pick: fn(&Block) -> u64| blocks.iter().map(pick).sum::<u64>() as f64 / MIB;
+    let cpu_source = if cpu_blocks.is_empty() { blocks } else { cpu_blocks };
+    let cpu: Option<f64> = cpu_source.iter().map(|block| cpu_s(block, variant)).sum();
+    let mib_per_million =
+        |pick: fn(&Block) -> u64| blocks.iter().map(pick).sum::<u64>() as f64 / MIB / votes * MILLION;
     Cost {
-        cpu_s_per_million: cpu.map(per_million),
+        cpu_s_per_million: cpu.map(|cpu_s| cpu_s / acknowledged(cpu_source) * MILLION),
         memory_mib: memory.max().map(|bytes| bytes as f64 / MIB),
-        sent_mib_per_million: per_million(bytes(|block| block.wire.sent)),
-        received_mib_per_million: per_million(bytes(|block| block.wire.received)),
+        sent_mib_per_million: mib_per_million(|block| block.wire.sent),
+        received_mib_per_million: mib_per_million(|block| block.wire.received),
     }
 }
 

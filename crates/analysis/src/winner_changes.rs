@@ -71,7 +71,7 @@ fn describe(pair: &Pair, verdict: Verdict) -> String {
 mod tests {
     use super::*;
     use crate::measure::Measure;
-    use crate::stats::bootstrap::Interval;
+    use crate::stats::interval::Interval;
 
     fn point(value: &str, verdict: Verdict) -> PointReport {
         let comparison = Comparison {
@@ -83,6 +83,7 @@ mod tests {
                 low: 0.0,
                 high: 0.0,
             },
+            confidence: 0.95,
             margin: 0.1,
             rounds: 5,
             verdict,

@@ -6,7 +6,7 @@ use lab::options::StackOptions;
 use lab::progress::Progress;
 use lab::servers::Server;
 use lab::signals::unless_interrupted;
-use lab::stack::{AcquireOutcome, Stack};
+use lab::stack::{AcquireOutcome, Instance, Stack};
 use lab::state::Settings;
 
 use crate::temporary;
@@ -27,6 +27,16 @@ impl Running<'_> {
     /// The process id of a running server.
     pub fn pid(&self, server: Server) -> Result<i32> {
         self.stack.identity(server).map(|identity| identity.pid)
+    }
+
+    /// Starts a separate instance of an ingest service, with `args` after the arguments of the stack's own.
+    pub async fn start_instance(&self, server: Server, name: &str, args: &[String]) -> Result<Instance> {
+        self.stack.start_instance(server, name, args).await
+    }
+
+    /// Stops a separate instance.
+    pub async fn stop_instance(&self, instance: &Instance) -> Result<()> {
+        self.stack.stop_instance(instance).await
     }
 
     /// Sets the additional command-line options of `servers` to those from the start plus `options`. Restarts each

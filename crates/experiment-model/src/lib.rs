@@ -2,6 +2,7 @@
 //! and its sweep, and the samples that a run takes. Plain data with checks; no I/O and no async.
 
 pub mod calibration;
+pub mod design;
 pub mod kafka;
 pub mod load;
 pub mod plan;

@@ -29,12 +29,13 @@ pub struct Load {
     /// the contest's file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload_bytes: Option<usize>,
-    /// Connections of each variant.
+    /// The largest number of unanswered votes of each variant. Further votes wait in the load generator. HTTP/1.1 has one
+    /// connection for each of them.
+    #[serde(default = "default_in_flight")]
+    pub in_flight: usize,
+    /// HTTP/2 connections of each variant, or gRPC streams. Votes use them in rotation.
     #[serde(default = "default_connections")]
     pub connections: usize,
-    /// Concurrent requests on each HTTP/2 connection, or unanswered votes on each gRPC stream.
-    #[serde(default = "default_streams")]
-    pub streams: usize,
     /// Whether a connection serves more than one request.
     #[serde(default = "default_reuse")]
     pub reuse: bool,
@@ -44,7 +45,7 @@ const fn default_connections() -> usize {
     8
 }
 
-const fn default_streams() -> usize {
+const fn default_in_flight() -> usize {
     64
 }
 
@@ -65,7 +66,7 @@ impl Load {
         );
         ensure!(self.connections > 0, "load.connections must be positive");
         ensure!(self.users != Some(0), "load.users must be positive");
-        ensure!(self.streams > 0, "load.streams must be positive");
+        ensure!(self.in_flight > 0, "load.in_flight must be positive");
         ensure!(
             self.payload_bytes
                 .is_none_or(|bytes| PAYLOAD_BYTES.contains(&bytes)),

@@ -7,11 +7,12 @@ use anyhow::{Context, Result, ensure};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::design::{Design, DesignKind};
 use crate::kafka::KafkaSettings;
 use crate::load::Load;
 use crate::protocol::{Connections, Encoding};
 use crate::sweep::{SettingValue, Sweep};
-use crate::variant::Variant;
+use crate::variant::{Route, Variant, Via};
 
 /// A plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,31 +36,12 @@ pub struct Plan {
     pub variants: Vec<Variant>,
 }
 
-/// Blocks and their order.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Design {
-    /// Seeds the order of the variants in each round, and the send times.
-    #[serde(default = "default_seed")]
-    pub seed: u64,
-    /// Unmeasured load on each variant before the first round, in seconds.
-    pub warm_up_s: f64,
-    /// Number of rounds. Every variant has one block in each round.
-    pub rounds: usize,
-    /// Length of a block, in seconds.
-    pub block_s: f64,
-}
-
-const fn default_seed() -> u64 {
-    1
-}
-
 /// Pause between two blocks, in which the consumer counts the last votes.
 pub const PAUSE_BETWEEN_BLOCKS: Duration = Duration::from_millis(300);
 /// Approximate time to start, check, reconcile and stop a stack.
 const STACK_OVERHEAD: Duration = Duration::from_secs(30);
-/// An interval from fewer rounds is meaningless.
-const MIN_ROUNDS: usize = 5;
+/// A 99th percentile of fewer votes is their maximum.
+const MIN_VOTES_PER_BLOCK: f64 = 100.0;
 
 impl Plan {
     /// Parses a plan from TOML and checks it.
@@ -89,7 +71,23 @@ impl Plan {
                 variant.name
             );
         }
+        self.check_votes_per_block()?;
         self.points().map(|_| ())
+    }
+
+    /// A 99th percentile needs 100 votes. Turns may have fewer, because a long block costs each variant that time.
+    fn check_votes_per_block(&self) -> Result<()> {
+        let votes = self.load.rate * self.design.block_s;
+        ensure!(
+            self.design.kind == DesignKind::Turns || votes >= MIN_VOTES_PER_BLOCK,
+            "a block has {votes:.0} votes of each variant, and a 99th percentile needs at least \
+             {MIN_VOTES_PER_BLOCK}: raise load.rate or design.block_s"
+        );
+        ensure!(
+            self.design.kind == DesignKind::Turns || self.load.users.is_none(),
+            "load.users needs design.kind = \"turns\": closed-loop clients of several variants would wait for each other"
+        );
+        Ok(())
     }
 
     /// The plan at each value of its sweep, each without the sweep; only the plan itself if it has no sweep.
@@ -109,52 +107,73 @@ impl Plan {
         sweep.values.iter().map(at).collect()
     }
 
-    /// The highest open-loop rate in the plan, in votes a second; `None` if all loads are closed-loop.
+    /// The highest open-loop rate of the load generator, in votes a second; `None` if all loads are closed-loop. At the
+    /// same time, it sends the votes of all variants and the control.
     pub fn highest_rate(&self) -> Result<Option<f64>> {
         let points = self.points()?;
         let open_loops = points.iter().filter(|(_, plan)| plan.load.users.is_none());
-        Ok(open_loops.map(|(_, plan)| plan.load.rate).reduce(f64::max))
+        let highest = open_loops.map(|(_, plan)| plan.load.rate).reduce(f64::max);
+        let concurrent = match self.design.kind {
+            DesignKind::Simultaneous => self.variants.len() + 1,
+            DesignKind::Turns => 1,
+        };
+        Ok(highest.map(|rate| rate * concurrent as f64))
     }
 
-    /// Approximate duration of the run: all blocks and the pauses between them.
+    /// Approximate duration of the run at most: all blocks and the pauses between them.
     pub fn estimate(&self) -> Result<Duration> {
-        let block = self.block() + PAUSE_BETWEEN_BLOCKS;
-        let variant = Duration::try_from_secs_f64(self.design.warm_up_s)? + block * self.design.rounds as u32;
-        let variants = self.variants.len() + 1;
-        Ok(variant * (variants * self.points()?.len()) as u32 + STACK_OVERHEAD)
+        let Design {
+            kind,
+            warm_up_s,
+            rounds,
+            cpu_rounds,
+            ..
+        } = self.design;
+        let variants = self.variants.len() as u32 + 1;
+        let turn = self.block() + PAUSE_BETWEEN_BLOCKS;
+        let measured = match kind {
+            DesignKind::Turns => turn * variants * rounds as u32,
+            DesignKind::Simultaneous if self.shares_processes() => {
+                self.block() * rounds as u32 + turn * variants * cpu_rounds as u32
+            }
+            DesignKind::Simultaneous => self.block() * rounds as u32,
+        };
+        let warm_up = Duration::try_from_secs_f64(warm_up_s)? * variants;
+        Ok((warm_up + measured) * self.points()?.len() as u32 + STACK_OVERHEAD)
+    }
+
+    /// Whether two variants use the same process of the stack, so that its CPU time cannot be split between them.
+    pub fn shares_processes(&self) -> bool {
+        if !self.has_separate_control() {
+            return true;
+        }
+        let mut seen = BTreeSet::new();
+        let processes = self.variants.iter().filter(|variant| !variant.has_own_service());
+        let mut processes = processes.flat_map(Variant::processes);
+        processes.any(|process| !seen.insert(process))
+    }
+
+    /// Whether the control can be a separate instance of the first variant's service. The Ingress and the bridge send
+    /// their votes on to a service of the stack.
+    pub fn has_separate_control(&self) -> bool {
+        let is_separate = |first: &Variant| {
+            first.via == Via::Direct && first.route != Route::Bridge && first.url.is_none()
+        };
+        self.variants.first().is_some_and(is_separate)
     }
 
     /// How the client of a variant uses connections.
     pub fn connections(&self, variant: &Variant) -> Connections {
         Connections {
+            in_flight: variant.in_flight.unwrap_or(self.load.in_flight),
             count: self.load.connections,
-            streams: self.load.streams,
             reuse: variant.reuse.unwrap_or(self.load.reuse),
         }
     }
 
     /// Length of a block.
     pub fn block(&self) -> Duration {
-        Duration::from_secs_f64(self.design.block_s)
-    }
-}
-
-impl Design {
-    fn check(&self) -> Result<()> {
-        let rounds = self.rounds;
-        ensure!(
-            rounds >= MIN_ROUNDS,
-            "design.rounds is {rounds}; an interval needs at least {MIN_ROUNDS}"
-        );
-        ensure!(
-            self.block_s > 0.0 && self.block_s.is_finite(),
-            "design.block_s must be positive"
-        );
-        ensure!(
-            self.warm_up_s >= 0.0 && self.warm_up_s.is_finite(),
-            "design.warm_up_s must not be negative"
-        );
-        Ok(())
+        self.design.block()
     }
 }
 
@@ -162,14 +181,13 @@ impl Design {
 mod tests {
     use super::*;
     use crate::protocol::Arrival;
-    use crate::variant::Via;
 
     const VALID: &str = r#"
         name = "quick"
         purpose = "REST against gRPC."
         [design]
         warm_up_s = 1
-        rounds = 5
+        rounds = 8
         block_s = 0.5
         [load]
         rate = 200
@@ -198,7 +216,8 @@ mod tests {
         let cases = [
             ("rate = 200", "rat = 200", "unknown field `rat`"),
             ("rate = 200", "rate = 0", "load.rate"),
-            ("rounds = 5", "rounds = 2", "at least 5"),
+            ("rounds = 8", "rounds = 2", "at least 8"),
+            ("block_s = 0.5", "block_s = 0.4", "100"),
             ("version = \"h2c\"", "version = \"http1\"", "gRPC needs"),
             (
                 "encoding = \"grpc\"",

@@ -50,10 +50,10 @@ pub enum Version {
 /// How a client uses its connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connections {
-    /// Number of connections.
+    /// The largest number of unanswered votes. HTTP/1.1 has one connection for each of them.
+    pub in_flight: usize,
+    /// Number of HTTP/2 connections.
     pub count: usize,
-    /// Concurrent requests on each HTTP/2 connection, or unanswered votes on its stream. HTTP/1.1 always has one.
-    pub streams: usize,
     /// Whether a connection serves more than one request.
     pub reuse: bool,
 }

@@ -30,12 +30,12 @@ pub enum Setting {
     /// Votes a second.
     #[serde(rename = "load.rate")]
     Rate,
-    /// Connections of each variant.
+    /// HTTP/2 connections of each variant.
     #[serde(rename = "load.connections")]
     Connections,
-    /// Concurrent requests on an HTTP/2 connection.
-    #[serde(rename = "load.streams")]
-    Streams,
+    /// Unanswered votes of each variant.
+    #[serde(rename = "load.in_flight")]
+    InFlight,
     /// Whether a connection serves more than one request.
     #[serde(rename = "load.reuse")]
     Reuse,
@@ -71,7 +71,7 @@ impl Setting {
             (Self::Rate, SettingValue::Whole(rate)) => load.rate = f64::from(*rate),
             (Self::Rate, SettingValue::Number(rate)) => load.rate = *rate,
             (Self::Connections, SettingValue::Whole(count)) => load.connections = *count as usize,
-            (Self::Streams, SettingValue::Whole(count)) => load.streams = *count as usize,
+            (Self::InFlight, SettingValue::Whole(count)) => load.in_flight = *count as usize,
             (Self::Reuse, SettingValue::Flag(reuse)) => load.reuse = *reuse,
             (Self::PayloadBytes, SettingValue::Whole(bytes)) => load.payload_bytes = Some(*bytes as usize),
             (Self::LingerMs, SettingValue::Whole(ms)) => kafka.linger_ms = Some(f64::from(*ms)),
@@ -88,7 +88,7 @@ impl Setting {
     const fn value_type(self) -> &'static str {
         match self {
             Self::Rate | Self::LingerMs => "a number",
-            Self::Connections | Self::Streams | Self::PayloadBytes => "a whole number",
+            Self::Connections | Self::InFlight | Self::PayloadBytes => "a whole number",
             Self::Reuse => "true or false",
             Self::Acks => "one of \"all\", \"1\", \"0\"",
         }
@@ -111,7 +111,7 @@ impl fmt::Display for Setting {
         formatter.write_str(match self {
             Self::Rate => "load.rate",
             Self::Connections => "load.connections",
-            Self::Streams => "load.streams",
+            Self::InFlight => "load.in_flight",
             Self::Reuse => "load.reuse",
             Self::PayloadBytes => "load.payload_bytes",
             Self::Acks => "kafka.acks",

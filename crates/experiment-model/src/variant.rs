@@ -24,6 +24,12 @@ pub struct Variant {
     /// Whether a connection serves more than one request; the default is `load.reuse`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reuse: Option<bool>,
+    /// Unanswered votes; the default is `load.in_flight`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<usize>,
+    /// Additional command-line options of the service. A variant with options has a separate instance of its service.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub service_args: Vec<String>,
     /// The address (http://host:port) of a service that was started separately, instead of the stack's own service.
     /// Its CPU time is then unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,6 +87,11 @@ impl Variant {
         self.route.processes().iter().copied().chain(ingress)
     }
 
+    /// Whether the variant's service is not the stack's: a separate instance, or a service that was started separately.
+    pub fn has_own_service(&self) -> bool {
+        self.url.is_some() || !self.service_args.is_empty()
+    }
+
     /// Checks that route, version and encoding fit together; an error names the variant.
     pub fn check(&self) -> Result<()> {
         let name = &self.name;
@@ -92,6 +103,14 @@ impl Variant {
         ensure!(
             !is_grpc || self.version == Version::H2c,
             "variant {name}: gRPC needs version = \"h2c\""
+        );
+        ensure!(
+            self.in_flight != Some(0),
+            "variant {name}: in_flight must be positive"
+        );
+        ensure!(
+            self.service_args.is_empty() || (self.via == Via::Direct && self.url.is_none()),
+            "variant {name}: service_args needs via = \"direct\" and no url, because the separate instance is behind neither"
         );
         Ok(())
     }

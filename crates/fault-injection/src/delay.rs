@@ -11,7 +11,10 @@ const SPIN_TIME: Duration = Duration::from_micros(200);
 /// Waits until `delay` after `started`, exact to the microsecond if a core is free.
 pub(crate) async fn wait(started: Instant, delay: Duration) -> Result<(), JoinError> {
     let sleep = delay.saturating_sub(SPIN_TIME).saturating_sub(started.elapsed());
-    spawn_blocking(move || std::thread::sleep(sleep)).await?;
+    // The change of threads alone would take longer than a short delay.
+    if !sleep.is_zero() {
+        spawn_blocking(move || std::thread::sleep(sleep)).await?;
+    }
     while started.elapsed() < delay {
         std::hint::spin_loop();
     }

@@ -1,13 +1,18 @@
 //! The faults that a sink injects before it publishes a vote.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ingest::{EncodedVote, Position, Sink, SinkError};
 
-use crate::{FaultInjectionArgs, InjectedFault, delay};
+use crate::{FaultInjectionArgs, InjectedFault, cpu_time, delay};
 
-const DELAY: Duration = Duration::from_millis(1);
+const DELAY: Duration = Duration::from_micros(100);
+const RARE_DELAY: Duration = Duration::from_millis(5);
+/// One vote in this many has the rare delay.
+const RARE_DELAY_EVERY: usize = 25;
+const CPU_TIME: Duration = Duration::from_micros(10);
 /// The position in the receipt of a vote that is acknowledged before it is published.
 const UNKNOWN_POSITION: Position = Position {
     partition: -1,
@@ -19,22 +24,41 @@ const UNKNOWN_POSITION: Position = Position {
 pub struct FaultySink<S> {
     sink: Arc<S>,
     delays: bool,
+    delays_rarely: bool,
+    uses_cpu: bool,
+    votes: AtomicUsize,
     acknowledges_before_publishing: bool,
 }
 
 impl<S> FaultySink<S> {
     /// Wraps `sink` in the faults of `args` that apply to sinks. Returns `sink` as the error if there are none.
     pub fn new(sink: S, args: &FaultInjectionArgs) -> Result<Self, S> {
-        let delays = args.has(InjectedFault::Delay1Ms);
-        let acknowledges_before_publishing = args.has(InjectedFault::AnswerBeforeWork);
-        if !delays && !acknowledges_before_publishing {
+        const FAULTS: [InjectedFault; 4] = [
+            InjectedFault::Delay100Us,
+            InjectedFault::Delay25th5Ms,
+            InjectedFault::Cpu10Us,
+            InjectedFault::AnswerBeforeWork,
+        ];
+        if !FAULTS.iter().any(|fault| args.has(*fault)) {
             return Err(sink);
         }
         Ok(Self {
             sink: Arc::new(sink),
-            delays,
-            acknowledges_before_publishing,
+            delays: args.has(InjectedFault::Delay100Us),
+            delays_rarely: args.has(InjectedFault::Delay25th5Ms),
+            uses_cpu: args.has(InjectedFault::Cpu10Us),
+            votes: AtomicUsize::new(0),
+            acknowledges_before_publishing: args.has(InjectedFault::AnswerBeforeWork),
         })
+    }
+
+    /// The delay of the next vote, if it has one.
+    fn next_delay(&self) -> Option<Duration> {
+        if self.delays {
+            return Some(DELAY);
+        }
+        let number = self.votes.fetch_add(1, Ordering::Relaxed);
+        (self.delays_rarely && number % RARE_DELAY_EVERY == 0).then_some(RARE_DELAY)
     }
 
     /// The wrapped sink.
@@ -45,9 +69,14 @@ impl<S> FaultySink<S> {
 
 impl<S: Sink> Sink for FaultySink<S> {
     async fn publish(&self, record: EncodedVote) -> Result<Position, SinkError> {
-        if self.delays {
-            let waited = delay::wait(Instant::now(), DELAY).await;
+        if let Some(length) = self.next_delay() {
+            let waited = delay::wait(Instant::now(), length).await;
             waited.map_err(|error| SinkError::Internal(format!("the injected delay failed: {error}")))?;
+        }
+        if self.uses_cpu {
+            cpu_time::spend(CPU_TIME).map_err(|error| {
+                SinkError::Internal(format!("the injected use of CPU time failed: {error}"))
+            })?;
         }
         if self.acknowledges_before_publishing {
             let sink = Arc::clone(&self.sink);

@@ -9,9 +9,15 @@ pub enum InjectedFault {
     ProducerPerRequest,
     /// Leave Nagle's algorithm on: a small packet waits for the acknowledgement of the previous one
     Nagle,
-    /// Delay each vote by 1.00 ms before publishing it: a difference of a known size
-    #[value(name = "delay-1ms")]
-    Delay1Ms,
+    /// Delay each vote by 0.1 ms before publishing it: a difference of a known size
+    #[value(name = "delay-100us")]
+    Delay100Us,
+    /// Delay every 25th vote by 5 ms before publishing it: a difference of the slowest votes only
+    #[value(name = "delay-25th-5ms")]
+    Delay25th5Ms,
+    /// Use 10 µs of CPU time for each vote before publishing it: a difference of a known cost
+    #[value(name = "cpu-10us")]
+    Cpu10Us,
     /// Allow `--acks 1` and `--acks 0`, with which Kafka can lose acknowledged votes
     Acks,
 }

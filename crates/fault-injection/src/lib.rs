@@ -5,6 +5,7 @@
 //! To add a fault, add a variant to [`InjectedFault`] and implement it in [`FaultySink`] or in a new sink.
 
 mod args;
+mod cpu_time;
 mod delay;
 mod faulty_sink;
 mod injected_fault;

@@ -1,6 +1,7 @@
-//! Requests over a fixed number of connections. The same pool serves HTTP/1.1 and HTTP/2, so only the protocol differs
+//! Requests over a fixed number of connections, which they use in rotation. The same pool serves HTTP/1.1 and HTTP/2, so only the protocol differs
 //! between variants.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
@@ -27,32 +28,39 @@ pub struct ConnectionPool {
 
 #[derive(Debug)]
 enum OpenConnections {
-    /// Idle connections only.
-    Http1(Mutex<Vec<http1::SendRequest<Full<Bytes>>>>),
-    /// All connections, each with its number of requests in flight.
-    H2c(Mutex<Vec<SharedConnection>>),
+    /// Idle connections, the longest idle first.
+    Http1(Mutex<VecDeque<http1::SendRequest<Full<Bytes>>>>),
+    /// All connections.
+    H2c(Mutex<Rotation>),
 }
 
-#[derive(Clone, Debug)]
-struct SharedConnection {
-    connection: http2::SendRequest<Full<Bytes>>,
-    in_flight: usize,
+/// HTTP/2 connections that requests use in rotation.
+#[derive(Debug, Default)]
+struct Rotation {
+    connections: Vec<http2::SendRequest<Full<Bytes>>>,
+    next: usize,
+}
+
+impl Rotation {
+    /// The next connection and its index; `None` without connections.
+    fn next(&mut self) -> Option<(usize, http2::SendRequest<Full<Bytes>>)> {
+        let index = self.next % self.connections.len().max(1);
+        self.next = index + 1;
+        Some((index, self.connections.get(index)?.clone()))
+    }
 }
 
 impl ConnectionPool {
     /// Opens all connections. If each request has its own connection, it opens one to check that the target is reachable.
     pub async fn open(connector: Connector, version: Version, connections: Connections) -> Result<Self> {
-        let (open, max_concurrent) = match version {
-            Version::Http1 => (OpenConnections::Http1(Mutex::default()), connections.count),
-            Version::H2c => (
-                OpenConnections::H2c(Mutex::default()),
-                connections.count * connections.streams,
-            ),
+        let open = match version {
+            Version::Http1 => OpenConnections::Http1(Mutex::default()),
+            Version::H2c => OpenConnections::H2c(Mutex::default()),
         };
         let pool = Self {
             connector,
             connections,
-            permits: Semaphore::new(max_concurrent),
+            permits: Semaphore::new(connections.in_flight),
             open,
         };
         if connections.reuse {
@@ -78,25 +86,22 @@ impl ConnectionPool {
                 let missing = {
                     let mut idle = lock(idle);
                     idle.retain(|connection| !connection.is_closed());
-                    self.connections.count - idle.len()
+                    self.connections.in_flight - idle.len()
                 };
                 for _ in 0..missing {
                     let connection = self.connector.http1().await?;
-                    lock(idle).push(connection);
+                    lock(idle).push_back(connection);
                 }
             }
-            OpenConnections::H2c(shared) => {
+            OpenConnections::H2c(rotation) => {
                 let missing = {
-                    let mut shared = lock(shared);
-                    shared.retain(|shared| !shared.connection.is_closed());
-                    self.connections.count - shared.len()
+                    let mut rotation = lock(rotation);
+                    rotation.connections.retain(|connection| !connection.is_closed());
+                    self.connections.count - rotation.connections.len()
                 };
                 for _ in 0..missing {
                     let connection = self.connector.h2c().await?;
-                    lock(shared).push(SharedConnection {
-                        connection,
-                        in_flight: 0,
-                    });
+                    lock(rotation).connections.push(connection);
                 }
             }
         }
@@ -118,7 +123,7 @@ impl ConnectionPool {
                 let reply = read(response).await?;
                 // The answer was read completely, so the connection can serve the next request.
                 if self.connections.reuse {
-                    lock(idle).push(connection);
+                    lock(idle).push_back(connection);
                 }
                 Ok(reply)
             }
@@ -126,8 +131,8 @@ impl ConnectionPool {
                 let mut connection = self.connector.h2c().await?;
                 read(connection.send_request(request).await.context("no answer")?).await
             }
-            OpenConnections::H2c(shared) => {
-                let (_slot, mut connection) = self.least_loaded_h2c(shared).await?;
+            OpenConnections::H2c(rotation) => {
+                let mut connection = self.next_h2c(rotation).await?;
                 read(connection.send_request(request).await.context("no answer")?).await
             }
         }
@@ -135,9 +140,9 @@ impl ConnectionPool {
 
     async fn idle_http1(
         &self,
-        idle: &Mutex<Vec<http1::SendRequest<Full<Bytes>>>>,
+        idle: &Mutex<VecDeque<http1::SendRequest<Full<Bytes>>>>,
     ) -> Result<http1::SendRequest<Full<Bytes>>> {
-        let kept = lock(idle).pop();
+        let kept = lock(idle).pop_front();
         if let Some(mut connection) = kept
             && connection.ready().await.is_ok()
         {
@@ -146,46 +151,18 @@ impl ConnectionPool {
         self.connector.http1().await
     }
 
-    /// The connection with the fewest requests in flight. The caller holds a permit, so one connection has a free stream.
-    async fn least_loaded_h2c<'a>(
-        &self,
-        shared: &'a Mutex<Vec<SharedConnection>>,
-    ) -> Result<(StreamSlot<'a>, http2::SendRequest<Full<Bytes>>)> {
-        let (slot, mut connection) = reserve_stream(shared).context("the pool has no connection")?;
+    /// The next connection of the rotation. A broken one is replaced.
+    async fn next_h2c(&self, rotation: &Mutex<Rotation>) -> Result<http2::SendRequest<Full<Bytes>>> {
+        let next = lock(rotation).next();
+        let (index, mut connection) = next.context("the pool has no connection")?;
         if connection.ready().await.is_ok() {
-            return Ok((slot, connection));
+            return Ok(connection);
         }
         let connection = self.connector.h2c().await?;
-        if let Some(broken) = lock(shared).get_mut(slot.index) {
-            broken.connection = connection.clone();
+        if let Some(broken) = lock(rotation).connections.get_mut(index) {
+            broken.clone_from(&connection);
         }
-        Ok((slot, connection))
-    }
-}
-
-/// Counts one request as in flight on a connection until it is dropped.
-struct StreamSlot<'a> {
-    shared: &'a Mutex<Vec<SharedConnection>>,
-    index: usize,
-}
-
-fn reserve_stream(
-    shared: &Mutex<Vec<SharedConnection>>,
-) -> Option<(StreamSlot<'_>, http2::SendRequest<Full<Bytes>>)> {
-    let mut connections = lock(shared);
-    let (index, least_loaded) = connections
-        .iter_mut()
-        .enumerate()
-        .min_by_key(|(_, shared)| shared.in_flight)?;
-    least_loaded.in_flight += 1;
-    Some((StreamSlot { shared, index }, least_loaded.connection.clone()))
-}
-
-impl Drop for StreamSlot<'_> {
-    fn drop(&mut self) {
-        if let Some(shared) = lock(self.shared).get_mut(self.index) {
-            shared.in_flight -= 1;
-        }
+        Ok(connection)
     }
 }
 

@@ -12,6 +12,7 @@ mod loopback_server;
 pub mod pacer;
 pub mod schedule;
 pub mod server_timing;
+pub mod shared_load;
 pub mod socket;
 pub mod stream_pool;
 pub mod target;

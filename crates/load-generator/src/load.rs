@@ -74,7 +74,7 @@ pub async fn run_closed_loop(
     Ok(clients.join_all().await.into_iter().flatten().collect())
 }
 
-async fn send(target: &Target, due: DueVote, timing_every: usize, start: Instant) -> Sample {
+pub(crate) async fn send(target: &Target, due: DueVote, timing_every: usize, start: Instant) -> Sample {
     let DueVote { index, intended } = due;
     let scheduling_delay = intended.elapsed();
     let timed = timing_every > 0 && index % timing_every == 0;

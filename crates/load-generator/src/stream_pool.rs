@@ -31,11 +31,12 @@ pub struct StreamPool {
     /// One permit for each unanswered vote, on all streams together.
     permits: Semaphore,
     streams: Vec<Stream>,
+    /// The number of votes so far, for the rotation.
+    next: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
 struct Stream {
-    votes_in_flight: AtomicUsize,
     /// Locked while the stream reopens, so that concurrent votes wait for the new stream.
     open: tokio::sync::Mutex<Option<OpenStream>>,
 }
@@ -58,8 +59,9 @@ impl StreamPool {
         let pool = Self {
             connector,
             head,
-            permits: Semaphore::new(connections.count * connections.streams),
+            permits: Semaphore::new(connections.in_flight),
             streams: (0..connections.count).map(|_| Stream::default()).collect(),
+            next: AtomicUsize::new(0),
         };
         pool.reopen_closed().await?;
         Ok(pool)
@@ -81,14 +83,12 @@ impl StreamPool {
         Ok(())
     }
 
-    /// Sends a message on the stream with the fewest votes in flight, as soon as a permit is free, and returns its answer.
+    /// Sends a message on the next stream of the rotation, as soon as a permit is free, and returns its answer.
     pub async fn send(&self, message: Bytes) -> Result<Bytes> {
         let _permit = self.permits.acquire().await?;
-        let in_flight = |stream: &&Stream| stream.votes_in_flight.load(Ordering::Relaxed);
-        let stream = self.streams.iter().min_by_key(in_flight);
+        let index = self.next.fetch_add(1, Ordering::Relaxed) % self.streams.len().max(1);
+        let stream = self.streams.get(index);
         let stream = stream.ok_or_else(|| anyhow!("the pool has no stream"))?;
-        stream.votes_in_flight.fetch_add(1, Ordering::Relaxed);
-        let _in_flight = VoteInFlight(stream);
         let answer = {
             let mut open = stream.open.lock().await;
             if let Some(answer) = open.as_ref().and_then(|open| open.send(&message)) {
@@ -176,15 +176,6 @@ impl UnansweredVotes {
     /// No code panics while it holds the lock, so a poisoned lock is still valid.
     fn lock(&self) -> std::sync::MutexGuard<'_, Result<VecDeque<oneshot::Sender<Answer>>, String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Counts one vote as in flight until it is dropped.
-struct VoteInFlight<'a>(&'a Stream);
-
-impl Drop for VoteInFlight<'_> {
-    fn drop(&mut self) {
-        self.0.votes_in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -8,9 +8,11 @@ use serde_json::Value;
 
 use super::formatting::{interval, number, table};
 use super::model::{PointReport, Report, VariantReport};
+use crate::comparison::Blocks;
 use crate::measure::Measure;
-use crate::stats::bootstrap::{Interval, difference_interval};
-use crate::stats::moments::mean;
+use crate::stats::interval::Interval;
+use crate::stats::rank_sum::shift_interval;
+use crate::stats::signed_rank::PairMeans;
 
 /// The difference of two runs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -45,9 +47,9 @@ pub struct Row {
     pub subject: String,
     /// The measure.
     pub measure: Measure,
-    /// Mean over the earlier run's blocks.
+    /// Hodges-Lehmann estimate over the earlier run's blocks.
     pub a: f64,
-    /// Mean over the later run's blocks.
+    /// Hodges-Lehmann estimate over the later run's blocks.
     pub b: f64,
     /// The later run minus the earlier run; `None` if there are too few blocks.
     pub change: Option<Interval>,
@@ -72,15 +74,15 @@ pub fn diff(a: &Report, b: &Report) -> Result<Diff> {
             let (Some(blocks_a), Some(blocks_b)) = (blocks_a.get(&measure), blocks_b.get(&measure)) else {
                 continue;
             };
-            let (Some(mean_a), Some(mean_b)) = (mean(blocks_a), mean(blocks_b)) else {
+            let (Some(means_a), Some(means_b)) = (PairMeans::of(blocks_a), PairMeans::of(blocks_b)) else {
                 continue;
             };
             rows.push(Row {
                 subject: subject.clone(),
                 measure,
-                a: mean_a,
-                b: mean_b,
-                change: difference_interval(blocks_a, blocks_b, a.confidence, a.plan.design.seed),
+                a: means_a.estimate(),
+                b: means_b.estimate(),
+                change: shift_interval(blocks_a, blocks_b, a.confidence),
             });
         }
     }
@@ -127,7 +129,8 @@ fn variant<'a>(point: &'a PointReport, name: &str) -> Option<&'a VariantReport> 
 }
 
 fn differences(a: &VariantReport, b: &VariantReport, measure: Measure) -> Vec<f64> {
-    let rounds = a.blocks.iter().zip(&b.blocks);
+    let blocks = |variant| Blocks::from(variant).of(measure);
+    let rounds = blocks(a).iter().zip(blocks(b));
     rounds
         .filter_map(|(block_a, block_b)| Some(measure.of(block_b)? - measure.of(block_a)?))
         .collect()

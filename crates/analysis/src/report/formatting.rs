@@ -2,7 +2,7 @@
 
 use crate::comparison::Comparison;
 use crate::measure::Measure;
-use crate::stats::bootstrap::Interval;
+use crate::stats::interval::Interval;
 use crate::stats::verdict::Verdict;
 
 /// A number with about three significant digits and a typographic minus.

@@ -167,7 +167,7 @@ fn sweeps(report: &Report) -> Result<Vec<SweepView>> {
             let values = point
                 .variants
                 .iter()
-                .map(|variant| number_or_dash(variant.mean(measure)));
+                .map(|variant| number_or_dash(variant.location(measure)));
             point.value.iter().cloned().chain(values).collect()
         };
         views.push(SweepView {
@@ -288,7 +288,7 @@ fn variant_view(report: &VariantReport) -> VariantView {
         sent: report.sent,
         failures: reasons.collect::<Vec<_>>().join(", "),
         latencies: [0.5, 0.9, 0.95, 0.99, 0.999, 1.0].map(at).to_vec(),
-        throughput: number_or_dash(report.mean(Measure::Throughput)),
+        throughput: number_or_dash(report.location(Measure::Throughput)),
         cpu: number_or_dash(report.cost.cpu_s_per_million),
         memory: number_or_dash(report.cost.memory_mib),
         bytes: [

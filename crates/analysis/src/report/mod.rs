@@ -7,6 +7,7 @@ pub mod headline;
 pub mod html;
 pub mod model;
 pub mod plots;
+pub mod progress;
 pub mod samples_csv;
 pub mod schema;
 pub mod text;

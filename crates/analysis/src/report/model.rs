@@ -8,14 +8,14 @@ use experiment_model::variant::Variant;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::comparison::Comparison;
+use crate::comparison::{Blocks, Comparison};
 use crate::measure::{BlockReport, Margin, Measure};
-use crate::stats::bootstrap::Interval;
-use crate::stats::moments::mean;
+use crate::stats::interval::Interval;
+use crate::stats::signed_rank::PairMeans;
 use crate::stats::verdict::Verdict;
 
 /// The version of this format. It changes when a reader of the previous version would misread a report.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// The report of a run.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -34,7 +34,7 @@ pub struct Report {
     pub machine: Machine,
     /// The calibration of the load generator before the run.
     pub calibration: Calibration,
-    /// Share of intervals that contain the true value, 0 to 1.
+    /// The probability that no verdict of a point is wrong, 0 to 1.
     pub confidence: f64,
     /// The smallest difference that matters.
     pub margin: Margin,
@@ -176,6 +176,8 @@ pub struct VariantReport {
     pub counting_delay: Option<CountingDelay>,
     /// The blocks in the order of rounds.
     pub blocks: Vec<BlockReport>,
+    /// The blocks in turns that measure CPU time instead; empty if `blocks` measure it.
+    pub cpu_blocks: Vec<BlockReport>,
 }
 
 /// Mean stage times in ms, over the votes that requested them. The parts add up to `client`.
@@ -270,6 +272,24 @@ impl Pair {
 }
 
 impl VariantReport {
+    /// The report of a variant without votes.
+    pub fn empty(variant: &Variant, is_control: bool) -> Self {
+        Self {
+            variant: variant.clone(),
+            is_control,
+            sent: 0,
+            acknowledged: 0,
+            failures: BTreeMap::new(),
+            scheduling_delay_ms: [0.0; 3],
+            quantiles: Vec::new(),
+            stages: None,
+            cost: Cost::default(),
+            counting_delay: None,
+            blocks: Vec::new(),
+            cpu_blocks: Vec::new(),
+        }
+    }
+
     /// The variant's name, marked if it is the control.
     pub fn label(&self) -> String {
         if self.is_control {
@@ -279,14 +299,15 @@ impl VariantReport {
         }
     }
 
-    /// The mean of a measure over the blocks; `None` if no block has a value.
-    pub fn mean(&self, measure: Measure) -> Option<f64> {
-        mean(&self.values(measure))
+    /// The Hodges-Lehmann estimate of a measure over the blocks; `None` if no block has a value.
+    pub fn location(&self, measure: Measure) -> Option<f64> {
+        Some(PairMeans::of(&self.values(measure))?.estimate())
     }
 
     /// The value of a measure in each block that has one.
     pub fn values(&self, measure: Measure) -> Vec<f64> {
-        self.blocks.iter().filter_map(|block| measure.of(block)).collect()
+        let blocks = Blocks::from(self).of(measure);
+        blocks.iter().filter_map(|block| measure.of(block)).collect()
     }
 }
 

@@ -216,7 +216,7 @@ pub fn sweep(report: &Report, measure: Measure) -> Result<Option<String>> {
         let points = report.points.iter().enumerate();
         points
             .filter_map(|(position, point)| {
-                Some((position as f64, point.variants.get(index)?.mean(measure)?))
+                Some((position as f64, point.variants.get(index)?.location(measure)?))
             })
             .collect()
     };

@@ -130,7 +130,7 @@ fn variants(point: &PointReport) -> Vec<Vec<String>> {
     ];
     let row = |variant: &VariantReport| {
         let [p50, p95, p99, throughput, cpu] =
-            Measure::ALL.map(|measure| number_or_dash(variant.mean(measure)));
+            Measure::ALL.map(|measure| number_or_dash(variant.location(measure)));
         vec![
             variant.label(),
             variant.sent.to_string(),

@@ -1,5 +1,11 @@
 //! The statistics of a comparison: pure functions on numbers.
 
-pub mod bootstrap;
-pub mod moments;
+#[cfg(test)]
+pub mod heavy_tails;
+pub mod holm;
+pub mod interval;
+pub mod monitoring;
+pub mod normal;
+pub mod rank_sum;
+pub mod signed_rank;
 pub mod verdict;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use analysis::comparison::DecisionRule;
+use analysis::decision_rule::DecisionRule;
 use analysis::measure::Margin;
 use analysis::no_verdict::no_verdict_reasons;
 use analysis::observations::{Block, CountingDelays, Point, Usage, VariantData};
@@ -21,6 +21,7 @@ pub(crate) const PLAN: &str = r#"
 name = "synthetic"
 purpose = "REST <against> gRPC."
 [design]
+kind = "turns"
 warm_up_s = 0
 rounds = 12
 block_s = 1
@@ -61,11 +62,7 @@ pub(crate) fn synthetic_run(plan: &str, medians: &[Medians], seed: u64) -> (Repo
         })
         .collect();
     let margin = Margin::default();
-    let rule = DecisionRule {
-        margin,
-        confidence: 0.95,
-        seed: 1,
-    };
+    let rule = DecisionRule::of(&plan, margin, 0.95);
     let decided: Vec<_> = points.iter().map(|point| summary::point(point, rule)).collect();
     let equal_values =
         |value: &str| [("rest", value), ("grpc", value)].map(|(name, value)| (name.into(), value.into()));
@@ -106,8 +103,9 @@ fn variants(plan: &Plan, [rest, grpc]: &Medians, random: &mut fastrand::Rng) -> 
         variant: variant.clone(),
         is_control,
         blocks: (0..plan.design.rounds)
-            .map(|round| block(round, median, random))
+            .map(|round| block(variant, round, median, random))
             .collect(),
+        cpu_blocks: Vec::new(),
     };
     vec![
         data(first, false, *rest, random),
@@ -116,7 +114,7 @@ fn variants(plan: &Plan, [rest, grpc]: &Medians, random: &mut fastrand::Rng) -> 
     ]
 }
 
-fn block(round: usize, median: f64, random: &mut fastrand::Rng) -> Block {
+fn block(variant: &Variant, round: usize, median: f64, random: &mut fastrand::Rng) -> Block {
     let length = Duration::from_secs(1);
     let mut sample = |index: u32| {
         let latency = median * (0.9 + 0.2 * random.f64());
@@ -146,7 +144,7 @@ fn block(round: usize, median: f64, random: &mut fastrand::Rng) -> Block {
         started: Duration::from_secs(round as u64),
         length,
         samples: (0..200).map(&mut sample).collect(),
-        usage: BTreeMap::from(["rest", "grpc", "bridge", "ingress"].map(|name| (name.to_owned(), usage))),
+        usage: variant.processes().map(|name| (name.to_owned(), usage)).collect(),
         wire: WireBytes {
             sent: 60_000,
             received: 40_000,

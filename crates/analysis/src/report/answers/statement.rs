@@ -4,7 +4,7 @@ use experiment_model::sweep::Setting;
 
 use crate::comparison::Comparison;
 use crate::report::model::{Change, Effect, Pair, Report};
-use crate::stats::bootstrap::Interval;
+use crate::stats::interval::Interval;
 use crate::stats::verdict::Verdict;
 
 /// A statement about a run, with its numbers.

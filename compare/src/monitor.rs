@@ -1,0 +1,103 @@
+//! Watches the decisions of a simultaneous run: shows how the intervals shrink, and says when every measure is decided.
+
+use analysis::decision_rule::DecisionRule;
+use analysis::decisions::Decisions;
+use analysis::report::model::VariantReport;
+use analysis::report::progress;
+use analysis::summary;
+use lab::progress::Step;
+use tokio::sync::oneshot;
+
+use crate::subject::Subject;
+
+/// Decisions are computed after every this many rounds. It costs some milliseconds of a processor each time.
+const ROUNDS_BETWEEN_LOOKS: usize = 5;
+
+/// Watches the decisions of a simultaneous run.
+#[derive(Debug)]
+pub struct Monitor<'a> {
+    rule: Option<DecisionRule>,
+    step: &'a Step,
+    planned: usize,
+    /// The variants with the blocks of complete rounds.
+    variants: Vec<VariantReport>,
+    rounds: usize,
+    look: Option<oneshot::Receiver<Decisions>>,
+    is_decided: bool,
+}
+
+impl<'a> Monitor<'a> {
+    /// A monitor for `planned` rounds; without a rule it only counts them.
+    pub const fn new(rule: Option<DecisionRule>, step: &'a Step, planned: usize) -> Self {
+        Self {
+            rule,
+            step,
+            planned,
+            variants: Vec::new(),
+            rounds: 0,
+            look: None,
+            is_decided: false,
+        }
+    }
+
+    /// Takes the last block of each subject into account.
+    pub fn add_round(&mut self, subjects: &[Subject]) {
+        if self.variants.is_empty() {
+            self.variants = subjects
+                .iter()
+                .map(|subject| VariantReport::empty(&subject.data.variant, subject.data.is_control))
+                .collect();
+        }
+        for (report, subject) in self.variants.iter_mut().zip(subjects) {
+            if let Some(block) = subject.data.blocks.last() {
+                report.blocks.push(summary::block_report(block, &subject.data.variant));
+            }
+        }
+        self.rounds += 1;
+        self.take_look();
+        if let Some(rule) = self.rule
+            && self.look.is_none()
+            && self.rounds % ROUNDS_BETWEEN_LOOKS == 0
+        {
+            let variants = self.variants.clone();
+            let (decided, look) = oneshot::channel();
+            // On another thread, so that no vote waits for it.
+            tokio::task::spawn_blocking(move || decided.send(Decisions::of(&variants, rule)));
+            self.look = Some(look);
+        }
+    }
+
+    /// Whether every comparison is decided.
+    pub fn is_decided(&mut self) -> bool {
+        self.take_look();
+        self.is_decided
+    }
+
+    fn take_look(&mut self) {
+        let decisions = match self.look.as_mut().map(oneshot::Receiver::try_recv) {
+            Some(Ok(decisions)) => decisions,
+            Some(Err(oneshot::error::TryRecvError::Closed)) => {
+                self.look = None;
+                return;
+            }
+            Some(Err(oneshot::error::TryRecvError::Empty)) | None => return,
+        };
+        self.look = None;
+        self.is_decided = decisions.are_complete();
+        self.step.update(&format!(
+            "{} of at most {}: {}",
+            self.rounds,
+            self.planned,
+            progress::line(&decisions)
+        ));
+    }
+
+    /// The end of the run in a few words.
+    pub fn summary(&self, complete: usize) -> String {
+        if self.is_decided {
+            format!("every measure is decided after {complete} of {} rounds", self.planned)
+        } else {
+            format!("{complete} rounds")
+        }
+    }
+}

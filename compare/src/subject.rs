@@ -1,0 +1,135 @@
+//! The subjects of an experiment: the target and the processes of each variant.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use analysis::observations::VariantData;
+use anyhow::{Context, Result};
+use ephemeral_stack::Running;
+use experiment_model::plan::Plan;
+use experiment_model::variant::{Route, Variant, Via};
+use lab::endpoints::Endpoints;
+use lab::servers::Server;
+use lab::stack::Instance;
+use load_generator::target::{Target, TargetSpec};
+use proto::votes::Vote;
+
+use crate::usage::Processes;
+
+/// A variant or the control, ready for load.
+#[derive(Debug)]
+pub struct Subject {
+    /// The observations so far.
+    pub data: VariantData,
+    /// Where its votes go.
+    pub target: Arc<Target>,
+    /// The processes that handle its votes; without processes for a service that was started separately.
+    pub processes: Processes,
+    /// Its separate instance of the service, if it has one.
+    instance: Option<Instance>,
+}
+
+/// The subjects of a plan, without its sweep: the variants, then the control.
+pub async fn open_all(plan: &Plan, stack: Running<'_>, votes: &[Vote]) -> Result<Vec<Subject>> {
+    let control = plan.variants.first().map(|variant| (variant, true));
+    let variants = plan.variants.iter().map(|variant| (variant, false)).chain(control);
+    let mut subjects = Vec::with_capacity(plan.variants.len() + 1);
+    for (variant, is_control) in variants {
+        let subject = open(plan, variant, is_control, stack, votes).await;
+        subjects.push(subject.with_context(|| format!("variant {}", variant.name))?);
+    }
+    Ok(subjects)
+}
+
+/// Stops the separate instances and returns the observations.
+pub async fn close_all(subjects: Vec<Subject>, stack: Running<'_>) -> Result<Vec<VariantData>> {
+    let mut variants = Vec::with_capacity(subjects.len());
+    for subject in subjects {
+        if let Some(instance) = &subject.instance {
+            stack.stop_instance(instance).await?;
+        }
+        variants.push(subject.data);
+    }
+    Ok(variants)
+}
+
+async fn open(
+    plan: &Plan,
+    variant: &Variant,
+    is_control: bool,
+    stack: Running<'_>,
+    votes: &[Vote],
+) -> Result<Subject> {
+    let needs_instance = !variant.service_args.is_empty() || (is_control && plan.has_separate_control());
+    let instance = if needs_instance {
+        let server = ingest_server(variant.route);
+        let name = format!("{} of {}", server.name(), if is_control { "the control" } else { &variant.name });
+        Some(stack.start_instance(server, &name, &variant.service_args).await?)
+    } else {
+        None
+    };
+    let target = Target::open(target_spec(plan, variant, instance.as_ref(), stack.endpoints), votes).await?;
+    Ok(Subject {
+        data: VariantData {
+            variant: variant.clone(),
+            is_control,
+            blocks: Vec::with_capacity(plan.design.rounds),
+            cpu_blocks: Vec::new(),
+        },
+        target: Arc::new(target),
+        processes: processes(variant, instance.as_ref(), stack)?,
+        instance,
+    })
+}
+
+/// The service that receives the votes of a route.
+const fn ingest_server(route: Route) -> Server {
+    match route {
+        Route::Rest => Server::Rest,
+        Route::Grpc => Server::Grpc,
+        Route::Bridge => Server::Bridge,
+    }
+}
+
+fn processes(variant: &Variant, instance: Option<&Instance>, stack: Running<'_>) -> Result<Processes> {
+    let mut pids = BTreeMap::new();
+    if variant.url.is_some() {
+        return Ok(Processes(pids));
+    }
+    let own = ingest_server(variant.route).name();
+    for name in variant.processes() {
+        let pid = match instance {
+            Some(instance) if name == own => instance.identity.pid,
+            _ => stack.pid(Server::from_name(name).with_context(|| format!("there is no server {name}"))?)?,
+        };
+        pids.insert(name.to_owned(), pid);
+    }
+    Ok(Processes(pids))
+}
+
+fn target_spec<'a>(
+    plan: &Plan,
+    variant: &'a Variant,
+    instance: Option<&'a Instance>,
+    endpoints: &'a Endpoints,
+) -> TargetSpec<'a> {
+    let instance_endpoints = instance.map(|instance| &instance.endpoints);
+    let direct = instance_endpoints.unwrap_or(endpoints);
+    let (url, prefix) = match (variant.via, variant.route) {
+        (Via::Direct, Route::Rest) => (&direct.rest, ""),
+        (Via::Direct, Route::Grpc) => (&direct.grpc, ""),
+        (Via::Direct, Route::Bridge) => (&direct.bridge, ""),
+        (Via::Ingress, Route::Rest) => (&endpoints.ingress, "/rest"),
+        // The course assignment names the prefix. It leads to the HTTP API of the bridge.
+        (Via::Ingress, Route::Bridge) => (&endpoints.ingress, "/grpc"),
+        (Via::Ingress, Route::Grpc) => (&endpoints.ingress, ""),
+    };
+    let url = variant.url.as_ref().unwrap_or(url);
+    TargetSpec {
+        authority: url.trim_start_matches("http://").trim_end_matches('/'),
+        prefix,
+        version: variant.version,
+        encoding: variant.encoding,
+        connections: plan.connections(variant),
+    }
+}
