@@ -50,7 +50,9 @@ impl<'a> Monitor<'a> {
         }
         for (report, subject) in self.variants.iter_mut().zip(subjects) {
             if let Some(block) = subject.data.blocks.last() {
-                report.blocks.push(summary::block_report(block, &subject.data.variant));
+                report
+                    .blocks
+                    .push(summary::block_report(block, &subject.data.variant));
             }
         }
         self.rounds += 1;
@@ -95,7 +97,10 @@ impl<'a> Monitor<'a> {
     /// The end of the run in a few words.
     pub fn summary(&self, complete: usize) -> String {
         if self.is_decided {
-            format!("every measure is decided after {complete} of {} rounds", self.planned)
+            format!(
+                "every measure is decided after {complete} of {} rounds",
+                self.planned
+            )
         } else {
             format!("{complete} rounds")
         }

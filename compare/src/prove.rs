@@ -131,7 +131,10 @@ pub async fn run(args: &ProveArgs) -> Result<ExitCode> {
                 let mut plan = plan.clone();
                 plan.design.seed = args.seed + run;
                 let measurements = experiment::run(&plan, stack, &votes, None).await?;
-                let point = measurements.points.first().context("the run has no measurements")?;
+                let point = measurements
+                    .points
+                    .first()
+                    .context("the run has no measurements")?;
                 let rule = DecisionRule::of(&plan, MARGIN, CONFIDENCE);
                 let point = summary::point(point, rule);
                 println!("run {}: {}", run + 1, line(&point));

@@ -32,8 +32,7 @@ pub fn write_ledger(path: &Path, measurements: &Measurements) -> Result<()> {
         .flat_map(|point| &point.variants)
         .flat_map(|data| {
             let blocks = data.blocks.iter().chain(&data.cpu_blocks);
-            blocks
-                .map(|block| (data.variant.route, &block.samples))
+            blocks.map(|block| (data.variant.route, &block.samples))
         });
     let unanalysed = measurements
         .unanalysed

@@ -85,7 +85,14 @@ impl Simultaneous<'_> {
             }
             while let Some(round) = pop_complete(&mut open_rounds) {
                 let block_start = started + length * complete as u32;
-                add_blocks(subjects, round, complete, block_start, length, plan.shares_processes());
+                add_blocks(
+                    subjects,
+                    round,
+                    complete,
+                    block_start,
+                    length,
+                    plan.shares_processes(),
+                );
                 complete += 1;
                 monitor.add_round(subjects);
             }
@@ -227,7 +234,9 @@ fn add_blocks(
 }
 
 fn incomplete(subjects: &[Subject], open: VecDeque<OpenRound>) -> Vec<(Route, Vec<Sample>)> {
-    let rounds = open.into_iter().flat_map(|round| subjects.iter().zip(round.samples));
+    let rounds = open
+        .into_iter()
+        .flat_map(|round| subjects.iter().zip(round.samples));
     rounds
         .map(|(subject, samples)| (subject.data.variant.route, samples))
         .collect()

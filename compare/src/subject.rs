@@ -32,7 +32,11 @@ pub struct Subject {
 /// The subjects of a plan, without its sweep: the variants, then the control.
 pub async fn open_all(plan: &Plan, stack: Running<'_>, votes: &[Vote]) -> Result<Vec<Subject>> {
     let control = plan.variants.first().map(|variant| (variant, true));
-    let variants = plan.variants.iter().map(|variant| (variant, false)).chain(control);
+    let variants = plan
+        .variants
+        .iter()
+        .map(|variant| (variant, false))
+        .chain(control);
     let mut subjects = Vec::with_capacity(plan.variants.len() + 1);
     for (variant, is_control) in variants {
         let subject = open(plan, variant, is_control, stack, votes).await;
@@ -63,12 +67,20 @@ async fn open(
     let needs_instance = !variant.service_args.is_empty() || (is_control && plan.has_separate_control());
     let instance = if needs_instance {
         let server = ingest_server(variant.route);
-        let name = format!("{} of {}", server.name(), if is_control { "the control" } else { &variant.name });
+        let name = format!(
+            "{} of {}",
+            server.name(),
+            if is_control { "the control" } else { &variant.name }
+        );
         Some(stack.start_instance(server, &name, &variant.service_args).await?)
     } else {
         None
     };
-    let target = Target::open(target_spec(plan, variant, instance.as_ref(), stack.endpoints), votes).await?;
+    let target = Target::open(
+        target_spec(plan, variant, instance.as_ref(), stack.endpoints),
+        votes,
+    )
+    .await?;
     Ok(Subject {
         data: VariantData {
             variant: variant.clone(),

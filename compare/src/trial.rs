@@ -25,7 +25,11 @@ pub struct Trial {
 
 /// Runs `plan`, repeats `votes` as often as needed, and writes a line for each sent vote to the file `ledger`. With
 /// a `rule`, the run stops when everything is decided.
-pub async fn run(plan: &Plan, stack: Running<'_>, votes: &Arc<[Vote]>, ledger: &Path,
+pub async fn run(
+    plan: &Plan,
+    stack: Running<'_>,
+    votes: &Arc<[Vote]>,
+    ledger: &Path,
     rule: Option<DecisionRule>,
 ) -> Result<Trial> {
     let Running {

@@ -218,7 +218,8 @@ impl Stack {
         // The clients of a restarted server may have become unready in the meantime.
         for server in &settings.servers {
             let identity = self.identity(*server)?;
-            self.wait_ready(*server, server.name(), identity, &settings).await?;
+            self.wait_ready(*server, server.name(), identity, &settings)
+                .await?;
         }
         Ok(())
     }

@@ -128,7 +128,11 @@ impl Differences {
         let z = self.rule.looks.critical_z(error_rate, self.rounds);
         let difference = self.means.interval(z);
         let verdict = if z <= self.means.largest_z() {
-            decide(as_less_is_better(difference, self.measure), self.margin, self.rounds)
+            decide(
+                as_less_is_better(difference, self.measure),
+                self.margin,
+                self.rounds,
+            )
         } else {
             // The interval is only the range of the values.
             Verdict::NotEnoughData { rounds_needed: None }
@@ -235,7 +239,9 @@ mod tests {
     fn compared(difference: impl Fn(usize) -> f64) -> Comparison {
         let a = blocks([2.0; 12]);
         let b = blocks((0..12).map(|round| 2.0 + difference(round)));
-        compare_all(measured(&a), &[measured(&b)], RULE).remove(0).remove(0)
+        compare_all(measured(&a), &[measured(&b)], RULE)
+            .remove(0)
+            .remove(0)
     }
 
     fn alternating(round: usize) -> f64 {
@@ -282,7 +288,13 @@ mod tests {
 
     #[test]
     fn one_slow_round_does_not_decide() {
-        let slow_once = compared(|round| if round == 3 { 500.0 } else { 0.01 * alternating(round) });
+        let slow_once = compared(|round| {
+            if round == 3 {
+                500.0
+            } else {
+                0.01 * alternating(round)
+            }
+        });
         assert_eq!(slow_once.verdict, Verdict::Equivalent, "{slow_once:?}");
     }
 
@@ -293,7 +305,10 @@ mod tests {
         let pairs = compare_all(measured(&a), &[measured(&b); 4], RULE);
         let confidences: Vec<f64> = pairs.iter().map(|pair| pair[0].confidence).collect();
         for (confidence, tests) in confidences.iter().zip([4.0, 3.0, 2.0, 1.0]) {
-            assert!((confidence - (1.0 - 0.05 / tests)).abs() < 1e-12, "{confidences:?}");
+            assert!(
+                (confidence - (1.0 - 0.05 / tests)).abs() < 1e-12,
+                "{confidences:?}"
+            );
         }
     }
 
@@ -301,7 +316,9 @@ mod tests {
     fn too_few_rounds_give_no_verdict() {
         let a = blocks([2.0; 4]);
         let b = blocks([9.0; 4]);
-        let comparison = compare_all(measured(&a), &[measured(&b)], RULE).remove(0).remove(0);
+        let comparison = compare_all(measured(&a), &[measured(&b)], RULE)
+            .remove(0)
+            .remove(0);
         assert!(!comparison.is_decided(), "{comparison:?}");
     }
 }

@@ -94,7 +94,10 @@ impl Contrast<'_> {
             self.terms.iter().map(term).sum()
         };
         let values: Vec<f64> = (0..rounds).filter_map(in_round).collect();
-        let in_turns = self.terms.iter().any(|(_, variant)| !variant.cpu_blocks.is_empty());
+        let in_turns = self
+            .terms
+            .iter()
+            .any(|(_, variant)| !variant.cpu_blocks.is_empty());
         if measure == Measure::Cpu && in_turns {
             rule.looking_once().interval(&values)
         } else {

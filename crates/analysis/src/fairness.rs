@@ -37,14 +37,24 @@ pub fn compare_reuse(plan: &Plan) -> Finding {
 /// the clients' pools, not of the protocols.
 pub fn compare_in_flight(plan: &Plan) -> Finding {
     let variants = plan.variants.iter();
-    let values =
-        variants.map(|variant| (variant.name.clone(), plan.connections(variant).in_flight.to_string()));
+    let values = variants.map(|variant| {
+        (
+            variant.name.clone(),
+            plan.connections(variant).in_flight.to_string(),
+        )
+    });
     compare_values("in_flight", values.collect())
 }
 
 /// Compares the additional options of the variants' services.
 pub fn compare_service_args(plan: &Plan) -> Finding {
-    let args = |args: &[String]| if args.is_empty() { "none".to_owned() } else { args.join(" ") };
+    let args = |args: &[String]| {
+        if args.is_empty() {
+            "none".to_owned()
+        } else {
+            args.join(" ")
+        }
+    };
     let variants = plan.variants.iter();
     let values = variants.map(|variant| (variant.name.clone(), args(&variant.service_args)));
     compare_values("service_args", values.collect())

@@ -78,6 +78,7 @@ mod tests {
             variant,
             is_control: false,
             blocks: vec![block.clone()],
+            cpu_blocks: Vec::new(),
         });
         Point {
             value: None,

@@ -8,11 +8,11 @@ use experiment_model::variant::Variant;
 use quantile::{ascending_ms, nearest_rank};
 
 use crate::decision_rule::DecisionRule;
+use crate::decisions::Decisions;
 use crate::effects::effects;
 use crate::measure::BlockReport;
 use crate::no_verdict::no_verdict_reasons;
 use crate::observations::{Block, CountingDelays, Point, Usage, VariantData};
-use crate::decisions::Decisions;
 use crate::report::model::{Cost, CountingDelay, PointReport, Report, Stages, VariantReport};
 use crate::winner_changes::winner_changes;
 

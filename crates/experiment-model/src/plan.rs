@@ -156,9 +156,8 @@ impl Plan {
     /// Whether the control can be a separate instance of the first variant's service. The Ingress and the bridge send
     /// their votes on to a service of the stack.
     pub fn has_separate_control(&self) -> bool {
-        let is_separate = |first: &Variant| {
-            first.via == Via::Direct && first.route != Route::Bridge && first.url.is_none()
-        };
+        let is_separate =
+            |first: &Variant| first.via == Via::Direct && first.route != Route::Bridge && first.url.is_none();
         self.variants.first().is_some_and(is_separate)
     }
 

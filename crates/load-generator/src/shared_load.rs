@@ -20,7 +20,9 @@ const VOTES_PER_GROUP: usize = 2;
 /// of each vote. The same `seed` gives the same assignment.
 pub fn assign(votes: usize, targets: usize, seed: u64) -> Vec<usize> {
     let mut random = fastrand::Rng::with_seed(seed);
-    let mut group: Vec<usize> = (0..targets * VOTES_PER_GROUP).map(|index| index % targets).collect();
+    let mut group: Vec<usize> = (0..targets * VOTES_PER_GROUP)
+        .map(|index| index % targets)
+        .collect();
     let mut assigned = Vec::with_capacity(votes + group.len());
     while assigned.len() < votes && !group.is_empty() {
         random.shuffle(&mut group);

@@ -10,6 +10,7 @@ use super::answers::AnswerSheet;
 use super::formatting::{interval, number, number_or_dash, signed, verdict};
 use super::headline::Decided;
 use super::model::{Effect, PointReport, Report, Stages, VariantReport};
+use super::questions::{answer, question};
 use super::{plots, text};
 use crate::comparison::Comparison;
 use crate::measure::{BlockReport, Measure};
@@ -25,6 +26,8 @@ struct Page<'a> {
     design: String,
     has_verdict: bool,
     headline: String,
+    /// Why the answers can be trusted, or why there are none.
+    certainty: Vec<String>,
     /// CSS class of the box with the headline: `good` if something is decided, `open` otherwise.
     headline_class: &'static str,
     sweeps: Vec<SweepView>,
@@ -76,6 +79,8 @@ struct PairView {
 
 #[derive(Debug, Serialize)]
 struct MeasureView {
+    question: &'static str,
+    answer: String,
     measure: String,
     a: String,
     b: String,
@@ -130,7 +135,8 @@ pub fn page(report: &Report) -> Result<String> {
         answers: answers::answer_sheet(report),
         design: text::design(report),
         has_verdict: report.no_verdict_reasons.is_empty(),
-        headline: decided.headline(),
+        headline: text::headline(report),
+        certainty: text::certainty(report),
         headline_class: if decided.decided > 0 { "good" } else { "open" },
         sweeps: sweeps(report)?,
         points: report
@@ -217,6 +223,8 @@ fn point_view(report: &Report, point: &PointReport) -> Result<PointView> {
 
 fn pair_view(a: &str, b: &str, measures: &[Comparison], has_verdict: bool) -> Result<PairView> {
     let row = |comparison: &Comparison| MeasureView {
+        question: question(comparison.measure),
+        answer: answer(a, b, comparison),
         measure: format!("{}, {}", comparison.measure.name(), comparison.measure.unit()),
         a: number(comparison.a),
         b: number(comparison.b),

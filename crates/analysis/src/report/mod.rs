@@ -8,6 +8,7 @@ pub mod html;
 pub mod model;
 pub mod plots;
 pub mod progress;
+pub mod questions;
 pub mod samples_csv;
 pub mod schema;
 pub mod text;

@@ -39,7 +39,7 @@ pub fn write<W: Write>(points: &[Point], to: W) -> Result<W> {
     let mut writer = csv::Writer::from_writer(to);
     for point in points {
         for variant in &point.variants {
-            for block in &variant.blocks {
+            for block in variant.blocks.iter().chain(&variant.cpu_blocks) {
                 for sample in &block.samples {
                     writer.serialize(row(point, variant, block, sample))?;
                 }
@@ -124,6 +124,7 @@ mod tests {
                 variant,
                 is_control: false,
                 blocks: vec![block],
+                cpu_blocks: Vec::new(),
             }],
         }];
         let text = String::from_utf8(write(&points, Vec::new()).unwrap()).unwrap();

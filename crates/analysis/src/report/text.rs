@@ -1,18 +1,20 @@
 //! The summary of a report for the terminal.
 
+use experiment_model::design::DesignKind;
 use experiment_model::plan::Plan;
 
 use super::formatting::{interval, number, number_or_dash, table, verdict};
 use super::headline::Decided;
 use super::model::{PointReport, Report, Stages, VariantReport};
+use super::questions::{answer, plot, question};
 use crate::comparison::Comparison;
 use crate::measure::Measure;
 
-/// The summary of a report.
+/// The summary of a report: the answers, how sure they are, then the numbers.
 pub fn summary(report: &Report) -> String {
-    let mut lines = vec![heading(report), headline(report)];
+    let mut lines = vec![report.plan.purpose.clone()];
     for point in &report.points {
-        point_lines(report, point, &mut lines);
+        answer_lines(report, point, &mut lines);
     }
     if !report.changes.is_empty() {
         lines.push("\nAlong the sweep".to_owned());
@@ -23,25 +25,79 @@ pub fn summary(report: &Report) -> String {
                 .map(|change| format!("  {}", change.sentence)),
         );
     }
-    lines.push(String::new());
-    lines.push(fairness(report));
+    lines.push("\nHow sure".to_owned());
+    lines.push(format!("  {}", headline(report)));
     let reasons = report.no_verdict_reasons.iter();
-    lines.extend(reasons.map(|reason| format!("No verdict: {reason}")));
-    lines.push(match &report.differences {
-        None => "Every acknowledged vote is in Kafka, Redis and MongoDB once.".to_owned(),
-        Some(differences) => format!("The stores do not reconcile:\n{differences}"),
-    });
+    lines.extend(reasons.map(|reason| format!("  No verdict: {reason}")));
+    lines.extend(certainty(report).into_iter().map(|line| format!("  {line}")));
+    for point in &report.points {
+        number_lines(report, point, &mut lines);
+    }
+    if let Some(differences) = &report.differences {
+        lines.push(format!("\nThe stores do not reconcile:\n{differences}"));
+    }
     lines.join("\n")
 }
 
-fn heading(report: &Report) -> String {
-    format!(
-        "{}\n{}; the margin is {} % of the first variant's value, and at least {} ms for a latency.",
-        report.plan.purpose,
+/// One sentence for each question, and one plot for each pair.
+fn answer_lines(report: &Report, point: &PointReport, lines: &mut Vec<String>) {
+    for pair in &point.comparisons {
+        lines.push(format!(
+            "\n{}{} against {}",
+            at_value(report, point),
+            pair.b,
+            pair.a
+        ));
+        if report.no_verdict_reasons.is_empty() {
+            lines.extend(pair.measures.iter().map(|comparison| {
+                format!(
+                    "  {} {}",
+                    question(comparison.measure),
+                    answer(&pair.a, &pair.b, comparison)
+                )
+            }));
+        } else {
+            lines.push("  No verdict; the reasons follow.".to_owned());
+        }
+        lines.extend(plot(&pair.measures));
+    }
+}
+
+/// What the answers rest on, one sentence each.
+pub fn certainty(report: &Report) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{}. The probability of any wrong verdict is at most {} %{}.",
         design(report),
+        number(100.0 - report.confidence * 100.0),
+        if report.points.len() > 1 {
+            " at each value"
+        } else {
+            ""
+        },
+    )];
+    lines.push(format!(
+        "A difference matters beyond {} % of the first variant's value, and beyond {} ms for a latency.",
         report.margin.share * 100.0,
         report.margin.floor_ms,
-    )
+    ));
+    lines.extend(
+        report
+            .points
+            .iter()
+            .map(|point| format!("{}{}", at_value(report, point), control(point))),
+    );
+    lines.push(fairness(report));
+    if report.differences.is_none() {
+        lines.push("Every acknowledged vote is in Kafka, Redis and MongoDB once.".to_owned());
+    }
+    lines
+}
+
+fn at_value(report: &Report, point: &PointReport) -> String {
+    match (&point.value, &report.plan.sweep) {
+        (Some(value), Some(sweep)) => format!("{} = {value}: ", sweep.key),
+        _ => String::new(),
+    }
 }
 
 /// What the run decided, in one sentence.
@@ -49,7 +105,7 @@ pub fn headline(report: &Report) -> String {
     if report.no_verdict_reasons.is_empty() {
         Decided::of(report).headline()
     } else {
-        "There is no verdict; the reasons are at the end.".to_owned()
+        "There is no verdict.".to_owned()
     }
 }
 
@@ -60,37 +116,26 @@ pub fn design(report: &Report) -> String {
         || format!("{} votes/s", load.rate),
         |users| format!("{users} closed-loop clients"),
     );
+    let rounds = report.points.iter().flat_map(|point| &point.variants);
+    let rounds = rounds
+        .map(|variant| variant.blocks.len())
+        .max()
+        .unwrap_or_default();
+    let kind = match design.kind {
+        DesignKind::Simultaneous => "all variants at the same time",
+        DesignKind::Turns => "one variant after the other",
+    };
     format!(
-        "{} rounds of {} s at {load}, {} % intervals",
-        design.rounds,
-        design.block_s,
-        report.confidence * 100.0
+        "{rounds} rounds of {} s at {load} for each variant, {kind}",
+        design.block_s
     )
 }
 
-fn point_lines(report: &Report, point: &PointReport, lines: &mut Vec<String>) {
-    lines.push(String::new());
-    if let (Some(value), Some(sweep)) = (&point.value, &report.plan.sweep) {
-        lines.push(format!("{} = {value}", sweep.key));
-    }
+/// The numbers behind the answers.
+fn number_lines(report: &Report, point: &PointReport, lines: &mut Vec<String>) {
+    lines.push(format!("\n{}Numbers", at_value(report, point)));
     lines.extend(table(&variants(point)));
     lines.extend(point.variants.iter().filter_map(failures));
-    for pair in &point.comparisons {
-        lines.push(format!("\n{} against {}", pair.b, pair.a));
-        let has_verdict = report.no_verdict_reasons.is_empty();
-        lines.extend(pair.measures.iter().map(|comparison| {
-            if has_verdict {
-                format!("  {}", sentence(&pair.a, &pair.b, comparison))
-            } else {
-                format!(
-                    "  {}: no verdict. {}",
-                    comparison.measure.name(),
-                    values(&pair.a, &pair.b, comparison)
-                )
-            }
-        }));
-    }
-    lines.push(format!("\n{}", control(point)));
     if !point.effects.is_empty() {
         lines.push(
             "\nEffect of each choice by itself: median latency in ms; CPU seconds per million votes"

@@ -26,7 +26,12 @@ mod tests {
 
     #[test]
     fn quantiles_match_a_table() {
-        for (probability, z) in [(0.5, 0.0), (0.025, 1.959_964), (0.0125, 2.241_403), (1e-6, 4.753_424)] {
+        for (probability, z) in [
+            (0.5, 0.0),
+            (0.025, 1.959_964),
+            (0.0125, 2.241_403),
+            (1e-6, 4.753_424),
+        ] {
             assert!((upper_quantile(probability) - z).abs() < 1e-5);
             assert!((upper_tail(z) - probability).abs() < 1e-6);
         }

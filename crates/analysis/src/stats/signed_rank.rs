@@ -18,7 +18,12 @@ impl PairMeans {
     pub fn of(values: &[f64]) -> Option<Self> {
         let mut ascending = Vec::with_capacity(values.len() * (values.len() + 1) / 2);
         for (index, first) in values.iter().enumerate() {
-            ascending.extend(values.iter().skip(index).map(|second| f64::midpoint(*first, *second)));
+            ascending.extend(
+                values
+                    .iter()
+                    .skip(index)
+                    .map(|second| f64::midpoint(*first, *second)),
+            );
         }
         ascending.sort_unstable_by(f64::total_cmp);
         let count = values.len() as f64;
