@@ -7,7 +7,8 @@ use std::process::ExitCode;
 
 use analysis::comparison::Comparison;
 use analysis::decision_rule::DecisionRule;
-use analysis::measure::{Margin, Measure};
+use analysis::margin::Margin;
+use analysis::measure::Measure;
 use analysis::report::text::sentence;
 use analysis::stats::verdict::Verdict;
 use analysis::summary;
@@ -198,9 +199,9 @@ async fn measure(confounder: Confounder, root: &Path) -> Result<ConfounderResult
         Ok((fairness, trial::run(&plan, stack, &votes, &ledger, None).await?))
     })
     .await?;
-    let rule = DecisionRule::of(&plan, Margin::DEFAULT, 0.95);
+    let rule = DecisionRule::of(&plan, Margin::default(), 0.95);
     let point = trial.points.first().context("the run has no measurements")?;
-    let pairs = summary::point(point, rule).comparisons;
+    let pairs = summary::point(point, &rule).comparisons;
     let measures = pairs.into_iter().flat_map(|pair| pair.measures);
     let unfair = fairness.into_iter().filter(|finding| !finding.fair);
     Ok(ConfounderResult {

@@ -37,7 +37,7 @@ pub async fn run(
     plan: &Plan,
     stack: Running<'_>,
     votes: &[Vote],
-    rule: Option<DecisionRule>,
+    rule: Option<&DecisionRule>,
 ) -> Result<Measurements> {
     let run_start = Instant::now();
     let mut measurements = Measurements {
@@ -75,7 +75,7 @@ struct PointRun<'a> {
     stack: Running<'a>,
     consumer: ConsumerMetrics,
     run_start: Instant,
-    rule: Option<DecisionRule>,
+    rule: Option<&'a DecisionRule>,
 }
 
 impl PointRun<'_> {

@@ -16,7 +16,7 @@ const ROUNDS_BETWEEN_LOOKS: usize = 5;
 /// Watches the decisions of a simultaneous run.
 #[derive(Debug)]
 pub struct Monitor<'a> {
-    rule: Option<DecisionRule>,
+    rule: Option<&'a DecisionRule>,
     step: &'a Step,
     planned: usize,
     /// The variants with the blocks of complete rounds.
@@ -28,7 +28,7 @@ pub struct Monitor<'a> {
 
 impl<'a> Monitor<'a> {
     /// A monitor for `planned` rounds; without a rule it only counts them.
-    pub const fn new(rule: Option<DecisionRule>, step: &'a Step, planned: usize) -> Self {
+    pub const fn new(rule: Option<&'a DecisionRule>, step: &'a Step, planned: usize) -> Self {
         Self {
             rule,
             step,
@@ -61,10 +61,10 @@ impl<'a> Monitor<'a> {
             && self.look.is_none()
             && self.rounds % ROUNDS_BETWEEN_LOOKS == 0
         {
-            let variants = self.variants.clone();
+            let (variants, rule) = (self.variants.clone(), rule.clone());
             let (decided, look) = oneshot::channel();
             // On another thread, so that no vote waits for it.
-            tokio::task::spawn_blocking(move || decided.send(Decisions::of(&variants, rule)));
+            tokio::task::spawn_blocking(move || decided.send(Decisions::of(&variants, &rule)));
             self.look = Some(look);
         }
     }

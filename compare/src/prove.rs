@@ -8,7 +8,8 @@ use std::process::ExitCode;
 
 use analysis::comparison::Comparison;
 use analysis::decision_rule::DecisionRule;
-use analysis::measure::{Margin, Measure};
+use analysis::margin::Margin;
+use analysis::measure::Measure;
 use analysis::report::model::PointReport;
 use analysis::stats::verdict::Verdict;
 use analysis::summary;
@@ -35,11 +36,9 @@ pub struct ProveArgs {
     write: Option<PathBuf>,
 }
 
-/// The margin of the proof. It is smaller than the known differences, so that they can be found.
-const MARGIN: Margin = Margin {
-    share: 0.02,
-    floor_ms: 0.02,
-};
+/// The margin of the proof is smaller than the known differences, so that they can be found.
+const MARGIN_SHARE: f64 = 0.02;
+const MARGIN_FLOOR_MS: f64 = 0.02;
 const CONFIDENCE: f64 = 0.95;
 /// The largest acceptable share of runs with a false verdict.
 const MAX_FALSE_SHARE: f64 = 0.05;
@@ -135,8 +134,9 @@ pub async fn run(args: &ProveArgs) -> Result<ExitCode> {
                     .points
                     .first()
                     .context("the run has no measurements")?;
-                let rule = DecisionRule::of(&plan, MARGIN, CONFIDENCE);
-                let point = summary::point(point, rule);
+                let rule =
+                    DecisionRule::of(&plan, Margin::uniform(MARGIN_SHARE, MARGIN_FLOOR_MS), CONFIDENCE);
+                let point = summary::point(point, &rule);
                 println!("run {}: {}", run + 1, line(&point));
                 runs.push(point);
             }

@@ -143,11 +143,11 @@ async fn measure(
 
     let started = Instant::now();
     let rule = args.thresholds.decision_rule(&plan);
-    let trial = trial::run(&plan, stack, votes, &results.join("ledger.jsonl"), Some(rule)).await?;
+    let trial = trial::run(&plan, stack, votes, &results.join("ledger.jsonl"), Some(&rule)).await?;
     let points: Vec<PointReport> = trial
         .points
         .iter()
-        .map(|point| summary::point(point, rule))
+        .map(|point| summary::point(point, &rule))
         .collect();
     let mut report = Report {
         format: FORMAT,
@@ -157,7 +157,7 @@ async fn measure(
         machine: machine::describe(),
         calibration,
         confidence: rule.confidence,
-        margin: rule.margin,
+        margin: rule.margin.clone(),
         fairness,
         no_verdict_reasons: Vec::new(),
         changes: winner_changes(&points),

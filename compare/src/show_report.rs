@@ -45,7 +45,7 @@ pub fn run(args: &ReportArgs) -> Result<ExitCode> {
     let mut report = report_files::read(&args.run)?;
     if args.recompute || args.thresholds.is_some() {
         let rule = decision_rule(args, &report);
-        summary::decide_again(&mut report, rule);
+        summary::decide_again(&mut report, &rule);
     }
     let output = if args.answers {
         let AnswerSheet { es, en } = answers::answer_sheet(&report);
@@ -64,10 +64,9 @@ pub fn run(args: &ReportArgs) -> Result<ExitCode> {
 }
 
 fn decision_rule(args: &ReportArgs, report: &Report) -> DecisionRule {
-    let plan = &report.plan;
-    args.thresholds.map_or_else(
-        || DecisionRule::of(plan, report.margin, report.confidence),
-        |thresholds| thresholds.decision_rule(plan),
+    args.thresholds.as_ref().map_or_else(
+        || report.rule(),
+        |thresholds| thresholds.decision_rule(&report.plan),
     )
 }
 

@@ -30,7 +30,7 @@ pub struct Simultaneous<'a> {
     /// The start of the run.
     pub run_start: Instant,
     /// Decides when to stop; `None` runs all rounds.
-    pub rule: Option<DecisionRule>,
+    pub rule: Option<&'a DecisionRule>,
 }
 
 /// A round whose votes are not all answered yet.

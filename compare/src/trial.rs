@@ -30,7 +30,7 @@ pub async fn run(
     stack: Running<'_>,
     votes: &Arc<[Vote]>,
     ledger: &Path,
-    rule: Option<DecisionRule>,
+    rule: Option<&DecisionRule>,
 ) -> Result<Trial> {
     let Running {
         endpoints, progress, ..

@@ -59,7 +59,7 @@ impl<'a> Blocks<'a> {
 
 /// Compares each of `others` with `first` on each measure. The decisions of all of them together keep the error rate of
 /// `rule`. Omits a measure without values.
-pub fn compare_all(first: Blocks<'_>, others: &[Blocks<'_>], rule: DecisionRule) -> Vec<Vec<Comparison>> {
+pub fn compare_all(first: Blocks<'_>, others: &[Blocks<'_>], rule: &DecisionRule) -> Vec<Vec<Comparison>> {
     let pairs: Vec<Vec<Differences>> = others
         .iter()
         .map(|other| {
@@ -92,7 +92,7 @@ struct Differences {
 }
 
 impl Differences {
-    fn of(a: Blocks<'_>, b: Blocks<'_>, measure: Measure, rule: DecisionRule) -> Option<Self> {
+    fn of(a: Blocks<'_>, b: Blocks<'_>, measure: Measure, rule: &DecisionRule) -> Option<Self> {
         let blocks = a.of(measure).iter().zip(b.of(measure));
         let (values_a, values_b): (Vec<f64>, Vec<f64>) = blocks
             .filter_map(|(block_a, block_b)| Some((measure.of(block_a)?, measure.of(block_b)?)))
@@ -103,7 +103,7 @@ impl Differences {
         let rule = if measure == Measure::Cpu && !a.cpu.is_empty() {
             rule.looking_once()
         } else {
-            rule
+            rule.clone()
         };
         Some(Self {
             measure,
@@ -204,15 +204,17 @@ impl Comparison {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::Margin;
+    use crate::margin::Margin;
     use crate::stats::monitoring::Looks;
 
-    const RULE: DecisionRule = DecisionRule {
-        margin: Margin::DEFAULT,
-        confidence: 0.95,
-        looks: Looks::Once,
-        measures: &Measure::ALL,
-    };
+    fn rule() -> DecisionRule {
+        DecisionRule {
+            margin: Margin::uniform(0.05, 0.1),
+            confidence: 0.95,
+            looks: Looks::Once,
+            measures: &Measure::ALL,
+        }
+    }
 
     fn blocks(values: impl IntoIterator<Item = f64>) -> Vec<BlockReport> {
         let block = |p50| BlockReport {
@@ -239,7 +241,7 @@ mod tests {
     fn compared(difference: impl Fn(usize) -> f64) -> Comparison {
         let a = blocks([2.0; 12]);
         let b = blocks((0..12).map(|round| 2.0 + difference(round)));
-        compare_all(measured(&a), &[measured(&b)], RULE)
+        compare_all(measured(&a), &[measured(&b)], &rule())
             .remove(0)
             .remove(0)
     }
@@ -302,7 +304,7 @@ mod tests {
     fn more_comparisons_need_more_confidence() {
         let a = blocks([2.0; 12]);
         let b = blocks((0..12).map(|round| 0.05f64.mul_add(alternating(round), 2.5)));
-        let pairs = compare_all(measured(&a), &[measured(&b); 4], RULE);
+        let pairs = compare_all(measured(&a), &[measured(&b); 4], &rule());
         let confidences: Vec<f64> = pairs.iter().map(|pair| pair[0].confidence).collect();
         for (confidence, tests) in confidences.iter().zip([4.0, 3.0, 2.0, 1.0]) {
             assert!(
@@ -316,7 +318,7 @@ mod tests {
     fn too_few_rounds_give_no_verdict() {
         let a = blocks([2.0; 4]);
         let b = blocks([9.0; 4]);
-        let comparison = compare_all(measured(&a), &[measured(&b)], RULE)
+        let comparison = compare_all(measured(&a), &[measured(&b)], &rule())
             .remove(0)
             .remove(0);
         assert!(!comparison.is_decided(), "{comparison:?}");

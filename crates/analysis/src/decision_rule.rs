@@ -3,13 +3,14 @@
 use experiment_model::design::DesignKind;
 use experiment_model::plan::Plan;
 
-use crate::measure::{Margin, Measure};
+use crate::margin::Margin;
+use crate::measure::Measure;
 use crate::stats::interval::Interval;
 use crate::stats::monitoring::Looks;
 use crate::stats::signed_rank::PairMeans;
 
 /// The parameters of a decision.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct DecisionRule {
     /// The smallest difference that matters.
     pub margin: Margin,
@@ -38,20 +39,20 @@ impl DecisionRule {
 
     /// The same rule for a fixed number of rounds.
     #[must_use]
-    pub const fn looking_once(self) -> Self {
+    pub fn looking_once(&self) -> Self {
         Self {
             looks: Looks::Once,
-            ..self
+            ..self.clone()
         }
     }
 
     /// The probability of at least one wrong decision.
-    pub fn error_rate(self) -> f64 {
+    pub fn error_rate(&self) -> f64 {
         1.0 - self.confidence
     }
 
     /// The interval of the location of `values`, one for each round; `None` without values.
-    pub fn interval(self, values: &[f64]) -> Option<Interval> {
+    pub fn interval(&self, values: &[f64]) -> Option<Interval> {
         let z = self.looks.critical_z(self.error_rate(), values.len());
         Some(PairMeans::of(values)?.interval(z))
     }

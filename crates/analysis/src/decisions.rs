@@ -16,7 +16,7 @@ pub struct Decisions {
 impl Decisions {
     /// Decides on the variants from their blocks. All verdicts on pairs together keep the error rate of `rule`, and so do
     /// those on the control.
-    pub fn of(variants: &[VariantReport], rule: DecisionRule) -> Self {
+    pub fn of(variants: &[VariantReport], rule: &DecisionRule) -> Self {
         let Some((first, others)) = variants.split_first() else {
             return Self {
                 control: Vec::new(),

@@ -29,7 +29,7 @@ struct Contrast<'a> {
 
 /// The effects that the variants of one point allow. REST's four corners give the main effects of HTTP/2 and protobuf and
 /// their interaction; gRPC and REST with protobuf over HTTP/2 give the effect of gRPC.
-pub fn effects(variants: &[VariantReport], rule: DecisionRule) -> Vec<Effect> {
+pub fn effects(variants: &[VariantReport], rule: &DecisionRule) -> Vec<Effect> {
     let direct = |variant: &&VariantReport| !variant.is_control && variant.variant.via == Via::Direct;
     let find = |route, (version, encoding): Corner| {
         let mut direct = variants.iter().filter(direct);
@@ -67,7 +67,7 @@ pub fn effects(variants: &[VariantReport], rule: DecisionRule) -> Vec<Effect> {
 }
 
 impl Contrast<'_> {
-    fn effect(&self, rule: DecisionRule) -> Option<Effect> {
+    fn effect(&self, rule: &DecisionRule) -> Option<Effect> {
         let terms = self.terms.iter().map(|(factor, variant)| {
             let sign = if *factor < 0.0 { "-" } else { "+" };
             let share = if factor.abs() < 1.0 { "½ " } else { "" };
@@ -83,7 +83,7 @@ impl Contrast<'_> {
     }
 
     /// Computed round by round, because all variants of a round share the same noise.
-    fn interval(&self, measure: Measure, rule: DecisionRule) -> Option<Interval> {
+    fn interval(&self, measure: Measure, rule: &DecisionRule) -> Option<Interval> {
         let blocks = |variant: &'_ VariantReport| Blocks::from(variant).of(measure).len();
         let rounds = self.terms.iter().map(|(_, variant)| blocks(variant)).min()?;
         let in_round = |round: usize| -> Option<f64> {
@@ -111,7 +111,8 @@ mod tests {
     use super::*;
     use experiment_model::variant::Variant;
 
-    use crate::measure::{BlockReport, Margin};
+    use crate::margin::Margin;
+    use crate::measure::BlockReport;
     use crate::stats::monitoring::Looks;
 
     /// A variant whose median starts at `p50` and rises by 0.1 ms in each round.
@@ -163,21 +164,18 @@ mod tests {
             variant("g", Route::Grpc, (Version::H2c, Encoding::Grpc), 13.5),
         ];
         let rule = DecisionRule {
-            margin: Margin {
-                share: 0.05,
-                floor_ms: 0.1,
-            },
+            margin: Margin::uniform(0.05, 0.1),
             confidence: 0.95,
             looks: Looks::Once,
             measures: &Measure::ALL,
         };
-        let all = effects(&variants, rule);
+        let all = effects(&variants, &rule);
         let estimates: Vec<f64> = all.iter().map(|effect| effect.p50_ms.estimate).collect();
         for (estimate, expected) in estimates.iter().zip([1.75, -1.25, -0.5, 3.0]) {
             assert!((estimate - expected).abs() < 1e-9, "{estimates:?}");
         }
         assert_eq!(all[3].contrast, "g - p2");
         assert_eq!(all[0].contrast, "½ j2 + ½ p2 - ½ j1 - ½ p1");
-        assert_eq!(effects(&variants[..2], rule), []);
+        assert_eq!(effects(&variants[..2], &rule), []);
     }
 }

@@ -240,7 +240,7 @@ mod tests {
                 variant("second rest", "rest", &format!("{http}{second_rest}")),
                 variant("grpc", "grpc", &grpc),
             ];
-            let head = "name = \"p\"\npurpose = \"P.\"\n[design]\nwarm_up_s = 0\nrounds = 5\nblock_s = 1\n\
+            let head = "name = \"p\"\npurpose = \"P.\"\n[design]\nwarm_up_s = 0\nrounds = 8\nblock_s = 1\n\
                         [load]\nrate = 10\n";
             Plan::parse(&format!("{head}{}", variants.concat())).unwrap()
         };

@@ -7,6 +7,7 @@ pub mod decisions;
 pub mod effects;
 pub mod fairness;
 pub mod knee;
+pub mod margin;
 pub mod measure;
 pub mod no_verdict;
 pub mod observations;

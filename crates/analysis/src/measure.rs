@@ -40,15 +40,6 @@ pub struct BlockReport {
     pub cpu: Option<f64>,
 }
 
-/// The smallest difference that matters.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Margin {
-    /// Share of the first variant's value.
-    pub share: f64,
-    /// Minimum margin of a latency, in ms.
-    pub floor_ms: f64,
-}
-
 impl Measure {
     /// All measures, in the order of a report.
     pub const ALL: [Self; 5] = [Self::P50, Self::P95, Self::P99, Self::Throughput, Self::Cpu];
@@ -59,6 +50,11 @@ impl Measure {
     /// Whether more is better.
     pub const fn more_is_better(self) -> bool {
         matches!(self, Self::Throughput)
+    }
+
+    /// Whether it is a quantile of latency.
+    pub const fn is_latency(self) -> bool {
+        matches!(self, Self::P50 | Self::P95 | Self::P99)
     }
 
     /// Its name in a sentence.
@@ -100,29 +96,6 @@ impl Measure {
             Self::P99 => block.p99,
             Self::Throughput => block.throughput,
             Self::Cpu => block.cpu,
-        }
-    }
-}
-
-impl Default for Margin {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
-}
-
-impl Margin {
-    /// 5 % and 0.1 ms: a smaller difference would not change the choice of a protocol.
-    pub const DEFAULT: Self = Self {
-        share: 0.05,
-        floor_ms: 0.1,
-    };
-
-    /// The margin of a measure whose value in the first variant is `baseline`, in the measure's unit.
-    pub fn of(self, measure: Measure, baseline: f64) -> f64 {
-        let relative = baseline.abs() * self.share;
-        match measure {
-            Measure::P50 | Measure::P95 | Measure::P99 => relative.max(self.floor_ms),
-            Measure::Throughput | Measure::Cpu => relative,
         }
     }
 }

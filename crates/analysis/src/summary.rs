@@ -20,7 +20,7 @@ const MIB: f64 = 1024.0 * 1024.0;
 const MILLION: f64 = 1e6;
 
 /// Summarizes the variants of a point and decides on them.
-pub fn point(point: &Point, rule: DecisionRule) -> PointReport {
+pub fn point(point: &Point, rule: &DecisionRule) -> PointReport {
     decided(
         point.value.clone(),
         point.variants.iter().map(variant_report).collect(),
@@ -29,7 +29,7 @@ pub fn point(point: &Point, rule: DecisionRule) -> PointReport {
 }
 
 /// Decides on the variants of a point: the first against its control and against each other variant.
-fn decided(value: Option<String>, variants: Vec<VariantReport>, rule: DecisionRule) -> PointReport {
+fn decided(value: Option<String>, variants: Vec<VariantReport>, rule: &DecisionRule) -> PointReport {
     let decisions = Decisions::of(&variants, rule);
     PointReport {
         value,
@@ -42,8 +42,8 @@ fn decided(value: Option<String>, variants: Vec<VariantReport>, rule: DecisionRu
 }
 
 /// Repeats the decisions of a report from its blocks, with a different rule.
-pub fn decide_again(report: &mut Report, rule: DecisionRule) {
-    (report.margin, report.confidence) = (rule.margin, rule.confidence);
+pub fn decide_again(report: &mut Report, rule: &DecisionRule) {
+    (report.margin, report.confidence) = (rule.margin.clone(), rule.confidence);
     let points = std::mem::take(&mut report.points).into_iter();
     report.points = points
         .map(|point| decided(point.value, point.variants, rule))

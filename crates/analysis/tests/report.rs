@@ -53,9 +53,10 @@ fn summary_has_a_sentence_for_each_measure() {
     let (report, _) = synthetic_run(PLAN, &[[4.0, 3.0]], 1);
     let text = text::summary(&report);
     for part in [
-        "median latency: gRPC & more faster. REST 3.99, gRPC & more 3.00 ms",
-        "throughput: equivalent.",
-        "CPU time: equivalent.",
+        "Which is faster for a typical vote? gRPC & more, by ",
+        "Which carries more votes? REST and gRPC & more are equivalent",
+        "Which needs less CPU time? REST and gRPC & more are equivalent",
+        "  p50 ",
         "REST (control)",
         "REST: failed: 12 429",
         "Control: two measurements of REST show no difference",
@@ -149,7 +150,7 @@ fn headline_says_how_many_measures_are_decided() {
     let mut refused = decided;
     refused.no_verdict_reasons = vec!["The machine is too noisy.".to_owned()];
     assert_eq!(page_headline(&refused), "There is no verdict.");
-    assert!(text::summary(&refused).contains("There is no verdict;"));
+    assert!(text::summary(&refused).contains("There is no verdict."));
 }
 
 #[test]

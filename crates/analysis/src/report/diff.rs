@@ -159,7 +159,7 @@ fn leaves(report: &Report) -> Result<BTreeMap<String, Value>> {
     let mut leaves = BTreeMap::new();
     collect("plan", serde_json::to_value(&report.plan)?, &mut leaves);
     collect("machine", serde_json::to_value(machine)?, &mut leaves);
-    collect("margin", serde_json::to_value(report.margin)?, &mut leaves);
+    collect("margin", serde_json::to_value(&report.margin)?, &mut leaves);
     for finding in &report.fairness {
         let path = format!("settings.{}", finding.subject);
         collect(&path, serde_json::to_value(&finding.values)?, &mut leaves);

@@ -9,7 +9,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::comparison::{Blocks, Comparison};
-use crate::measure::{BlockReport, Margin, Measure};
+use crate::decision_rule::DecisionRule;
+use crate::margin::Margin;
+use crate::measure::{BlockReport, Measure};
 use crate::stats::interval::Interval;
 use crate::stats::signed_rank::PairMeans;
 use crate::stats::verdict::Verdict;
@@ -251,6 +253,22 @@ pub struct Change {
     pub after: Verdict,
     /// The change in one sentence.
     pub sentence: String,
+}
+
+impl Report {
+    /// The rule of its verdicts.
+    pub fn rule(&self) -> DecisionRule {
+        DecisionRule::of(&self.plan, self.margin.clone(), self.confidence)
+    }
+
+    /// The largest number of rounds of a point.
+    pub fn rounds(&self) -> usize {
+        let variants = self.points.iter().flat_map(|point| &point.variants);
+        variants
+            .map(|variant| variant.blocks.len())
+            .max()
+            .unwrap_or_default()
+    }
 }
 
 impl Finding {

@@ -76,8 +76,8 @@ pub fn certainty(report: &Report) -> Vec<String> {
         },
     )];
     lines.push(format!(
-        "A difference matters beyond {} % of the first variant's value, and beyond {} ms for a latency.",
-        report.margin.share * 100.0,
+        "A difference matters beyond a margin: {} of the first variant's value, and at least {} ms for a latency.",
+        report.margin.describe(report.rule().measures),
         report.margin.floor_ms,
     ));
     lines.extend(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use analysis::decision_rule::DecisionRule;
-use analysis::measure::Margin;
+use analysis::margin::Margin;
 use analysis::no_verdict::no_verdict_reasons;
 use analysis::observations::{Block, CountingDelays, Point, Usage, VariantData};
 use analysis::report::model::{FORMAT, Finding, Machine, Report};
@@ -62,8 +62,8 @@ pub(crate) fn synthetic_run(plan: &str, medians: &[Medians], seed: u64) -> (Repo
         })
         .collect();
     let margin = Margin::default();
-    let rule = DecisionRule::of(&plan, margin, 0.95);
-    let decided: Vec<_> = points.iter().map(|point| summary::point(point, rule)).collect();
+    let rule = DecisionRule::of(&plan, margin.clone(), 0.95);
+    let decided: Vec<_> = points.iter().map(|point| summary::point(point, &rule)).collect();
     let equal_values =
         |value: &str| [("rest", value), ("grpc", value)].map(|(name, value)| (name.into(), value.into()));
     let mut report = Report {

@@ -17,13 +17,13 @@ pub(super) const ENGLISH: Language = Language {
 fn sentence(statement: &Statement) -> String {
     match statement {
         Statement::Conditions(report) => format!(
-            "The run had {} rounds of {} s on one machine with {} processors. Its intervals contain the true value in {} of \
-             100 runs, and the margin is {} %.",
-            report.plan.design.rounds,
+            "The run had {} rounds of {} s on one machine with {} processors. All verdicts of such a run are right in {} of \
+             100 runs, and the margin is {} of the first variant's value.",
+            report.rounds(),
             report.plan.design.block_s,
             report.machine.cores,
             report.confidence * 100.0,
-            report.margin.share * 100.0,
+            report.margin.describe(report.rule().measures),
         ),
         Statement::NoVerdict(reasons) => format!("This run has no verdict. {}", reasons.join(" ")),
         Statement::Unanswered => "Without a verdict, this run gives no reason to choose either.".to_owned(),

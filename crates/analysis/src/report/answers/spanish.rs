@@ -28,13 +28,13 @@ const PARTS: [&str; 7] = [
 fn sentence(statement: &Statement) -> String {
     match statement {
         Statement::Conditions(report) => format!(
-            "Se midió en {} rondas de {} s en una sola máquina con {} procesadores; los intervalos contienen el valor \
-             verdadero en {} de cada 100 corridas, y el margen es del {} %.",
-            report.plan.design.rounds,
+            "Se midió en {} rondas de {} s en una sola máquina con {} procesadores; todos los veredictos de una corrida \
+             así son correctos en {} de cada 100 corridas, y el margen, como parte del valor de la primera variante, es: {}.",
+            report.rounds(),
             report.plan.design.block_s,
             report.machine.cores,
             report.confidence * 100.0,
-            report.margin.share * 100.0,
+            report.margin.describe(report.rule().measures),
         ),
         Statement::NoVerdict(reasons) => format!(
             "Esta corrida no permite un veredicto. Los motivos, en inglés: {}",
