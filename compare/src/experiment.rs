@@ -199,7 +199,7 @@ async fn open_target(
     let (url, prefix) = match (variant.via, variant.route) {
         (Via::Direct, _) => (direct, ""),
         (Via::Ingress, Route::Rest) => (&endpoints.ingress, "/rest"),
-        // The course assignment names the prefix: behind it is the HTTP API of the bridge.
+        // The course assignment prescribes this prefix. It leads to the HTTP API of the bridge.
         (Via::Ingress, Route::Bridge) => (&endpoints.ingress, "/grpc"),
         (Via::Ingress, Route::Grpc) => (&endpoints.ingress, ""),
     };

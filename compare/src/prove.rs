@@ -1,7 +1,6 @@
-//! `compare prove`: validates the method on questions with a known answer. Each question is repeated in many
-//! experiments, without a reconciliation. Two
-//! equal variants must show no difference. A variant that is slower by a known delay must be found, and the interval must
-//! contain the delay.
+//! `compare prove`: validates the method on questions with a known answer. Each question is repeated in many experiments,
+//! without a reconciliation. Two equal variants must show no difference. A variant that is slower by a known delay must be
+//! found, and the interval must contain the delay.
 
 use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
