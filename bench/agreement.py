@@ -4,8 +4,8 @@
 
 Starts Kafka and the two routes with `lab`. In each round every tool sends the same load, and the order of the tools
 rotates. The table shows the median, minimum and maximum over the rounds for each percentile. The tools agree if they
-differ by no more than one tool differs between rounds. h2load and ghz measure from the actual send time, `compare` from
-the intended send time. At a rate far below the limit both are equal.
+differ from each other by no more than a single tool varies between rounds. h2load and ghz measure from the actual send
+time, `compare` from the intended send time. At a rate far below the limit both are equal.
 """
 
 import json

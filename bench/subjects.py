@@ -7,7 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,10 +97,14 @@ class RunningSubject:
         return Usage(ticks / os.sysconf("SC_CLK_TCK"), peak_kib * 1024)
 
 
-def free_address() -> str:
-    """Returns a loopback address with a free port."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return f"127.0.0.1:{server.getsockname()[1]}"
+def free_addresses(count: int) -> list[str]:
+    """Returns distinct loopback addresses with free ports.
+
+    All ports stay bound until each has a number, because the kernel may give a closed port again.
+    """
+    with ExitStack() as stack:
+        servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [f"127.0.0.1:{server.getsockname()[1]}" for server in servers]
 
 
 @contextmanager
@@ -110,7 +114,7 @@ def running(subject: Subject, service: str, settings: Settings) -> Iterator[Runn
     Raises:
         BenchError: the subject is not ready in time.
     """
-    address, other_address = free_address(), free_address()
+    address, other_address = free_addresses(2)
     log_path = settings.log_directory / f"{subject.name}-{service}.log"
     with log_path.open("ab") as log:
         command = subject.command(settings, service, address, other_address)

@@ -5,6 +5,7 @@ import pytest
 import h2load
 import report
 from common import BenchError
+from subjects import free_addresses
 
 SUMMARY = """
 finished in 873.50ms, 11448.20 req/s, 1.05MB/s
@@ -66,3 +67,8 @@ def test_table_has_one_aligned_row_per_protocol() -> None:
     assert len({len(line) for line in lines}) == 1
     assert lines[2].startswith("| gRPC | ")
     assert [cell.strip() for cell in lines[2].split("|")][2:5] == ["20,000", "10,000", "2.00"]
+
+
+def test_free_addresses_are_distinct() -> None:
+    addresses = free_addresses(200)
+    assert len(set(addresses)) == 200

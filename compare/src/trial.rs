@@ -18,8 +18,8 @@ use crate::{experiment, reconciliation};
 pub struct Trial {
     /// One set of blocks for each value of the plan's sweep, or a single one without a sweep.
     pub points: Vec<Point>,
-    /// Whether each acknowledged vote is in the stores exactly once, together with no other votes than those whose send
-    /// failed; `Err` describes the differences.
+    /// Whether the stores have each acknowledged vote exactly once. They may also have votes whose send failed, but no
+    /// others. `Err` describes the differences.
     pub reconciliation: Result<(), String>,
 }
 

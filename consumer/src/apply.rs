@@ -1,7 +1,7 @@
 //! Applies one batch to the stores, in an order that counts each vote once even if a process crashes between two writes:
 //! first the dead-letter topic, then the log, then the tally. The applied offset moves together with the tally, so all
-//! stores have every record below it. A batch whose offset did not move is applied again, and its repeated writes have no
-//! effect.
+//! stores have every record below it. If a crash leaves the applied offset unchanged, the batch is applied again, and its
+//! repeated writes have no effect.
 //!
 //! Before that, the consumer asks Kafka whether the topic is still the one to which the applied offset belongs. The offsets
 //! of a recreated topic look like a continuation. Without the check, its first votes would be skipped, and the log could
@@ -21,7 +21,7 @@ use crate::store_retry::StoreRetry;
 use crate::tally::{BatchCount, CountOutcome, Tally};
 use crate::vote_log::{VoteDocument, VoteLog};
 
-/// The delay until a batch is counted again while a command holds the counts.
+/// The delay until another attempt to count a batch, while a command has stopped all counting to read the counts.
 const HELD_DELAY: Duration = Duration::from_millis(50);
 
 /// The stores to which a batch is applied.

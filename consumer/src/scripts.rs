@@ -1,4 +1,4 @@
-//! The Lua scripts that Redis runs. Each is atomic, and each begins with what all share: checks.lua and arguments.lua.
+//! The Lua scripts that Redis runs. Each is atomic, and each begins with the shared code of checks.lua and arguments.lua.
 
 use redis::Script;
 

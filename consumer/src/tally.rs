@@ -212,17 +212,18 @@ impl<'a> BatchSums<'a> {
 
     fn outcome(&self, response: &[Option<i64>]) -> CountOutcome {
         match response {
-            [Some(1), Some(duplicates), indices @ ..] => {
+            [Some(1), Some(duplicate_count), indices @ ..] => {
                 let indices = indices.iter().flatten();
                 let indices = indices.filter_map(|&index| usize::try_from(index).ok());
-                let mut duplicate: Vec<usize> = indices
+                let mut duplicates: Vec<usize> = indices
                     .filter_map(|index| self.client_ids.get(index))
                     .map(|(index, _)| *index)
                     .collect();
-                let duplicates = usize::try_from(*duplicates).unwrap_or_default();
-                let conflicts = duplicate.split_off(duplicates.min(duplicate.len()));
+                // The script returns the duplicates, then the conflicts among them.
+                let duplicate_count = usize::try_from(*duplicate_count).unwrap_or_default();
+                let conflicts = duplicates.split_off(duplicate_count.min(duplicates.len()));
                 CountOutcome::Counted {
-                    duplicates: duplicate,
+                    duplicates,
                     conflicts,
                 }
             }

@@ -1,7 +1,7 @@
 //! The top sets: beside each hash a sorted set of the fields with the highest counts, at most [`TOP_SIZE`]. Readers use
 //! them instead of the hashes, which clients can fill without limit.
 //!
-//! The script that counts a batch keeps them: it adds each new count, then removes the lowest ones. Because counts only
+//! The script that counts a batch updates them: it adds each new count, then removes the lowest ones. Because counts only
 //! grow, a field that was removed cannot belong to the set until it is counted again, so the set is always exact. After
 //! other changes (a correction, votes that an earlier version counted) they are built again, while votes are counted:
 //! every field is added once with its count of that moment, and every later change adds it again.

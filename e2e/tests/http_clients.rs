@@ -78,7 +78,7 @@ async fn read_until(stream: &mut TcpStream, part: &str) -> String {
 }
 
 #[tokio::test]
-async fn body_that_its_head_rejects_is_not_invited() {
+async fn request_rejected_by_its_head_gets_no_100_continue() {
     for service in &start(&[]).await.http {
         for (request_line, headers, status) in [
             ("POST /v1/votes", "content-length: 20000\r\n", 413),
@@ -122,7 +122,7 @@ async fn body_that_its_head_rejects_is_not_invited() {
 }
 
 #[tokio::test]
-async fn body_that_may_be_accepted_is_invited() {
+async fn request_that_may_be_accepted_gets_100_continue() {
     for service in &start(&[]).await.http {
         let vote = vote_body(service.kind());
         let length = format!("content-length: {}\r\n", vote.len());
@@ -148,7 +148,7 @@ async fn body_that_may_be_accepted_is_invited() {
 }
 
 #[tokio::test]
-async fn overloaded_service_does_not_invite_a_body() {
+async fn overloaded_service_sends_no_100_continue() {
     for service in &start(&["--max-calls", "1"]).await.http {
         let mut waiting = ask(service.address(), "POST /v1/votes", "content-length: 90\r\n").await;
         assert_eq!(read_until(&mut waiting, "\r\n\r\n").await, CONTINUE);

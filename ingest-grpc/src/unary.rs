@@ -24,7 +24,7 @@ const MIN_COMPRESSED_BYTES: usize = 1024;
 /// An answered call.
 #[derive(Debug)]
 pub(crate) struct Answered<T> {
-    /// The response, for tonic's client.
+    /// The response to send.
     pub(crate) response: http::Response<Body>,
     /// What the call achieved, or the error that the response reports.
     pub(crate) result: Result<T, IngestError>,
@@ -32,7 +32,7 @@ pub(crate) struct Answered<T> {
     pub(crate) decided: Instant,
 }
 
-/// Reads the message of `request` by tonic, calls `answer`, and writes the reply by tonic.
+/// Reads the message of `request` with tonic, calls `answer`, and writes the reply with tonic.
 pub(crate) async fn serve<B, T>(
     request: http::Request<B>,
     rules: Rules,

@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
@@ -82,7 +82,7 @@ class Ingress:
             options: replaces values of Traefik's arguments.
         """
         self._stubs = [_Stub(name) for name in SERVICES]
-        self.port, self._admin = _free_port(), _free_port()
+        self.port, self._admin = _free_ports(2)
         self._api = KubernetesApi(_objects(overlay, self._stubs, self.port))
         (container,) = pod_of(overlay.named("Deployment", "ingress"))["containers"]
         self._probe: str = container["startupProbe"]["httpGet"]["path"]
@@ -201,10 +201,11 @@ def _accepts(port: int) -> bool:
     return False
 
 
-def _free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return server.getsockname()[1]
+def _free_ports(count: int) -> list[int]:
+    """Returns distinct free ports: all stay bound until each has a number."""
+    with ExitStack() as stack:
+        servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [server.getsockname()[1] for server in servers]
 
 
 def _wait_until(condition: Callable[[], bool]) -> None:

@@ -46,9 +46,7 @@ def test_each_path_reaches_its_service(ingress: Ingress, host: dict[str, str]) -
 @pytest.mark.parametrize(
     "path", ["/", "/insert", "/v2/votes", "/restful", "/grpcurl", "/votes.v1.BridgeService/Forward", "/a/b?c=d"]
 )
-def test_unknown_paths_reach_rest_under_a_path_that_it_does_not_have(
-    ingress: Ingress, host: dict[str, str], path: str
-) -> None:
+def test_unknown_paths_reach_rest_with_the_path_unknown(ingress: Ingress, host: dict[str, str], path: str) -> None:
     status, body = ingress.post(path, host)
     assert (status, body.partition("?")[0]) == (200, "ingest-rest /unknown")
 

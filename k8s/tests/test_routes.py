@@ -59,7 +59,7 @@ def test_native_grpc_has_a_separate_ingress(overlay: Overlay) -> None:
     assert backends(ingress) == {f"/{name}": ("ingest-grpc", 50051) for name in GRPC_SERVICES}
 
 
-def test_unknown_paths_have_a_backend_under_another_path(overlay: Overlay) -> None:
+def test_unknown_paths_reach_rest_with_the_path_unknown(overlay: Overlay) -> None:
     unknown = overlay.named("Ingress", "unknown")
     assert backends(unknown) == {DEFAULT: ("ingest-rest", 8080)}
     assert unknown["metadata"]["annotations"] == {ANNOTATION + "rewrite-target": "/unknown"}

@@ -1,7 +1,8 @@
 //! The ownership of a state directory: only one process at a time may start or stop its stack.
 //!
 //! The owner holds a lock on a file. The kernel releases it when the process ends, also after a kill, so a lock is never
-//! stale. The file contains the owner for the error of the next process; without the lock, the content means nothing.
+//! stale. The file contains the identity of the owner, so that another process can name it in an error. If no process
+//! holds the lock, the content is outdated.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -121,7 +122,7 @@ impl Ownership {
     }
 }
 
-/// The owner for an error.
+/// Describes the owner in the text of an error.
 pub(crate) fn describe(owner: Option<Owner>) -> String {
     match owner {
         Some(Owner {

@@ -31,7 +31,7 @@ pub enum Server {
     Ingress,
     /// Prometheus.
     Prometheus,
-    /// `viewer`: the log page.
+    /// `viewer`: the page of votes, tallies and routes.
     Viewer,
 }
 

@@ -292,7 +292,8 @@ impl Stack {
     /// Starts a process, adds it to the state, and leaves it running.
     pub fn spawn(&self, name: &str, spec: &ProcessSpec, ports: &[Port]) -> Result<Identity> {
         let log = self.dir.log(name);
-        // The lock covers the start of the process and its entry in the state file, so that a concurrent `lab down` stops this process.
+        // The lock covers the start of the process and its entry in the state file, so that a concurrent `lab down` stops
+        // this process.
         self.dir.update(|state| {
             let identity = spec.spawn(self.dir.path(), &log)?;
             let numbers = ports

@@ -107,7 +107,7 @@ async fn each_path_is_routed_to_its_backend() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unknown_paths_are_answered_by_rest_under_a_path_that_it_does_not_have() -> Result<()> {
+async fn unknown_paths_reach_rest_with_the_path_unknown() -> Result<()> {
     let ingress = Ingress::start(&[]).await?;
     let paths = [
         "/",
@@ -117,7 +117,7 @@ async fn unknown_paths_are_answered_by_rest_under_a_path_that_it_does_not_have()
         "/restful",
         "/grpcurl",
         "/votes.v1.VoteServices/CastVote",
-        // The internal service of the bridge: only the bridge may call it, and not by the Ingress.
+        // The internal service of the bridge: only the bridge may call it, and not through the Ingress.
         "/votes.v1.BridgeService/Forward",
     ];
     for path in paths {

@@ -17,7 +17,7 @@ if problem then
   return redis.error_reply(problem)
 end
 
--- A program that does not keep the top sets may have counted votes: an earlier version of the consumer.
+-- A program that does not update the top sets may have counted votes: an earlier version of the consumer.
 local state = redis.call('HMGET', STATE, 'state', 'total')
 if state[1] ~= 'complete' or state[2] ~= (redis.call('GET', TOTAL) or '0') then
   return 0

@@ -1,15 +1,17 @@
--- Counts one batch of one partition, or changes nothing.
+-- Counts one batch of one partition, or changes nothing. checks.lua and arguments.lua define the shared functions and
+-- constants.
 --
--- KEYS    1 topic, 2 offsets, 3 dead letters, 4 total, 5 hold, 6 state of the top sets; then the hashes; then their top
---         sets; then one key for each vote whose id its client chose ("seen" key)
+-- KEYS    1 topic, 2 offsets, 3 dead letters, 4 total, 5 hold (exists while a command reads all counts), 6 state of the
+--         top sets; then the hashes; then their top sets; then one key for each vote whose id its client chose ("seen"
+--         key)
 -- ARGV    the topic's id, the partition, the applied offset that the batch builds on ('' for none), the applied offset
 --         after this batch, the level of the dead-letter limit after this batch, the seconds for which an id is
 --         remembered, the maximum size of a top set, the number of hashes, the number of votes with server-generated ids;
 --         for each hash: the number of pairs, then pairs of field and increment;
 --         for each seen key: the fingerprint of the vote, then one field for each hash
--- Returns {1, the number of votes that were counted before, the index of each (from 0), the index of each of them whose
---         fingerprint differs from that of the counted vote}, or {0, the applied offset in Redis (nil for none)}, or
---         {2} if another topic is the current one, or {3} if a command holds the counts
+-- Returns {1, the number of votes that were counted before, the index of each among the seen keys (from 0), the index of
+--         each of them whose fingerprint differs from that of the counted vote}, or {0, the applied offset in Redis (nil
+--         for none)}, or {2} if another topic is the current one, or {3} if the hold exists
 --
 -- Redis may hold another applied offset than the batch builds on. Then either the batch is already counted (by an attempt
 -- whose response was lost, or by another consumer), or Redis lost its latest writes. The script changes nothing. It returns
@@ -151,7 +153,7 @@ check_permission('DEL', TOP_STATE)
 if new_keys[1] then
   check_permission('SET', new_keys[1], '1', 'EX', dedup_window_s)
 end
--- A program that does not keep the top sets has counted votes: an earlier version of the consumer, or an operator.
+-- A program that does not update the top sets has counted votes: an earlier version of the consumer, or an operator.
 local is_top_outdated = (redis.call('HGET', TOP_STATE, 'total') or '0') ~= (total or '0')
 if problem then
   return redis.error_reply(problem)

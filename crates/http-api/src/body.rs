@@ -89,9 +89,9 @@ async fn read_to_end(
     Ok(buffer.into_vec().into())
 }
 
-/// Discards the body of a request that its head alone rejects. A client that waits for permission to send its body gets
-/// the rejection instead: the first read would invite it to send.
-pub(crate) async fn discard_unless_withheld(headers: &HeaderMap, body: &mut Body) {
+/// Discards the body of a request that is rejected by its head alone. Does not read the body if the client waits for
+/// permission to send it: the first read would give the permission.
+pub(crate) async fn discard_unless_client_waits(headers: &HeaderMap, body: &mut Body) {
     if !waits_for_permission(headers) {
         discard_briefly(body).await;
     }

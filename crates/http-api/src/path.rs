@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn normal_and_undecodable_paths_stay() {
+    fn normal_and_undecodable_paths_are_unchanged() {
         for uri in ["/", "/v1/votes", "/V1/Votes", "/x?y=%3A", "/%ff", "*"] {
             assert_eq!(normalised(uri), None, "{uri}");
         }

@@ -63,7 +63,7 @@ impl Endpoint {
             match content_type.and_then(|content_type| Ok((content_type, encoding?))) {
                 Ok(format) => format,
                 Err(error) => {
-                    body::discard_unless_withheld(&head.headers, &mut body).await;
+                    body::discard_unless_client_waits(&head.headers, &mut body).await;
                     return Err(error);
                 }
             };

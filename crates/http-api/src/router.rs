@@ -13,7 +13,7 @@ use tower::ServiceExt;
 use tower_http::cors::CorsLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use crate::body::discard_unless_withheld;
+use crate::body::discard_unless_client_waits;
 use crate::content_type::JSON;
 use crate::path::normalised_uri;
 use crate::problem::ProblemJson;
@@ -139,5 +139,5 @@ async fn other_method(request: Request) -> Response {
 
 async fn discard_body(request: Request) {
     let (head, mut body) = request.into_parts();
-    discard_unless_withheld(&head.headers, &mut body).await;
+    discard_unless_client_waits(&head.headers, &mut body).await;
 }

@@ -70,7 +70,7 @@ impl MemoryReservation {
         Ok(())
     }
 
-    /// Reserves as much more as is missing to `bytes`.
+    /// Grows the reservation to `bytes`, if it is smaller.
     pub fn grow_to(&mut self, bytes: usize) -> Result<(), IngestError> {
         self.grow(bytes.saturating_sub(self.bytes))
     }
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn taken_reservation_grows_to_a_size_and_is_released_on_its_own() {
+    fn taken_reservation_grows_to_a_size_and_is_released_separately() {
         let budget = Arc::new(MemoryBudget::new(100));
         let mut arriving = budget.reservation();
         assert_eq!(arriving.grow(30), Ok(()));

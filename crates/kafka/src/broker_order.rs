@@ -1,4 +1,5 @@
-//! The order in which brokers are asked: the last one that responded first, and those that failed last.
+//! The order in which brokers are asked: the broker that responded most recently is the first, and brokers that failed
+//! move to the end.
 
 use std::collections::VecDeque;
 

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_browser_sends_as_an_origin_is_refused_with_the_reason() {
+    fn origin_that_no_browser_sends_is_refused_with_the_reason() {
         for (text, reason) in [
             ("votes.example", "scheme"),
             ("localhost:3000", "scheme"),

@@ -14,8 +14,9 @@ pub const BAND_TOP: &str = "{votes}:band:top";
 pub const ALBUM_TOP: &str = "{votes}:album:top";
 /// Sorted set: the routes by votes.
 pub const ROUTE_TOP: &str = "{votes}:route:top";
-/// Hash: `state` -> `complete` if the sorted sets are complete, or the id of the run that builds them; `total` -> the total
-/// at the last change, by which votes are detected that a program counted without keeping the sorted sets.
+/// Hash: `state` -> `complete` if the sorted sets are complete, or the id of the run that builds them; `total` -> the
+/// value of [`TOTAL`] when the sorted sets were last updated. If the two differ, a program has counted votes without
+/// updating the sorted sets.
 pub const TOP_STATE: &str = "{votes}:top_state";
 /// String with a time to live of some seconds. While it exists, no votes are counted: a command reads all counts.
 pub const HOLD: &str = "{votes}:hold";

@@ -1,5 +1,5 @@
-//! Says what bytes are that are not the expected JSON or protobuf, so that a client learns what to change. Nothing here runs
-//! for a readable vote.
+//! Recognises the format of a body that is not the expected JSON or protobuf, so that the error can name it and say what
+//! to change. Nothing here runs for a readable vote.
 
 use prost::Message;
 use proto::votes;

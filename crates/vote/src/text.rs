@@ -1,4 +1,5 @@
-//! The normal form of a name or title: what readers see alike, votes count alike.
+//! The normal form of a name or title. Texts that look alike have the same normal form, so their votes are counted
+//! together.
 //!
 //! - NFC: `é` as one character and `e` with an accent are the same text.
 //! - All kinds of white space become one ordinary space; there is none at the ends.

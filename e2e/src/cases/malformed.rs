@@ -27,7 +27,7 @@ pub(super) fn malformed() -> Vec<Case> {
         Case {
             protobuf: Some(valid_vote().to_json()),
             ..json_only(
-                "the other encoding than the content type says",
+                "an encoding other than that of the content type",
                 b"\x0a\x04Alux".to_vec(),
                 rejection(400, &[]),
             )

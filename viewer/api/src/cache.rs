@@ -55,7 +55,7 @@ where
         let asked = Instant::now();
         loop {
             let loaded = self.current(&load).await;
-            // Nobody may have waited for the end of a load whose callers all left. Its result may be outdated.
+            // If all callers of a load left before its end, its result may be outdated.
             if loaded.valid_until >= asked {
                 return loaded.result;
             }
@@ -160,7 +160,7 @@ mod tests {
         assert!(results.iter().all(Result::is_err));
         assert_eq!(store.queries(), 1);
         assert!(started.elapsed() < 3 * SLOW, "{:?}", started.elapsed());
-        // Remembered for those who arrive just after it, and only for them.
+        // Later callers share the failure until FAILURE_LIFETIME has passed.
         assert!(cached.get(|| store.query(SLOW, true)).await.is_err());
         tokio::time::sleep(FAILURE_LIFETIME).await;
         assert!(matches!(cached.get(|| store.query(SLOW, true)).await, Ok(1)));

@@ -36,7 +36,7 @@ async fn response_to_protobuf_has_the_content_type_of_the_request() {
 }
 
 #[tokio::test]
-async fn lines_of_json_have_three_names() {
+async fn json_lines_have_three_content_types() {
     let api = Api::new();
     let [_, (_, lines), _] = batches(3);
     for content_type in ["application/x-ndjson", "application/ndjson", "application/jsonl"] {

@@ -123,7 +123,7 @@ impl Follower {
         follower
     }
 
-    /// The next event. A follower has no last event: its connection drops it.
+    /// The next event. The events never end; the connection drops the follower when it closes.
     pub(super) async fn next(&mut self) -> Event {
         let event = loop {
             if let Some(event) = self.events.pop_front() {

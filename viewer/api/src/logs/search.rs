@@ -1,9 +1,10 @@
 //! A search of the log for the votes that a filter selects, newest first.
 //!
-//! The log has one index, by time. A second one would cost the consumer write rate, so a filter by route or band reads all
-//! documents of its time range: a filter that matches almost nothing would read the whole log in one query. So a search
-//! takes steps. Each step first finds the document that ends it, from the index alone, and then queries the documents up
-//! to there. The position after a step is exact, also while votes arrive, so a client can continue the search from it.
+//! The log has one index, by time. A second one would slow down the writes of the consumer. So a filter by route or band
+//! reads all documents of its time range: a filter that matches almost nothing would read the whole log in one query.
+//! Therefore a search takes steps. Each step first finds the document that ends it, from the index alone, and then
+//! queries the documents up to there. The position after a step is exact, also while votes arrive, so a client can
+//! continue the search from it.
 
 use std::time::{Duration, Instant};
 
@@ -71,7 +72,7 @@ impl Search {
         if let (Some(end), Some(position)) = (&end, &self.position)
             && end >= position
         {
-            // More votes have the time of the position than the step has.
+            // All documents of the step have the same time as the position. Only a larger step gets past it.
             self.step = self.step.saturating_mul(MAX_GROWTH);
             return Ok(());
         }

@@ -17,7 +17,7 @@ export function useVotes() {
   const next = ref<string | null>(null)
   const loading = ref(false)
   const error = shallowRef<ApiError>()
-  /** How far back the search got that fills the page; undefined if the page is complete. */
+  /** The time back to which the log was searched to fill the page; undefined if the page is complete. */
   const searchedUntil = ref<string>()
   /** Whether the search is going on. */
   const searching = ref(false)
