@@ -1,28 +1,27 @@
-"""Compares the latencies that `compare`'s load generator, h2load and ghz measure for the same load.
+"""Compares the latencies that `compare`'s load generator, h2load, ghz and wrk measure for the same load.
 
     python3 bench/agreement.py            after: cargo build --release
 
-Starts Kafka and the two routes with `lab`. In each round every tool sends the same load, and the order of the tools
-rotates. The table shows the median, minimum and maximum over the rounds for each percentile. The tools agree if they
-differ from each other by no more than a single tool varies between rounds. h2load and ghz measure from the actual send
-time, `compare` from the intended send time. At a rate far below the limit both are equal.
+Starts Kafka and the two routes with `lab`. A latency depends on the send times: eight connections that send at the
+same moment wait for each other, and at the same rate, eight connections in rotation do not. So each tool runs with its
+own send times, and then `compare` sends at the recorded times of that tool. The two agree if their medians differ by at
+most 5 %. A row `own send times` shows the effect of the send times alone. wrk and one h2load row have no send times: in
+a closed loop, each connection sends after its last answer.
 """
 
 import json
 import os
+import re
 import statistics
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import h2load
 from common import BenchError, argument_parser, lab_servers, run_command
-
-PERCENTILES = (50, 95, 99)
-Latencies = dict[int, float]
-"""Milliseconds by percentile."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Load:
 
 
 def main() -> int:
-    """Measures, and writes the table."""
+    """Measures, and writes the table. Exit code 1 if a pair of medians differs by more than the limit."""
     parser = argument_parser(__doc__.partition("\n")[0], rounds=7)
     parser.add_argument("--rate", type=int, default=240, help="votes per second")
     parser.add_argument("--seconds", type=int, default=4, help="length of one measurement")
@@ -52,92 +51,214 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="dualpath-agreement-") as directory,
         lab_servers(arguments.programs, ("kafka", "rest", "grpc"), Path(directory) / "lab") as endpoints,
     ):
-        rows = [
-            row
-            for case in h2load.cases(arguments.connections)
-            for row in _rows(case, endpoints[case.service], load, arguments.rounds, arguments.programs)
-        ]
-    head = ["route", "tool", *(f"p{percentile} ms (min, max)" for percentile in PERCENTILES)]
-    table = "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *rows])
+        rows = []
+        for case in h2load.cases(arguments.connections):
+            target = Target(case, endpoints[case.service], arguments.programs, load)
+            for pair in _pairs(target):
+                rows.append(_measure(target, pair, arguments.rounds))
+                print(" | ".join(rows[-1].cells()), file=sys.stderr)
+    table = "\n".join(
+        f"| {' | '.join(cells)} |" for cells in [HEAD, ["---"] * len(HEAD), *(row.cells() for row in rows)]
+    )
     summary = (
-        f"{load.rate} votes per second for {load.seconds} s on {load.connections} connections; median, minimum and "
-        f"maximum of {arguments.rounds} rounds.\n"
+        f"{load.rate} votes per second for {load.seconds} s on {load.connections} connections; medians in ms over "
+        f"{arguments.rounds} rounds.\n"
     )
     print(f"{summary}\n{table}")
     if arguments.write:
         arguments.write.write_text(f"{summary}\n{table}\n")
-    return 0
+    return 0 if all(row.agrees() for row in rows if row.pair.is_same_load) else 1
 
 
-def _rows(case: h2load.Case, url: str, load: Load, rounds: int, programs: Path) -> list[list[str]]:
-    tools: dict[str, Callable[[], Latencies]] = {
-        "compare": lambda: _compare(case, url, load, programs),
-        "h2load": lambda: _h2load(case, url, load),
-    }
-    if case.service == "grpc":
-        tools["ghz"] = lambda: _ghz(url, load)
-    results: dict[str, list[Latencies]] = {name: [] for name in tools}
-    for measure in tools.values():
-        measure()  # warm-up
-    for number in range(rounds):
-        names = list(tools)
-        rotated = names[number % len(names) :] + names[: number % len(names)]
-        for name in rotated:
-            results[name].append(tools[name]())
-        print(f"{case.name}, round {number + 1} of {rounds}", file=sys.stderr)
-    return [[case.name, name, *(_cell(results[name], percentile) for percentile in PERCENTILES)] for name in tools]
+@dataclass(frozen=True)
+class Target:
+    """A route under load, with the programs that send it."""
+
+    case: h2load.Case
+    url: str
+    programs: Path
+    load: Load
 
 
-def _cell(rounds: list[Latencies], percentile: int) -> str:
-    values = [latencies[percentile] for latencies in rounds]
-    return f"{statistics.median(values):.2f} ({min(values):.2f}, {max(values):.2f})"
+@dataclass(frozen=True)
+class Sent:
+    """One measurement of a tool: latencies in ms, and send times in µs from the first one (empty in a closed loop)."""
+
+    latencies: list[float]
+    times: list[int]
 
 
-def _compare(case: h2load.Case, url: str, load: Load, programs: Path) -> Latencies:
-    version = "http1" if "--h1" in case.options else "h2c"
-    encoding = "grpc" if case.service == "grpc" else "json"
-    command = [programs / "compare", "load", url, "--version", version, "--encoding", encoding, "--arrival", "uniform"]
-    command += ["--rate", str(load.rate), "--seconds", str(load.seconds), "--connections", str(load.connections)]
-    summary = json.loads(run_command(command))
-    return {percentile: summary[f"p{percentile}_ms"] for percentile in PERCENTILES}
+@dataclass(frozen=True)
+class Pair:
+    """A tool, and how `compare` repeats its load."""
+
+    tool: str
+    load: str
+    measure: Callable[[Target], Sent]
+    repeat: Callable[[Target, Sent], float]
+    is_same_load: bool = True
 
 
-def _h2load(case: h2load.Case, url: str, load: Load) -> Latencies:
+@dataclass(frozen=True)
+class Row:
+    """The medians of a pair over all rounds."""
+
+    case: str
+    pair: Pair
+    tool_ms: list[float]
+    compare_ms: list[float]
+
+    def difference(self) -> float:
+        """The difference of the medians, as a share of the tool's."""
+        return statistics.median(self.compare_ms) / statistics.median(self.tool_ms) - 1
+
+    def agrees(self) -> bool:
+        """Whether the medians differ by at most the limit."""
+        return abs(self.difference()) <= LIMIT
+
+    def cells(self) -> list[str]:
+        """The row of the table."""
+        verdict = ("yes" if self.agrees() else "**no**") if self.pair.is_same_load else "not compared"
+        cell = lambda values: f"{statistics.median(values):.2f} ({min(values):.2f}, {max(values):.2f})"  # noqa: E731
+        difference = f"{100 * self.difference():+.1f} %"
+        return [
+            self.case,
+            self.pair.tool,
+            self.pair.load,
+            cell(self.tool_ms),
+            cell(self.compare_ms),
+            difference,
+            verdict,
+        ]
+
+
+HEAD = ["route", "tool", "load", "tool (min, max)", "compare (min, max)", "difference", "within 5 %"]
+LIMIT = 0.05
+
+
+def _pairs(target: Target) -> list[Pair]:
+    pairs = [
+        Pair("h2load", "the send times of h2load", _h2load, _compare_at),
+        Pair("h2load", "own send times of each tool", _h2load, lambda target, _: _compare_uniform(target), False),
+        Pair("h2load", "closed loop", _h2load_closed, lambda target, _: _compare_closed(target)),
+    ]
+    if target.case.service == "grpc":
+        pairs.append(Pair("ghz", "the send times of ghz", _ghz, _compare_at))
+    if "--h1" in target.case.options:
+        pairs.append(Pair("wrk", "closed loop", _wrk, lambda target, _: _compare_closed(target)))
+    return pairs
+
+
+def _measure(target: Target, pair: Pair, rounds: int) -> Row:
+    tool_ms, compare_ms = [], []
+    pair.measure(target)  # warm-up
+    for _ in range(rounds):
+        sent = pair.measure(target)
+        tool_ms.append(statistics.median(sent.latencies))
+        compare_ms.append(pair.repeat(target, sent))
+    return Row(target.case.name, pair, tool_ms, compare_ms)
+
+
+def _compare(target: Target, *options: str) -> float:
+    version = "http1" if "--h1" in target.case.options else "h2c"
+    encoding = "grpc" if target.case.service == "grpc" else "json"
+    connections = str(target.case.connections)
+    command = [target.programs / "compare", "load", target.url, "--version", version, "--encoding", encoding]
+    command += ["--connections", connections, "--in-flight", str(target.load.connections), *options]
+    return json.loads(run_command(command))["p50_ms"]
+
+
+def _compare_at(target: Target, sent: Sent) -> float:
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write("\n".join(map(str, sent.times)))
+        file.flush()
+        return _compare(target, "--send-times", file.name)
+
+
+def _compare_uniform(target: Target) -> float:
+    load = target.load
+    return _compare(target, "--arrival", "uniform", "--rate", str(load.rate), "--seconds", str(load.seconds))
+
+
+def _compare_closed(target: Target) -> float:
+    return _compare(target, "--users", str(target.load.connections), "--seconds", str(target.load.seconds))
+
+
+def _h2load(target: Target) -> Sent:
+    per_client = target.load.rate / target.case.connections
+    return _run_h2load(target, f"--requests={target.load.votes}", f"--rps={per_client}")
+
+
+def _h2load_closed(target: Target) -> Sent:
+    return Sent(_run_h2load(target, f"--duration={target.load.seconds}").latencies, [])
+
+
+def _run_h2load(target: Target, *options: str) -> Sent:
+    case = target.case
     with tempfile.TemporaryDirectory() as directory:
         log, body = Path(directory) / "log", Path(directory) / "body"
         body.write_bytes(case.body)
-        per_client = load.rate / load.connections
-        command = ["h2load", f"--requests={load.votes}", f"--clients={load.connections}", f"--rps={per_client}"]
-        command += [f"--log-file={log}", f"--data={body}", *case.options, f"{url}{case.url_path}"]
+        command = ["h2load", f"--clients={case.connections}", f"--max-concurrent-streams={case.streams}", *options]
+        command += [f"--log-file={log}", f"--data={body}", *case.options, f"{target.url}{case.url_path}"]
         run_command(command)
         # The columns of a line: start in µs, HTTP status, duration in µs.
-        lines = [line.split("\t") for line in log.read_text().splitlines()]
-    rejected = [line for line in lines if line[1] != "200" and line[1] != "202"]
-    if rejected or len(lines) != load.votes:
-        raise BenchError(f"h2load: {len(rejected)} votes rejected, {len(lines)} of {load.votes} answered")
-    return _percentiles([int(line[2]) / 1e3 for line in lines])
+        lines = [[int(cell) for cell in line.split("\t")] for line in log.read_text().splitlines()]
+    rejected = [status for _, status, _ in lines if status not in (200, 202)]
+    if rejected or not lines:
+        raise BenchError(f"h2load: {len(rejected)} of {len(lines)} votes rejected")
+    first = min(start for start, _, _ in lines)
+    return Sent([duration / 1e3 for _, _, duration in lines], [start - first for start, _, _ in lines])
 
 
-def _ghz(url: str, load: Load) -> Latencies:
+def _ghz(target: Target) -> Sent:
+    load = target.load
     command = [_tool("ghz"), "--insecure", "--call", "votes.v1.VoteService.CastVote", "--data", json.dumps(h2load.VOTE)]
-    command += ["--total", str(load.votes), "--rps", str(load.rate), "--connections", str(load.connections)]
-    command += ["--concurrency", str(load.connections), "--format", "json", url.removeprefix("http://")]
+    command += ["--total", str(load.votes), "--rps", str(load.rate), "--connections", str(target.case.connections)]
+    command += ["--concurrency", str(load.connections), "--format", "json", target.url.removeprefix("http://")]
     calls = json.loads(run_command(command))["details"]
     if any(call["status"] != "OK" for call in calls):
         raise BenchError("ghz: not every vote was acknowledged")
-    return _percentiles([call["latency"] / 1e6 for call in calls])
+    starts = [_microseconds(call["timestamp"]) for call in calls]
+    return Sent([call["latency"] / 1e6 for call in calls], [start - min(starts) for start in starts])
+
+
+def _microseconds(timestamp: str) -> int:
+    """Reads an RFC 3339 time with nanoseconds."""
+    seconds, _, rest = timestamp.partition(".")
+    fraction = re.match(r"\d+", rest)
+    micros = int((fraction.group() if fraction else "0").ljust(9, "0")[:6])
+    whole = datetime.fromisoformat(seconds.removesuffix("Z")).replace(tzinfo=UTC)
+    return int(whole.timestamp()) * 1_000_000 + micros
+
+
+WRK_SCRIPT = """
+wrk.method = "POST"
+wrk.headers["content-type"] = "application/json"
+wrk.body = [[BODY]]
+done = function(summary, latency)
+  local failed = summary.errors.status + summary.errors.read + summary.errors.write + summary.errors.timeout
+  io.write(string.format("p50_us %d failed %d\\n", latency:percentile(50), failed))
+end
+"""
+
+
+def _wrk(target: Target) -> Sent:
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(WRK_SCRIPT.replace("BODY", target.case.body.decode()))
+        script.flush()
+        command = ["wrk", "--threads", "1", "--connections", str(target.load.connections)]
+        command += ["--duration", f"{target.load.seconds}s", "--script", script.name]
+        output = run_command([*command, f"{target.url}{target.case.url_path}"])
+    found = re.search(r"p50_us (\d+) failed (\d+)", output)
+    if not found or int(found.group(2)) > 0:
+        raise BenchError(f"wrk: not every vote was acknowledged: {output}")
+    return Sent([int(found.group(1)) / 1e3], [])
 
 
 def _tool(name: str) -> Path:
     """Returns the path of a tool that `make setup-dev` installed."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     return cache / "dualpath" / "tools" / "bin" / name
-
-
-def _percentiles(values: list[float]) -> Latencies:
-    ascending = sorted(values)
-    rank = lambda percentile: max(-(-percentile * len(ascending) // 100), 1) - 1  # noqa: E731 - nearest rank
-    return {percentile: ascending[rank(percentile)] for percentile in PERCENTILES}
 
 
 if __name__ == "__main__":

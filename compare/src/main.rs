@@ -7,10 +7,10 @@ use clap::{Parser, Subcommand};
 /// Compares the routes in a controlled experiment and reports a verdict with an interval.
 ///
 /// One load generator sends the same votes over each route at a constant rate that does not depend on answers (open loop),
-/// and measures latency from the intended send time of each vote. In each round, every variant has one block, in random
-/// order. The first variant is measured twice in each round, as its own control. A route is better if
-/// the whole confidence interval of the difference lies outside the margin, and equivalent if it lies within. Otherwise,
-/// there is not enough data. If the control differs from the first variant, there is no verdict.
+/// and measures latency from the intended send time of each vote. All variants run at the same time, so that they share the
+/// noise of the machine. The first variant is measured twice, as its own control. A route is better if the whole confidence
+/// interval of the difference lies outside the margin, and equivalent if it lies within. Otherwise, there is not enough
+/// data. If the control differs from the first variant, there is no verdict. The run ends when every measure is decided.
 #[derive(Debug, Parser)]
 #[command(name = "compare", version, arg_required_else_help = true)]
 struct Cli {
@@ -34,7 +34,7 @@ enum Command {
     Confounders(compare::confounders::ConfoundersArgs),
     /// Send one load to an address and print its percentiles, to check the load generator against other tools
     Load(compare::single_load::LoadArgs),
-    /// Validate the method: equal variants must show no difference, and an added millisecond must be found
+    /// Validate the method: equal services must show no difference, and known differences must be found
     Prove(compare::prove::ProveArgs),
 }
 

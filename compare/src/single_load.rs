@@ -1,10 +1,11 @@
 //! `compare load`: one block of load to any address, to check the load generator against other tools.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use experiment_model::protocol::{Arrival, Connections, Encoding, Version};
 use lab::project;
@@ -48,6 +49,14 @@ pub struct LoadArgs {
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1024))]
     connections: u32,
 
+    /// Send at the times of this file instead of --rate and --seconds: one a line, in µs from the start
+    #[arg(long, value_name = "FILE", conflicts_with = "users")]
+    send_times: Option<PathBuf>,
+
+    /// Closed loop: this many clients, each of which sends its next vote after the answer to its last one
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    users: Option<u32>,
+
     /// Seed of the send times
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -89,13 +98,16 @@ pub async fn run(args: &LoadArgs) -> Result<ExitCode> {
     };
     let votes = votes::read_contest(&project::root()?)?;
     let target = Arc::new(Target::open(spec, &votes).await?);
-    let times = send_times(
-        args.arrival,
-        args.rate,
-        Duration::from_secs_f64(args.seconds),
-        args.seed,
-    );
-    let samples = load::run_open_loop(&target, times, 0).await?;
+    let length = Duration::from_secs_f64(args.seconds);
+    let samples = if let Some(users) = args.users {
+        load::run_closed_loop(&target, users as usize, length, 0).await?
+    } else {
+        let times = match &args.send_times {
+            Some(file) => read_send_times(file)?,
+            None => send_times(args.arrival, args.rate, length, args.seed),
+        };
+        load::run_open_loop(&target, times, 0).await?
+    };
     let acknowledged = samples.iter().filter(|sample| sample.is_acknowledged());
     let latencies = ascending_ms(acknowledged.map(|sample| sample.latency));
     let delays = ascending_ms(samples.iter().map(|sample| sample.scheduling_delay));
@@ -113,4 +125,16 @@ pub async fn run(args: &LoadArgs) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// The send times of a file, ascending.
+fn read_send_times(file: &Path) -> Result<Vec<Duration>> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+    let micros = text.lines().enumerate().map(|(index, line)| {
+        let number = line.trim().parse();
+        number.with_context(|| format!("{}, line {}: not a number of µs", file.display(), index + 1))
+    });
+    let mut micros: Vec<u64> = micros.collect::<Result<_>>()?;
+    micros.sort_unstable();
+    Ok(micros.into_iter().map(Duration::from_micros).collect())
 }

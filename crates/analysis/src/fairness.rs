@@ -241,7 +241,7 @@ mod tests {
                 variant("grpc", "grpc", &grpc),
             ];
             let head = "name = \"p\"\npurpose = \"P.\"\n[design]\nwarm_up_s = 0\nrounds = 8\nblock_s = 1\n\
-                        [load]\nrate = 10\n";
+                        [load]\nrate = 100\n";
             Plan::parse(&format!("{head}{}", variants.concat())).unwrap()
         };
         assert!(compare_reuse(&plan(true, true)).fair);
