@@ -18,11 +18,13 @@ use lab::ports::free_address;
 use lab::project;
 use lab::servers::Server;
 
-const NAMES: [&str; 5] = [
+const NAMES: [&str; 7] = [
     "answer-before-work",
     "producer-per-request",
     "nagle",
-    "delay-1ms",
+    "delay-100us",
+    "delay-25th-5ms",
+    "cpu-10us",
     "acks",
 ];
 const PROGRAMS: [&[&str]; 2] = [&["ingest-rest"], &["ingest-grpc", "serve"]];
@@ -87,15 +89,35 @@ async fn every_fault_changes_the_configuration_hash_and_logs_a_warning() {
 #[tokio::test]
 async fn injected_delay_counts_as_publish_time() {
     for kind in ServiceKind::KAFKA_PRODUCERS {
-        let service = ServiceProcess::start_without_kafka(kind, &["--inject-fault", "delay-1ms"])
+        let service = ServiceProcess::start_without_kafka(kind, &["--inject-fault", "delay-100us"])
             .await
             .unwrap();
         let mut client = Http2Client::connect(kind, service.address()).await.unwrap();
         for _ in 0..20 {
             let ms = publish_ms(&mut client).await;
             // The delay is a lower bound: load on the machine only adds to it.
-            assert!(ms >= 1.0, "{kind:?}: {ms} ms");
+            assert!(ms >= 0.1, "{kind:?}: {ms} ms");
         }
+    }
+}
+
+#[tokio::test]
+async fn every_25th_vote_has_the_rare_delay() {
+    for kind in ServiceKind::KAFKA_PRODUCERS {
+        let service = ServiceProcess::start_without_kafka(kind, &["--inject-fault", "delay-25th-5ms"])
+            .await
+            .unwrap();
+        let mut client = Http2Client::connect(kind, service.address()).await.unwrap();
+        let mut times = Vec::new();
+        for _ in 0..50 {
+            times.push(publish_ms(&mut client).await);
+        }
+        for slow in [0, 25] {
+            assert!(times[slow] >= 5.0, "{kind:?}: {times:?}");
+        }
+        // Load on the machine can slow other votes, but not most of them.
+        times.sort_by(f64::total_cmp);
+        assert!(times[25] < 5.0, "{kind:?}: {times:?}");
     }
 }
 
