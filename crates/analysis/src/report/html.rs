@@ -1,6 +1,7 @@
 //! The report as a page: a single file without scripts and without network requests, suitable for printing.
 
 use anyhow::{Context, Result};
+use experiment_model::design::DesignKind;
 use minijinja::{Environment, Value};
 use plot::RGBColor;
 use serde::Serialize;
@@ -108,7 +109,8 @@ struct VariantView {
     counting_delay: [String; 3],
     /// p50, p99 and the largest.
     scheduling_delay: [String; 3],
-    blocks: Vec<[String; 4]>,
+    /// Round, p50, p95, p99, throughput.
+    blocks: Vec<[String; 5]>,
 }
 
 #[derive(Debug, Serialize)]
@@ -215,7 +217,14 @@ fn point_view(report: &Report, point: &PointReport) -> Result<PointView> {
         variants: point.variants.iter().map(variant_view).collect(),
         quantiles: svg_value(plots::quantiles(point)?),
         distribution: svg_value(plots::distribution(point)?),
-        over_time: svg_value(plots::over_time(point)?),
+        over_time: svg_value(plots::over_time(
+            point,
+            if report.plan.design.kind == DesignKind::Saturation {
+                Measure::Throughput
+            } else {
+                Measure::P50
+            },
+        )?),
         stages: stages_view(point)?,
         effects: effects_view(&point.effects)?,
     })
@@ -282,6 +291,7 @@ fn variant_view(report: &VariantReport) -> VariantView {
             number_or_dash(block.p50),
             number_or_dash(block.p95),
             number_or_dash(block.p99),
+            number_or_dash(block.throughput),
         ]
     };
     VariantView {
