@@ -41,11 +41,11 @@ fn unfinished_searches(point: &PointReport, usable_rate: f64) -> Vec<String> {
             let blocks = variant.blocks.iter();
             blocks.filter(|block| block.search_end == Some(end)).count()
         };
-        let (at, name) = (at_value(point), variant.label());
+        let (at, name, all) = (at_value(point), variant.label(), variant.blocks.len());
         let limited = count(SearchEnd::LoadGeneratorLimit);
         if limited > 0 {
             reasons.push(format!(
-                "{at}The load generator was the limit in {limited} searches of {name}: {name} kept the bound at \
+                "{at}The load generator was the limit in {limited} of {all} searches of {name}: {name} kept the bound at \
                  {usable_rate:.0} votes/s, half of the load generator's highest rate, and may carry more. Use a lower \
                  design.p99_bound_ms, or a machine with more processors."
             ));
@@ -53,7 +53,7 @@ fn unfinished_searches(point: &PointReport, usable_rate: f64) -> Vec<String> {
         let without_rate = count(SearchEnd::NothingPassed);
         if without_rate > 0 {
             reasons.push(format!(
-                "{at}{without_rate} searches of {name} found no rate within the bound: raise design.p99_bound_ms or \
+                "{at}{without_rate} of {all} searches of {name} found no rate within the bound: raise design.p99_bound_ms or \
                  design.block_s, or stop other programs on the machine."
             ));
         }

@@ -56,6 +56,8 @@ struct PointView {
     control_holds: bool,
     control_sentence: String,
     variants: Vec<VariantView>,
+    /// Whether any vote was acknowledged. Without one, there is no latency to plot.
+    has_latencies: bool,
     quantiles: Value,
     distribution: Value,
     over_time: Value,
@@ -215,6 +217,7 @@ fn point_view(report: &Report, point: &PointReport) -> Result<PointView> {
         control_holds: point.control_holds,
         control_sentence: text::control(point),
         variants: point.variants.iter().map(variant_view).collect(),
+        has_latencies: point.variants.iter().any(|variant| variant.acknowledged > 0),
         quantiles: svg_value(plots::quantiles(point)?),
         distribution: svg_value(plots::distribution(point)?),
         over_time: svg_value(plots::over_time(
