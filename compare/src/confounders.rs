@@ -196,7 +196,10 @@ async fn measure(confounder: Confounder, root: &Path) -> Result<ConfounderResult
     let (fairness, trial) = with_stack(confounder.change_settings, async |stack| {
         // An unfair setting is part of the demonstration and does not stop the run.
         let fairness = fairness_check::check(&plan, stack.endpoints).await?;
-        Ok((fairness, trial::run(&plan, stack, &votes, &ledger, None).await?))
+        Ok((
+            fairness,
+            trial::run(&plan, stack, &votes, &ledger, None, f64::INFINITY).await?,
+        ))
     })
     .await?;
     let rule = DecisionRule::of(&plan, Margin::default(), 0.95);

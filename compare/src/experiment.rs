@@ -1,4 +1,4 @@
-//! Runs the rounds of a plan: warm-up, then the blocks of all variants, at the same time or in turns.
+//! Runs the rounds of a plan: warm-up, then the blocks of all variants, at the same time or in turns, or their searches.
 
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use load_generator::votes;
 use proto::votes::Vote;
 
 use crate::consumer_metrics::ConsumerMetrics;
+use crate::saturation::Saturation;
 use crate::simultaneous::Simultaneous;
 use crate::subject::{self, Subject};
 use crate::turns::{Turns, send_load};
@@ -26,18 +27,20 @@ use crate::turns::{Turns, send_load};
 pub struct Measurements {
     /// One set of blocks for each value of the plan's sweep, or a single one without a sweep.
     pub points: Vec<Point>,
-    /// Samples by route that are part of the reconciliation, but not of the analysis: the warm-up, and rounds that were
-    /// not completed.
+    /// Samples by route that are part of the reconciliation, but not of the analysis: the warm-up, rounds that were not
+    /// completed, and the blocks of a search at other rates than the found one.
     pub unanalysed: Vec<(Route, Vec<Sample>)>,
 }
 
 /// Runs `plan` against a stack, and repeats `votes` as often as needed. With a `rule`, a simultaneous design stops as soon
-/// as it has decided every comparison.
+/// as it has decided every comparison. A search ends at `usable_rate`, the highest rate at which the load generator is
+/// trustworthy.
 pub async fn run(
     plan: &Plan,
     stack: Running<'_>,
     votes: &[Vote],
     rule: Option<&DecisionRule>,
+    usable_rate: f64,
 ) -> Result<Measurements> {
     let run_start = Instant::now();
     let mut measurements = Measurements {
@@ -55,6 +58,7 @@ pub async fn run(
             consumer: ConsumerMetrics::new(stack.endpoints),
             run_start,
             rule,
+            usable_rate,
         };
         let point = point.run(value, votes, &mut measurements.unanalysed).await?;
         measurements.points.push(point);
@@ -76,6 +80,7 @@ struct PointRun<'a> {
     consumer: ConsumerMetrics,
     run_start: Instant,
     rule: Option<&'a DecisionRule>,
+    usable_rate: f64,
 }
 
 impl PointRun<'_> {
@@ -111,6 +116,16 @@ impl PointRun<'_> {
                 }
                 step.done(&format!("{} rounds", plan.design.rounds));
             }
+            DesignKind::Saturation => {
+                let saturation = Saturation {
+                    plan,
+                    consumer: &self.consumer,
+                    run_start: self.run_start,
+                    usable_rate: self.usable_rate,
+                };
+                unanalysed.extend(saturation.run(&mut subjects, &step).await?);
+                step.done(&format!("{} searches of each variant", plan.design.rounds));
+            }
             DesignKind::Simultaneous => {
                 let simultaneous = Simultaneous {
                     plan,
@@ -142,7 +157,7 @@ impl PointRun<'_> {
         });
         let concurrent = match self.plan.design.kind {
             DesignKind::Simultaneous => subjects.len(),
-            DesignKind::Turns => 1,
+            DesignKind::Turns | DesignKind::Saturation => 1,
         };
         stream::iter(loads).buffered(concurrent).try_collect().await
     }

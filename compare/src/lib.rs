@@ -14,6 +14,7 @@ pub mod prove;
 pub mod reconciliation;
 pub mod report_files;
 pub mod run;
+pub mod saturation;
 pub mod show_report;
 pub mod simultaneous;
 pub mod single_load;

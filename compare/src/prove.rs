@@ -129,7 +129,7 @@ pub async fn run(args: &ProveArgs) -> Result<ExitCode> {
             for run in 0..args.runs {
                 let mut plan = plan.clone();
                 plan.design.seed = args.seed + run;
-                let measurements = experiment::run(&plan, stack, &votes, None).await?;
+                let measurements = experiment::run(&plan, stack, &votes, None, f64::INFINITY).await?;
                 let point = measurements
                     .points
                     .first()

@@ -143,7 +143,16 @@ async fn measure(
 
     let started = Instant::now();
     let rule = args.thresholds.decision_rule(&plan);
-    let trial = trial::run(&plan, stack, votes, &results.join("ledger.jsonl"), Some(&rule)).await?;
+    let ledger = results.join("ledger.jsonl");
+    let trial = trial::run(
+        &plan,
+        stack,
+        votes,
+        &ledger,
+        Some(&rule),
+        calibration.usable_rate(),
+    )
+    .await?;
     let points: Vec<PointReport> = trial
         .points
         .iter()

@@ -229,6 +229,7 @@ fn add_blocks(
             },
             wire: resources.wire,
             counting_delays: CountingDelays::default(),
+            search: None,
         });
     }
 }

@@ -24,18 +24,19 @@ pub struct Trial {
 }
 
 /// Runs `plan`, repeats `votes` as often as needed, and writes a line for each sent vote to the file `ledger`. With
-/// a `rule`, the run stops when everything is decided.
+/// a `rule`, the run stops when everything is decided. `usable_rate` is the highest rate of a search.
 pub async fn run(
     plan: &Plan,
     stack: Running<'_>,
     votes: &Arc<[Vote]>,
     ledger: &Path,
     rule: Option<&DecisionRule>,
+    usable_rate: f64,
 ) -> Result<Trial> {
     let Running {
         endpoints, progress, ..
     } = stack;
-    let measurements = experiment::run(plan, stack, votes, rule).await?;
+    let measurements = experiment::run(plan, stack, votes, rule, usable_rate).await?;
     reconciliation::write_ledger(ledger, &measurements)?;
     let step = progress.step("reconciliation");
     let reconciliation = reconciliation::reconcile(endpoints, ledger).await?;

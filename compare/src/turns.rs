@@ -52,7 +52,7 @@ impl Turns<'_> {
 
     /// Runs one block and records the resources that it uses. During the pause after it, the consumer counts the last
     /// votes.
-    async fn block(&self, subject: &Subject, schedule_seed: u64) -> Result<Block> {
+    pub async fn block(&self, subject: &Subject, schedule_seed: u64) -> Result<Block> {
         let Subject {
             data,
             target,
@@ -77,6 +77,7 @@ impl Turns<'_> {
             usage,
             wire,
             counting_delays: delays.since(&delays_before),
+            search: None,
         })
     }
 }

@@ -226,6 +226,7 @@ mod tests {
             p99: None,
             throughput: None,
             cpu: None,
+            search_end: None,
         };
         values.into_iter().map(block).collect()
     }

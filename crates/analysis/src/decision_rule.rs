@@ -27,6 +27,7 @@ impl DecisionRule {
     pub fn of(plan: &Plan, margin: Margin, confidence: f64) -> Self {
         let (looks, measures) = match plan.design.kind {
             DesignKind::Simultaneous => (Looks::UpTo(plan.design.rounds), &Measure::OF_SIMULTANEOUS[..]),
+            DesignKind::Saturation => (Looks::Once, &Measure::OF_SATURATION[..]),
             DesignKind::Turns => (Looks::Once, &Measure::ALL[..]),
         };
         Self {

@@ -126,6 +126,7 @@ mod tests {
             p99: None,
             throughput: None,
             cpu: Some(10.0 * p50),
+            search_end: None,
         });
         VariantReport {
             variant: Variant {

@@ -73,6 +73,7 @@ mod tests {
             usage: std::collections::BTreeMap::default(),
             wire: WireBytes::default(),
             counting_delays: CountingDelays::default(),
+            search: None,
         };
         let variants = plan.variants.into_iter().map(|variant| VariantData {
             variant,

@@ -13,7 +13,7 @@ pub enum Measure {
     P95,
     /// 99th percentile of latency, in ms.
     P99,
-    /// Votes a second that were acknowledged within the block.
+    /// Votes a second that were acknowledged within the block. In a saturation design, the rate that the search found.
     Throughput,
     /// CPU seconds of the variant's processes for a million acknowledged votes.
     Cpu,
@@ -38,6 +38,22 @@ pub struct BlockReport {
     pub throughput: Option<f64>,
     /// CPU seconds per million votes.
     pub cpu: Option<f64>,
+    /// How the search of a saturation design ended. All measures but the throughput are null then, because the searches end
+    /// at different rates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search_end: Option<SearchEnd>,
+}
+
+/// How a search for the highest rate within a bound ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SearchEnd {
+    /// The found rate is within the bound, and a slightly higher one is not.
+    Found,
+    /// The highest rate of the load generator is within the bound, so the variant may carry more.
+    LoadGeneratorLimit,
+    /// No rate is within the bound.
+    NothingPassed,
 }
 
 impl Measure {
@@ -46,6 +62,9 @@ impl Measure {
 
     /// The measures of a simultaneous design. Its variants have the same load, so their throughput is equal by design.
     pub const OF_SIMULTANEOUS: [Self; 4] = [Self::P50, Self::P95, Self::P99, Self::Cpu];
+
+    /// The measures of a saturation design. Its variants have different loads, so their latencies are not comparable.
+    pub const OF_SATURATION: [Self; 1] = [Self::Throughput];
 
     /// Whether more is better.
     pub const fn more_is_better(self) -> bool {

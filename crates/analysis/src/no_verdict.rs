@@ -1,6 +1,7 @@
 //! The reasons against a verdict. A verdict on unequal services or on a noisy machine would be wrong, even with a narrow
 //! interval.
 
+use crate::measure::SearchEnd;
 use crate::report::model::{Finding, PointReport, Report};
 use crate::report::text;
 
@@ -20,7 +21,44 @@ pub fn no_verdict_reasons(report: &Report) -> Vec<String> {
     let unreconciled = (!report.reconciled).then(|| {
         "The stores do not contain exactly the acknowledged votes; see the differences at the end of the report.".to_owned()
     });
-    unequal.chain(noisy).chain(delayed).chain(unreconciled).collect()
+    let searches = report
+        .points
+        .iter()
+        .flat_map(|point| unfinished_searches(point, report.calibration.usable_rate()));
+    unequal
+        .chain(noisy)
+        .chain(delayed)
+        .chain(searches)
+        .chain(unreconciled)
+        .collect()
+}
+
+/// The variants of a saturation design with searches that did not find a rate.
+fn unfinished_searches(point: &PointReport, usable_rate: f64) -> Vec<String> {
+    let mut reasons = Vec::new();
+    for variant in &point.variants {
+        let count = |end| {
+            let blocks = variant.blocks.iter();
+            blocks.filter(|block| block.search_end == Some(end)).count()
+        };
+        let (at, name, all) = (at_value(point), variant.label(), variant.blocks.len());
+        let limited = count(SearchEnd::LoadGeneratorLimit);
+        if limited > 0 {
+            reasons.push(format!(
+                "{at}The load generator was the limit in {limited} of {all} searches of {name}: {name} kept the bound at \
+                 {usable_rate:.0} votes/s, half of the load generator's highest rate, and may carry more. Use a lower \
+                 design.p99_bound_ms, or a machine with more processors."
+            ));
+        }
+        let without_rate = count(SearchEnd::NothingPassed);
+        if without_rate > 0 {
+            reasons.push(format!(
+                "{at}{without_rate} of {all} searches of {name} found no rate within the bound: raise design.p99_bound_ms or \
+                 design.block_s, or stop other programs on the machine."
+            ));
+        }
+    }
+    reasons
 }
 
 fn failed_control(point: &PointReport) -> Option<String> {

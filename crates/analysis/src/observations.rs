@@ -7,6 +7,8 @@ use std::time::Duration;
 use experiment_model::sample::{Sample, WireBytes};
 use experiment_model::variant::Variant;
 
+use crate::measure::SearchEnd;
+
 /// All variants under the same conditions.
 #[derive(Clone, Debug)]
 pub struct Point {
@@ -49,6 +51,17 @@ pub struct Block {
     pub wire: WireBytes,
     /// Counting delays of the votes of the variant's route that were counted during the block.
     pub counting_delays: CountingDelays,
+    /// The search of a saturation design. The block is then the one at the found rate; it has no samples if there is none.
+    pub search: Option<Search>,
+}
+
+/// The result of a search for the highest rate within a bound.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Search {
+    /// The highest rate within the bound, in votes a second; `None` if nothing passed.
+    pub rate: Option<f64>,
+    /// How the search ended.
+    pub end: SearchEnd,
 }
 
 /// A histogram of counting delays: the time from a vote's receipt until it is counted in Redis.

@@ -93,6 +93,19 @@ fn variant_report(data: &VariantData) -> VariantReport {
 
 /// The value of each measure in a block.
 pub fn block_report(block: &Block, variant: &Variant) -> BlockReport {
+    if let Some(search) = block.search {
+        return BlockReport {
+            round: block.round,
+            position: block.position,
+            started_s: block.started.as_secs_f64(),
+            p50: None,
+            p95: None,
+            p99: None,
+            throughput: search.rate,
+            cpu: None,
+            search_end: Some(search.end),
+        };
+    }
     let acknowledged = block.samples.iter().filter(|sample| sample.is_acknowledged());
     let latencies = ascending_ms(acknowledged.map(|sample| sample.latency));
     let votes = latencies.len() as f64;
@@ -110,6 +123,7 @@ pub fn block_report(block: &Block, variant: &Variant) -> BlockReport {
         p99: nearest_rank(&latencies, 0.99),
         throughput: (votes > 0.0).then(|| in_time / block.length.as_secs_f64()),
         cpu: cpu_s(block, variant).and_then(|cpu_s| per_vote(cpu_s * MILLION)),
+        search_end: None,
     }
 }
 

@@ -7,9 +7,14 @@
     reason = "a failed step fails the test"
 )]
 
-use analysis::measure::Measure;
+use analysis::decision_rule::DecisionRule;
+use analysis::measure::{Measure, SearchEnd};
+use analysis::no_verdict::no_verdict_reasons;
+use analysis::observations::{Point, Search};
+use analysis::report::model::Report;
 use analysis::report::{answers, diff, html, schema, text};
 use analysis::stats::verdict::Verdict;
+use analysis::summary;
 use serde_json::Value;
 
 use self::synthetic_run::{PLAN, SWEEP, synthetic_run};
@@ -218,4 +223,80 @@ fn diff_shows_changed_measures_and_different_conditions() {
     assert_eq!(median_of("gRPC & more").direction(), "higher");
     assert_eq!(diff.missing, Vec::<String>::new());
     assert!(diff::text(&diff).contains("plan.load.rate: 200.0, 300.0"));
+}
+
+/// The report of a run with searches, which found 2,000 votes/s for REST and 3,000 for gRPC.
+fn run_with_searches(change: impl Fn(&mut Point)) -> Report {
+    let plan = PLAN.replace("\"turns\"", "\"saturation\"\np99_bound_ms = 20");
+    let (mut report, mut points) = synthetic_run(&plan, &[[4.0, 3.0]], 1);
+    let mut random = fastrand::Rng::with_seed(1);
+    for (variant, rate) in points[0].variants.iter_mut().zip([2_000.0, 3_000.0, 2_000.0]) {
+        for block in &mut variant.blocks {
+            block.search = Some(Search {
+                rate: Some(rate * (0.99 + 0.02 * random.f64())),
+                end: SearchEnd::Found,
+            });
+        }
+    }
+    change(&mut points[0]);
+    let rule = DecisionRule::of(&report.plan, report.margin, report.confidence);
+    report.points = vec![summary::point(&points[0], rule)];
+    report.no_verdict_reasons = no_verdict_reasons(&report);
+    report
+}
+
+#[test]
+fn only_the_found_rates_of_searches_are_compared() {
+    let report = run_with_searches(|_| {});
+    assert_eq!(report.no_verdict_reasons, Vec::<String>::new());
+    let [comparison] = &report.points[0].comparisons[0].measures[..] else {
+        panic!("expected one comparison");
+    };
+    assert_eq!(
+        (comparison.measure, comparison.verdict),
+        (Measure::Throughput, Verdict::BBetter)
+    );
+    let page = html::page(&report).unwrap();
+    assert!(page.contains("throughput of each block over time") && !page.contains("median latency of each"));
+    assert!(text::summary(&report).contains("12 searches of each variant"));
+    let answers = serde_json::to_string(&answers::answer_sheet(&report)).unwrap();
+    assert!(
+        answers.contains("answered more votes") && !answers.contains("Of the stages"),
+        "{answers}"
+    );
+}
+
+#[test]
+fn search_that_the_load_generator_limits_is_a_reason_against_a_verdict() {
+    let report = run_with_searches(|point| {
+        let search = point.variants[1].blocks[0].search.as_mut().unwrap();
+        search.end = SearchEnd::LoadGeneratorLimit;
+    });
+    let reasons = &report.no_verdict_reasons;
+    assert!(
+        reasons[0].contains("The load generator was the limit in 1 of 12 searches of gRPC & more"),
+        "{reasons:?}"
+    );
+}
+
+#[test]
+fn page_of_searches_without_a_result_has_no_plots_of_latency() {
+    let report = run_with_searches(|point| {
+        for block in point.variants.iter_mut().flat_map(|variant| &mut variant.blocks) {
+            block.samples.clear();
+            block.search = Some(Search {
+                rate: None,
+                end: SearchEnd::NothingPassed,
+            });
+        }
+    });
+    assert!(
+        report
+            .no_verdict_reasons
+            .iter()
+            .any(|reason| reason.contains("12 of 12 searches of REST found no rate"))
+    );
+    let page = html::page(&report).unwrap();
+    assert!(!page.contains("Share of votes answered within a latency"));
+    assert!(!page.contains("throughput of each block over time"));
 }

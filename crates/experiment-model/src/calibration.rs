@@ -13,3 +13,14 @@ pub struct Calibration {
     /// 99th percentile of latency at the plan's rate, in ms.
     pub overhead_p99_ms: f64,
 }
+
+impl Calibration {
+    /// The load generator may use at most this share of its highest rate. Beyond it, votes queue in the load generator, and
+    /// their wait would count as the route's latency.
+    const USABLE_SHARE: f64 = 0.5;
+
+    /// The highest rate at which latencies are trustworthy, in votes a second.
+    pub const fn usable_rate(&self) -> f64 {
+        self.highest_rate * Self::USABLE_SHARE
+    }
+}

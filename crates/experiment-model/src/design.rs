@@ -26,6 +26,9 @@ pub struct Design {
     /// Rounds in turns that measure CPU time, after the rounds of a simultaneous design whose variants share a process.
     #[serde(default = "default_cpu_rounds")]
     pub cpu_rounds: usize,
+    /// A saturation design finds the highest rate at which the 99th percentile of latency is at most this, in ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99_bound_ms: Option<f64>,
 }
 
 /// How the blocks of a round share its time.
@@ -39,6 +42,10 @@ pub enum DesignKind {
     /// One variant after the other, in random order. For loads that use the whole machine, so that one variant would slow
     /// the others.
     Turns,
+    /// One variant after the other, in random order. A round has one search of each variant: for the highest rate at which
+    /// no vote fails and the 99th percentile of latency is within `p99_bound_ms`. A search sends a block at each of several
+    /// rates.
+    Saturation,
 }
 
 const fn default_seed() -> u64 {
@@ -73,6 +80,25 @@ impl Design {
         ensure!(
             self.warm_up_s >= 0.0 && self.warm_up_s.is_finite(),
             "design.warm_up_s must not be negative"
+        );
+        self.check_bound()
+    }
+
+    fn check_bound(&self) -> Result<()> {
+        let Some(bound_ms) = self.p99_bound_ms else {
+            ensure!(
+                self.kind != DesignKind::Saturation,
+                "design.kind = \"saturation\" needs design.p99_bound_ms"
+            );
+            return Ok(());
+        };
+        ensure!(
+            self.kind == DesignKind::Saturation,
+            "design.p99_bound_ms needs design.kind = \"saturation\""
+        );
+        ensure!(
+            bound_ms > 0.0 && bound_ms.is_finite(),
+            "design.p99_bound_ms must be positive"
         );
         Ok(())
     }

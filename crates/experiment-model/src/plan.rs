@@ -11,7 +11,7 @@ use crate::design::{Design, DesignKind};
 use crate::kafka::KafkaSettings;
 use crate::load::Load;
 use crate::protocol::{Connections, Encoding};
-use crate::sweep::{SettingValue, Sweep};
+use crate::sweep::{Setting, SettingValue, Sweep};
 use crate::variant::{Route, Variant, Via};
 
 /// A plan.
@@ -41,7 +41,9 @@ pub const PAUSE_BETWEEN_BLOCKS: Duration = Duration::from_millis(300);
 /// Approximate time to start, check, reconcile and stop a stack.
 const STACK_OVERHEAD: Duration = Duration::from_secs(30);
 /// A 99th percentile of fewer votes is their maximum.
-const MIN_VOTES_PER_BLOCK: f64 = 100.0;
+pub const MIN_VOTES_PER_BLOCK: f64 = 100.0;
+/// Approximate number of blocks of a search.
+const BLOCKS_PER_SEARCH: u32 = 8;
 
 impl Plan {
     /// Parses a plan from TOML and checks it.
@@ -85,7 +87,13 @@ impl Plan {
         );
         ensure!(
             self.design.kind == DesignKind::Turns || self.load.users.is_none(),
-            "load.users needs design.kind = \"turns\": closed-loop clients of several variants would wait for each other"
+            "load.users needs design.kind = \"turns\": closed-loop clients of several variants would wait for each other, \
+             and have no rate to search for"
+        );
+        ensure!(
+            self.design.kind != DesignKind::Saturation
+                || self.sweep.as_ref().is_none_or(|sweep| sweep.key != Setting::Rate),
+            "sweep.key = \"load.rate\" has no effect with design.kind = \"saturation\": a search finds the rate"
         );
         Ok(())
     }
@@ -108,14 +116,14 @@ impl Plan {
     }
 
     /// The highest open-loop rate of the load generator, in votes a second; `None` if all loads are closed-loop. At the
-    /// same time, it sends the votes of all variants and the control.
+    /// same time, it sends the votes of all variants and the control. A search starts at this rate.
     pub fn highest_rate(&self) -> Result<Option<f64>> {
         let points = self.points()?;
         let open_loops = points.iter().filter(|(_, plan)| plan.load.users.is_none());
         let highest = open_loops.map(|(_, plan)| plan.load.rate).reduce(f64::max);
         let concurrent = match self.design.kind {
             DesignKind::Simultaneous => self.variants.len() + 1,
-            DesignKind::Turns => 1,
+            DesignKind::Turns | DesignKind::Saturation => 1,
         };
         Ok(highest.map(|rate| rate * concurrent as f64))
     }
@@ -133,6 +141,7 @@ impl Plan {
         let turn = self.block() + PAUSE_BETWEEN_BLOCKS;
         let measured = match kind {
             DesignKind::Turns => turn * variants * rounds as u32,
+            DesignKind::Saturation => turn * variants * rounds as u32 * BLOCKS_PER_SEARCH,
             DesignKind::Simultaneous if self.shares_processes() => {
                 self.block() * rounds as u32 + turn * variants * cpu_rounds as u32
             }
@@ -228,6 +237,31 @@ mod tests {
         for (valid, invalid, part) in cases {
             let error = format!("{:#}", Plan::parse(&VALID.replace(valid, invalid)).unwrap_err());
             assert!(error.contains(part), "{part}: {error}");
+        }
+    }
+
+    #[test]
+    fn saturation_needs_a_bound_and_an_open_loop() {
+        let valid = VALID
+            .replace("[design]", "[design]\nkind = \"saturation\"\np99_bound_ms = 20")
+            .replace("rate = 200", "rate = 200\nin_flight = 256");
+        let plan = Plan::parse(&valid).unwrap();
+        assert_eq!(plan.design.p99_bound_ms, Some(20.0));
+        assert!(plan.estimate().unwrap() > Plan::parse(VALID).unwrap().estimate().unwrap());
+        let cases = [
+            ("p99_bound_ms = 20", "", "needs design.p99_bound_ms"),
+            ("p99_bound_ms = 20", "p99_bound_ms = 0", "p99_bound_ms must be"),
+            ("\"saturation\"", "\"turns\"", "p99_bound_ms needs"),
+            ("in_flight = 256", "users = 4", "load.users"),
+            (
+                "in_flight = 256",
+                "[sweep]\nkey = \"load.rate\"\nvalues = [300, 400]",
+                "sweep.key",
+            ),
+        ];
+        for (valid_part, invalid, part) in cases {
+            let error = Plan::parse(&valid.replace(valid_part, invalid)).unwrap_err();
+            assert!(format!("{error:#}").contains(part), "{part}: {error:#}");
         }
     }
 }

@@ -26,9 +26,6 @@ const MAX_RATE_LENGTH: Duration = Duration::from_millis(500);
 const PLAN_RATE_LENGTH: Duration = Duration::from_secs(1);
 /// Clients of the closed-loop load.
 const USERS: usize = 64;
-/// A plan may use at most this share of the highest rate. Beyond it, votes queue in the load generator, and their wait
-/// would count as the route's latency.
-const USABLE_SHARE: f64 = 0.5;
 
 /// Calibrates for each combination of HTTP version and encoding in the plan, and returns the worst results. Errors if the
 /// plan's rate is more than half of the highest rate.
@@ -56,7 +53,7 @@ pub async fn measure(plan: &Plan, votes: &[Vote]) -> Result<Calibration> {
         let Some(rate) = plan.highest_rate()? else {
             continue;
         };
-        check_rate(rate, calibration.highest_rate)?;
+        check_rate(rate, &calibration)?;
         let times = send_times(plan.load.arrival, rate, PLAN_RATE_LENGTH, plan.design.seed);
         let latencies = latencies_ms(&load::run_open_loop(&target, times, 0).await?)?;
         let quantile = |quantile| nearest_rank(&latencies, quantile).unwrap_or_default();
@@ -66,8 +63,8 @@ pub async fn measure(plan: &Plan, votes: &[Vote]) -> Result<Calibration> {
     Ok(calibration)
 }
 
-fn check_rate(rate: f64, highest: f64) -> Result<()> {
-    let usable = highest * USABLE_SHARE;
+fn check_rate(rate: f64, calibration: &Calibration) -> Result<()> {
+    let (highest, usable) = (calibration.highest_rate, calibration.usable_rate());
     ensure!(
         rate <= usable,
         "the plan's rate of {rate:.0} votes/s is too high for this machine: against a server that answers at once, the load \
@@ -130,8 +127,12 @@ mod tests {
 
     #[test]
     fn rate_beyond_half_of_the_highest_is_an_error_with_the_usable_rate() {
-        let error = check_rate(1_200.0, 2_000.0).unwrap_err().to_string();
+        let calibration = Calibration {
+            highest_rate: 2_000.0,
+            ..Calibration::default()
+        };
+        let error = check_rate(1_200.0, &calibration).unwrap_err().to_string();
         assert!(error.contains("1000 or less"), "{error}");
-        assert!(check_rate(1_000.0, 2_000.0).is_ok());
+        assert!(check_rate(1_000.0, &calibration).is_ok());
     }
 }

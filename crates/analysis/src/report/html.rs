@@ -1,6 +1,7 @@
 //! The report as a page: a single file without scripts and without network requests, suitable for printing.
 
 use anyhow::{Context, Result};
+use experiment_model::design::DesignKind;
 use minijinja::{Environment, Value};
 use plot::RGBColor;
 use serde::Serialize;
@@ -55,6 +56,8 @@ struct PointView {
     control_holds: bool,
     control_sentence: String,
     variants: Vec<VariantView>,
+    /// Whether any vote was acknowledged. Without one, there is no latency to plot.
+    has_latencies: bool,
     quantiles: Value,
     distribution: Value,
     over_time: Value,
@@ -108,7 +111,8 @@ struct VariantView {
     counting_delay: [String; 3],
     /// p50, p99 and the largest.
     scheduling_delay: [String; 3],
-    blocks: Vec<[String; 4]>,
+    /// Round, p50, p95, p99, throughput.
+    blocks: Vec<[String; 5]>,
 }
 
 #[derive(Debug, Serialize)]
@@ -213,9 +217,17 @@ fn point_view(report: &Report, point: &PointReport) -> Result<PointView> {
         control_holds: point.control_holds,
         control_sentence: text::control(point),
         variants: point.variants.iter().map(variant_view).collect(),
+        has_latencies: point.variants.iter().any(|variant| variant.acknowledged > 0),
         quantiles: svg_value(plots::quantiles(point)?),
         distribution: svg_value(plots::distribution(point)?),
-        over_time: svg_value(plots::over_time(point)?),
+        over_time: svg_value(plots::over_time(
+            point,
+            if report.plan.design.kind == DesignKind::Saturation {
+                Measure::Throughput
+            } else {
+                Measure::P50
+            },
+        )?),
         stages: stages_view(point)?,
         effects: effects_view(&point.effects)?,
     })
@@ -282,6 +294,7 @@ fn variant_view(report: &VariantReport) -> VariantView {
             number_or_dash(block.p50),
             number_or_dash(block.p95),
             number_or_dash(block.p99),
+            number_or_dash(block.throughput),
         ]
     };
     VariantView {

@@ -67,23 +67,24 @@ pub fn distribution(point: &PointReport) -> Result<String> {
     .svg()
 }
 
-/// The median of each block over the time of the run; it shows drift.
-pub fn over_time(point: &PointReport) -> Result<String> {
-    let median = |variant: &VariantReport| -> Vec<(f64, f64)> {
+/// A measure of each block over the time of the run; it shows drift.
+pub fn over_time(point: &PointReport, measure: Measure) -> Result<String> {
+    let values = |variant: &VariantReport| -> Vec<(f64, f64)> {
         let blocks = variant.blocks.iter();
         blocks
-            .filter_map(|block| Some((block.started_s, block.p50?)))
+            .filter_map(|block| Some((block.started_s, measure.of(block)?)))
             .collect()
     };
-    let all: Vec<(f64, f64)> = point.variants.iter().flat_map(median).collect();
+    let all: Vec<(f64, f64)> = point.variants.iter().flat_map(values).collect();
     let (first, last) = min_and_max(all.iter().map(|(time, _)| *time));
-    let (_, highest) = min_and_max(all.iter().map(|(_, latency)| *latency));
+    let (_, highest) = min_and_max(all.iter().map(|(_, value)| *value));
+    let (name, unit) = (measure.name(), measure.unit());
     Plot {
-        title: "Median latency of each block over time".to_owned(),
+        title: format!("{name} of each block over time"),
         x: Axis::linear("seconds since the start of the run", first - 1.0..last + 1.0),
-        y: Axis::linear("median latency, ms", 0.0..highest * 1.15),
+        y: Axis::linear(&format!("{name}, {unit}"), 0.0..highest * 1.15),
         height: CURVES_HEIGHT,
-        layers: variant_layers(point, |variant| Shape::Dots(median(variant))),
+        layers: variant_layers(point, |variant| Shape::Dots(values(variant))),
         background: None,
     }
     .svg()

@@ -116,6 +116,7 @@ mod tests {
             usage: std::collections::BTreeMap::new(),
             wire: WireBytes::default(),
             counting_delays: CountingDelays::default(),
+            search: None,
         };
         let variant = Plan::parse(PLAN).unwrap().variants.remove(0);
         let points = [Point {

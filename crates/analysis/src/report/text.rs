@@ -121,9 +121,16 @@ pub fn design(report: &Report) -> String {
         .map(|variant| variant.blocks.len())
         .max()
         .unwrap_or_default();
+    if let Some(bound_ms) = design.p99_bound_ms {
+        return format!(
+            "{rounds} searches of each variant, one variant after the other, for the highest rate with a 99th percentile of \
+             at most {bound_ms} ms and no failed vote, in blocks of {} s",
+            design.block_s
+        );
+    }
     let kind = match design.kind {
         DesignKind::Simultaneous => "all variants at the same time",
-        DesignKind::Turns => "one variant after the other",
+        DesignKind::Turns | DesignKind::Saturation => "one variant after the other",
     };
     format!(
         "{rounds} rounds of {} s at {load} for each variant, {kind}",

@@ -153,5 +153,6 @@ fn block(variant: &Variant, round: usize, median: f64, random: &mut fastrand::Rn
             buckets: vec![(0.05, 150), (0.1, 200), (f64::INFINITY, 200)],
             sum_s: 8.0,
         },
+        search: None,
     }
 }

@@ -158,7 +158,15 @@ impl<'a> RestGrpcPair<'a> {
         compared.map(move |comparison| Statement::Verdict(MeasureVerdict { at, pair, comparison }))
     }
 
+    /// The reasons for a difference in latency; none if the latencies were not compared.
     fn stage_statements(&self) -> Vec<Statement<'a>> {
+        let measures = &self.pair.measures;
+        if !measures
+            .iter()
+            .any(|comparison| comparison.measure == Measure::P50)
+        {
+            return Vec::new();
+        }
         let (Some(stages_a), Some(stages_b)) = (self.a.stages, self.b.stages) else {
             return vec![Statement::NoStages];
         };
