@@ -107,6 +107,41 @@ async fn filters_apply_to_pages_and_exports() {
     }
 }
 
+/// Votes have the normal form of their names, except for those from before this rule.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn band_is_found_in_each_spelling() {
+    let environment = TestEnvironment::new().await;
+    let viewer = environment.viewer_with_only_mongodb(&[]).await;
+    let normal = vote("Le\u{f3}n Verde", "rest", 0);
+    let earlier = vote("Leo\u{301}n Verde", "grpc", 1);
+    let spaces = vote("Le\u{f3}n  Verde", "bridge", 2);
+    let other = vote("Leon Verde", "rest", 3);
+    environment
+        .insert(&[normal.clone(), earlier.clone(), spaces.clone(), other])
+        .await;
+    for (band, expected) in [
+        ("Le%C3%B3n+Verde", vec![&normal]),
+        ("+Le%C3%B3n%C2%A0Verde+", vec![&normal]),
+        ("Leo%CC%81n+Verde", vec![&normal, &earlier]),
+        ("Le%C3%B3n++Verde", vec![&normal, &spaces]),
+        ("Leo%CC%81n++Verde", vec![&normal]),
+    ] {
+        let expected: Vec<String> = expected.into_iter().map(id).collect();
+        let page = get_ok(&viewer, &format!("/api/logs?band={band}")).await;
+        assert_eq!(vote_ids(&page), expected, "{band}");
+        let (_, _, export) = get_raw(&viewer, &format!("/api/logs/export?band={band}"), &[]).await;
+        let lines = String::from_utf8(export).unwrap();
+        let exported: Vec<String> = lines.lines().map(exported_id).collect();
+        assert_eq!(exported, expected, "{band}");
+    }
+    for band in ["%20", "a%0Ab"] {
+        assert_eq!(
+            invalid_fields(&viewer, &format!("/api/logs?band={band}")).await,
+            ["band"]
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn export_has_one_line_per_vote_up_to_the_limit() {
     let environment = TestEnvironment::new().await;
