@@ -1,5 +1,7 @@
 //! The log: pages, filters and export.
 
+use lab::process::Signal;
+use lab::servers::Server;
 use mongodb::bson::doc;
 use serde_json::json;
 
@@ -260,6 +262,30 @@ async fn rare_votes_are_found_below_many_others() {
         let (status, _, export) = get_raw(&viewer, &format!("/api/logs/export?{filter}"), &[]).await;
         assert_eq!((status, export.len()), (200, 0), "{filter}");
     }
+}
+
+/// A proxy closes a transfer that is silent for too long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn export_that_has_found_nothing_yet_sends_white_space() {
+    let environment = TestEnvironment::new().await;
+    let viewer = environment.viewer_with_only_mongodb(&[]).await;
+    environment.insert(&votes(100_000, "Alux Nahual", "rest")).await;
+    let mongodb = environment.stack.identity(Server::Mongodb).unwrap();
+    for _ in 0..20 {
+        let mut export = reqwest::get(viewer.at("/api/logs/export?band=Nobody"))
+            .await
+            .unwrap();
+        assert_eq!(export.status(), 200);
+        mongodb.signal(Signal::STOP).unwrap();
+        let first = export.chunk().await;
+        mongodb.signal(Signal::CONT).unwrap();
+        // A fast MongoDB may have read the whole log before it was paused.
+        if let Some(sent) = first.unwrap() {
+            assert_eq!(sent, " ");
+            return;
+        }
+    }
+    panic!("each export ended before MongoDB was paused");
 }
 
 fn exported_id(line: &str) -> String {
