@@ -61,7 +61,7 @@ pub enum Outcome {
         level: DeadLetterLevel,
     },
     /// Redis holds an older applied offset than the batch builds on, because it lost writes. Resume from that offset.
-    Behind {
+    RedisBehind {
         /// The applied offset in Redis; None if Redis has none for this partition.
         applied_offset: Option<i64>,
     },
@@ -184,7 +184,7 @@ impl Stores {
                     votes = votes_from(votes, actual);
                     expected = Some(actual);
                 }
-                applied_offset => return Some(Outcome::Behind { applied_offset }),
+                applied_offset => return Some(Outcome::RedisBehind { applied_offset }),
             }
         }
     }

@@ -251,7 +251,7 @@ impl Pipeline {
                     self.start_batches(self.limits.max_records);
                 }
             }
-            Outcome::Behind { applied_offset } => self.rewind(id, applied_offset),
+            Outcome::RedisBehind { applied_offset } => self.rewind(id, applied_offset),
             Outcome::OtherTopic => {
                 partition.interrupted();
                 return Some(PipelineEnd::topic_changed());

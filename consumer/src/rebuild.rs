@@ -13,7 +13,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::reconciliation::kafka_votes;
 use crate::reconciliation::mongodb_votes::MongodbLog;
-use crate::reconciliation::redis_tallies::{RedisTallies, Snapshot};
+use crate::reconciliation::redis_tallies::RedisTallies;
+use crate::reconciliation::snapshot::Snapshot;
 use crate::reconciliation::tally_counts::TallyCounts;
 use crate::reconciliation::topic_snapshot::TopicSnapshot;
 use crate::store_args::StoreArgs;
@@ -80,17 +81,23 @@ async fn correct(args: &RebuildArgs) -> Result<String> {
         let expected = expected_counts(args, &topic, &snapshot).await?;
         topic.check_unchanged(&snapshot).await?;
         let correction = expected.minus(&snapshot.counts);
-        let text = describe(&snapshot.counts, &correction);
-        if correction.is_zero() {
+        // The top sets follow the counts: a correction of the counts changes them too.
+        let top_sets = if correction.is_zero() {
+            snapshot.top_set_differences()
+        } else {
+            Vec::new()
+        };
+        if correction.is_zero() && top_sets.is_empty() {
             if !args.dry_run {
                 redis.build_top_sets().await?;
             }
             return Ok(format!("nothing to correct: {} votes", expected.total));
         }
+        let text = describe(&snapshot.counts, &correction, top_sets);
         if args.dry_run {
             return Ok(format!("{text}\nnothing was changed (--dry-run)"));
         }
-        if redis.correct(&snapshot, &correction).await? {
+        if correction.is_zero() || redis.correct(&snapshot, &correction).await? {
             redis.build_top_sets().await?;
             return Ok(format!("{text}\ncorrected"));
         }
@@ -160,7 +167,8 @@ async fn expected_counts(
     }
 }
 
-fn describe(actual: &TallyCounts, correction: &TallyCounts) -> String {
+/// A line for each correction of a count, and one for each member by which a top set differs from its hash.
+fn describe(actual: &TallyCounts, correction: &TallyCounts, top_sets: Vec<String>) -> String {
     let change = |name: &str, actual: i64, correction: i64| {
         format!("{name}: {actual} -> {} ({correction:+})", actual + correction)
     };
@@ -171,6 +179,7 @@ fn describe(actual: &TallyCounts, correction: &TallyCounts) -> String {
             lines.push(change(&format!("{} {field}", hash.key()), actual, *correction));
         }
     }
+    lines.extend(top_sets);
     let more = lines.len().saturating_sub(MAX_PRINTED);
     if more > 0 {
         lines.truncate(MAX_PRINTED);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -13,6 +13,7 @@ use crate::reconciliation::ledger::Ledger;
 use crate::reconciliation::mongodb_votes::MongodbLog;
 use crate::reconciliation::redis_tallies::RedisTallies;
 use crate::reconciliation::report::Verdict;
+use crate::reconciliation::snapshot::Snapshot;
 use crate::reconciliation::topic_snapshot::TopicSnapshot;
 use crate::store_args::StoreArgs;
 
@@ -29,7 +30,8 @@ pub struct ReconcileArgs {
     #[arg(long = "ledger", value_name = "FILE")]
     ledgers: Vec<PathBuf>,
 
-    /// How long to wait until all votes in Kafka are counted, in s
+    /// How long to wait until all votes in Kafka are counted, in s; also until the consumers have built the sorted sets of
+    /// the highest counts
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     wait_s: u64,
 
@@ -91,13 +93,7 @@ async fn read_stores(args: &ReconcileArgs) -> Result<StoreContents> {
         .wait_until_counted(&redis, Duration::from_secs(args.wait_s))
         .await?;
 
-    let snapshot = redis.snapshot().await?;
-    if !snapshot.broken.is_empty() {
-        bail!(
-            "these counts in Redis are not counts, so the consumer cannot increment them: {}. Run `consumer rebuild`",
-            snapshot.broken
-        );
-    }
+    let snapshot = read_redis(&redis, Duration::from_secs(args.wait_s)).await?;
     topic.check_unchanged(&snapshot).await?;
     let kafka = {
         let (kafka, extents, snapshot) = (args.stores.kafka.clone(), topic.extents.clone(), snapshot.clone());
@@ -113,4 +109,22 @@ async fn read_stores(args: &ReconcileArgs) -> Result<StoreContents> {
         mongodb,
         ledger,
     })
+}
+
+/// Reads the snapshot. While the top sets are built, they differ from the hashes, so this waits for them.
+async fn read_redis(redis: &RedisTallies, limit: Duration) -> Result<Snapshot> {
+    let deadline = Instant::now() + limit;
+    loop {
+        let snapshot = redis.snapshot().await?;
+        if !snapshot.broken.is_empty() {
+            bail!(
+                "these counts in Redis are not counts, so the consumer cannot increment them: {}. Run `consumer rebuild`",
+                snapshot.broken
+            );
+        }
+        let is_settled = snapshot.top_sets.is_complete || snapshot.top_set_differences().is_empty();
+        if is_settled || !redis.wait_for_top_sets(deadline).await? {
+            return Ok(snapshot);
+        }
+    }
 }

@@ -17,6 +17,9 @@ use crate::scripts;
 /// The number of fields of one step: it blocks Redis for about a millisecond.
 const STEP: usize = 500;
 
+/// A field, a member or a count. Another program may have added bytes that are not text.
+type Bytes = Vec<u8>;
+
 /// Builds the top sets unless they are complete.
 pub(crate) async fn complete(connection: &mut impl ConnectionLike) -> RedisResult<()> {
     if !are_complete(connection).await? {
@@ -40,14 +43,14 @@ pub(crate) async fn build(connection: &mut impl ConnectionLike) -> RedisResult<b
         let mut members = redis::cmd("ZRANGE");
         members.arg(hash.top_key()).arg(0).arg(-1);
         // Counts may have fallen, and fields may be gone.
-        let members: Vec<String> = members.query_async(connection).await?;
+        let members: Vec<Bytes> = members.query_async(connection).await?;
         offer(connection, hash, &members).await?;
         let mut cursor = 0_u64;
         loop {
             let mut scan = redis::cmd("HSCAN");
             scan.arg(hash.key()).arg(cursor).arg("COUNT").arg(STEP);
-            let (next, fields): (u64, Vec<(String, String)>) = scan.query_async(connection).await?;
-            let fields: Vec<String> = fields.into_iter().map(|(field, _)| field).collect();
+            let (next, fields): (u64, Vec<(Bytes, Bytes)>) = scan.query_async(connection).await?;
+            let fields: Vec<Bytes> = fields.into_iter().map(|(field, _)| field).collect();
             offer(connection, hash, &fields).await?;
             if next == 0 {
                 break;
@@ -64,7 +67,7 @@ pub(crate) async fn build(connection: &mut impl ConnectionLike) -> RedisResult<b
         .await
 }
 
-async fn offer(connection: &mut impl ConnectionLike, hash: TallyHash, fields: &[String]) -> RedisResult<()> {
+async fn offer(connection: &mut impl ConnectionLike, hash: TallyHash, fields: &[Bytes]) -> RedisResult<()> {
     let script = scripts::offer_to_top_set();
     for fields in fields.chunks(STEP) {
         let mut call = script.key(hash.key());
@@ -76,7 +79,7 @@ async fn offer(connection: &mut impl ConnectionLike, hash: TallyHash, fields: &[
 }
 
 /// Whether the top sets are complete, and no program that does not keep them has counted votes since.
-async fn are_complete(connection: &mut impl ConnectionLike) -> RedisResult<bool> {
+pub(crate) async fn are_complete(connection: &mut impl ConnectionLike) -> RedisResult<bool> {
     let script = scripts::are_top_sets_complete();
     let mut call = script.key(TOP_STATE);
     call.key(TOTAL);

@@ -46,7 +46,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
         ],
     ),
     ("consumer", &["kafka", "proto", "service", "tallies", "vote"]),
-    ("viewer", &["service", "tallies"]),
+    ("viewer", &["service", "tallies", "vote"]),
     ("tallies", &[]),
     ("quantile", &[]),
     ("plot", &[]),

@@ -155,6 +155,7 @@ async fn grpc_paths_are_routed_to_the_grpc_backend() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn split_follows_the_configured_weight_and_changes_without_a_restart() -> Result<()> {
     let ingress = Ingress::start(&["--weight", "30"]).await?;
+    let process = ingress.stack.identity(Server::Ingress)?;
     let answers = ingress.split(200).await?;
     assert_eq!(answers.get("bridge /v1/votes"), Some(&60), "{answers:?}");
 
@@ -168,7 +169,6 @@ async fn split_follows_the_configured_weight_and_changes_without_a_restart() -> 
             );
         }
     }
-    let running = ingress.stack.pid(Server::Ingress)?;
-    assert!(running > 0);
+    assert_eq!(ingress.stack.identity(Server::Ingress)?, process);
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use anyhow::{Context, Result};
 use redis::aio::ConnectionLike;
 use tallies::TallyHash;
-use tallies::keys::TOTAL;
+use tallies::keys::{TOP_STATE, TOTAL};
 
 use crate::scripts;
 
@@ -25,7 +25,7 @@ pub(crate) struct BrokenCounts {
 impl BrokenCounts {
     /// Finds the keys of another type.
     pub(crate) async fn find_keys(connection: &mut impl ConnectionLike) -> Result<Self> {
-        let mut keys = vec![(TOTAL, "string")];
+        let mut keys = vec![(TOTAL, "string"), (TOP_STATE, "hash")];
         for hash in TallyHash::ALL {
             keys.extend([(hash.key(), "hash"), (hash.top_key(), "zset")]);
         }
@@ -62,6 +62,7 @@ impl BrokenCounts {
         for hash in TallyHash::ALL {
             call.key(hash.top_key());
         }
+        call.key(TOP_STATE);
         call.arg(TallyHash::ALL.len());
         for hash in TallyHash::ALL {
             let broken = self.fields.iter().find(|(other, _)| *other == hash);

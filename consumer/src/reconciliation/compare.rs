@@ -34,6 +34,7 @@ pub(crate) fn compare(contents: &StoreContents, options: CompareOptions) -> Reco
     };
     comparison.add_notes();
     comparison.compare_redis();
+    comparison.compare_top_sets();
     comparison.find_doubles_and_dead_letters();
     comparison.compare_mongodb();
     if let Some(ledger) = &contents.ledger {
@@ -104,6 +105,23 @@ impl Comparison<'_> {
         }
     }
 
+    /// Compares the top sets in Redis with the hashes that they follow.
+    fn compare_top_sets(&mut self) {
+        let snapshot = &self.contents.snapshot;
+        let found = snapshot.top_set_differences();
+        if found.is_empty() {
+            return;
+        }
+        self.differences.add_sentences(Store::Redis, Kind::Count, &found);
+        self.notes.push(if snapshot.top_sets.is_complete {
+            "`consumer rebuild` builds the sorted sets of the highest counts again".to_owned()
+        } else {
+            "the sorted sets of the highest counts are not complete: a running consumer builds them within seconds, and so \
+             does `consumer rebuild`"
+                .to_owned()
+        });
+    }
+
     /// Finds votes that are in Kafka more than once, and dead-letter records that can be decoded now.
     fn find_doubles_and_dead_letters(&mut self) {
         let kafka = &self.contents.kafka;
@@ -133,7 +151,8 @@ impl Comparison<'_> {
             self.differences
                 .add_votes(route, Store::Redis, Kind::Missing, votes, what);
         }
-        self.differences.add_invalid(Store::Kafka, &kafka.invalid);
+        self.differences
+            .add_sentences(Store::Kafka, Kind::Invalid, &kafka.invalid);
     }
 
     /// Compares Kafka with MongoDB, by id.
@@ -174,7 +193,8 @@ impl Comparison<'_> {
             self.differences
                 .add_votes(route, Store::Mongodb, Kind::Invalid, changed, what);
         }
-        self.differences.add_invalid(Store::Mongodb, &mongodb.invalid);
+        self.differences
+            .add_sentences(Store::Mongodb, Kind::Invalid, &mongodb.invalid);
     }
 
     fn finish(mut self) -> Reconciliation {

@@ -11,7 +11,7 @@ use super::differences::{Difference, Differences, Store};
 use super::kafka_votes::KafkaVotes;
 use super::ledger::Ledger;
 use super::mongodb_votes::MongodbVotes;
-use super::redis_tallies::Snapshot;
+use super::snapshot::Snapshot;
 use super::tally_counts::TallyCounts;
 
 /// The contents of all stores.

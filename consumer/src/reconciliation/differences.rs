@@ -114,14 +114,14 @@ impl Differences {
         }
     }
 
-    /// Adds a difference of kind [`Kind::Invalid`] for each sentence.
-    pub(crate) fn add_invalid(&mut self, store: Store, sentences: &[String]) {
+    /// Adds a difference for each sentence.
+    pub(crate) fn add_sentences(&mut self, store: Store, kind: Kind, sentences: &[String]) {
         for sentence in sentences.iter().take(self.max_listed) {
-            self.add(None, store, Kind::Invalid, sentence.clone());
+            self.add(None, store, kind, sentence.clone());
         }
         let more = sentences.len().saturating_sub(self.max_listed);
         if more > 0 {
-            self.add(None, store, Kind::Invalid, format!("{more} more of this kind"));
+            self.add(None, store, kind, format!("{more} more of this kind"));
         }
     }
 

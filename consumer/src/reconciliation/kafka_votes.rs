@@ -9,7 +9,7 @@ use uuid::Uuid;
 use vote::{Route, VoteEvent};
 
 use super::by_route::ByRoute;
-use super::redis_tallies::Snapshot;
+use super::snapshot::Snapshot;
 use super::tally_counts::TallyCounts;
 use super::vote_key::{Albums, VoteKey};
 use crate::progress::Progress;

@@ -9,7 +9,7 @@ use mongodb::options::ClientOptions;
 use mongodb::{Client, Collection};
 use uuid::Uuid;
 
-use super::redis_tallies::Snapshot;
+use super::snapshot::Snapshot;
 use super::tally_counts::TallyCounts;
 use super::vote_key::{Albums, VoteKey};
 use crate::progress::Progress;

@@ -58,7 +58,8 @@ impl Comparison<'_> {
             self.differences
                 .add_votes(route, Store::Ledger, Kind::Double, doubles, what);
         }
-        self.differences.add_invalid(Store::Ledger, &ledger.invalid);
+        self.differences
+            .add_sentences(Store::Ledger, Kind::Invalid, &ledger.invalid);
     }
 
     /// Whether a vote that is not in Kafka below the applied offsets has another explanation: it is only in MongoDB, not

@@ -1,18 +1,18 @@
 //! Reads the tallies and the applied offsets from Redis as they were at one moment, and corrects the tallies.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use kafka::Extent;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, FromRedisValue, Value};
 use tallies::TallyHash;
 use tallies::keys::{CORRECTIONS, HOLD, OFFSETS, TOP_STATE, TOPIC, TOPICS, TOTAL};
-use uuid::Uuid;
 
 use super::broken_counts::BrokenCounts;
+use super::snapshot::Snapshot;
 use super::tally_counts::{HashCounts, TallyCounts};
+use super::top_set_members::TopSetMembers;
 use crate::{scripts, top_sets};
 
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -26,10 +26,10 @@ const STEP: usize = 1_000;
 const HOLD_DURATION: Duration = Duration::from_secs(10);
 /// After this many changes while reading, reading in steps fails: a consumer ignores the hold.
 const MAX_READS: u32 = 5;
-/// The limit of the scripts; see checks.lua.
-const MAX_COUNT: u64 = (1 << 53) - 1;
 /// The number of fields that one script corrects.
 const MAX_CORRECTED_AT_ONCE: usize = 5_000;
+/// Pause between two checks whether the top sets are complete.
+const TOP_SETS_PAUSE: Duration = Duration::from_millis(200);
 
 /// The tallies in Redis.
 #[derive(Clone)]
@@ -37,21 +37,13 @@ pub(crate) struct RedisTallies {
     connection: MultiplexedConnection,
 }
 
-/// The counts, and the applied offsets up to which they count, at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Snapshot {
-    /// The counts. A broken count is 0.
-    pub(crate) counts: TallyCounts,
-    /// The counts that are not numbers.
-    pub(crate) broken: BrokenCounts,
-    /// The next offset to count, for each partition with counted records.
-    pub(crate) applied_offsets: BTreeMap<i32, i64>,
-    /// The current topic, to which the applied offsets belong; None before the first registration.
-    pub(crate) topic: Option<Uuid>,
-    /// The registration time of every topic ever registered, in milliseconds since the Unix epoch.
-    pub(crate) topics: BTreeMap<String, i64>,
-    /// The number of corrections so far.
-    pub(crate) corrections: Option<String>,
+/// Which counts to read.
+#[derive(Debug, Default)]
+struct Contents {
+    has_total: bool,
+    hashes: Vec<TallyHash>,
+    /// The hashes whose top sets to read.
+    top_sets: Vec<TallyHash>,
 }
 
 impl RedisTallies {
@@ -89,8 +81,12 @@ impl RedisTallies {
                 .context("reading the counts from Redis")?
         };
         if fields.iter().sum::<usize>() <= MAX_FIELDS_AT_ONCE {
-            let has_total = !broken.keys.contains(&TOTAL);
-            self.read(broken, has_total, &hashes).await
+            let contents = Contents {
+                has_total: !broken.keys.contains(&TOTAL),
+                top_sets: top_sets_to_read(&broken, &hashes),
+                hashes,
+            };
+            self.read(broken, &contents).await
         } else {
             self.read_in_steps(broken, &hashes).await
         }
@@ -98,19 +94,22 @@ impl RedisTallies {
 
     /// Like [`Self::snapshot`], but without the counts.
     pub(crate) async fn progress(&self) -> Result<Snapshot> {
-        self.read(BrokenCounts::default(), false, &[]).await
+        self.read(BrokenCounts::default(), &Contents::default()).await
     }
 
-    /// Reads the snapshot with the counts of `hashes` in one transaction.
-    async fn read(&self, broken: BrokenCounts, has_total: bool, hashes: &[TallyHash]) -> Result<Snapshot> {
+    /// Reads the snapshot with these counts in one transaction.
+    async fn read(&self, broken: BrokenCounts, contents: &Contents) -> Result<Snapshot> {
         let mut query = redis::pipe();
         query.atomic().get(TOPIC).get(CORRECTIONS);
         query.hgetall(OFFSETS).hgetall(TOPICS);
-        if has_total {
+        if contents.has_total {
             query.get(TOTAL);
         }
-        for hash in hashes {
+        for hash in &contents.hashes {
             query.hgetall(hash.key());
+        }
+        if !contents.top_sets.is_empty() {
+            TopSetMembers::add_commands(&mut query, &contents.top_sets);
         }
         let response = query.query_async(&mut self.connection.clone()).await;
         let replies: Vec<Value> = response.context("reading the counts from Redis")?;
@@ -130,12 +129,16 @@ impl RedisTallies {
             broken,
             ..Snapshot::default()
         };
-        if has_total {
+        if contents.has_total {
             let total: Option<String> = next(&mut replies)?;
             snapshot.set_total(total);
         }
-        for &hash in hashes {
+        for &hash in &contents.hashes {
             snapshot.set_counts(hash, next(&mut replies)?);
+        }
+        if !contents.top_sets.is_empty() {
+            let total = snapshot.counts.total;
+            snapshot.top_sets = TopSetMembers::parse(&mut replies, &contents.top_sets, total)?;
         }
         Ok(snapshot)
     }
@@ -159,15 +162,20 @@ impl RedisTallies {
 
     /// None if the counts changed in the meantime.
     async fn read_held(&self, broken: BrokenCounts, hashes: &[TallyHash]) -> Result<Option<Snapshot>> {
-        let has_total = !broken.keys.contains(&TOTAL);
-        let before = self.read(broken.clone(), has_total, &[]).await?;
+        let mut contents = Contents {
+            has_total: !broken.keys.contains(&TOTAL),
+            ..Contents::default()
+        };
+        let before = self.read(broken.clone(), &contents).await?;
         let mut snapshot = before.clone();
         for &hash in hashes {
             let fields = self.scan(hash).await?;
             snapshot.set_counts(hash, fields);
         }
         // Each change of a count also changes an applied offset or the number of corrections.
-        let after = self.read(broken, has_total, &[]).await?;
+        contents.top_sets = top_sets_to_read(&broken, hashes);
+        let mut after = self.read(broken, &contents).await?;
+        snapshot.top_sets = std::mem::take(&mut after.top_sets);
         Ok((before == after).then_some(snapshot))
     }
 
@@ -225,6 +233,18 @@ impl RedisTallies {
         built.map(drop).context("building the sorted sets in Redis")
     }
 
+    /// Waits until the top sets are complete. Returns false if they are not at the deadline.
+    pub(crate) async fn wait_for_top_sets(&self, deadline: Instant) -> Result<bool> {
+        while Instant::now() < deadline {
+            let complete = top_sets::are_complete(&mut self.connection.clone()).await;
+            if complete.context("reading the sorted sets in Redis")? {
+                return Ok(true);
+            }
+            tokio::time::sleep(TOP_SETS_PAUSE).await;
+        }
+        Ok(false)
+    }
+
     /// Adds `correction` to the counts. Returns false if the correction no longer matches: Redis went back to an older
     /// state, or another correction was made since `snapshot`. You may retry after an error: if the first attempt took
     /// effect, the retry sees another correction and changes nothing.
@@ -276,55 +296,13 @@ impl RedisTallies {
     }
 }
 
-impl Snapshot {
-    fn set_total(&mut self, total: Option<String>) {
-        match total.map_or(Some(0), |text| canonical(&text)) {
-            Some(total) => self.counts.total = total,
-            None => self.broken.keys.push(TOTAL),
-        }
-    }
-
-    fn set_counts(&mut self, hash: TallyHash, fields: BTreeMap<String, String>) {
-        let (mut counts, mut broken) = (HashCounts::new(), Vec::new());
-        for (field, text) in fields {
-            if let Some(count) = canonical(&text) {
-                counts.insert(field, count);
-            } else {
-                broken.push(field);
-            }
-        }
-        self.counts.set(hash, counts);
-        if !broken.is_empty() {
-            self.broken.fields.push((hash, broken));
-        }
-    }
-
-    /// The next offset to count of `partition`.
-    pub(crate) fn applied_offset(&self, partition: i32) -> i64 {
-        self.applied_offsets.get(&partition).copied().unwrap_or_default()
-    }
-
-    /// The registration time of the current topic, in milliseconds since the Unix epoch. None if no topic is registered.
-    pub(crate) fn counted_since_ms(&self) -> Option<i64> {
-        self.topics.get(&self.topic?.to_string()).copied()
-    }
-
-    /// Whether the counts include a vote that was logged at `consumed_at_ms` and read from this partition and offset. They
-    /// do if the vote is below the applied offset, or if it belongs to an earlier topic, whose counts were kept.
-    pub(crate) fn includes(&self, consumed_at_ms: i64, partition: i32, offset: i64) -> bool {
-        let is_of_earlier_topic = self
-            .counted_since_ms()
-            .is_some_and(|since| consumed_at_ms < since);
-        is_of_earlier_topic || offset < self.applied_offset(partition)
-    }
-
-    /// The number of offsets in `extents` that are not counted yet.
-    pub(crate) fn uncounted(&self, extents: &BTreeMap<i32, Extent>) -> i64 {
-        let uncounted = |(&partition, extent): (&i32, &Extent)| {
-            let next = self.applied_offset(partition).max(extent.first);
-            (extent.end - next).max(0)
-        };
-        extents.iter().map(uncounted).sum()
+/// Those of `hashes` whose top sets can be read.
+fn top_sets_to_read(broken: &BrokenCounts, hashes: &[TallyHash]) -> Vec<TallyHash> {
+    let is_readable = |hash: &&TallyHash| !broken.keys.contains(&hash.top_key());
+    if broken.keys.contains(&TOP_STATE) {
+        Vec::new()
+    } else {
+        hashes.iter().filter(is_readable).copied().collect()
     }
 }
 
@@ -343,51 +321,4 @@ fn parse_hash(key: &str, hash: BTreeMap<String, String>) -> Result<HashCounts> {
         Ok((field, number))
     };
     hash.into_iter().map(number).collect()
-}
-
-/// The number in `text`, if it has the form that Redis itself writes: no other can be incremented.
-fn canonical(text: &str) -> Option<i64> {
-    let number: i64 = text.parse().ok()?;
-    (number.to_string() == text && number.unsigned_abs() <= MAX_COUNT).then_some(number)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn snapshot() -> Snapshot {
-        let topic = Uuid::from_u128(1);
-        Snapshot {
-            applied_offsets: BTreeMap::from([(0, 10), (1, 0)]),
-            topic: Some(topic),
-            topics: BTreeMap::from([(topic.to_string(), 1_000), (Uuid::from_u128(2).to_string(), 1)]),
-            ..Snapshot::default()
-        }
-    }
-
-    #[test]
-    fn document_is_included_below_the_applied_offset_or_from_an_earlier_topic() {
-        let snapshot = snapshot();
-        assert!(snapshot.includes(1_000, 0, 9));
-        assert!(!snapshot.includes(1_000, 0, 10));
-        assert!(
-            !snapshot.includes(2_000, 7, 0),
-            "no record of this partition was counted"
-        );
-        assert!(
-            snapshot.includes(999, 0, 10),
-            "logged before this topic was registered"
-        );
-        assert!(!Snapshot::default().includes(1, 0, 0));
-    }
-
-    #[test]
-    fn uncounted_excludes_records_deleted_by_retention() {
-        let extents = BTreeMap::from([
-            (0, Extent { first: 0, end: 12 }),
-            (1, Extent { first: 5, end: 5 }),
-            (2, Extent { first: 4, end: 7 }),
-        ]);
-        assert_eq!(snapshot().uncounted(&extents), 2 + 3);
-    }
 }

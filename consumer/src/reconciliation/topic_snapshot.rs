@@ -7,7 +7,8 @@ use anyhow::{Context, Result, bail};
 use kafka::{Extent, TopicIds};
 use uuid::Uuid;
 
-use super::redis_tallies::{RedisTallies, Snapshot};
+use super::redis_tallies::RedisTallies;
+use super::snapshot::Snapshot;
 use crate::progress::Progress;
 use crate::store_args::ConsumerKafkaArgs;
 

@@ -1,6 +1,6 @@
 -- Deletes counts that no script can increment, so that a correction can add them again.
 --
--- KEYS    1 total, then the hashes, then their top sets
+-- KEYS    1 total, then the hashes, then their top sets, then the state of the top sets
 -- ARGV    the number of hashes; for each hash: the number of fields to check, then the fields
 -- Returns the number of deleted keys and fields
 --
@@ -24,6 +24,7 @@ local function delete_if_not(expected, key)
 end
 
 delete_if_not('string', KEYS[1])
+delete_if_not('hash', KEYS[#KEYS])
 if is_broken(KEYS[1], nil, redis.call('GET', KEYS[1])) then
   redis.call('DEL', KEYS[1])
   deleted = deleted + 1

@@ -7,7 +7,7 @@ use tallies::{Overview, TOP_SIZE, TallyHash};
 use vote::{Album, Name};
 
 use crate::applied_offset::{Script, counted, votes};
-use crate::commands::{reconcile, run};
+use crate::commands::{Reconciled, reconcile, run};
 use crate::environment::{TestEnvironment, wait_for};
 use crate::votes::{expected, mixed, send};
 
@@ -221,5 +221,119 @@ async fn reconcile_and_rebuild_are_exact_under_load_with_many_bands() {
     let all: Vec<_> = events.iter().chain(&more).cloned().collect();
     environment.wait_until_counted(expected(&all).total).await;
     environment.assert_holds_exactly(&all).await;
+    assert!(consumer.terminate().await.success());
+}
+
+/// The sentences of the differences, of which each is a wrong count in Redis.
+fn wrong_counts(reconciled: &Reconciled) -> Vec<String> {
+    assert_eq!(reconciled.code, 1, "{reconciled:?}");
+    let differences = reconciled.json["differences"].as_array().unwrap().iter();
+    differences
+        .map(|difference| {
+            assert_eq!(
+                (&difference["store"], &difference["kind"]),
+                (&"redis".into(), &"count".into())
+            );
+            difference["sentence"].as_str().unwrap().to_owned()
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reconcile_names_each_wrong_member_and_rebuild_mends_the_sets() {
+    let environment = TestEnvironment::new("top_reconcile").await;
+    let consumer = environment.consumer(&[]);
+    let events = mixed(&mut fastrand::Rng::with_seed(23), 1_000);
+    send(&environment.writer, &events).await;
+    environment.wait_until_counted(expected(&events).total).await;
+    assert!(reconcile(&environment, &[]).is_reconciled());
+    // It would notice the changed size of a set.
+    assert!(consumer.terminate().await.success());
+
+    let bands = top(&environment, TallyHash::Band).await;
+    let ((low, low_votes), (missing, missing_votes)) = (&bands[0], &bands[1]);
+    let routes = top(&environment, TallyHash::Route).await;
+    let (route, route_votes) = &routes[0];
+    let break_sets = async || {
+        for command in [
+            &["ZADD", "{votes}:band:top", "3", low.as_str()][..],
+            &["ZREM", "{votes}:band:top", missing],
+            &["ZADD", "{votes}:band:top", "7", "Unknown Band"],
+            &["ZADD", "{votes}:route:top", "0.5", route],
+        ] {
+            environment.redis_command(command).await;
+        }
+        let mut sentences = vec![
+            format!("{{votes}}:band:top, member {low}: found 3, expected {low_votes} from {{votes}}:band"),
+            format!(
+                "{{votes}}:band:top, member {missing}: found none, expected {missing_votes} from {{votes}}:band"
+            ),
+            "{votes}:band:top, member Unknown Band: found 7, expected none from {votes}:band".to_owned(),
+        ];
+        sentences.sort();
+        sentences.push(format!(
+            "{{votes}}:route:top, member {route}: found 0.5, expected {route_votes} from {{votes}}:route"
+        ));
+        sentences
+    };
+    for from in ["kafka", "mongodb"] {
+        let sentences = break_sets().await;
+        let different = reconcile(&environment, &[]);
+        assert_eq!(wrong_counts(&different), sentences);
+        assert!(different.json["notes"].to_string().contains("consumer rebuild"));
+        let listed = wrong_counts(&reconcile(&environment, &["--list", "1"]));
+        assert_eq!(listed, [sentences[0].as_str(), "3 more of this kind"]);
+
+        let dry = run(&environment, "rebuild", &["--from", from, "--dry-run"]);
+        assert!(dry.code == 0 && dry.stdout.contains("nothing was changed"));
+        assert_eq!(wrong_counts(&reconcile(&environment, &[])), sentences);
+        let rebuilt = run(&environment, "rebuild", &["--from", from]);
+        assert!(rebuilt.code == 0 && rebuilt.stdout.contains("corrected"));
+        for sentence in &sentences {
+            assert!(dry.stdout.contains(sentence) && rebuilt.stdout.contains(sentence));
+        }
+        assert_exact(&environment).await;
+        assert!(reconcile(&environment, &[]).is_reconciled());
+    }
+
+    // Bytes that are not text, and a state of another type.
+    let mut add = redis::cmd("ZADD");
+    add.arg("{votes}:album:top").arg(9).arg(b"\xff");
+    add.exec_async(&mut environment.redis.clone()).await.unwrap();
+    assert_eq!(wrong_counts(&reconcile(&environment, &[])).len(), 1);
+    environment.redis_command(&["DEL", "{votes}:top_state"]).await;
+    environment
+        .redis_command(&["SET", "{votes}:top_state", "1"])
+        .await;
+    let broken = run(&environment, "reconcile", &[]);
+    assert!(broken.code == 2 && broken.stderr.contains("{votes}:top_state"));
+    assert_eq!(run(&environment, "rebuild", &["--from", "kafka"]).code, 0);
+    assert_exact(&environment).await;
+    assert!(reconcile(&environment, &[]).is_reconciled());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reconcile_waits_while_a_consumer_builds_the_sets() {
+    let environment = TestEnvironment::new("top_wait").await;
+    let consumer = environment.consumer(&[]);
+    let events = mixed(&mut fastrand::Rng::with_seed(24), 500);
+    send(&environment.writer, &events).await;
+    environment.wait_until_counted(expected(&events).total).await;
+    let lose_sets = [
+        "DEL",
+        "{votes}:top_state",
+        "{votes}:band:top",
+        "{votes}:album:top",
+    ];
+    environment.redis_command(&lose_sets).await;
+    assert!(reconcile(&environment, &[]).is_reconciled());
+    assert!(consumer.terminate().await.success());
+
+    environment.redis_command(&lose_sets).await;
+    let lost = reconcile(&environment, &["--wait-s", "1"]);
+    assert!(!wrong_counts(&lost).is_empty());
+    assert!(lost.json["notes"].to_string().contains("not complete"));
+    let consumer = environment.consumer(&[]);
+    assert!(reconcile(&environment, &[]).is_reconciled());
     assert!(consumer.terminate().await.success());
 }

@@ -14,7 +14,7 @@ use super::change_stream::LoggedVote;
 use super::hub::{Hub, HubEvent, HubState, Subscription};
 use super::stream_slots::StreamSlot;
 use super::token::Token;
-use crate::logs::Vote;
+use crate::logs::{BandFilter, Vote};
 
 /// Time between two events with votes: people cannot read faster.
 const VOTES_INTERVAL: Duration = Duration::from_millis(250);
@@ -29,7 +29,7 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StreamFilter {
     pub route: Option<&'static str>,
-    pub band: Option<String>,
+    pub band: Option<BandFilter>,
 }
 
 /// The connection of one client.
@@ -67,7 +67,7 @@ struct VotesData<'a> {
 impl StreamFilter {
     fn matches(&self, vote: &Vote) -> bool {
         self.route.is_none_or(|route| vote.route == route)
-            && self.band.as_ref().is_none_or(|band| vote.name == *band)
+            && self.band.as_ref().is_none_or(|band| band.matches(&vote.name))
     }
 }
 

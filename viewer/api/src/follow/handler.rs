@@ -15,7 +15,7 @@ use super::hub::Hub;
 use super::stream_slots::StreamSlots;
 use super::token::Token;
 use crate::client::Client;
-use crate::logs::{parse_band, parse_route};
+use crate::logs::{BandFilter, parse_route};
 use crate::problem::{FieldError, Problem};
 use crate::query::{FromParameters, Parameters, Valid};
 
@@ -38,7 +38,7 @@ impl FromParameters for StreamFilter {
     fn take(parameters: &mut Parameters) -> Self {
         Self {
             route: parameters.take("route", parse_route),
-            band: parameters.take("band", parse_band),
+            band: parameters.take("band", BandFilter::parse),
         }
     }
 }

@@ -4,20 +4,19 @@ use std::borrow::Cow;
 
 use mongodb::bson::{DateTime, Document, doc};
 
+use super::band_filter::BandFilter;
 use super::time_parameter::{Bound, parse_time};
 use super::vote::rfc3339_text;
 use crate::query::{FromParameters, Parameters};
 
 /// All routes.
 pub(crate) const ROUTES: [&str; 3] = ["rest", "grpc", "bridge"];
-/// Longest name of a band, in characters: the limit for votes.
-const MAX_BAND_CHARS: usize = 200;
 
 /// Conditions that all must hold. Every value is validated, and a query contains values only, never operators from a client.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Filter {
     route: Option<&'static str>,
-    band: Option<String>,
+    band: Option<BandFilter>,
     from: Option<DateTime>,
     to: Option<DateTime>,
 }
@@ -26,7 +25,7 @@ impl FromParameters for Filter {
     fn take(parameters: &mut Parameters) -> Self {
         let filter = Self {
             route: parameters.take("route", parse_route),
-            band: parameters.take("band", parse_band),
+            band: parameters.take("band", BandFilter::parse),
             from: parameters.take("from", |text| parse_time(text, Bound::From)),
             to: parameters.take("to", |text| parse_time(text, Bound::To)),
         };
@@ -56,7 +55,7 @@ impl Filter {
             condition.insert("route", route);
         }
         if let Some(band) = &self.band {
-            condition.insert("name", band);
+            condition.insert("name", band.condition());
         }
         condition
     }
@@ -84,16 +83,6 @@ pub(crate) fn parse_route(text: &str) -> Result<&'static str, Cow<'static, str>>
     known.ok_or_else(|| format!("must be one of {}", ROUTES.join(", ")).into())
 }
 
-/// Parses the name of a band, exactly as in the votes.
-pub(crate) fn parse_band(text: &str) -> Result<String, Cow<'static, str>> {
-    let is_valid = text.chars().count() <= MAX_BAND_CHARS && !text.contains(char::is_control);
-    if is_valid {
-        Ok(text.to_owned())
-    } else {
-        Err("must have 1 to 200 characters and no control characters".into())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +106,10 @@ mod tests {
         assert_eq!(
             read("route=grpc&band=%7B%22%24ne%22%3Anull%7D"),
             Ok(doc! { "route": "grpc", "name": name })
+        );
+        assert_eq!(
+            read("band=Centroame%CC%81rica"),
+            Ok(doc! { "name": { "$in": ["Centroame\u{301}rica", "Centroam\u{e9}rica"] } })
         );
         let noon = DateTime::from_millis(1_769_860_800_000);
         assert_eq!(

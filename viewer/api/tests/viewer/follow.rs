@@ -43,6 +43,22 @@ async fn new_votes_are_streamed_and_filters_apply() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn band_is_followed_in_each_spelling() {
+    let environment = TestEnvironment::new().await;
+    let viewer = environment.viewer_with_only_mongodb(&[]).await;
+    // The filter has two spaces, and its accent is a character of its own.
+    let mut events = Events::open(&viewer, "?band=Leo%CC%81n++Verde", None).await;
+    events.expect("ready").await;
+    let logged = [
+        vote("Leon Verde", "rest", 0),
+        vote("Le\u{f3}n Verde", "rest", 0),
+        vote("Leo\u{301}n  Verde", "grpc", 0),
+    ];
+    environment.insert(&logged).await;
+    assert_eq!(events.votes(2).await.0, ids(&logged[1..]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn burst_shows_the_newest_votes_and_counts_the_others() {
     let environment = TestEnvironment::new().await;
     let viewer = environment.viewer_with_only_mongodb(&[]).await;

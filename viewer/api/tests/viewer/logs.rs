@@ -1,5 +1,7 @@
 //! The log: pages, filters and export.
 
+use lab::process::Signal;
+use lab::servers::Server;
 use mongodb::bson::doc;
 use serde_json::json;
 
@@ -104,6 +106,41 @@ async fn filters_apply_to_pages_and_exports() {
         let lines = String::from_utf8(export).unwrap();
         let exported: Vec<String> = lines.lines().map(exported_id).collect();
         assert_eq!(exported, expected, "{query}");
+    }
+}
+
+/// Votes have the normal form of their names, except for those from before this rule.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn band_is_found_in_each_spelling() {
+    let environment = TestEnvironment::new().await;
+    let viewer = environment.viewer_with_only_mongodb(&[]).await;
+    let normal = vote("Le\u{f3}n Verde", "rest", 0);
+    let earlier = vote("Leo\u{301}n Verde", "grpc", 1);
+    let spaces = vote("Le\u{f3}n  Verde", "bridge", 2);
+    let other = vote("Leon Verde", "rest", 3);
+    environment
+        .insert(&[normal.clone(), earlier.clone(), spaces.clone(), other])
+        .await;
+    for (band, expected) in [
+        ("Le%C3%B3n+Verde", vec![&normal]),
+        ("+Le%C3%B3n%C2%A0Verde+", vec![&normal]),
+        ("Leo%CC%81n+Verde", vec![&normal, &earlier]),
+        ("Le%C3%B3n++Verde", vec![&normal, &spaces]),
+        ("Leo%CC%81n++Verde", vec![&normal]),
+    ] {
+        let expected: Vec<String> = expected.into_iter().map(id).collect();
+        let page = get_ok(&viewer, &format!("/api/logs?band={band}")).await;
+        assert_eq!(vote_ids(&page), expected, "{band}");
+        let (_, _, export) = get_raw(&viewer, &format!("/api/logs/export?band={band}"), &[]).await;
+        let lines = String::from_utf8(export).unwrap();
+        let exported: Vec<String> = lines.lines().map(exported_id).collect();
+        assert_eq!(exported, expected, "{band}");
+    }
+    for band in ["%20", "a%0Ab"] {
+        assert_eq!(
+            invalid_fields(&viewer, &format!("/api/logs?band={band}")).await,
+            ["band"]
+        );
     }
 }
 
@@ -225,6 +262,30 @@ async fn rare_votes_are_found_below_many_others() {
         let (status, _, export) = get_raw(&viewer, &format!("/api/logs/export?{filter}"), &[]).await;
         assert_eq!((status, export.len()), (200, 0), "{filter}");
     }
+}
+
+/// A proxy closes a transfer that is silent for too long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn export_that_has_found_nothing_yet_sends_white_space() {
+    let environment = TestEnvironment::new().await;
+    let viewer = environment.viewer_with_only_mongodb(&[]).await;
+    environment.insert(&votes(100_000, "Alux Nahual", "rest")).await;
+    let mongodb = environment.stack.identity(Server::Mongodb).unwrap();
+    for _ in 0..20 {
+        let mut export = reqwest::get(viewer.at("/api/logs/export?band=Nobody"))
+            .await
+            .unwrap();
+        assert_eq!(export.status(), 200);
+        mongodb.signal(Signal::STOP).unwrap();
+        let first = export.chunk().await;
+        mongodb.signal(Signal::CONT).unwrap();
+        // A fast MongoDB may have read the whole log before it was paused.
+        if let Some(sent) = first.unwrap() {
+            assert_eq!(sent, " ");
+            return;
+        }
+    }
+    panic!("each export ended before MongoDB was paused");
 }
 
 fn exported_id(line: &str) -> String {
