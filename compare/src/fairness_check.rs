@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use analysis::fairness::{
     Configuration, Counts, compare_in_flight, compare_reuse, compare_service_args, compare_settings,
+    stock_variants,
 };
 use analysis::report::model::Finding;
 use anyhow::{Context, Result};
@@ -17,7 +18,7 @@ use serde::Deserialize;
 const PROMETHEUS_TIMEOUT: Duration = Duration::from_secs(30);
 const PROMETHEUS_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Checks all services that the plan's variants need. Each setting gives one finding, equal or not, so that the report lists
+/// Checks all services that the plan's variants need, except stock services, which have no admin port. Each setting gives one finding, equal or not, so that the report lists
 /// everything that was compared.
 pub async fn check(plan: &Plan, endpoints: &Endpoints) -> Result<Vec<Finding>> {
     let admins = [
@@ -28,7 +29,7 @@ pub async fn check(plan: &Plan, endpoints: &Endpoints) -> Result<Vec<Finding>> {
     let is_needed = |service: &str| {
         plan.variants
             .iter()
-            .any(|variant| variant.route.processes().contains(&service))
+            .any(|variant| variant.service.is_ours() && variant.route.processes().contains(&service))
     };
     let mut services = BTreeMap::new();
     for (service, admin) in admins {
@@ -43,6 +44,7 @@ pub async fn check(plan: &Plan, endpoints: &Endpoints) -> Result<Vec<Finding>> {
     findings.push(compare_reuse(plan));
     findings.push(compare_in_flight(plan));
     findings.push(compare_service_args(plan));
+    findings.extend(stock_variants(plan));
     Ok(findings)
 }
 

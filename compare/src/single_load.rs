@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use experiment_model::protocol::{Arrival, Connections, Encoding, Version};
+use experiment_model::variant::Implementation;
 use lab::project;
 use load_generator::schedule::send_times;
 use load_generator::target::{Target, TargetSpec};
@@ -94,6 +95,7 @@ pub async fn run(args: &LoadArgs) -> Result<ExitCode> {
         prefix: "",
         version: args.version,
         encoding: args.encoding,
+        client: Implementation::Ours,
         connections,
     };
     let votes = votes::read_contest(&project::root()?)?;

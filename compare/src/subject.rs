@@ -7,7 +7,7 @@ use analysis::observations::VariantData;
 use anyhow::{Context, Result};
 use ephemeral_stack::Running;
 use experiment_model::plan::Plan;
-use experiment_model::variant::{Route, Variant, Via};
+use experiment_model::variant::{Implementation, Route, Variant, Via};
 use lab::endpoints::Endpoints;
 use lab::servers::Server;
 use lab::stack::Instance;
@@ -64,7 +64,8 @@ async fn open(
     stack: Running<'_>,
     votes: &[Vote],
 ) -> Result<Subject> {
-    let needs_instance = !variant.service_args.is_empty() || (is_control && plan.has_separate_control());
+    let has_instance = variant.has_own_service() && variant.url.is_none();
+    let needs_instance = has_instance || (is_control && plan.has_separate_control());
     let instance = if needs_instance {
         let server = ingest_server(variant.route);
         let name = format!(
@@ -72,7 +73,10 @@ async fn open(
             server.name(),
             if is_control { "the control" } else { &variant.name }
         );
-        Some(stack.start_instance(server, &name, &variant.service_args).await?)
+        Some(match variant.service {
+            Implementation::Ours => stack.start_instance(server, &name, &variant.service_args).await?,
+            Implementation::Stock => stack.start_stock_instance(server, &name).await?,
+        })
     } else {
         None
     };
@@ -142,6 +146,7 @@ fn target_spec<'a>(
         prefix,
         version: variant.version,
         encoding: variant.encoding,
+        client: variant.client,
         connections: plan.connections(variant),
     }
 }

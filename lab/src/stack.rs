@@ -241,6 +241,24 @@ impl Stack {
         })
     }
 
+    /// Starts a separate instance of the stock service that takes the place of `server`, on a free port. Returns when it
+    /// accepts connections.
+    pub async fn start_stock_instance(&self, server: Server, name: &str) -> Result<Instance> {
+        let mut settings = self.settings()?;
+        settings.ports = settings.ports.with_free(server.ports());
+        let spec = launch::prepare_stock(server, &self.context(&settings))?;
+        let identity = self.spawn(name, &spec, &[])?;
+        self.wait_until(name, identity, || {
+            launch::check_stock_ready(server, &settings.ports)
+        })
+        .await?;
+        Ok(Instance {
+            name: name.to_owned(),
+            identity,
+            endpoints: Endpoints::new(&settings.ports),
+        })
+    }
+
     /// Stops a separate instance.
     pub async fn stop_instance(&self, instance: &Instance) -> Result<()> {
         instance.identity.stop(Signal::TERM, STOP_TIMEOUT).await?;
@@ -351,13 +369,21 @@ impl Stack {
         identity: Identity,
         settings: &Settings,
     ) -> Result<()> {
-        let attempt = async || {
-            tokio::time::timeout(START_TIMEOUT, async {
-                launch::initialise(server, settings).await?;
-                launch::check_ready(server, &settings.ports).await
-            })
-            .await?
+        let check = async || {
+            launch::initialise(server, settings).await?;
+            launch::check_ready(server, &settings.ports).await
         };
+        self.wait_until(name, identity, check).await
+    }
+
+    /// Waits until `check` succeeds. It is an error if the process ends before.
+    async fn wait_until(
+        &self,
+        name: &str,
+        identity: Identity,
+        check: impl AsyncFn() -> Result<()>,
+    ) -> Result<()> {
+        let attempt = async || tokio::time::timeout(START_TIMEOUT, check()).await?;
         let interval = ConstantBuilder::new()
             .with_delay(READINESS_INTERVAL)
             .without_max_times();
@@ -368,7 +394,7 @@ impl Stack {
         let reason = if ended {
             "ended before it was ready".to_owned()
         } else {
-            let problem = launch::check_ready(server, &settings.ports)
+            let problem = check()
                 .await
                 .err()
                 .unwrap_or_else(|| anyhow!("it became ready only after the timeout"));

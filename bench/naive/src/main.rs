@@ -1,6 +1,6 @@
 //! The reference service of the benchmark. It is built like the services in published comparisons of REST and gRPC, with
 //! one correction: it responds after Kafka has acknowledged the vote. It uses framework defaults and has no validation,
-//! metrics or drain.
+//! metrics or drain. `compare` uses it as the stock service.
 
 mod grpc;
 mod publisher;
@@ -8,13 +8,21 @@ mod rest;
 
 use std::net::SocketAddr;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 use crate::publisher::Publisher;
+
+#[allow(missing_docs, unreachable_pub, dead_code, clippy::all, clippy::pedantic)] // generated code
+mod votes {
+    tonic::include_proto!("votes.v1");
+}
 
 /// Command line of the naive service.
 #[derive(Parser)]
 struct Args {
+    /// Serve only this protocol.
+    #[arg(long, env)]
+    only: Option<Protocol>,
     /// Address of the axum service.
     #[arg(long, env, default_value = "127.0.0.1:8070")]
     rest_listen: SocketAddr,
@@ -27,9 +35,23 @@ struct Args {
     /// Topic of the votes.
     #[arg(long, env, default_value = "votes")]
     topic: String,
+    /// Setting of the Kafka client library as NAME=VALUE, instead of the service's own; repeatable.
+    #[arg(long = "producer-setting", value_parser = parse_setting)]
+    producer_settings: Vec<(String, String)>,
     /// Runtime threads; the benchmark gives the other services the same number.
     #[arg(long, env, default_value_t = 2)]
     worker_threads: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Protocol {
+    Rest,
+    Grpc,
+}
+
+fn parse_setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn main() -> anyhow::Result<()> {
@@ -39,11 +61,13 @@ fn main() -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let publisher = Publisher::new(&args.kafka_brokers, &args.topic)?;
-        tokio::try_join!(
-            rest::serve(args.rest_listen, publisher.clone()),
-            grpc::serve(args.grpc_listen, publisher)
-        )?;
-        Ok(())
+        let publisher = Publisher::new(&args.kafka_brokers, &args.topic, &args.producer_settings)?;
+        let rest = rest::serve(args.rest_listen, publisher.clone());
+        let grpc = grpc::serve(args.grpc_listen, publisher);
+        match args.only {
+            Some(Protocol::Rest) => rest.await,
+            Some(Protocol::Grpc) => grpc.await,
+            None => tokio::try_join!(rest, grpc).map(|_| ()),
+        }
     })
 }

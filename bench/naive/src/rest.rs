@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
 use crate::publisher::Publisher;
+use crate::votes::{self, Route};
 
-/// A vote, as the client sends it and as Kafka stores it.
-#[derive(Deserialize, Serialize)]
+/// A vote, as the client sends it.
+#[derive(Deserialize)]
 struct Vote {
     name: String,
     album: String,
@@ -24,7 +25,7 @@ struct Vote {
 #[derive(Serialize)]
 struct Receipt {
     vote_id: String,
-    route: &'static str,
+    route: String,
     partition: i32,
     offset: i64,
 }
@@ -42,16 +43,28 @@ async fn cast_vote(
     State(publisher): State<Publisher>,
     Json(vote): Json<Vote>,
 ) -> Result<(StatusCode, Json<Receipt>), StatusCode> {
-    let payload = serde_json::to_vec(&vote).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
-    let delivery = publisher
-        .publish(&payload)
+    let Vote {
+        name,
+        album,
+        year,
+        rank,
+    } = vote;
+    let vote = votes::Vote {
+        name,
+        album,
+        year,
+        rank,
+        ..votes::Vote::default()
+    };
+    let receipt = publisher
+        .publish(vote, Route::Rest)
         .await
         .map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     let receipt = Receipt {
-        vote_id: delivery.vote_id,
-        route: "rest",
-        partition: delivery.partition,
-        offset: delivery.offset,
+        vote_id: receipt.vote_id,
+        route: receipt.route,
+        partition: receipt.partition,
+        offset: receipt.offset,
     };
     Ok((StatusCode::ACCEPTED, Json(receipt)))
 }

@@ -30,7 +30,9 @@ struct Contrast<'a> {
 /// The effects that the variants of one point allow. REST's four corners give the main effects of HTTP/2 and protobuf and
 /// their interaction; gRPC and REST with protobuf over HTTP/2 give the effect of gRPC.
 pub fn effects(variants: &[VariantReport], rule: &DecisionRule) -> Vec<Effect> {
-    let direct = |variant: &&VariantReport| !variant.is_control && variant.variant.via == Via::Direct;
+    let direct = |report: &&VariantReport| {
+        !report.is_control && report.variant.via == Via::Direct && !report.variant.is_stock()
+    };
     let find = |route, (version, encoding): Corner| {
         let mut direct = variants.iter().filter(direct);
         direct.find(|VariantReport { variant, .. }| {
@@ -109,7 +111,7 @@ impl Contrast<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use experiment_model::variant::Variant;
+    use experiment_model::variant::{Implementation, Variant};
 
     use crate::margin::Margin;
     use crate::measure::BlockReport;
@@ -135,6 +137,8 @@ mod tests {
                 version,
                 encoding,
                 via: Via::Direct,
+                service: Implementation::Ours,
+                client: Implementation::Ours,
                 reuse: None,
                 in_flight: None,
                 service_args: Vec::new(),

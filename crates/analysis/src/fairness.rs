@@ -60,6 +60,35 @@ pub fn compare_service_args(plan: &Plan) -> Finding {
     compare_values("service_args", values.collect())
 }
 
+/// Names the stock variants, which differ from ours on purpose; `None` without any.
+pub fn stock_variants(plan: &Plan) -> Option<Finding> {
+    let stock = plan.variants.iter().filter(|variant| variant.is_stock());
+    let values: BTreeMap<String, String> = stock
+        .map(|variant| {
+            let parts = match (variant.service.is_ours(), variant.client.is_ours()) {
+                (false, false) => "service and client",
+                (false, true) => "service",
+                (true, _) => "client",
+            };
+            (variant.name.clone(), parts.to_owned())
+        })
+        .collect();
+    let each = values
+        .iter()
+        .map(|(variant, parts)| format!("{variant} ({parts})"));
+    let sentence = format!(
+        "These variants are stock, and differ from ours in more than the protocol on purpose: {}. The settings of stock \
+         services were not compared.",
+        each.collect::<Vec<_>>().join(", ")
+    );
+    (!values.is_empty()).then_some(Finding {
+        subject: "stock".to_owned(),
+        values,
+        fair: true,
+        sentence,
+    })
+}
+
 /// Compares all settings of the services; each setting gives one finding, equal or not. The bridge does not write to Kafka,
 /// so it lacks those settings and its hash differs; its other settings must be equal.
 pub fn compare_settings(services: &BTreeMap<String, Configuration>) -> Vec<Finding> {
@@ -254,6 +283,30 @@ mod tests {
                 .starts_with("reuse of connections is false for grpc, true for rest"),
             "{}",
             finding.sentence
+        );
+    }
+
+    #[test]
+    fn stock_variants_are_named_and_not_unfair() {
+        let plan = |second: &str| {
+            let variant = "route = \"rest\"\nversion = \"http1\"\nencoding = \"json\"";
+            let head = "name = \"p\"\npurpose = \"P.\"\n[design]\nwarm_up_s = 0\nrounds = 8\nblock_s = 1\n\
+                        [load]\nrate = 100\n";
+            Plan::parse(&format!(
+                "{head}[[variants]]\nname = \"a\"\n{variant}\n[[variants]]\nname = \"b\"\n{variant}\n{second}"
+            ))
+            .unwrap()
+        };
+        assert_eq!(stock_variants(&plan("")), None);
+        let finding = stock_variants(&plan("service = \"stock\"")).unwrap();
+        assert!(
+            finding.fair && finding.sentence.contains("b (service)"),
+            "{finding:?}"
+        );
+        let finding = stock_variants(&plan("client = \"stock\"")).unwrap();
+        assert!(
+            finding.fair && finding.sentence.contains("b (client)"),
+            "{finding:?}"
         );
     }
 

@@ -216,8 +216,11 @@ fn cost(data: &VariantData) -> Cost {
     });
     let cpu_source = if cpu_blocks.is_empty() { blocks } else { cpu_blocks };
     let cpu: Option<f64> = cpu_source.iter().map(|block| cpu_s(block, variant)).sum();
-    let mib_per_million =
-        |pick: fn(&Block) -> u64| blocks.iter().map(pick).sum::<u64>() as f64 / MIB / votes * MILLION;
+    // Stock clients do not count their bytes.
+    let mib_per_million = |pick: fn(&Block) -> u64| {
+        let bytes = blocks.iter().map(pick).sum::<u64>() as f64;
+        variant.client.is_ours().then_some(bytes / MIB / votes * MILLION)
+    };
     Cost {
         cpu_s_per_million: cpu.map(|cpu_s| cpu_s / acknowledged(cpu_source) * MILLION),
         memory_mib: memory.max().map(|bytes| bytes as f64 / MIB),

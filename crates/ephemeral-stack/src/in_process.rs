@@ -34,6 +34,11 @@ impl Running<'_> {
         self.stack.start_instance(server, name, args).await
     }
 
+    /// Starts a separate instance of the stock service that takes the place of `server`.
+    pub async fn start_stock_instance(&self, server: Server, name: &str) -> Result<Instance> {
+        self.stack.start_stock_instance(server, name).await
+    }
+
     /// Stops a separate instance.
     pub async fn stop_instance(&self, instance: &Instance) -> Result<()> {
         self.stack.stop_instance(instance).await

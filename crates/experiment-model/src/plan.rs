@@ -72,6 +72,16 @@ impl Plan {
                 "variant {}: grpc_stream needs reuse = true, because a stream keeps its connection open",
                 variant.name
             );
+            ensure!(
+                variant.client.is_ours() || self.connections(variant).reuse,
+                "variant {}: client = \"stock\" needs reuse = true, because stock clients keep their connections open",
+                variant.name
+            );
+            ensure!(
+                variant.service.is_ours() || self.kafka == KafkaSettings::default(),
+                "variant {}: service = \"stock\" needs a plan without settings of kafka, because only our services have them",
+                variant.name
+            );
         }
         self.check_votes_per_block()?;
         self.points().map(|_| ())
@@ -262,6 +272,81 @@ mod tests {
         for (valid_part, invalid, part) in cases {
             let error = Plan::parse(&valid.replace(valid_part, invalid)).unwrap_err();
             assert!(format!("{error:#}").contains(part), "{part}: {error:#}");
+        }
+    }
+
+    #[test]
+    fn stock_is_not_the_default_and_has_a_separate_service() {
+        let plan = |rest: &str| {
+            let rest = format!("name = \"rest\"\n{rest}");
+            Plan::parse(&VALID.replace("name = \"rest\"", &rest)).unwrap()
+        };
+        let [ours, client, service] = [
+            "",
+            "client = \"stock\"",
+            "client = \"stock\"\nservice = \"stock\"",
+        ]
+        .map(|rest| plan(rest).variants[0].clone());
+        assert!(!ours.is_stock() && client.is_stock() && service.is_stock());
+        assert!(!client.has_own_service() && service.has_own_service());
+    }
+
+    #[test]
+    fn error_names_the_variant_that_cannot_be_stock() {
+        let grpc = "encoding = \"grpc\"";
+        let cases = [
+            (
+                grpc,
+                "encoding = \"grpc_stream\"\nclient = \"stock\"",
+                "json or grpc",
+            ),
+            (
+                grpc,
+                "encoding = \"grpc_stream\"\nservice = \"stock\"",
+                "json or grpc",
+            ),
+            (
+                grpc,
+                "encoding = \"grpc\"\nclient = \"stock\"\nreuse = false",
+                "reuse",
+            ),
+            (
+                grpc,
+                "encoding = \"grpc\"\nservice = \"stock\"\nvia = \"ingress\"",
+                "direct",
+            ),
+            (
+                grpc,
+                "encoding = \"grpc\"\nservice = \"stock\"\nurl = \"http://a:1\"",
+                "no url",
+            ),
+            (
+                grpc,
+                "encoding = \"grpc\"\nservice = \"stock\"\nservice_args = [\"--a\"]",
+                "no service_args",
+            ),
+            (
+                grpc,
+                "encoding = \"grpc\"\nservice = \"stock\"\n[kafka]\nlinger_ms = 1",
+                "settings of kafka",
+            ),
+            (
+                grpc,
+                "encoding = \"grpc\"\nservice = \"stock\"\n[sweep]\nkey = \"kafka.acks\"\nvalues = [\"all\"]",
+                "settings of kafka",
+            ),
+            (
+                "route = \"grpc\"\n        version = \"h2c\"\n        encoding = \"grpc\"",
+                "route = \"bridge\"\nversion = \"h2c\"\nencoding = \"json\"\nservice = \"stock\"",
+                "no stock bridge",
+            ),
+        ];
+        for (valid, invalid, part) in cases {
+            let error = format!("{:#}", Plan::parse(&VALID.replace(valid, invalid)).unwrap_err());
+            assert!(
+                error.contains(part) && error.contains("variant grpc"),
+                "{part}: {error}"
+            );
         }
     }
 }

@@ -21,6 +21,12 @@ pub struct Variant {
     /// The path to the route.
     #[serde(default)]
     pub via: Via,
+    /// The implementation of the service. A stock service is a separate instance.
+    #[serde(default, skip_serializing_if = "Implementation::is_ours")]
+    pub service: Implementation,
+    /// The implementation of the client.
+    #[serde(default, skip_serializing_if = "Implementation::is_ours")]
+    pub client: Implementation,
     /// Whether a connection serves more than one request; the default is `load.reuse`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reuse: Option<bool>,
@@ -79,7 +85,32 @@ pub enum Via {
     Ingress,
 }
 
+/// The implementation of a service or of a client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Implementation {
+    /// The service of the route; the client of the load generator, which is the same for every protocol.
+    #[default]
+    Ours,
+    /// The usual libraries with default settings. Services: axum's extractor `Json`, and tonic's generated server. Clients:
+    /// reqwest, and tonic's generated client.
+    Stock,
+}
+
+impl Implementation {
+    /// Whether it is ours.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    pub const fn is_ours(&self) -> bool {
+        matches!(self, Self::Ours)
+    }
+}
+
 impl Variant {
+    /// Whether its service or its client is stock.
+    pub const fn is_stock(&self) -> bool {
+        !(self.service.is_ours() && self.client.is_ours())
+    }
+
     /// The processes that handle a vote of this variant before it reaches Kafka: the route's services, and the Ingress if
     /// votes pass through it.
     pub fn processes(&self) -> impl Iterator<Item = &'static str> + use<> {
@@ -89,7 +120,7 @@ impl Variant {
 
     /// Whether the variant's service is not the stack's: a separate instance, or a service that was started separately.
     pub fn has_own_service(&self) -> bool {
-        self.url.is_some() || !self.service_args.is_empty()
+        self.url.is_some() || !self.service_args.is_empty() || !self.service.is_ours()
     }
 
     /// Checks that route, version and encoding fit together; an error names the variant.
@@ -111,6 +142,35 @@ impl Variant {
         ensure!(
             self.service_args.is_empty() || (self.via == Via::Direct && self.url.is_none()),
             "variant {name}: service_args needs via = \"direct\" and no url, because the separate instance is behind neither"
+        );
+        self.check_stock()
+    }
+
+    fn check_stock(&self) -> Result<()> {
+        let name = &self.name;
+        let is_simple = matches!(self.encoding, Encoding::Json | Encoding::Grpc);
+        ensure!(
+            self.client.is_ours() || is_simple,
+            "variant {name}: client = \"stock\" needs the encoding json or grpc"
+        );
+        if self.service.is_ours() {
+            return Ok(());
+        }
+        ensure!(
+            self.route != Route::Bridge,
+            "variant {name}: service = \"stock\" needs the route rest or grpc, because there is no stock bridge"
+        );
+        ensure!(
+            is_simple,
+            "variant {name}: service = \"stock\" needs the encoding json or grpc"
+        );
+        ensure!(
+            self.via == Via::Direct && self.url.is_none(),
+            "variant {name}: service = \"stock\" needs via = \"direct\" and no url, because the separate instance is behind neither"
+        );
+        ensure!(
+            self.service_args.is_empty(),
+            "variant {name}: service = \"stock\" has no service_args, because they are options of our services"
         );
         Ok(())
     }

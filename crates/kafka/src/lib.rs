@@ -20,6 +20,7 @@ pub use args::{Acks, KafkaArgs, ProducerArgs, SinkKind, parse_brokers};
 pub use error::KafkaError;
 pub use record::Record;
 pub use scan::{Extent, extents, scan, scan_until};
+pub use settings::producer as producer_settings;
 pub use sink::{KafkaSink, VoteProducer};
 pub use topic_id::TopicIds;
 pub use writer::RecordWriter;

@@ -7,7 +7,7 @@ use rdkafka::ClientConfig;
 use crate::args::{Acks, KafkaArgs, ProducerArgs};
 
 /// The settings of a producer. `deadline` bounds the time from sending a record to its acknowledgement.
-pub(crate) fn producer(args: &ProducerArgs, deadline: Duration) -> Vec<(&'static str, String)> {
+pub fn producer(args: &ProducerArgs, deadline: Duration) -> Vec<(&'static str, String)> {
     let deadline_ms = deadline.as_millis().to_string();
     let is_idempotent = args.acks == Acks::All;
     [

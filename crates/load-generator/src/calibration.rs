@@ -27,7 +27,7 @@ const PLAN_RATE_LENGTH: Duration = Duration::from_secs(1);
 /// Clients of the closed-loop load.
 const USERS: usize = 64;
 
-/// Calibrates for each combination of HTTP version and encoding in the plan, and returns the worst results. Errors if the
+/// Calibrates for each combination of client, HTTP version and encoding in the plan, and returns the worst results. Errors if the
 /// plan's rate is more than half of the highest rate.
 pub async fn measure(plan: &Plan, votes: &[Vote]) -> Result<Calibration> {
     let server = LoopbackServer::start()?;
@@ -42,7 +42,7 @@ pub async fn measure(plan: &Plan, votes: &[Vote]) -> Result<Calibration> {
             Encoding::GrpcStream => Encoding::Grpc,
             other => other,
         };
-        if !measured.insert((variant.version, codec::content_type(encoding))) {
+        if !measured.insert((variant.client, variant.version, codec::content_type(encoding))) {
             continue;
         }
         let target = target(&server, plan, variant, encoding, votes).await?;
@@ -99,6 +99,7 @@ async fn target(
         prefix: "",
         version: variant.version,
         encoding,
+        client: variant.client,
         connections,
     };
     Ok(Arc::new(Target::open(spec, votes).await?))
@@ -123,6 +124,19 @@ mod tests {
             "{calibration:?}"
         );
         assert!(calibration.overhead_p99_ms >= calibration.overhead_p50_ms);
+    }
+
+    #[tokio::test]
+    async fn stock_clients_get_a_receipt_for_every_vote() {
+        let stock = ["version = \"http1\"", "version = \"h2c\""]
+            .map(|version| (version, format!("{version}\nclient = \"stock\"")));
+        let text = stock.iter().fold(PLAN.to_owned(), |text, (version, stock)| {
+            text.replace(version, stock)
+        });
+        let plan = Plan::parse(&text).unwrap();
+        assert!(plan.variants.iter().all(Variant::is_stock));
+        let calibration = measure(&plan, &[Vote::default()]).await.unwrap();
+        assert!(calibration.highest_rate > 0.0, "{calibration:?}");
     }
 
     #[test]

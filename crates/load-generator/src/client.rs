@@ -1,4 +1,4 @@
-//! The client of one target: a connection pool for requests, or a pool of gRPC streams.
+//! The client of one target: a connection pool for requests, a pool of gRPC streams, or a stock client.
 
 use anyhow::Result;
 use experiment_model::protocol::{Connections, Encoding, Version};
@@ -7,6 +7,7 @@ use http::Request;
 
 use crate::connection_pool::ConnectionPool;
 use crate::connector::Connector;
+use crate::stock_client::StockClient;
 use crate::stream_pool::StreamPool;
 
 /// The client of one target.
@@ -16,6 +17,8 @@ pub enum Client {
     Requests(ConnectionPool),
     /// Votes and answers on long-lived streams.
     Streams(StreamPool),
+    /// A usual client library.
+    Stock(StockClient),
 }
 
 impl Client {
@@ -35,19 +38,21 @@ impl Client {
         })
     }
 
-    /// Reopens connections and streams that closed while idle.
+    /// Reopens connections and streams that closed while idle. A stock client does so itself, when it sends a vote.
     pub async fn reopen_closed(&self) -> Result<()> {
         match self {
             Self::Requests(pool) => pool.reopen_closed().await,
             Self::Streams(pool) => pool.reopen_closed().await,
+            Self::Stock(_) => Ok(()),
         }
     }
 
-    /// Bytes on its connections since they were opened.
+    /// Bytes on its connections since they were opened; always 0 for a stock client, which does not count them.
     pub fn wire_bytes(&self) -> WireBytes {
         match self {
             Self::Requests(pool) => pool.wire_bytes(),
             Self::Streams(pool) => pool.wire_bytes(),
+            Self::Stock(_) => WireBytes::default(),
         }
     }
 }

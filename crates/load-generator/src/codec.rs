@@ -46,7 +46,7 @@ pub const fn content_type(encoding: Encoding) -> &'static str {
 /// Encodes a vote as the body of a request, or as a message on a stream.
 pub fn encode(encoding: Encoding, vote: &Vote) -> Result<Bytes> {
     Ok(match encoding {
-        Encoding::Json => encode_json(vote)?,
+        Encoding::Json => serde_json::to_vec(&JsonVote::from(vote))?.into(),
         Encoding::Protobuf => vote.encode_to_vec().into(),
         Encoding::Grpc | Encoding::GrpcStream => grpc_frame::encode(vote),
     })
@@ -72,7 +72,7 @@ pub async fn read_reply(
         return rejected(head.status.as_u16().to_string());
     }
     let vote_id = match encoding {
-        Encoding::Json => id_from_json(&bytes)?,
+        Encoding::Json => serde_json::from_slice::<JsonReceipt>(&bytes)?.vote_id,
         Encoding::Protobuf => id_from_protobuf(bytes)?,
         Encoding::Grpc | Encoding::GrpcStream => id_from_protobuf(grpc_frame::decode_single(bytes)?)?,
     };
@@ -98,32 +98,33 @@ pub fn grpc_status<'a>(headers: &'a HeaderMap, trailers: Option<&'a HeaderMap>) 
     status.to_str().ok()
 }
 
-fn encode_json(vote: &Vote) -> serde_json::Result<Bytes> {
-    #[derive(Serialize)]
-    struct Json<'a> {
-        name: &'a str,
-        album: &'a str,
-        year: &'a str,
-        rank: &'a str,
-        #[serde(skip_serializing_if = "str::is_empty")]
-        vote_id: &'a str,
-    }
-    let json = Json {
-        name: &vote.name,
-        album: &vote.album,
-        year: &vote.year,
-        rank: &vote.rank,
-        vote_id: &vote.vote_id,
-    };
-    serde_json::to_vec(&json).map(Into::into)
+/// A vote in JSON.
+#[derive(Serialize)]
+pub(crate) struct JsonVote<'a> {
+    name: &'a str,
+    album: &'a str,
+    year: &'a str,
+    rank: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    vote_id: &'a str,
 }
 
-fn id_from_json(bytes: &[u8]) -> Result<Uuid> {
-    #[derive(Deserialize)]
-    struct Receipt {
-        vote_id: Uuid,
+impl<'a> From<&'a Vote> for JsonVote<'a> {
+    fn from(vote: &'a Vote) -> Self {
+        Self {
+            name: &vote.name,
+            album: &vote.album,
+            year: &vote.year,
+            rank: &vote.rank,
+            vote_id: &vote.vote_id,
+        }
     }
-    Ok(serde_json::from_slice::<Receipt>(bytes)?.vote_id)
+}
+
+/// A receipt in JSON.
+#[derive(Deserialize)]
+pub(crate) struct JsonReceipt {
+    pub(crate) vote_id: Uuid,
 }
 
 fn id_from_protobuf(bytes: Bytes) -> Result<Uuid> {

@@ -1,5 +1,5 @@
 //! The load generator of the comparison. It is open-loop: send times are fixed before the first vote and do not depend on
-//! answers. The same client code serves every protocol.
+//! answers. The same client code serves every protocol; `stock_client` has the usual clients beside it.
 
 pub mod calibration;
 pub mod client;
@@ -14,6 +14,7 @@ pub mod schedule;
 pub mod server_timing;
 pub mod shared_load;
 pub mod socket;
+pub mod stock_client;
 pub mod stream_pool;
 pub mod target;
 pub mod votes;

@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use bytes::Bytes;
 use experiment_model::protocol::{Connections, Encoding, Version};
 use experiment_model::sample::{ServerTiming, WireBytes};
+use experiment_model::variant::Implementation;
 use http::header::{CONTENT_TYPE, HOST, TE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
@@ -13,6 +14,7 @@ use proto::votes::Vote;
 use crate::client::Client;
 use crate::codec::{self, Reply};
 use crate::server_timing;
+use crate::stock_client::StockClient;
 
 /// The address and the protocol of a target.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +27,8 @@ pub struct TargetSpec<'a> {
     pub version: Version,
     /// The encoding of votes.
     pub encoding: Encoding,
+    /// The implementation of the client.
+    pub client: Implementation,
     /// How connections are used.
     pub connections: Connections,
 }
@@ -49,6 +53,7 @@ impl Target {
             prefix,
             version,
             encoding,
+            client,
             connections,
         } = spec;
         anyhow::ensure!(!votes.is_empty(), "there are no votes to send");
@@ -77,8 +82,12 @@ impl Target {
         let (name, value) = server_timing::REQUEST_HEADER;
         timed_headers.insert(name, value);
         let head = post_request(&uri, &headers, ());
+        let client = match client {
+            Implementation::Ours => Client::open(authority, version, encoding, head, connections).await?,
+            Implementation::Stock => Client::Stock(StockClient::open(spec, votes).await?),
+        };
         Ok(Self {
-            client: Client::open(authority, version, encoding, head, connections).await?,
+            client,
             encoding,
             uri,
             headers,
@@ -95,13 +104,13 @@ impl Target {
         self.client.reopen_closed().await
     }
 
-    /// Bytes on its connections since they were opened.
+    /// Bytes on its connections since they were opened; 0 for a stock client.
     pub fn wire_bytes(&self) -> WireBytes {
         self.client.wire_bytes()
     }
 
     /// Sends the vote at `index` modulo the number of votes, and reads its answer. `timed` requests the server's stage
-    /// times; a vote on a stream cannot request them.
+    /// times; a vote on a stream and a vote of a stock client cannot request them.
     pub async fn send(&self, index: usize, timed: bool) -> Result<(Reply, Option<ServerTiming>)> {
         let body = self
             .bodies
@@ -118,6 +127,7 @@ impl Target {
                 .await
             }
             Client::Streams(pool) => Ok((codec::decode_stream_reply(pool.send(body).await?)?, None)),
+            Client::Stock(client) => Ok((client.send(index).await?, None)),
         }
     }
 }

@@ -8,7 +8,7 @@ mod stores;
 mod template;
 mod traefik;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::ports::{Port, Ports};
 use crate::process::ProcessSpec;
@@ -35,6 +35,23 @@ pub async fn prepare(server: Server, context: &LaunchContext<'_>) -> Result<Proc
     };
     let extra_args = context.settings.extra_args.get(server.name());
     Ok(spec.args(extra_args.into_iter().flatten()))
+}
+
+/// Returns the process of the stock service that takes the place of `server`, which is an ingest service.
+pub fn prepare_stock(server: Server, context: &LaunchContext<'_>) -> Result<ProcessSpec> {
+    match server {
+        Server::Rest => Ok(services::stock(context, "rest", Port::Rest)),
+        Server::Grpc => Ok(services::stock(context, "grpc", Port::Grpc)),
+        _ => bail!("there is no stock service for {server}"),
+    }
+}
+
+/// Checks whether the stock service in the place of `server` accepts connections. It has no admin port.
+pub async fn check_stock_ready(server: Server, ports: &Ports) -> Result<()> {
+    for port in server.ports().iter().take(1) {
+        readiness::accepts_connections(&ports.address(*port)).await?;
+    }
+    Ok(())
 }
 
 /// Sets up the running server: Kafka's topics, MongoDB's replica set. The server cannot be ready before. Idempotent.

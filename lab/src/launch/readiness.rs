@@ -95,6 +95,11 @@ pub(super) async fn http(base: &str, path: &str) -> Result<()> {
     Ok(())
 }
 
+pub(super) async fn accepts_connections(address: &str) -> Result<()> {
+    within_timeout(tokio::net::TcpStream::connect(address)).await??;
+    Ok(())
+}
+
 /// Also requests a route: Traefik answers `/ping` before it has loaded its routes, and then answers 404 to every path.
 pub(super) async fn ingress(ports: &Ports) -> Result<()> {
     http(&ports.url(Port::IngressAdmin), "/ping").await?;

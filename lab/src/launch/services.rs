@@ -1,5 +1,7 @@
 //! The command lines of the project's own services.
 
+use std::time::Duration;
+
 use anyhow::Result;
 
 use super::context::LaunchContext;
@@ -8,10 +10,13 @@ use crate::ports::Port;
 use crate::process::ProcessSpec;
 use crate::project;
 
+/// The deadline of a vote in the producer of a stock service: the default of `--deadline-ms`.
+const STOCK_DEADLINE: Duration = Duration::from_secs(2);
+
 pub(super) fn rest(context: &LaunchContext<'_>) -> ProcessSpec {
     let spec = program(context, "ingest-rest")
         .args(listen(context, Port::Rest, Port::RestAdmin))
-        .args(kafka(context));
+        .args(kafka_brokers(context));
     with_limits(context, spec)
 }
 
@@ -19,7 +24,7 @@ pub(super) fn grpc(context: &LaunchContext<'_>) -> ProcessSpec {
     let spec = program(context, "ingest-grpc")
         .args(["serve"])
         .args(listen(context, Port::Grpc, Port::GrpcAdmin))
-        .args(kafka(context));
+        .args(kafka_brokers(context));
     with_limits(context, spec)
 }
 
@@ -31,6 +36,23 @@ pub(super) fn bridge(context: &LaunchContext<'_>) -> ProcessSpec {
     with_limits(context, spec)
 }
 
+/// The stock service of one protocol, on the port of our own. Its producer has the settings of ours, so that only its
+/// implementation differs.
+pub(super) fn stock(context: &LaunchContext<'_>, protocol: &str, port: Port) -> ProcessSpec {
+    let settings = kafka::producer_settings(&kafka::ProducerArgs::default(), STOCK_DEADLINE);
+    let settings = settings
+        .into_iter()
+        .flat_map(|(name, value)| ["--producer-setting".to_owned(), format!("{name}={value}")]);
+    program(context, "naive")
+        .args(["--only".to_owned(), protocol.to_owned()])
+        .args([
+            format!("--{protocol}-listen"),
+            context.settings.ports.address(port),
+        ])
+        .args(kafka_brokers(context))
+        .args(settings)
+}
+
 pub(super) fn consumer(context: &LaunchContext<'_>) -> ProcessSpec {
     let ports = &context.settings.ports;
     program(context, "consumer")
@@ -39,7 +61,7 @@ pub(super) fn consumer(context: &LaunchContext<'_>) -> ProcessSpec {
             "--admin-addr".to_owned(),
             ports.address(Port::ConsumerAdmin),
         ])
-        .args(kafka(context))
+        .args(kafka_brokers(context))
         .args(["--redis-url".to_owned(), redis_url(ports)])
         .args(["--mongodb-uri".to_owned(), mongodb_uri(ports)])
 }
@@ -77,7 +99,7 @@ fn listen(context: &LaunchContext<'_>, listen: Port, admin: Port) -> [String; 4]
     ]
 }
 
-fn kafka(context: &LaunchContext<'_>) -> [String; 2] {
+fn kafka_brokers(context: &LaunchContext<'_>) -> [String; 2] {
     [
         "--kafka-brokers".to_owned(),
         context.settings.ports.address(Port::Kafka),

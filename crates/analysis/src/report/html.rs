@@ -316,7 +316,7 @@ fn variant_view(report: &VariantReport) -> VariantView {
             report.cost.sent_bytes_per_vote(),
             report.cost.received_bytes_per_vote(),
         ]
-        .map(number),
+        .map(number_or_dash),
         counting_delay: [
             delay.map(|delay| delay.mean_ms),
             delay.map(|delay| delay.p50_ms),

@@ -78,7 +78,7 @@ pub struct Finding {
     pub values: BTreeMap<String, String>,
     /// Whether the values are equal enough for a fair comparison.
     pub fair: bool,
-    /// The problem and its remedy; empty if the finding is fair.
+    /// The problem and its remedy, or a remark on a fair difference; otherwise empty.
     pub sentence: String,
 }
 
@@ -214,10 +214,10 @@ pub struct Cost {
     /// The largest total resident memory of the variant's processes at the end of a block, in MiB; null for a service that
     /// was started separately.
     pub memory_mib: Option<f64>,
-    /// MiB that the load generator wrote per million votes, headers and frames included.
-    pub sent_mib_per_million: f64,
-    /// MiB that the load generator read per million votes, headers and frames included.
-    pub received_mib_per_million: f64,
+    /// MiB that the load generator wrote per million votes, headers and frames included; null for a stock client.
+    pub sent_mib_per_million: Option<f64>,
+    /// MiB that the load generator read per million votes, headers and frames included; null for a stock client.
+    pub received_mib_per_million: Option<f64>,
 }
 
 /// Time from a vote's receipt until it is counted in Redis, in ms. Quantiles are interpolated within the buckets of a
@@ -357,13 +357,18 @@ impl Stages {
 
 impl Cost {
     /// Bytes that the load generator wrote for each vote.
-    pub const fn sent_bytes_per_vote(&self) -> f64 {
-        self.sent_mib_per_million * BYTES_PER_VOTE
+    pub fn sent_bytes_per_vote(&self) -> Option<f64> {
+        Some(self.sent_mib_per_million? * BYTES_PER_VOTE)
     }
 
     /// Bytes that the load generator read for each vote.
-    pub const fn received_bytes_per_vote(&self) -> f64 {
-        self.received_mib_per_million * BYTES_PER_VOTE
+    pub fn received_bytes_per_vote(&self) -> Option<f64> {
+        Some(self.received_mib_per_million? * BYTES_PER_VOTE)
+    }
+
+    /// Bytes of both directions for each vote.
+    pub fn bytes_per_vote(&self) -> Option<f64> {
+        Some(self.sent_bytes_per_vote()? + self.received_bytes_per_vote()?)
     }
 }
 

@@ -5,7 +5,7 @@ use experiment_model::plan::Plan;
 
 use super::formatting::{interval, number, number_or_dash, table, verdict};
 use super::headline::Decided;
-use super::model::{PointReport, Report, Stages, VariantReport};
+use super::model::{Finding, PointReport, Report, Stages, VariantReport};
 use super::questions::{answer, plot, question};
 use crate::comparison::Comparison;
 use crate::measure::Measure;
@@ -87,6 +87,7 @@ pub fn certainty(report: &Report) -> Vec<String> {
             .map(|point| format!("{}{}", at_value(report, point), control(point))),
     );
     lines.push(fairness(report));
+    lines.extend(remarks(report).map(|finding| finding.sentence.clone()));
     if report.differences.is_none() {
         lines.push("Every acknowledged vote is in Kafka, Redis and MongoDB once.".to_owned());
     }
@@ -193,8 +194,8 @@ fn variants(point: &PointReport) -> Vec<Vec<String>> {
             throughput,
             cpu,
             number_or_dash(variant.cost.memory_mib),
-            number(variant.cost.sent_bytes_per_vote()),
-            number(variant.cost.received_bytes_per_vote()),
+            number_or_dash(variant.cost.sent_bytes_per_vote()),
+            number_or_dash(variant.cost.received_bytes_per_vote()),
             number_or_dash(variant.counting_delay.map(|delay| delay.p50_ms)),
             number(variant.scheduling_delay_ms[1]),
         ]
@@ -272,11 +273,17 @@ fn fairness(report: &Report) -> String {
     if unfair.is_empty() {
         format!(
             "The services are equal in all {} compared settings.",
-            report.fairness.len()
+            report.fairness.len() - remarks(report).count()
         )
     } else {
         format!("The services are not equal: {}.", unfair.join(", "))
     }
+}
+
+/// The fair findings that describe a difference.
+fn remarks(report: &Report) -> impl Iterator<Item = &Finding> {
+    let findings = report.fairness.iter();
+    findings.filter(|finding| finding.fair && !finding.sentence.is_empty())
 }
 
 /// One sentence on a measure, with its numbers.

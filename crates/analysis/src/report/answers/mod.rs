@@ -123,7 +123,7 @@ impl<'a> RestGrpcPair<'a> {
             .collect()
     }
 
-    /// The first such pair of a point whose variants use the same path; direct paths have priority.
+    /// The first such pair of a point whose variants use the same path, without stock variants; direct paths have priority.
     fn of(point: &'a PointReport, at: Option<(Setting, &'a str)>) -> Option<Self> {
         let variant = |name: &str| {
             let mut variants = point.variants.iter().filter(|variant| !variant.is_control);
@@ -141,7 +141,11 @@ impl<'a> RestGrpcPair<'a> {
         let is_rest_and_grpc = |pair: &Self| {
             let (a, b) = (&pair.a.variant, &pair.b.variant);
             let routes = [a.route, b.route];
-            routes.contains(&Route::Rest) && routes.contains(&Route::Grpc) && a.via == b.via
+            routes.contains(&Route::Rest)
+                && routes.contains(&Route::Grpc)
+                && a.via == b.via
+                && !a.is_stock()
+                && !b.is_stock()
         };
         let is_direct = |pair: &Self| pair.a.variant.via == Via::Direct;
         let candidates: Vec<Self> = pairs.filter(is_rest_and_grpc).collect();
@@ -192,13 +196,10 @@ impl<'a> RestGrpcPair<'a> {
     fn cost_statements(&self) -> impl Iterator<Item = Statement<'a>> {
         let pair = self.pair;
         let (a, b) = (self.a.cost, self.b.cost);
-        let bytes = Statement::Bytes {
-            pair,
-            a: a.sent_bytes_per_vote() + a.received_bytes_per_vote(),
-            b: b.sent_bytes_per_vote() + b.received_bytes_per_vote(),
-        };
+        let bytes = a.bytes_per_vote().zip(b.bytes_per_vote());
+        let bytes = bytes.map(|(a, b)| Statement::Bytes { pair, a, b });
         let memory = a.memory_mib.zip(b.memory_mib);
         let memory = memory.map(|(a, b)| Statement::Memory { pair, a, b });
-        std::iter::once(bytes).chain(memory)
+        bytes.into_iter().chain(memory)
     }
 }
