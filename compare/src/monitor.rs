@@ -59,7 +59,7 @@ impl<'a> Monitor<'a> {
         self.take_look();
         if let Some(rule) = self.rule
             && self.look.is_none()
-            && self.rounds % ROUNDS_BETWEEN_LOOKS == 0
+            && self.rounds.is_multiple_of(ROUNDS_BETWEEN_LOOKS)
         {
             let (variants, rule) = (self.variants.clone(), rule.clone());
             let (decided, look) = oneshot::channel();

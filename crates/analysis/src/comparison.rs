@@ -248,7 +248,7 @@ mod tests {
     }
 
     fn alternating(round: usize) -> f64 {
-        if round % 2 == 0 { 1.0 } else { -1.0 }
+        if round.is_multiple_of(2) { 1.0 } else { -1.0 }
     }
 
     #[test]

@@ -40,6 +40,7 @@ fn block(noise: f64, shift: f64, random: &mut fastrand::Rng) -> BlockReport {
         p99: nearest_rank(&latencies, 0.99),
         throughput: None,
         cpu: None,
+        search_end: None,
     }
 }
 

@@ -23,11 +23,8 @@ const UNKNOWN_POSITION: Position = Position {
 #[derive(Debug)]
 pub struct FaultySink<S> {
     sink: Arc<S>,
-    delays: bool,
-    delays_rarely: bool,
-    uses_cpu: bool,
+    faults: FaultInjectionArgs,
     votes: AtomicUsize,
-    acknowledges_before_publishing: bool,
 }
 
 impl<S> FaultySink<S> {
@@ -44,21 +41,20 @@ impl<S> FaultySink<S> {
         }
         Ok(Self {
             sink: Arc::new(sink),
-            delays: args.has(InjectedFault::Delay100Us),
-            delays_rarely: args.has(InjectedFault::Delay25th5Ms),
-            uses_cpu: args.has(InjectedFault::Cpu10Us),
+            faults: args.clone(),
             votes: AtomicUsize::new(0),
-            acknowledges_before_publishing: args.has(InjectedFault::AnswerBeforeWork),
         })
     }
 
     /// The delay of the next vote, if it has one.
     fn next_delay(&self) -> Option<Duration> {
-        if self.delays {
+        if self.faults.has(InjectedFault::Delay100Us) {
             return Some(DELAY);
         }
         let number = self.votes.fetch_add(1, Ordering::Relaxed);
-        (self.delays_rarely && number % RARE_DELAY_EVERY == 0).then_some(RARE_DELAY)
+        let is_delayed =
+            self.faults.has(InjectedFault::Delay25th5Ms) && number.is_multiple_of(RARE_DELAY_EVERY);
+        is_delayed.then_some(RARE_DELAY)
     }
 
     /// The wrapped sink.
@@ -73,12 +69,12 @@ impl<S: Sink> Sink for FaultySink<S> {
             let waited = delay::wait(Instant::now(), length).await;
             waited.map_err(|error| SinkError::Internal(format!("the injected delay failed: {error}")))?;
         }
-        if self.uses_cpu {
+        if self.faults.has(InjectedFault::Cpu10Us) {
             cpu_time::spend(CPU_TIME).map_err(|error| {
                 SinkError::Internal(format!("the injected use of CPU time failed: {error}"))
             })?;
         }
-        if self.acknowledges_before_publishing {
+        if self.faults.has(InjectedFault::AnswerBeforeWork) {
             let sink = Arc::clone(&self.sink);
             // The fault: the result is ignored, so an acknowledged vote may be lost.
             tokio::spawn(async move { sink.publish(record).await });
@@ -88,7 +84,7 @@ impl<S: Sink> Sink for FaultySink<S> {
     }
 
     fn available(&self) -> Result<(), SinkError> {
-        if self.acknowledges_before_publishing {
+        if self.faults.has(InjectedFault::AnswerBeforeWork) {
             return Ok(());
         }
         self.sink.available()
