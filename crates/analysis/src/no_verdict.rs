@@ -79,8 +79,14 @@ fn late_votes(point: &PointReport) -> Option<String> {
     let (delay, name) = delays
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .filter(|(delay, _)| *delay > MAX_SCHEDULING_DELAY_P99_MS)?;
+    let mut blocks = point.variants.iter().flat_map(|variant| &variant.blocks);
+    let setting = if blocks.any(|block| block.search_end.is_some()) {
+        "design.p99_bound_ms"
+    } else {
+        "load.rate"
+    };
     Some(format!(
-        "{}The load generator sent 1 % of the votes of {name} at least {delay:.1} ms late: lower load.rate, or use a \
+        "{}The load generator sent 1 % of the votes of {name} at least {delay:.1} ms late: lower {setting}, or use a \
          machine with more processors.",
         at_value(point)
     ))
