@@ -239,8 +239,8 @@ fn run_with_searches(change: impl Fn(&mut Point)) -> Report {
         }
     }
     change(&mut points[0]);
-    let rule = DecisionRule::of(&report.plan, report.margin, report.confidence);
-    report.points = vec![summary::point(&points[0], rule)];
+    let rule = report.rule();
+    report.points = vec![summary::point(&points[0], &rule)];
     report.no_verdict_reasons = no_verdict_reasons(&report);
     report
 }
