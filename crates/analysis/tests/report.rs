@@ -7,7 +7,6 @@
     reason = "a failed step fails the test"
 )]
 
-use analysis::decision_rule::DecisionRule;
 use analysis::measure::{Measure, SearchEnd};
 use analysis::no_verdict::no_verdict_reasons;
 use analysis::observations::{Point, Search};
