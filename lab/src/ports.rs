@@ -121,6 +121,7 @@ impl Ports {
     }
 
     /// The same ports, but with free numbers for `ports`.
+    #[must_use]
     pub fn with_free(&self, ports: &[Port]) -> Self {
         let mut numbers = self.0.clone();
         for (port, number) in ports.iter().zip(free_numbers()) {
