@@ -137,6 +137,82 @@ fn every_vote_of_a_run_reconciles() {
     assert_eq!(has_verdict, output.status.success(), "{output_text}");
 }
 
+/// Stock services and stock clients beside ours.
+const STOCK_PLAN: &str = r#"
+name = "test-stock"
+purpose = "A short run for a test; its verdict is meaningless."
+[design]
+warm_up_s = 0.3
+rounds = 8
+cpu_rounds = 8
+block_s = 0.5
+[load]
+rate = 200
+connections = 2
+[[variants]]
+name = "rest"
+route = "rest"
+version = "http1"
+encoding = "json"
+[[variants]]
+name = "rest, stock service"
+route = "rest"
+version = "http1"
+encoding = "json"
+service = "stock"
+[[variants]]
+name = "rest, stock client"
+route = "rest"
+version = "http1"
+encoding = "json"
+client = "stock"
+[[variants]]
+name = "grpc, stock service and client"
+route = "grpc"
+version = "h2c"
+encoding = "grpc"
+service = "stock"
+client = "stock"
+"#;
+
+#[test]
+fn every_vote_of_stock_services_and_clients_reconciles() {
+    let directory = tempfile::tempdir().unwrap();
+    let output_text = text(&run(STOCK_PLAN, directory.path(), &[]));
+    let report = std::fs::read_dir(directory.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path().join("report.json"))
+        .find(|path| path.exists())
+        .unwrap_or_else(|| panic!("no report: {output_text}"));
+    let report: Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
+    assert_eq!(report["reconciled"], true, "{output_text}");
+    let variants = report["points"][0]["variants"].as_array().unwrap();
+    assert_eq!(variants.len(), 5);
+    for variant in variants {
+        assert!(variant["sent"].as_u64().unwrap() > 500, "{output_text}");
+        assert_eq!(
+            variant["acknowledged"], variant["sent"],
+            "{}\n{output_text}",
+            variant["failures"]
+        );
+        assert!(
+            variant["cost"]["cpu_s_per_million"].as_f64().unwrap() > 0.0,
+            "{variant}"
+        );
+        let is_stock = |part: &str| variant["variant"][part] == "stock";
+        assert_eq!(
+            variant["cost"]["sent_mib_per_million"].is_null(),
+            is_stock("client"),
+            "{variant}"
+        );
+        let has_stages = !is_stock("client") && !is_stock("service");
+        assert_eq!(variant["stages"].is_null(), !has_stages, "{variant}");
+    }
+    let findings = report["fairness"].as_array().unwrap();
+    let stock = findings.iter().find(|finding| finding["subject"] == "stock");
+    assert_eq!(stock.unwrap()["fair"], true, "{output_text}");
+}
+
 #[test]
 fn invalid_plan_is_an_error_before_the_stack_starts() {
     let cases = [
