@@ -96,7 +96,10 @@ impl Simultaneous<'_> {
                 complete += 1;
                 monitor.add_round(subjects);
             }
-            if !is_stopped && (ended as usize == rounds || monitor.is_decided()) {
+            if !is_stopped && ended as usize == rounds {
+                // The last votes may still be due. The load ends by itself after their answers.
+                is_stopped = true;
+            } else if !is_stopped && monitor.is_decided() {
                 load.stop();
                 is_stopped = true;
             }

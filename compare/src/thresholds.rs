@@ -13,7 +13,8 @@ pub struct Thresholds {
     confidence: f64,
 
     /// Smallest difference that matters, as a share of the first variant's value: for one measure (p50, p95, p99,
-    /// throughput, cpu), or for all; repeatable [default: 0.03 for p50, 0.1 for p99, 0.05 for the others]
+    /// throughput, cpu), or for all; repeatable [default: 0.03 for p50, 0.1 for p95 and p99, 0.05 for the
+    /// others]
     #[arg(long = "margin", value_name = "[MEASURE=]SHARE", value_parser = parse_margin)]
     margins: Vec<(Option<Measure>, f64)>,
 

@@ -23,7 +23,7 @@ impl Default for Margin {
         Self {
             shares: BTreeMap::from([
                 (Measure::P50, 0.03),
-                (Measure::P95, 0.05),
+                (Measure::P95, 0.10),
                 (Measure::P99, 0.10),
                 (Measure::Throughput, 0.05),
                 (Measure::Cpu, 0.05),
