@@ -16,6 +16,11 @@ pub struct Margin {
     pub floor_ms: f64,
 }
 
+/// A share as a percentage, with a decimal only if it is not whole.
+pub fn percent(share: f64) -> String {
+    format!("{:.1}", share * 100.0).trim_end_matches(".0").to_owned()
+}
+
 impl Default for Margin {
     /// A smaller difference would not change the choice of a protocol. The tail of the latency varies more from one day to
     /// the next than the median does, so a difference there must be larger to matter.
@@ -53,11 +58,11 @@ impl Margin {
         }
     }
 
-    /// "3 % for p50, 5 % for p95": the shares of these measures.
+    /// "p50 3 %, p95 10 %": the shares of these measures.
     pub fn describe(&self, measures: &[Measure]) -> String {
         let parts = measures.iter().filter_map(|measure| {
             let share = self.shares.get(measure)?;
-            Some(format!("{:.0} % for {}", share * 100.0, measure.short_name()))
+            Some(format!("{} {} %", measure.short_name(), percent(*share)))
         });
         parts.collect::<Vec<_>>().join(", ")
     }

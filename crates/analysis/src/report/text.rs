@@ -8,6 +8,7 @@ use super::headline::Decided;
 use super::model::{Finding, PointReport, Report, Stages, VariantReport};
 use super::questions::{answer, plot, question};
 use crate::comparison::Comparison;
+use crate::margin::percent;
 use crate::measure::Measure;
 
 /// The summary of a report: the answers, how sure they are, then the numbers.
@@ -68,7 +69,7 @@ pub fn certainty(report: &Report) -> Vec<String> {
     let mut lines = vec![format!(
         "{}. The probability of any wrong verdict is at most {} %{}.",
         design(report),
-        number(100.0 - report.confidence * 100.0),
+        percent(1.0 - report.confidence),
         if report.points.len() > 1 {
             " at each value"
         } else {
@@ -76,7 +77,7 @@ pub fn certainty(report: &Report) -> Vec<String> {
         },
     )];
     lines.push(format!(
-        "A difference matters beyond a margin: {} of the first variant's value, and at least {} ms for a latency.",
+        "A difference matters beyond a margin, as a share of the first variant's value: {}; at least {} ms for a latency.",
         report.margin.describe(report.rule().measures),
         report.margin.floor_ms,
     ));

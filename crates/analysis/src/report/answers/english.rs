@@ -18,7 +18,7 @@ fn sentence(statement: &Statement) -> String {
     match statement {
         Statement::Conditions(report) => format!(
             "The run had {} rounds of {} s on one machine with {} processors. All verdicts of such a run are right in {} of \
-             100 runs, and the margin is {} of the first variant's value.",
+             100 runs. The margin, as a share of the first variant's value, is: {}.",
             report.rounds(),
             report.plan.design.block_s,
             report.machine.cores,
