@@ -59,7 +59,7 @@ faults: setup ## Inject faults into every server under load and reconcile the co
 compare: setup ## Compare REST with gRPC in a controlled experiment of two minutes; ARGS selects another plan
 	@target/release/compare run $(ARGS)
 
-agreement: setup-dev ## Measure the same load with compare's load generator, h2load and ghz, and tabulate the latencies
+agreement: setup-dev ## Measure the same load with compare's load generator, h2load, ghz and wrk, and tabulate the latencies
 	@python3 bench/agreement.py $(ARGS)
 
 kubernetes-test: setup-dev ## Render every Kubernetes overlay and validate it against the schemas and the project's rules

@@ -1,5 +1,5 @@
-//! The command of the controlled experiment. It sends the same votes over each route from one load generator, in blocks in
-//! random order, on an ephemeral stack of real servers, and reports a verdict with an interval.
+//! The command of the controlled experiment. It sends the same votes over each route from one load generator, by default to
+//! all variants at the same time, on an ephemeral stack of real servers, and reports a verdict with an interval.
 
 pub mod confounders;
 pub mod consumer_metrics;

@@ -21,7 +21,7 @@ use crate::turns::Turns;
 const NARROW: f64 = 1.05;
 /// The step between two rates of a variant's first search, which starts far from the result.
 const FIRST_GROWTH: f64 = 2.0;
-/// The step between two rates of a later search, which starts this far below the earlier results.
+/// The step between two rates of a later search, which starts about one step below the median of the earlier results.
 const GROWTH: f64 = 1.25;
 /// The longest wait until the consumer has counted the votes of a block.
 const MAX_DRAIN: Duration = Duration::from_secs(10);

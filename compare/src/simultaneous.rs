@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use analysis::decision_rule::DecisionRule;
 use analysis::observations::{Block, CountingDelays};
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use experiment_model::plan::Plan;
 use experiment_model::sample::{Sample, WireBytes};
 use experiment_model::variant::Route;
@@ -62,7 +62,7 @@ impl Simultaneous<'_> {
         let started = run_start.elapsed();
         let mut load = SharedLoad::start(targets.collect(), schedule, plan.load.timing_every)?;
         let mut monitor = Monitor::new(self.rule, &step, rounds);
-        let (mut ended, mut complete, mut is_stopped) = (0, 0, false);
+        let (mut ended, mut complete, mut is_stopped, mut is_early) = (0, 0, false, false);
         loop {
             let window_end = tokio::time::Instant::from_std(load.start + length * (ended + 1));
             tokio::select! {
@@ -101,9 +101,13 @@ impl Simultaneous<'_> {
                 is_stopped = true;
             } else if !is_stopped && monitor.is_decided() {
                 load.stop();
-                is_stopped = true;
+                (is_stopped, is_early) = (true, true);
             }
         }
+        ensure!(
+            is_early || complete == rounds,
+            "only {complete} of {rounds} rounds have a sample of each vote: a send task panicked"
+        );
         self.add_counting_delays(subjects, &delays_before).await?;
         let summary = monitor.summary(complete);
         step.done(&summary);

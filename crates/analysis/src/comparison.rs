@@ -1,5 +1,5 @@
 //! Compares two variants on one measure. Each round gives one difference. Their Hodges-Lehmann estimate is robust: one slow
-//! round does not decide. The interval is wide enough for all comparisons of the run (Holm) and for a look after each
+//! round does not decide. The interval is wide enough for all comparisons of the point (Holm) and for a look after each
 //! round.
 
 use schemars::JsonSchema;
@@ -23,7 +23,7 @@ pub struct Comparison {
     pub b: f64,
     /// b minus a.
     pub difference: Interval,
-    /// The confidence of the interval. It is higher than the run's confidence, because the run has several comparisons.
+    /// The confidence of the interval. It is higher than the report's, because a point has several comparisons.
     pub confidence: f64,
     /// The smallest difference that matters, in the measure's unit.
     pub margin: f64,

@@ -14,7 +14,8 @@ use crate::stats::signed_rank::PairMeans;
 pub struct DecisionRule {
     /// The smallest difference that matters.
     pub margin: Margin,
-    /// The probability that no decision of a run is wrong, 0 to 1.
+    /// The probability that no verdict of a point is wrong, 0 to 1. The decisions on the control have the same probability
+    /// of their own.
     pub confidence: f64,
     /// How often the rounds of the run are looked at.
     pub looks: Looks,
@@ -47,7 +48,7 @@ impl DecisionRule {
         }
     }
 
-    /// The probability of at least one wrong decision.
+    /// The probability of at least one wrong verdict.
     pub fn error_rate(&self) -> f64 {
         1.0 - self.confidence
     }

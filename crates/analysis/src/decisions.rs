@@ -48,7 +48,7 @@ impl Decisions {
         !self.control.is_empty() && !self.control.iter().any(Comparison::differs)
     }
 
-    /// Whether every comparison has a verdict, and no more rounds are needed.
+    /// Whether every pair has a verdict on every measure, and the control does not differ: no more rounds are needed.
     pub fn are_complete(&self) -> bool {
         let mut comparisons = self.pairs.iter().flat_map(|pair| &pair.measures);
         !self.pairs.is_empty() && self.control_holds() && comparisons.all(Comparison::is_decided)

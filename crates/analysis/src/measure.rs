@@ -1,4 +1,4 @@
-//! The measures that are compared, with their value in each block and the margin of each.
+//! The measures that are compared, with their value in each block.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,8 @@ pub struct BlockReport {
     pub p99: Option<f64>,
     /// Acknowledged votes a second.
     pub throughput: Option<f64>,
-    /// CPU seconds per million votes.
+    /// CPU seconds per million votes; also null if the processes served other variants at the same time, or were started
+    /// separately.
     pub cpu: Option<f64>,
     /// How the search of a saturation design ended. All measures but the throughput are null then, because the searches end
     /// at different rates.
@@ -50,7 +51,7 @@ pub struct BlockReport {
 pub enum SearchEnd {
     /// The found rate is within the bound, and a slightly higher one is not.
     Found,
-    /// The highest rate of the load generator is within the bound, so the variant may carry more.
+    /// The highest usable rate of the load generator is within the bound, so the variant may carry more.
     LoadGeneratorLimit,
     /// No rate is within the bound.
     NothingPassed,

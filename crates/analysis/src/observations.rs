@@ -49,7 +49,8 @@ pub struct Block {
     pub usage: BTreeMap<String, Usage>,
     /// Bytes on the load generator's sockets during the block.
     pub wire: WireBytes,
-    /// Counting delays of the votes of the variant's route that were counted during the block.
+    /// Counting delays of the votes of the variant's route that were counted during the block. In a
+    /// simultaneous design, the last block has those of all rounds.
     pub counting_delays: CountingDelays,
     /// The search of a saturation design. The block is then the one at the found rate; it has no samples if there is none.
     pub search: Option<Search>,

@@ -44,8 +44,8 @@ fn block(noise: f64, shift: f64, random: &mut fastrand::Rng) -> BlockReport {
     }
 }
 
-/// The comparisons of one experiment. One round of ten is three times slower for both variants, and one of twenty has a
-/// pause that only one variant sees.
+/// The comparisons of one experiment. One round of ten is three times slower for both variants, and each variant has a
+/// pause of its own in one round of twenty.
 fn experiment(seed: u64, looks: Looks) -> Vec<Comparison> {
     let mut random = fastrand::Rng::with_seed(seed);
     let (mut a, mut b) = (Vec::new(), Vec::new());

@@ -125,9 +125,10 @@ impl Plan {
         sweep.values.iter().map(at).collect()
     }
 
-    /// The highest open-loop rate of the load generator, in votes a second; `None` if all loads are closed-loop. At the
+    /// The highest open-loop rate that the plan requests of the load generator, in votes a second; `None` if all loads are
+    /// closed-loop. At the
     /// same time, it sends the votes of all variants and the control. A search starts at this rate.
-    pub fn highest_rate(&self) -> Result<Option<f64>> {
+    pub fn requested_rate(&self) -> Result<Option<f64>> {
         let points = self.points()?;
         let open_loops = points.iter().filter(|(_, plan)| plan.load.users.is_none());
         let highest = open_loops.map(|(_, plan)| plan.load.rate).reduce(f64::max);

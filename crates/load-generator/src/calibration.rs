@@ -50,7 +50,7 @@ pub async fn measure(plan: &Plan, votes: &[Vote]) -> Result<Calibration> {
         calibration.highest_rate = calibration
             .highest_rate
             .min(latencies_ms(&saturated)?.len() as f64 / MAX_RATE_LENGTH.as_secs_f64());
-        let Some(rate) = plan.highest_rate()? else {
+        let Some(rate) = plan.requested_rate()? else {
             continue;
         };
         check_rate(rate, &calibration)?;

@@ -48,7 +48,7 @@ pub struct Report {
     pub points: Vec<PointReport>,
     /// Where the winner changes along the sweep.
     pub changes: Vec<Change>,
-    /// Whether the stores contain exactly the acknowledged votes.
+    /// Whether the stores contain each acknowledged vote once, and no others than votes whose send failed.
     pub reconciled: bool,
     /// The output of `consumer reconcile` if they do not; null otherwise.
     pub differences: Option<String>,

@@ -32,7 +32,10 @@ pub fn answer(a: &str, b: &str, comparison: &Comparison) -> String {
         }
         Verdict::NotEnoughData { rounds_needed } => {
             let remedy = rounds_needed.map_or_else(
-                || "The difference is too close to the margin for a verdict.".to_owned(),
+                || {
+                    "There are too few rounds for a verdict, or the difference is too close to the margin."
+                        .to_owned()
+                },
                 |rounds| {
                     format!(
                         "A verdict needs about {rounds} rounds instead of {}.",
