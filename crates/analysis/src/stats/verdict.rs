@@ -17,8 +17,8 @@ pub enum Verdict {
     Equivalent,
     /// The interval crosses an edge of the margin, there are too few rounds, or the control is underpowered.
     NotEnoughData {
-        /// Estimated number of rounds needed for a verdict, at the observed spread; `None` if there are too few rounds for an estimate, or the difference is too close
-        /// to the margin for any practical number.
+        /// Estimated number of rounds needed for a verdict, at the observed spread; `None` if there are too few rounds for
+        /// an estimate, or the difference is too close to the margin for any practical number.
         rounds_needed: Option<usize>,
     },
 }
