@@ -19,10 +19,10 @@ purpose = "A short run for a test; its verdict is meaningless."
 [design]
 warm_up_s = 0.3
 rounds = 8
-block_s = 0.3
+block_s = 0.5
 cpu_rounds = 8
 [load]
-rate = 400
+rate = 200
 connections = 2
 timing_every = 2
 [sweep]
@@ -107,7 +107,7 @@ fn every_vote_of_a_run_reconciles() {
         .collect();
     assert_eq!(values, ["0", "0.3"]);
     for point in points {
-        // Six variants and the control, each with about 960 votes. The variants of a group of votes are balanced.
+        // Six variants and the control, each with about 800 votes. The variants of a group of votes are balanced.
         let variants = point["variants"].as_array().unwrap();
         assert_eq!(variants.len(), 7);
         for variant in variants {
@@ -216,9 +216,9 @@ fn every_vote_of_stock_services_and_clients_reconciles() {
 #[test]
 fn invalid_plan_is_an_error_before_the_stack_starts() {
     let cases = [
-        ("rate = 400", "speed = 400", "unknown field `speed`"),
-        ("rate = 400", "rate = 9e6", "lower load.rate"),
-        ("rate = 400", "rate = 90", "27 votes"),
+        ("rate = 200", "speed = 200", "unknown field `speed`"),
+        ("rate = 200", "rate = 9e6", "lower load.rate"),
+        ("rate = 200", "rate = 90", "45 votes"),
         ("rounds = 8", "rounds = 5", "at least 8"),
         (
             "kafka.linger_ms",

@@ -262,12 +262,18 @@ async fn large_bodies_that_stop_get_no_receipt_by_http1() {
             for attack in join_all(attacks).await {
                 attack.unwrap();
             }
-            let (overloaded, deadline) = (
-                service.count_by_outcome("overloaded").await,
-                service.count_by_outcome("deadline").await,
-            );
-            let (overloaded, deadline) = (overloaded.unwrap(), deadline.unwrap());
-            assert_eq!((overloaded + deadline) as usize, 900);
+            let counts = async || {
+                let overloaded = service.count_by_outcome("overloaded").await.unwrap();
+                let deadline = service.count_by_outcome("deadline").await.unwrap();
+                (overloaded as usize, deadline as usize)
+            };
+            // The service counts a request after the client has its response.
+            wait_until(async || {
+                let (overloaded, deadline) = counts().await;
+                overloaded + deadline == 900
+            })
+            .await;
+            let (overloaded, deadline) = counts().await;
             format!("{overloaded} rejected for overload, {deadline} at the deadline")
         },
     )
