@@ -11,7 +11,8 @@ use experiment_model::variant::{Implementation, Route, Variant, Via};
 use lab::endpoints::Endpoints;
 use lab::servers::Server;
 use lab::stack::Instance;
-use load_generator::target::{Target, TargetSpec};
+use load_generator::target::Target;
+use load_generator::target_spec::TargetSpec;
 use proto::votes::Vote;
 
 use crate::usage::Processes;

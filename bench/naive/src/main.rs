@@ -5,17 +5,13 @@
 mod grpc;
 mod publisher;
 mod rest;
+mod votes;
 
 use std::net::SocketAddr;
 
 use clap::{Parser, ValueEnum};
 
 use crate::publisher::Publisher;
-
-#[allow(missing_docs, unreachable_pub, dead_code, clippy::all, clippy::pedantic)] // generated code
-mod votes {
-    tonic::include_proto!("votes.v1");
-}
 
 /// Command line of the naive service.
 #[derive(Parser)]

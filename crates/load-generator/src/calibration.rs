@@ -18,7 +18,8 @@ use crate::codec;
 use crate::load;
 use crate::loopback_server::LoopbackServer;
 use crate::schedule::send_times;
-use crate::target::{Target, TargetSpec};
+use crate::target::Target;
+use crate::target_spec::TargetSpec;
 
 /// Length of the closed-loop load that finds the highest rate.
 const MAX_RATE_LENGTH: Duration = Duration::from_millis(500);

@@ -17,4 +17,5 @@ pub mod socket;
 pub mod stock_client;
 pub mod stream_pool;
 pub mod target;
+pub mod target_spec;
 pub mod votes;

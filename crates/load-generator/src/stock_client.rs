@@ -13,7 +13,7 @@ use tonic::transport::Channel;
 use uuid::Uuid;
 
 use crate::codec::{self, JsonReceipt, JsonVote, Reply};
-use crate::target::TargetSpec;
+use crate::target_spec::TargetSpec;
 
 /// A stock client with its votes.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use experiment_model::protocol::{Connections, Encoding, Version};
+use experiment_model::protocol::{Encoding, Version};
 use experiment_model::sample::{ServerTiming, WireBytes};
 use experiment_model::variant::Implementation;
 use http::header::{CONTENT_TYPE, HOST, TE, USER_AGENT};
@@ -15,23 +15,7 @@ use crate::client::Client;
 use crate::codec::{self, Reply};
 use crate::server_timing;
 use crate::stock_client::StockClient;
-
-/// The address and the protocol of a target.
-#[derive(Clone, Copy, Debug)]
-pub struct TargetSpec<'a> {
-    /// host:port.
-    pub authority: &'a str,
-    /// The path prefix that the Ingress strips, or an empty string.
-    pub prefix: &'a str,
-    /// The HTTP version.
-    pub version: Version,
-    /// The encoding of votes.
-    pub encoding: Encoding,
-    /// The implementation of the client.
-    pub client: Implementation,
-    /// How connections are used.
-    pub connections: Connections,
-}
+use crate::target_spec::TargetSpec;
 
 /// A target with open connections and encoded votes.
 #[derive(Debug)]

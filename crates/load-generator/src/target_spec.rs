@@ -1,0 +1,21 @@
+//! The address and the protocol of a target.
+
+use experiment_model::protocol::{Connections, Encoding, Version};
+use experiment_model::variant::Implementation;
+
+/// The address and the protocol of a target.
+#[derive(Clone, Copy, Debug)]
+pub struct TargetSpec<'a> {
+    /// host:port.
+    pub authority: &'a str,
+    /// The path prefix that the Ingress strips, or an empty string.
+    pub prefix: &'a str,
+    /// The HTTP version.
+    pub version: Version,
+    /// The encoding of votes.
+    pub encoding: Encoding,
+    /// The implementation of the client.
+    pub client: Implementation,
+    /// How connections are used.
+    pub connections: Connections,
+}
