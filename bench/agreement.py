@@ -1,6 +1,6 @@
 """Compares the latencies that `compare`'s load generator, h2load, ghz and wrk measure for the same load.
 
-    python3 bench/agreement.py            after: cargo build --release
+    cargo build --release && python3 bench/agreement.py
 
 Starts Kafka and the two routes with `lab`. A latency depends on the send times: eight connections that send at the
 same moment wait for each other, and at the same rate, eight connections in rotation do not. So each tool runs with its

@@ -1,6 +1,6 @@
 """Measures the throughput of single votes: this project, the naive service, and this project without Kafka (floor).
 
-    python3 bench/bench.py            after: cargo build --release
+    cargo build --release && python3 bench/bench.py
 
 Starts a real Kafka with `lab`, then one service at a time. A round measures every service on every protocol, and rounds
 alternate the order of ours and naive. Votes in flight: HTTP/1.1 64 connections; h2c and gRPC 4 connections with 16

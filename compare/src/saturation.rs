@@ -33,7 +33,7 @@ const DRAIN_POLL: Duration = Duration::from_millis(100);
 pub struct Saturation<'a> {
     /// The plan without its sweep.
     pub plan: &'a Plan,
-    /// The source of counting delays.
+    /// The source of the times from a vote's receipt until Redis has counted it.
     pub consumer: &'a ConsumerMetrics,
     /// The start of the run.
     pub run_start: Instant,

@@ -25,7 +25,7 @@ use crate::usage::Totals;
 pub struct Simultaneous<'a> {
     /// The plan without its sweep.
     pub plan: &'a Plan,
-    /// The source of counting delays.
+    /// The source of the times from a vote's receipt until Redis has counted it.
     pub consumer: &'a ConsumerMetrics,
     /// The start of the run.
     pub run_start: Instant,

@@ -30,7 +30,7 @@ pub struct Batch {
     pub applied_offset: Option<i64>,
     /// The applied offset after this batch: one more than the offset of the last record.
     pub next_offset: i64,
-    /// The [`DeadLetterLevel`] before this batch.
+    /// How full the partition's allowance of undecodable records is before this batch.
     pub level: DeadLetterLevel,
     /// The records, in offset order; at least one.
     pub records: Vec<Delivery>,
@@ -52,7 +52,7 @@ pub struct DecodedBatch {
     pub votes: Vec<VoteAtOffset>,
     /// The records that cannot be decoded, with the reason.
     pub dead_letters: Vec<(Record, EventError)>,
-    /// The [`DeadLetterLevel`] after the batch.
+    /// How full the partition's allowance of undecodable records is after the batch.
     pub level: DeadLetterLevel,
 }
 

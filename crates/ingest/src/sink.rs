@@ -9,7 +9,7 @@ use uuid::Uuid;
 use vote::Route;
 
 /// An accepted vote, ready to publish. It has no record headers today: to add one, add a field here, fill it in
-/// `Ingest::publish`, and write it where `kafka::VoteProducer` builds the record.
+/// `Ingest::publish`, and write it in `vote_record` in `crates/kafka/src/record.rs`.
 #[derive(Clone, Debug)]
 pub struct EncodedVote {
     /// The identity of the vote; its text is the key of the record.
