@@ -1,6 +1,6 @@
-//! When a run may stop. Whoever looks at a fixed-size interval after each round and stops at the first decision decides
-//! wrongly more often than promised. Here, the critical value is larger in early rounds, so that the probability of a
-//! wrong decision in any round keeps the promise.
+//! When a run may stop. A run that checks a 95 % interval after each round, and stops at the first decision, decides wrongly
+//! in more than 5 % of all runs. Here, the critical value is larger in early rounds, so that the probability of a wrong
+//! decision in any round stays within the error rate.
 //!
 //! The boundary is that of O'Brien and Fleming: the sum of the evidence must exceed the same value in every round. The
 //! probability that a random walk of `planned` steps ever exceeds c standard deviations of its end is at most 4 times the

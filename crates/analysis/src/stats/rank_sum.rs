@@ -19,16 +19,10 @@ pub fn shift_interval(a: &[f64], b: &[f64], confidence: f64) -> Option<Interval>
         .flat_map(|later| a.iter().map(move |earlier| later - earlier))
         .collect();
     differences.sort_unstable_by(f64::total_cmp);
-    let (count_a, count_b, count) = (a.len() as f64, b.len() as f64, differences.len());
+    let (count_a, count_b) = (a.len() as f64, b.len() as f64);
     let deviation = (count_a * count_b * (count_a + count_b + 1.0) / 12.0).sqrt();
     let z = upper_quantile((1.0 - confidence) / 2.0);
-    let excluded = (count as f64 / 2.0 - 0.5 - z * deviation).max(0.0) as usize;
-    let at = |index: usize| differences.get(index).copied();
-    Some(Interval {
-        estimate: f64::midpoint(at((count - 1) / 2)?, at(count / 2)?),
-        low: at(excluded.min(count - 1))?,
-        high: at((count - 1).saturating_sub(excluded))?,
-    })
+    Some(Interval::around_median(&differences, z * deviation))
 }
 
 #[cfg(test)]

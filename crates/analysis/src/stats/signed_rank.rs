@@ -33,13 +33,7 @@ impl PairMeans {
 
     /// The Hodges-Lehmann estimate of the location.
     pub fn estimate(&self) -> f64 {
-        let upper = self.ascending.len() / 2;
-        let at = |index: usize| self.ascending.get(index).copied().unwrap_or_default();
-        if self.ascending.len() % 2 == 1 {
-            at(upper)
-        } else {
-            f64::midpoint(at(upper - 1), at(upper))
-        }
+        Interval::around_median(&self.ascending, 0.0).estimate
     }
 
     /// How strongly the values show that the location is above `bound`: the test's statistic in standard deviations, with
@@ -61,14 +55,7 @@ impl PairMeans {
     /// The locations that neither test rejects at the critical value `z`. If there are too few values for this `z`, the
     /// range of all values.
     pub fn interval(&self, z: f64) -> Interval {
-        let count = self.ascending.len();
-        let excluded = (count as f64 / 2.0 - 0.5 - z * self.deviation).max(0.0) as usize;
-        let at = |index: usize| self.ascending.get(index).copied().unwrap_or_default();
-        Interval {
-            estimate: self.estimate(),
-            low: at(excluded.min(count - 1)),
-            high: at((count - 1).saturating_sub(excluded)),
-        }
+        Interval::around_median(&self.ascending, z * self.deviation)
     }
 
     /// The largest critical value for which [`Self::interval`] is a confidence interval.

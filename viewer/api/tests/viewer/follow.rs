@@ -46,7 +46,7 @@ async fn new_votes_are_streamed_and_filters_apply() {
 async fn band_is_followed_in_each_spelling() {
     let environment = TestEnvironment::new().await;
     let viewer = environment.viewer_with_only_mongodb(&[]).await;
-    // The filter has two spaces, and its accent is a character of its own.
+    // The filter has two spaces, and its accent is a separate character.
     let mut events = Events::open(&viewer, "?band=Leo%CC%81n++Verde", None).await;
     events.expect("ready").await;
     let logged = [
