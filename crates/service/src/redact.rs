@@ -49,10 +49,16 @@ pub fn redact(url: &str) -> String {
     }
 }
 
-/// Returns a comma-separated list of hosts without the entries that are not `host:port`, which may contain a password.
+/// Returns a comma-separated list of hosts without what may contain a password: the entries that are not `host:port`, and
+/// all entries up to the last `@`, because a password may contain commas.
 pub fn redact_hosts(hosts: &str) -> String {
-    let shown = |host| if is_host(host) { host } else { HIDDEN };
-    hosts.split(',').map(shown).collect::<Vec<_>>().join(",")
+    let (credentials, hosts) = hosts
+        .rsplit_once('@')
+        .map_or((None, hosts), |(_, hosts)| (Some(HIDDEN), hosts));
+    // The host after `@` is a part of the hidden entry.
+    let hosts = hosts.split(',').skip(usize::from(credentials.is_some()));
+    let shown = hosts.map(|host| if is_host(host) { host } else { HIDDEN });
+    credentials.into_iter().chain(shown).collect::<Vec<_>>().join(",")
 }
 
 /// Returns `text` with each of `values` replaced by its redacted form. Values that are neither a URL nor have credentials
@@ -177,7 +183,9 @@ mod tests {
         }
         let hosts = "127.0.0.1:9092,[::1]:9092,kafka";
         assert_eq!(redact_hosts(hosts), hosts);
-        assert_eq!(redact_hosts("a:1,me:secret@b:2"), "a:1,***");
+        assert_eq!(redact_hosts("a:1,me:secret@b:2,c:3"), "***,c:3");
+        assert_eq!(redact_hosts("me:,secret,secret@b:2"), "***");
+        assert_eq!(redact_hosts("a:1,me:secret"), "a:1,***");
     }
 
     #[test]
@@ -217,7 +225,7 @@ mod tests {
         fn no_part_of_a_password_is_shown(
             scheme in "mongodb|mongodb\\+srv|redis|rediss|http|kafka",
             user in "[a-z/?#@:%&=, \\[\\]]{0,8}|\\PC{0,8}",
-            parts in proptest::collection::vec("[/?#@:%&=,. \\[\\]0-9]{0,3}|\\PC{0,4}", 1..5),
+            parts in proptest::collection::vec("[/?#@:%&=,. \\[\\]0-9]{0,3}|[,@:]|\\PC{0,4}", 1..5),
             tail in "|/|/votes|/\\?replicaSet=rs0|:1/\\?w=majority|\\?a=b@c",
         ) {
             let secret = parts.join("s3CrEt") + "s3CrEt";
