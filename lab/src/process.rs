@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use procfs::process::{Process, all_processes};
-use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, WaitOptions, pidfd_open, pidfd_send_signal, waitpid};
 use serde::{Deserialize, Serialize};
 
 pub use rustix::process::Signal;
@@ -68,12 +68,13 @@ impl Identity {
     /// Sends `signal`, and SIGKILL if the process has not ended within `timeout`. Returns false if SIGKILL was necessary.
     pub async fn stop(self, signal: Signal, timeout: Duration) -> Result<bool> {
         self.signal(signal)?;
-        if self.wait(timeout).await {
-            return Ok(true);
+        let ended_in_time = self.wait(timeout).await;
+        if !ended_in_time {
+            self.signal(Signal::KILL)?;
+            self.wait(Duration::from_secs(5)).await;
         }
-        self.signal(Signal::KILL)?;
-        self.wait(Duration::from_secs(5)).await;
-        Ok(false)
+        self.reap();
+        Ok(ended_in_time)
     }
 
     /// Waits up to `timeout` until the process ends. Returns whether it has ended.
@@ -86,6 +87,15 @@ impl Identity {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         true
+    }
+
+    /// Removes the ended process from the process table, if this process started it. Otherwise it would stay there as a
+    /// zombie until this process ends.
+    fn reap(self) {
+        if let Some(pid) = Pid::from_raw(self.pid) {
+            // An error means that another process started it.
+            let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+        }
     }
 }
 
@@ -177,4 +187,21 @@ pub fn find_by_state_dir(state_dir: &Path) -> Vec<Identity> {
         .filter(has_state_dir)
         .filter_map(|process| Identity::of(process.pid()))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::tempdir;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn stopped_process_is_no_zombie() -> Result<()> {
+        let directory = tempdir()?;
+        let spec = ProcessSpec::new("sleep").args(["60"]);
+        let identity = spec.spawn(directory.path(), &directory.path().join("log"))?;
+        assert!(identity.stop(Signal::TERM, Duration::from_secs(5)).await?);
+        assert!(!Path::new(&format!("/proc/{}", identity.pid)).exists());
+        Ok(())
+    }
 }
