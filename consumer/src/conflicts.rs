@@ -33,7 +33,7 @@ impl Conflicts {
         let conflicts = counter(
             registry,
             "consumer_conflicting_votes_total",
-            "Duplicates that are another vote than the counted one with the same id: a client used an id twice",
+            "Votes that differ from the counted vote with the same id: a client used one id for two votes",
             &["route"],
         )?;
         Ok(Self {
@@ -42,7 +42,7 @@ impl Conflicts {
         })
     }
 
-    /// Counts the votes with these indices, and logs one of them.
+    /// Counts the votes with these indices, and logs at most one of them.
     pub(crate) fn report(&self, votes: &[VoteAtOffset], indices: &[usize]) {
         let conflicts = indices.iter().filter_map(|&index| votes.get(index));
         for vote in conflicts {

@@ -1,5 +1,5 @@
 -- Counts one batch of one partition, or changes nothing. checks.lua and arguments.lua define the shared functions and
--- constants.
+-- constants. A top set is a sorted set of the highest counts of a hash.
 --
 -- KEYS    1 topic, 2 offsets, 3 dead letters, 4 total, 5 hold (exists while a command reads all counts), 6 state of the
 --         top sets; then the hashes; then their top sets; then one key for each vote whose id its client chose ("seen"
@@ -153,7 +153,7 @@ check_permission('DEL', TOP_STATE)
 if new_keys[1] then
   check_permission('SET', new_keys[1], '1', 'EX', dedup_window_s)
 end
--- A program that does not update the top sets has counted votes: an earlier version of the consumer, or an operator.
+-- Whether votes were counted without an update of the top sets, by an older version of the consumer or an operator.
 local is_top_outdated = (redis.call('HGET', TOP_STATE, 'total') or '0') ~= (total or '0')
 if problem then
   return redis.error_reply(problem)

@@ -95,13 +95,19 @@ impl RequestMetrics {
     /// `ingest_request_duration_seconds`, `ingest_stage_duration_seconds` and `ingest_inflight_requests` of one route;
     /// `buckets` in seconds.
     pub fn for_route(registry: &Registry, buckets: &[f64], route: Route) -> prometheus::Result<Self> {
-        Self::register(registry, buckets, "ingest", route)
+        Self::register(registry, buckets, "ingest", route, "")
     }
 
     /// The votes that the bridge forwards to `ingest-grpc`, as `ingest_forward_*`. Under the names of a route, every
     /// bridged vote would count twice.
     pub fn for_forward(registry: &Registry, buckets: &[f64]) -> prometheus::Result<Self> {
-        Self::register(registry, buckets, "ingest_forward", Route::Bridge)
+        Self::register(
+            registry,
+            buckets,
+            "ingest_forward",
+            Route::Bridge,
+            " from the bridge",
+        )
     }
 
     fn register(
@@ -109,6 +115,7 @@ impl RequestMetrics {
         buckets: &[f64],
         prefix: &str,
         route: Route,
+        origin: &str,
     ) -> prometheus::Result<Self> {
         let histogram = |name: &str, help: &str, label: &str| {
             let options = HistogramOpts::new(format!("{prefix}_{name}"), help).buckets(buckets.to_vec());
@@ -116,14 +123,21 @@ impl RequestMetrics {
         };
         let durations = histogram(
             "request_duration_seconds",
-            "Time from the arrival of a vote (request head, or its message in a stream) to its response; a batch counts each vote",
+            &format!(
+                "Time from the arrival of a vote{origin} (request head, or its message in a stream) to its response; a batch \
+                 counts each vote"
+            ),
             "outcome",
         )?;
-        let stages = histogram("stage_duration_seconds", "Time of one step of the route", "stage")?;
+        let stages = histogram(
+            "stage_duration_seconds",
+            &format!("Time of one stage of a vote{origin}"),
+            "stage",
+        )?;
         let in_flight = IntGaugeVec::new(
             Opts::new(
                 format!("{prefix}_inflight_requests"),
-                "Votes that have arrived and have no response yet",
+                format!("Votes{origin} that have arrived and have no response yet"),
             ),
             &["route"],
         )?;
