@@ -17,6 +17,7 @@ use load_generator::votes;
 use proto::votes::Vote;
 
 use crate::consumer_metrics::ConsumerMetrics;
+use crate::idle_servers;
 use crate::saturation::Saturation;
 use crate::simultaneous::Simultaneous;
 use crate::subject::{self, Subject};
@@ -33,7 +34,7 @@ pub struct Measurements {
 }
 
 /// Runs `plan` against a stack, and repeats `votes` as often as needed. With a `rule`, a simultaneous design stops as soon
-/// as it has decided every comparison. A search ends at `usable_rate`, the highest rate at which the load generator is
+/// as it has decided every comparison. No search exceeds `usable_rate`, the highest rate at which the load generator is
 /// trustworthy.
 pub async fn run(
     plan: &Plan,
@@ -42,6 +43,7 @@ pub async fn run(
     rule: Option<&DecisionRule>,
     usable_rate: f64,
 ) -> Result<Measurements> {
+    idle_servers::stop(plan, stack).await?;
     let run_start = Instant::now();
     let mut measurements = Measurements {
         points: Vec::new(),
@@ -148,7 +150,7 @@ impl PointRun<'_> {
         Ok(Point { value, variants })
     }
 
-    /// Sends load to all subjects, in turns or at the same time as in the design.
+    /// Sends load to all subjects: at the same time in a simultaneous design, otherwise in turns.
     async fn warm_up(&self, subjects: &[Subject]) -> Result<Vec<(Route, Vec<Sample>)>> {
         let length = Duration::from_secs_f64(self.plan.design.warm_up_s);
         let loads = subjects.iter().enumerate().map(|(number, subject)| async move {

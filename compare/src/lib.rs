@@ -6,6 +6,7 @@ pub mod consumer_metrics;
 pub mod diff;
 pub mod experiment;
 pub mod fairness_check;
+pub mod idle_servers;
 pub mod machine;
 pub mod monitor;
 pub mod output;

@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 use lab::endpoints::Endpoints;
 use lab::options::StackOptions;
+use lab::process::Signal;
 use lab::progress::Progress;
 use lab::servers::Server;
 use lab::signals::unless_interrupted;
@@ -27,6 +28,17 @@ impl Running<'_> {
     /// The process id of a running server.
     pub fn pid(&self, server: Server) -> Result<i32> {
         self.stack.identity(server).map(|identity| identity.pid)
+    }
+
+    /// Stops a server with SIGTERM, waits until it ends and keeps its data.
+    pub async fn stop_server(&self, server: Server) -> Result<()> {
+        self.stack.stop_server(server, Signal::TERM).await
+    }
+
+    /// Replaces the process of a server by a new one with the same data, and waits until it is ready.
+    pub async fn restart_server(&self, server: Server) -> Result<()> {
+        self.stop_server(server).await?;
+        self.stack.start_server(server).await
     }
 
     /// Starts a separate instance of an ingest service, with `args` after the arguments of the stack's own.
