@@ -24,7 +24,7 @@ const NAMES: [&str; 7] = [
     "nagle",
     "delay-100us",
     "delay-25th-5ms",
-    "cpu-10us",
+    "cpu-25us",
     "acks",
 ];
 const PROGRAMS: [&[&str]; 2] = [&["ingest-rest"], &["ingest-grpc", "serve"]];

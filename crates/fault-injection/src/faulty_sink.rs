@@ -12,7 +12,7 @@ const DELAY: Duration = Duration::from_micros(100);
 const RARE_DELAY: Duration = Duration::from_millis(5);
 /// One vote in this many has the rare delay.
 const RARE_DELAY_EVERY: usize = 25;
-const CPU_TIME: Duration = Duration::from_micros(10);
+const CPU_TIME: Duration = Duration::from_micros(25);
 /// The position in the receipt of a vote that is acknowledged before it is published.
 const UNKNOWN_POSITION: Position = Position {
     partition: -1,
@@ -33,7 +33,7 @@ impl<S> FaultySink<S> {
         const FAULTS: [InjectedFault; 4] = [
             InjectedFault::Delay100Us,
             InjectedFault::Delay25th5Ms,
-            InjectedFault::Cpu10Us,
+            InjectedFault::Cpu25Us,
             InjectedFault::AnswerBeforeWork,
         ];
         if !FAULTS.iter().any(|fault| args.has(*fault)) {
@@ -69,7 +69,7 @@ impl<S: Sink> Sink for FaultySink<S> {
             let waited = delay::wait(Instant::now(), length).await;
             waited.map_err(|error| SinkError::Internal(format!("the injected delay failed: {error}")))?;
         }
-        if self.faults.has(InjectedFault::Cpu10Us) {
+        if self.faults.has(InjectedFault::Cpu25Us) {
             cpu_time::spend(CPU_TIME).map_err(|error| {
                 SinkError::Internal(format!("the injected use of CPU time failed: {error}"))
             })?;

@@ -15,9 +15,9 @@ pub enum InjectedFault {
     /// Delay every 25th vote by 5 ms before publishing it: a difference of the slowest votes only
     #[value(name = "delay-25th-5ms")]
     Delay25th5Ms,
-    /// Use 10 µs of CPU time for each vote before publishing it: a difference of a known cost
-    #[value(name = "cpu-10us")]
-    Cpu10Us,
+    /// Use 25 µs of CPU time for each vote before publishing it: a difference of a known cost
+    #[value(name = "cpu-25us")]
+    Cpu25Us,
     /// Allow `--acks 1` and `--acks 0`, with which Kafka can lose acknowledged votes
     Acks,
 }
