@@ -1,6 +1,6 @@
-//! Reads the consumer's metrics: the delay from a vote's receipt until it is counted.
+//! Reads the consumer's metrics: the delay from a vote's arrival at its route until it is counted.
 
-use analysis::observations::CountingDelays;
+use analysis::observations::CountingDelayHistogram;
 use anyhow::{Context, Result};
 use experiment_model::variant::Route;
 use lab::endpoints::Endpoints;
@@ -26,7 +26,7 @@ impl ConsumerMetrics {
     }
 
     /// Counting delays of all votes of a route since the start of the consumer.
-    pub async fn counting_delays(&self, route: Route) -> Result<CountingDelays> {
+    pub async fn counting_delays(&self, route: Route) -> Result<CountingDelayHistogram> {
         let url = &self.url;
         let request = async {
             let answer = self.client.get(url).send().await?;
@@ -35,15 +35,15 @@ impl ConsumerMetrics {
         let metrics = request
             .await
             .with_context(|| format!("reading the metrics of the consumer at {url}"))?;
-        parse_counting_delays(&metrics, route)
+        parse_counting_delay(&metrics, route)
             .with_context(|| format!("parsing the metrics of the consumer at {url}"))
     }
 }
 
 /// The histogram of a route; without buckets if the metrics have none. Errors if the text is not in Prometheus' format.
-fn parse_counting_delays(metrics: &str, route: Route) -> Result<CountingDelays> {
+fn parse_counting_delay(metrics: &str, route: Route) -> Result<CountingDelayHistogram> {
     let scrape = Scrape::parse(metrics.lines().map(|line| Ok(line.to_owned())))?;
-    let mut delays = CountingDelays::default();
+    let mut delays = CountingDelayHistogram::default();
     for sample in &scrape.samples {
         if sample.labels.get("route") != Some(route.name()) {
             continue;
@@ -78,7 +78,7 @@ mod tests {
                  consumer_end_to_end_seconds_count{{route=\"rest\"}} {all}\n"
             )
         };
-        let read = |text: String| parse_counting_delays(&text, Route::Rest).unwrap();
+        let read = |text: String| parse_counting_delay(&text, Route::Rest).unwrap();
         let delays = read(metrics(7, 10, 2.5)).since(&read(metrics(2, 4, 1.0)));
         assert_eq!(delays.buckets, [(0.1, 5), (f64::INFINITY, 6)]);
         assert!((delays.sum_s - 1.5).abs() < 1e-9);

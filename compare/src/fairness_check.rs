@@ -18,8 +18,8 @@ use serde::Deserialize;
 const PROMETHEUS_TIMEOUT: Duration = Duration::from_secs(30);
 const PROMETHEUS_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Checks all services that the plan's variants need, except stock services, which have no admin port. Each setting gives one finding, equal or not, so that the report lists
-/// everything that was compared.
+/// Checks all services that the plan's variants need, except stock services, which have no admin port. Each setting gives
+/// one finding, equal or not, so that the report lists everything that was compared.
 pub async fn check(plan: &Plan, endpoints: &Endpoints) -> Result<Vec<Finding>> {
     let admins = [
         ("rest", &endpoints.rest_admin),

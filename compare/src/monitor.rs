@@ -10,8 +10,8 @@ use tokio::sync::oneshot;
 
 use crate::subject::Subject;
 
-/// Decisions are computed after every this many rounds. It costs some milliseconds of a processor each time.
-const ROUNDS_BETWEEN_LOOKS: usize = 5;
+/// Decisions are computed at most this many times in a run, because each time takes some milliseconds of a processor.
+const LOOKS: usize = 20;
 
 /// Watches the decisions of a simultaneous run.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl<'a> Monitor<'a> {
         self.take_look();
         if let Some(rule) = self.rule
             && self.look.is_none()
-            && self.rounds.is_multiple_of(ROUNDS_BETWEEN_LOOKS)
+            && self.rounds.is_multiple_of(self.planned.div_ceil(LOOKS))
         {
             let (variants, rule) = (self.variants.clone(), rule.clone());
             let (decided, look) = oneshot::channel();

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use analysis::measure::SearchEnd;
-use analysis::observations::{Block, CountingDelays, Search};
+use analysis::observations::{Block, CountingDelayHistogram, Search};
 use anyhow::{Context, Result};
 use experiment_model::plan::{MIN_VOTES_PER_BLOCK, Plan};
 use experiment_model::sample::{Sample, WireBytes};
@@ -33,7 +33,7 @@ const DRAIN_POLL: Duration = Duration::from_millis(100);
 pub struct Saturation<'a> {
     /// The plan without its sweep.
     pub plan: &'a Plan,
-    /// The source of the times from a vote's receipt until Redis has counted it.
+    /// The source of the times from a vote's arrival at its route until Redis has counted it.
     pub consumer: &'a ConsumerMetrics,
     /// The start of the run.
     pub run_start: Instant,
@@ -53,7 +53,7 @@ impl Saturation<'_> {
     /// blocks, which are not analysed.
     pub async fn run(&self, subjects: &mut [Subject], step: &Step) -> Result<Vec<(Route, Vec<Sample>)>> {
         let rounds = self.plan.design.rounds;
-        // A separate generator, because the number of blocks of a search is not known before.
+        // The order has its own generator, so that it does not depend on the number of blocks of the searches.
         let mut order_random = fastrand::Rng::with_seed(self.plan.design.seed);
         let mut random = order_random.fork();
         let mut found: Vec<Vec<f64>> = vec![Vec::new(); subjects.len()];
@@ -132,7 +132,7 @@ impl Saturation<'_> {
             samples: Vec::new(),
             usage: std::collections::BTreeMap::new(),
             wire: WireBytes::default(),
-            counting_delays: CountingDelays::default(),
+            counting_delays: CountingDelayHistogram::default(),
             search: None,
         });
         block.search = Some(search);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use analysis::decision_rule::DecisionRule;
-use analysis::observations::{Block, CountingDelays};
+use analysis::observations::{Block, CountingDelayHistogram};
 use anyhow::{Result, ensure};
 use experiment_model::plan::Plan;
 use experiment_model::sample::{Sample, WireBytes};
@@ -25,7 +25,7 @@ use crate::usage::Totals;
 pub struct Simultaneous<'a> {
     /// The plan without its sweep.
     pub plan: &'a Plan,
-    /// The source of the times from a vote's receipt until Redis has counted it.
+    /// The source of the times from a vote's arrival at its route until Redis has counted it.
     pub consumer: &'a ConsumerMetrics,
     /// The start of the run.
     pub run_start: Instant,
@@ -114,7 +114,7 @@ impl Simultaneous<'_> {
         Ok(incomplete(subjects, open_rounds))
     }
 
-    async fn counting_delays(&self, subjects: &[Subject]) -> Result<Vec<CountingDelays>> {
+    async fn counting_delays(&self, subjects: &[Subject]) -> Result<Vec<CountingDelayHistogram>> {
         let mut delays = Vec::with_capacity(subjects.len());
         for subject in subjects {
             delays.push(self.consumer.counting_delays(subject.data.variant.route).await?);
@@ -123,7 +123,11 @@ impl Simultaneous<'_> {
     }
 
     /// The counting delays of the whole run go to the last block: reading them in each round would load the consumer.
-    async fn add_counting_delays(&self, subjects: &mut [Subject], before: &[CountingDelays]) -> Result<()> {
+    async fn add_counting_delays(
+        &self,
+        subjects: &mut [Subject],
+        before: &[CountingDelayHistogram],
+    ) -> Result<()> {
         let now = self.counting_delays(subjects).await?;
         for ((subject, now), before) in subjects.iter_mut().zip(now).zip(before) {
             if let Some(block) = subject.data.blocks.last_mut() {
@@ -198,7 +202,7 @@ fn resources(subjects: &[Subject]) -> Result<Vec<Resources>> {
     each.collect()
 }
 
-/// The usage of the window between two readings, in the totals of the later one.
+/// The usage and the bytes between two readings.
 fn since(now: &[Resources], before: &[Resources]) -> Vec<Resources> {
     let pairs = now.iter().zip(before);
     pairs
@@ -235,7 +239,7 @@ fn add_blocks(
                 resources.usage.0
             },
             wire: resources.wire,
-            counting_delays: CountingDelays::default(),
+            counting_delays: CountingDelayHistogram::default(),
             search: None,
         });
     }

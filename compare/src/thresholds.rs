@@ -8,12 +8,12 @@ use experiment_model::plan::Plan;
 /// Options for the margin and the confidence.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Thresholds {
-    /// Probability that no verdict is wrong, over all measures and variants of a point
+    /// Probability that all verdicts under the same conditions are right, over all measures and variants
     #[arg(long, default_value_t = 0.95, value_parser = parse_share)]
     confidence: f64,
 
     /// Smallest difference that matters, as a share of the first variant's value: for one measure (p50, p95, p99,
-    /// throughput, cpu), or for all; repeatable [default: 0.03 for p50, 0.1 for p95 and p99, 0.05 for the
+    /// throughput, cpu), or for all; repeatable [default: 0.03 for p50, 0.15 for p95 and p99, 0.05 for the
     /// others]
     #[arg(long = "margin", value_name = "[MEASURE=]SHARE", value_parser = parse_margin)]
     margins: Vec<(Option<Measure>, f64)>,

@@ -20,7 +20,7 @@ use crate::subject::Subject;
 pub struct Turns<'a> {
     /// The plan without its sweep.
     pub plan: &'a Plan,
-    /// The source of the times from a vote's receipt until Redis has counted it.
+    /// The source of the times from a vote's arrival at its route until Redis has counted it.
     pub consumer: &'a ConsumerMetrics,
     /// The start of the run.
     pub run_start: Instant,

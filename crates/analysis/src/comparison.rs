@@ -1,6 +1,6 @@
 //! Compares two variants on one measure. Each round gives one difference. Their Hodges-Lehmann estimate is robust: one slow
-//! round does not decide. The interval is wide enough for all comparisons of the point (Holm) and for a look after each
-//! round.
+//! round does not decide. The interval is wide enough for all comparisons of the point, which is one value of a sweep
+//! (Holm), and for a look after each round.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ pub struct Comparison {
     pub b: f64,
     /// b minus a.
     pub difference: Interval,
-    /// The confidence of the interval. It is higher than the report's, because a point has several comparisons.
+    /// The confidence of the interval: at least the report's, because a point has several comparisons.
     pub confidence: f64,
     /// The smallest difference that matters, in the measure's unit.
     pub margin: f64,

@@ -14,8 +14,8 @@ use crate::stats::signed_rank::PairMeans;
 pub struct DecisionRule {
     /// The smallest difference that matters.
     pub margin: Margin,
-    /// The probability that no verdict of a point is wrong, 0 to 1. The same probability holds separately for the
-    /// decisions on the control.
+    /// The probability that all verdicts under the same conditions are right, 0 to 1. The same probability holds separately
+    /// for the decisions on the control.
     pub confidence: f64,
     /// How often the rounds of the run are looked at.
     pub looks: Looks,

@@ -51,7 +51,7 @@ mod tests {
     use experiment_model::sweep::Setting;
 
     use super::*;
-    use crate::observations::{Block, CountingDelays};
+    use crate::observations::{Block, CountingDelayHistogram};
 
     const PLAN: &str = include_str!("../../../compare/plans/rate.toml");
 
@@ -72,7 +72,7 @@ mod tests {
             samples: vec![sample],
             usage: std::collections::BTreeMap::default(),
             wire: WireBytes::default(),
-            counting_delays: CountingDelays::default(),
+            counting_delays: CountingDelayHistogram::default(),
             search: None,
         };
         let variants = plan.variants.into_iter().map(|variant| VariantData {

@@ -22,14 +22,14 @@ pub fn percent(share: f64) -> String {
 }
 
 impl Default for Margin {
-    /// A smaller difference would not change the choice of a protocol. The tail of the latency varies more from one day to
+    /// A smaller difference would not change the choice of a protocol. The tail of the latency varies more from one run to
     /// the next than the median does, so a difference there must be larger to matter.
     fn default() -> Self {
         Self {
             shares: BTreeMap::from([
                 (Measure::P50, 0.03),
-                (Measure::P95, 0.10),
-                (Measure::P99, 0.10),
+                (Measure::P95, 0.15),
+                (Measure::P99, 0.15),
                 (Measure::Throughput, 0.05),
                 (Measure::Cpu, 0.05),
             ]),

@@ -51,7 +51,7 @@ pub struct Block {
     pub wire: WireBytes,
     /// Counting delays of the votes of the variant's route that were counted during the block. In a
     /// simultaneous design, the last block has those of all rounds.
-    pub counting_delays: CountingDelays,
+    pub counting_delays: CountingDelayHistogram,
     /// The search of a saturation design. The block is then the one at the found rate; it has no samples if there is none.
     pub search: Option<Search>,
 }
@@ -65,16 +65,16 @@ pub struct Search {
     pub end: SearchEnd,
 }
 
-/// A histogram of counting delays: the time from a vote's receipt until it is counted in Redis.
+/// A histogram of counting delays: the time from a vote's arrival at its route until it is counted in Redis.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct CountingDelays {
+pub struct CountingDelayHistogram {
     /// Upper bounds in seconds, ascending (the last is infinite), each with the cumulative number of votes.
     pub buckets: Vec<(f64, u64)>,
     /// Sum of all delays, in seconds.
     pub sum_s: f64,
 }
 
-impl CountingDelays {
+impl CountingDelayHistogram {
     /// The histogram of the votes that were counted since the earlier histogram `before`.
     #[must_use]
     pub fn since(&self, before: &Self) -> Self {

@@ -12,7 +12,7 @@ use crate::decisions::Decisions;
 use crate::effects::effects;
 use crate::measure::BlockReport;
 use crate::no_verdict::no_verdict_reasons;
-use crate::observations::{Block, CountingDelays, Point, Usage, VariantData};
+use crate::observations::{Block, CountingDelayHistogram, Point, Usage, VariantData};
 use crate::report::model::{Cost, CountingDelay, PointReport, Report, Stages, VariantReport};
 use crate::winner_changes::winner_changes;
 
@@ -229,7 +229,7 @@ fn cost(data: &VariantData) -> Cost {
     }
 }
 
-fn counting_delay<'a>(histograms: impl Iterator<Item = &'a CountingDelays>) -> Option<CountingDelay> {
+fn counting_delay<'a>(histograms: impl Iterator<Item = &'a CountingDelayHistogram>) -> Option<CountingDelay> {
     let mut buckets: Vec<(f64, u64)> = Vec::new();
     let mut sum_s = 0.0;
     for histogram in histograms {

@@ -222,6 +222,21 @@ mod tests {
         encoding = "grpc"
     "#;
 
+    /// A part of the valid plan, its replacement, and a part of the error.
+    type Case = (&'static str, &'static str, &'static str);
+
+    /// Asserts that each replacement is rejected with an error that also contains `name`.
+    fn assert_rejected(valid: &str, cases: &[Case], name: &str) {
+        for (part, invalid, expected) in cases {
+            assert!(valid.contains(part), "the plan has no {part}");
+            let error = format!("{:#}", Plan::parse(&valid.replace(part, invalid)).unwrap_err());
+            assert!(
+                error.contains(expected) && error.contains(name),
+                "{expected}: {error}"
+            );
+        }
+    }
+
     #[test]
     fn omitted_keys_have_defaults() {
         let plan = Plan::parse(VALID).unwrap();
@@ -245,10 +260,7 @@ mod tests {
             ),
             ("name = \"grpc\"", "name = \"rest\"", "same name"),
         ];
-        for (valid, invalid, part) in cases {
-            let error = format!("{:#}", Plan::parse(&VALID.replace(valid, invalid)).unwrap_err());
-            assert!(error.contains(part), "{part}: {error}");
-        }
+        assert_rejected(VALID, &cases, "");
     }
 
     #[test]
@@ -270,10 +282,7 @@ mod tests {
                 "sweep.key",
             ),
         ];
-        for (valid_part, invalid, part) in cases {
-            let error = Plan::parse(&valid.replace(valid_part, invalid)).unwrap_err();
-            assert!(format!("{error:#}").contains(part), "{part}: {error:#}");
-        }
+        assert_rejected(&valid, &cases, "");
     }
 
     #[test]
@@ -342,12 +351,6 @@ mod tests {
                 "no stock bridge",
             ),
         ];
-        for (valid, invalid, part) in cases {
-            let error = format!("{:#}", Plan::parse(&VALID.replace(valid, invalid)).unwrap_err());
-            assert!(
-                error.contains(part) && error.contains("variant grpc"),
-                "{part}: {error}"
-            );
-        }
+        assert_rejected(VALID, &cases, "variant grpc");
     }
 }

@@ -173,7 +173,7 @@ impl UnansweredVotes {
         }
     }
 
-    /// No code panics while it holds the lock, so a poisoned lock is still valid.
+    /// No code panics while it holds the lock, so the lock is never poisoned.
     fn lock(&self) -> std::sync::MutexGuard<'_, Result<VecDeque<oneshot::Sender<Answer>>, String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

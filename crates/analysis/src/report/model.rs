@@ -36,7 +36,7 @@ pub struct Report {
     pub machine: Machine,
     /// The calibration of the load generator before the run.
     pub calibration: Calibration,
-    /// The probability that no verdict of a point is wrong, 0 to 1.
+    /// The probability that all verdicts under the same conditions are right, 0 to 1.
     pub confidence: f64,
     /// The smallest difference that matters.
     pub margin: Margin,

@@ -87,7 +87,7 @@ mod tests {
     use experiment_model::sample::{ServerTiming, WireBytes};
 
     use super::*;
-    use crate::observations::CountingDelays;
+    use crate::observations::CountingDelayHistogram;
 
     const PLAN: &str = include_str!("../../../../compare/plans/quick.toml");
 
@@ -115,7 +115,7 @@ mod tests {
             ],
             usage: std::collections::BTreeMap::new(),
             wire: WireBytes::default(),
-            counting_delays: CountingDelays::default(),
+            counting_delays: CountingDelayHistogram::default(),
             search: None,
         };
         let variant = Plan::parse(PLAN).unwrap().variants.remove(0);

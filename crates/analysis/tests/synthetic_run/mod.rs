@@ -6,7 +6,7 @@ use std::time::Duration;
 use analysis::decision_rule::DecisionRule;
 use analysis::margin::Margin;
 use analysis::no_verdict::no_verdict_reasons;
-use analysis::observations::{Block, CountingDelays, Point, Usage, VariantData};
+use analysis::observations::{Block, CountingDelayHistogram, Point, Usage, VariantData};
 use analysis::report::model::{FORMAT, Finding, Machine, Report};
 use analysis::summary;
 use analysis::winner_changes::winner_changes;
@@ -149,7 +149,7 @@ fn block(variant: &Variant, round: usize, median: f64, random: &mut fastrand::Rn
             sent: 60_000,
             received: 40_000,
         },
-        counting_delays: CountingDelays {
+        counting_delays: CountingDelayHistogram {
             buckets: vec![(0.05, 150), (0.1, 200), (f64::INFINITY, 200)],
             sum_s: 8.0,
         },
