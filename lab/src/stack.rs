@@ -193,7 +193,7 @@ impl Stack {
     }
 
     /// Replaces the additional arguments of the servers, and restarts each server whose arguments change. Returns when
-    /// every server is ready.
+    /// every server is ready that was not stopped before.
     pub async fn set_extra_args(&self, extra_args: BTreeMap<String, Vec<String>>) -> Result<()> {
         let mut settings = self.settings()?;
         let args_of = |args: &BTreeMap<String, Vec<String>>, server: &Server| {
@@ -216,7 +216,9 @@ impl Stack {
             return Ok(());
         }
         // The clients of a restarted server may have become unready in the meantime.
-        for server in &settings.servers {
+        let state = self.load_running()?;
+        let is_stopped = |server: &Server| state.process(server.name()).is_none();
+        for server in settings.servers.iter().filter(|server| !is_stopped(server)) {
             let identity = self.identity(*server)?;
             self.wait_ready(*server, server.name(), identity, &settings)
                 .await?;
