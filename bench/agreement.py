@@ -107,7 +107,7 @@ class Pair:
     tool: str
     load: str
     measure: Callable[[Target], Sent]
-    repeat: Callable[[Target, Sent], "Medians"]
+    repeat: Callable[[Target, Sent], Medians]
     is_same_load: bool = True
 
 

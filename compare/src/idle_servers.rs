@@ -1,10 +1,12 @@
 //! Stops the servers of the stack that no variant uses. They would take processor time from the variants, and Prometheus
 //! would scrape the services of the stack, but not the separate instances beside them.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use ephemeral_stack::Running;
 use experiment_model::plan::Plan;
-use experiment_model::variant::{Route, Via};
+use experiment_model::variant::Variant;
 use lab::servers::Server;
 
 /// Stops the servers that no variant of `plan` uses, if they run.
@@ -18,14 +20,17 @@ pub async fn stop(plan: &Plan, stack: Running<'_>) -> Result<()> {
 }
 
 fn idle(plan: &Plan) -> Vec<Server> {
-    let mut idle = vec![Server::Prometheus, Server::Viewer];
-    if !plan.variants.iter().any(|variant| variant.via == Via::Ingress) {
-        idle.push(Server::Ingress);
-    }
-    if !plan.variants.iter().any(|variant| variant.route == Route::Bridge) {
-        idle.push(Server::Bridge);
-    }
-    idle
+    let used: BTreeSet<&str> = plan.variants.iter().flat_map(Variant::processes).collect();
+    let optional = [
+        Server::Prometheus,
+        Server::Viewer,
+        Server::Ingress,
+        Server::Bridge,
+    ];
+    optional
+        .into_iter()
+        .filter(|server| !used.contains(server.name()))
+        .collect()
 }
 
 #[cfg(test)]

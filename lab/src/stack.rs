@@ -192,6 +192,12 @@ impl Stack {
         Ok(())
     }
 
+    /// Replaces the process of a server by a new one with the same data, and waits until it is ready.
+    pub async fn restart_server(&self, server: Server) -> Result<()> {
+        self.stop_server(server, Signal::TERM).await?;
+        self.start_server(server).await
+    }
+
     /// Replaces the additional arguments of the servers, and restarts each server whose arguments change. Returns when
     /// every server is ready that was not stopped before.
     pub async fn set_extra_args(&self, extra_args: BTreeMap<String, Vec<String>>) -> Result<()> {
@@ -209,19 +215,18 @@ impl Stack {
             Ok(())
         })?;
         for server in &changed {
-            self.stop_server(*server, Signal::TERM).await?;
-            self.start_server(*server).await?;
+            self.restart_server(*server).await?;
         }
         if changed.is_empty() {
             return Ok(());
         }
         // The clients of a restarted server may have become unready in the meantime.
         let state = self.load_running()?;
-        let is_stopped = |server: &Server| state.process(server.name()).is_none();
-        for server in settings.servers.iter().filter(|server| !is_stopped(server)) {
-            let identity = self.identity(*server)?;
-            self.wait_ready(*server, server.name(), identity, &settings)
-                .await?;
+        for server in &settings.servers {
+            if let Some(process) = state.process(server.name()) {
+                self.wait_ready(*server, server.name(), process.identity, &settings)
+                    .await?;
+            }
         }
         Ok(())
     }

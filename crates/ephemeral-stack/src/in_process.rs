@@ -37,8 +37,7 @@ impl Running<'_> {
 
     /// Replaces the process of a server by a new one with the same data, and waits until it is ready.
     pub async fn restart_server(&self, server: Server) -> Result<()> {
-        self.stop_server(server).await?;
-        self.stack.start_server(server).await
+        self.stack.restart_server(server).await
     }
 
     /// Starts a separate instance of an ingest service, with `args` after the arguments of the stack's own.
