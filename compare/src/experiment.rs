@@ -1,23 +1,27 @@
-//! Runs the rounds of a plan: warm-up, then the blocks of all variants, at the same time or in turns, or their searches.
+//! Runs the rounds of a plan: warm-up, then the blocks of all variants, at the same time or in turns, or their searches. A
+//! plan can restart the services between rounds, and then repeats the warm-up.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use analysis::decision_rule::DecisionRule;
 use analysis::knee;
-use analysis::observations::Point;
+use analysis::observations::{Block, Point, VariantData};
 use anyhow::Result;
 use ephemeral_stack::Running;
 use experiment_model::design::DesignKind;
 use experiment_model::plan::Plan;
 use experiment_model::sample::Sample;
-use experiment_model::variant::Route;
+use experiment_model::variant::{Route, Variant};
 use futures::stream::{self, StreamExt, TryStreamExt};
+use lab::progress::Step;
 use lab::servers::Server;
 use load_generator::votes;
 use proto::votes::Vote;
 
 use crate::consumer_metrics::ConsumerMetrics;
 use crate::idle_servers;
+use crate::monitor::Monitor;
 use crate::saturation::Saturation;
 use crate::simultaneous::Simultaneous;
 use crate::subject::{self, Subject};
@@ -75,6 +79,9 @@ pub async fn run(
     Ok(measurements)
 }
 
+/// Warm-up of new processes. Kafka and the load generator are warm already.
+const WARM_UP_AFTER_RESTART: Duration = Duration::from_millis(500);
+
 /// All rounds under the same conditions.
 struct PointRun<'a> {
     plan: &'a Plan,
@@ -94,65 +101,107 @@ impl PointRun<'_> {
     ) -> Result<Point> {
         let Self { plan, stack, .. } = *self;
         let votes = votes::padded(votes, plan.load.payload_bytes);
-        let mut subjects = subject::open_all(plan, stack, &votes).await?;
-        let step_name = |step: &str| {
-            value
-                .as_ref()
-                .map_or(step.to_owned(), |value| format!("{step} at {value}"))
-        };
-        let step = stack.progress.step(&step_name("warm-up"));
-        unanalysed.extend(self.warm_up(&subjects).await?);
-        step.done("done");
+        let name = value
+            .as_ref()
+            .map_or_else(|| "rounds".to_owned(), |value| format!("rounds at {value}"));
+        let step = stack.progress.step(&name);
+        let mut monitor = Monitor::new(self.rule, &step, plan.design.rounds);
+        let mut variants: Vec<VariantData> = Vec::new();
+        for process in 0..plan.design.processes {
+            if process > 0 {
+                step.update(&format!("process {} of {}", process + 1, plan.design.processes));
+                self.restart_servers().await?;
+            }
+            let part = plan.of_process(process);
+            let mut subjects = subject::open_all(&part, stack, &votes).await?;
+            unanalysed.extend(self.warm_up(&subjects, process).await?);
+            unanalysed.extend(self.rounds(&part, &mut subjects, &step, &mut monitor).await?);
+            append(
+                &mut variants,
+                subject::close_all(subjects, stack).await?,
+                &part,
+                process,
+            );
+            monitor.finish_look().await;
+            if monitor.is_decided() {
+                break;
+            }
+        }
+        let rounds = variants.first().map_or(0, |variant| variant.blocks.len());
+        let summary = monitor.summary(rounds);
+        step.done(&summary);
+        Ok(Point { value, variants })
+    }
 
+    /// Replaces the processes of the stack's servers that the variants use. The separate instances end with their subjects.
+    async fn restart_servers(&self) -> Result<()> {
+        let with_service = |variant: &&Variant| variant.url.is_none();
+        let variants = self.plan.variants.iter().filter(with_service);
+        let names: BTreeSet<&str> = variants.flat_map(Variant::processes).collect();
+        for server in names.into_iter().filter_map(Server::from_name) {
+            self.stack.restart_server(server).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs the rounds of one process, and adds their blocks to the subjects. Returns the samples that are not analysed.
+    async fn rounds(
+        &self,
+        plan: &Plan,
+        subjects: &mut [Subject],
+        step: &Step,
+        monitor: &mut Monitor<'_>,
+    ) -> Result<Vec<(Route, Vec<Sample>)>> {
+        let (consumer, run_start) = (&self.consumer, self.run_start);
         let turns = Turns {
             plan,
-            consumer: &self.consumer,
-            run_start: self.run_start,
+            consumer,
+            run_start,
         };
-        let step = stack.progress.step(&step_name("rounds"));
         match plan.design.kind {
             DesignKind::Turns => {
-                let blocks = turns.run(&subjects, plan.design.rounds, &step).await?;
+                let blocks = turns.run(subjects, plan.design.rounds, step).await?;
                 for (subject, blocks) in subjects.iter_mut().zip(blocks) {
                     subject.data.blocks = blocks;
                 }
-                step.done(&format!("{} rounds", plan.design.rounds));
+                Ok(Vec::new())
             }
             DesignKind::Saturation => {
                 let saturation = Saturation {
                     plan,
-                    consumer: &self.consumer,
-                    run_start: self.run_start,
+                    consumer,
+                    run_start,
                     usable_rate: self.usable_rate,
                 };
-                unanalysed.extend(saturation.run(&mut subjects, &step).await?);
-                step.done(&format!("{} searches of each variant", plan.design.rounds));
+                saturation.run(subjects, step).await
             }
             DesignKind::Simultaneous => {
                 let simultaneous = Simultaneous {
                     plan,
-                    consumer: &self.consumer,
-                    run_start: self.run_start,
-                    rule: self.rule,
+                    consumer,
+                    run_start,
                 };
-                unanalysed.extend(simultaneous.run(&mut subjects, step).await?);
-                if plan.shares_processes() {
-                    let step = stack.progress.step(&step_name("CPU time in turns"));
-                    let blocks = turns.run(&subjects, plan.design.cpu_rounds, &step).await?;
+                let unanalysed = simultaneous.run(subjects, monitor).await?;
+                if plan.measures_cpu_in_turns() {
+                    let blocks = turns.run(subjects, plan.design.cpu_rounds, step).await?;
                     for (subject, blocks) in subjects.iter_mut().zip(blocks) {
                         subject.data.cpu_blocks = blocks;
                     }
-                    step.done(&format!("{} rounds", plan.design.cpu_rounds));
                 }
+                Ok(unanalysed)
             }
         }
-        let variants = subject::close_all(subjects, stack).await?;
-        Ok(Point { value, variants })
     }
 
     /// Sends load to all subjects: at the same time in a simultaneous design, otherwise in turns.
-    async fn warm_up(&self, subjects: &[Subject]) -> Result<Vec<(Route, Vec<Sample>)>> {
+    /// After a restart, only the services are cold.
+    async fn warm_up(&self, subjects: &[Subject], process: usize) -> Result<Vec<(Route, Vec<Sample>)>> {
         let length = Duration::from_secs_f64(self.plan.design.warm_up_s);
+        let length = if process > 0 {
+            length.min(WARM_UP_AFTER_RESTART)
+        } else {
+            length
+        };
         let loads = subjects.iter().enumerate().map(|(number, subject)| async move {
             let samples = send_load(self.plan, &subject.target, length, number as u64).await?;
             anyhow::Ok((subject.data.variant.route, samples))
@@ -162,5 +211,26 @@ impl PointRun<'_> {
             DesignKind::Turns | DesignKind::Saturation => 1,
         };
         stream::iter(loads).buffered(concurrent).try_collect().await
+    }
+}
+
+/// Adds the blocks of one process to those of the earlier ones.
+fn append(all: &mut Vec<VariantData>, of_process: Vec<VariantData>, part: &Plan, process: usize) {
+    if all.is_empty() {
+        *all = of_process;
+        return;
+    }
+    let design = &part.design;
+    let renumbered = |blocks: Vec<Block>, rounds: usize| {
+        let first = process * rounds;
+        blocks.into_iter().map(move |mut block| {
+            block.round += first;
+            block
+        })
+    };
+    for (all, added) in all.iter_mut().zip(of_process) {
+        all.blocks.extend(renumbered(added.blocks, design.rounds));
+        all.cpu_blocks
+            .extend(renumbered(added.cpu_blocks, design.cpu_rounds));
     }
 }

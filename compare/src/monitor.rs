@@ -75,22 +75,33 @@ impl<'a> Monitor<'a> {
         self.is_decided
     }
 
+    /// Waits for the look that is being computed, if there is one.
+    pub async fn finish_look(&mut self) {
+        if let Some(look) = self.look.take()
+            && let Ok(decisions) = look.await
+        {
+            self.show(&decisions);
+        }
+    }
+
     fn take_look(&mut self) {
-        let decisions = match self.look.as_mut().map(oneshot::Receiver::try_recv) {
-            Some(Ok(decisions)) => decisions,
-            Some(Err(oneshot::error::TryRecvError::Closed)) => {
+        match self.look.as_mut().map(oneshot::Receiver::try_recv) {
+            Some(Ok(decisions)) => {
                 self.look = None;
-                return;
+                self.show(&decisions);
             }
-            Some(Err(oneshot::error::TryRecvError::Empty)) | None => return,
-        };
-        self.look = None;
+            Some(Err(oneshot::error::TryRecvError::Closed)) => self.look = None,
+            Some(Err(oneshot::error::TryRecvError::Empty)) | None => {}
+        }
+    }
+
+    fn show(&mut self, decisions: &Decisions) {
         self.is_decided = decisions.are_complete();
         self.step.update(&format!(
             "{} of at most {}: {}",
             self.rounds,
             self.planned,
-            progress::line(&decisions)
+            progress::line(decisions)
         ));
     }
 

@@ -59,15 +59,12 @@ struct Question {
 /// The known answer of a question.
 #[derive(Clone, Copy)]
 enum Answer {
-    /// The same service in another process. Two processes always differ a little, so the interval need not contain zero.
+    /// The same service in other processes.
     Equal,
     /// No difference beyond the margin.
     NotWorse,
     /// The copy is worse by this much.
     WorseBy(f64),
-    /// The copy is worse by about this much. The interval need not contain the number: to spend CPU time also delays other
-    /// tasks, and two processes of one service differ.
-    WorseByAbout(f64),
     /// The copy is worse.
     Worse,
 }
@@ -119,7 +116,7 @@ const QUESTIONS: [Question; 8] = [
         name: "25 µs more CPU time a vote, CPU time",
         variant: Some(3),
         measure: Measure::Cpu,
-        answer: Answer::WorseByAbout(25.0),
+        answer: Answer::WorseBy(25.0),
     },
 ];
 
@@ -219,7 +216,7 @@ impl QuestionResult {
     fn covered(&self) -> Option<usize> {
         let difference = match self.question.answer {
             Answer::Equal => 0.0,
-            Answer::WorseBy(difference) | Answer::WorseByAbout(difference) => difference,
+            Answer::WorseBy(difference) => difference,
             Answer::NotWorse | Answer::Worse => return None,
         };
         Some(self.count(|comparison| comparison.difference.contains(difference)))
@@ -231,8 +228,9 @@ impl QuestionResult {
         let finds = || share(self.worse()) >= MIN_SHARE;
         let covers = || self.covered().is_none_or(|covered| share(covered) >= MIN_SHARE);
         let is_found = match self.question.answer {
-            Answer::Equal | Answer::NotWorse => true,
-            Answer::Worse | Answer::WorseByAbout(_) => finds(),
+            Answer::NotWorse => true,
+            Answer::Equal => covers(),
+            Answer::Worse => finds(),
             Answer::WorseBy(_) => finds() && covers(),
         };
         is_found && share(self.false_verdicts()) <= MAX_FALSE_SHARE

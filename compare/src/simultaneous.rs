@@ -5,13 +5,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use analysis::decision_rule::DecisionRule;
 use analysis::observations::{Block, CountingDelayHistogram};
 use anyhow::{Result, ensure};
 use experiment_model::plan::Plan;
 use experiment_model::sample::{Sample, WireBytes};
 use experiment_model::variant::Route;
-use lab::progress::Step;
 use load_generator::schedule::send_times;
 use load_generator::shared_load::{SharedLoad, assign};
 
@@ -29,8 +27,6 @@ pub struct Simultaneous<'a> {
     pub consumer: &'a ConsumerMetrics,
     /// The start of the run.
     pub run_start: Instant,
-    /// Decides when to stop; `None` runs all rounds.
-    pub rule: Option<&'a DecisionRule>,
 }
 
 /// A round whose votes are not all answered yet.
@@ -49,9 +45,13 @@ struct Resources {
 }
 
 impl Simultaneous<'_> {
-    /// Runs the rounds until all are complete, or until `rule` has decided every comparison, and adds their blocks to the
+    /// Runs the rounds until all are complete, or until `monitor` has decided every comparison, and adds their blocks to the
     /// subjects. Returns the samples of incomplete rounds, which are not analysed.
-    pub async fn run(&self, subjects: &mut [Subject], step: Step) -> Result<Vec<(Route, Vec<Sample>)>> {
+    pub async fn run(
+        &self,
+        subjects: &mut [Subject],
+        monitor: &mut Monitor<'_>,
+    ) -> Result<Vec<(Route, Vec<Sample>)>> {
         let Self { plan, run_start, .. } = *self;
         let (length, rounds) = (plan.block(), plan.design.rounds);
         let schedule = schedule(plan, subjects.len());
@@ -61,7 +61,6 @@ impl Simultaneous<'_> {
         let mut before = resources(subjects)?;
         let started = run_start.elapsed();
         let mut load = SharedLoad::start(targets.collect(), schedule, plan.load.timing_every)?;
-        let mut monitor = Monitor::new(self.rule, &step, rounds);
         let (mut ended, mut complete, mut is_stopped, mut is_early) = (0, 0, false, false);
         loop {
             let window_end = tokio::time::Instant::from_std(load.start + length * (ended + 1));
@@ -109,8 +108,6 @@ impl Simultaneous<'_> {
             "only {complete} of {rounds} rounds have a sample of each vote: a send task panicked"
         );
         self.add_counting_delays(subjects, &delays_before).await?;
-        let summary = monitor.summary(complete);
-        step.done(&summary);
         Ok(incomplete(subjects, open_rounds))
     }
 

@@ -1,5 +1,5 @@
 //! Compares two variants on one measure. Each round gives one difference. Their Hodges-Lehmann estimate is robust: one slow
-//! round does not decide. The interval is wide enough for all comparisons of the point, which is one value of a sweep
+//! round does not decide. For CPU time, each process of a restarted service gives one difference. The interval is wide enough for all comparisons of the point, which is one value of a sweep
 //! (Holm), and for a look after each round.
 
 use schemars::JsonSchema;
@@ -9,6 +9,7 @@ use crate::decision_rule::DecisionRule;
 use crate::measure::{BlockReport, Measure};
 use crate::stats::holm;
 use crate::stats::interval::Interval;
+use crate::stats::location::Location;
 use crate::stats::signed_rank::PairMeans;
 use crate::stats::verdict::{Verdict, decide, rounds_for};
 
@@ -85,7 +86,7 @@ struct Differences {
     measure: Measure,
     a: f64,
     b: f64,
-    means: PairMeans,
+    location: Location,
     rounds: usize,
     margin: f64,
     rule: DecisionRule,
@@ -94,13 +95,18 @@ struct Differences {
 impl Differences {
     fn of(a: Blocks<'_>, b: Blocks<'_>, measure: Measure, rule: &DecisionRule) -> Option<Self> {
         let blocks = a.of(measure).iter().zip(b.of(measure));
+        let mut differences = Vec::new();
         let (values_a, values_b): (Vec<f64>, Vec<f64>) = blocks
-            .filter_map(|(block_a, block_b)| Some((measure.of(block_a)?, measure.of(block_b)?)))
+            .filter_map(|(block_a, block_b)| {
+                let (value_a, value_b) = (measure.of(block_a)?, measure.of(block_b)?);
+                differences.push((block_a.round, value_b - value_a));
+                Some((value_a, value_b))
+            })
             .unzip();
-        let differences: Vec<f64> = values_a.iter().zip(&values_b).map(|(a, b)| b - a).collect();
-        let location = |values: &[f64]| Some(PairMeans::of(values)?.estimate());
-        let baseline = location(&values_a)?;
-        let rule = if measure == Measure::Cpu && !a.cpu.is_empty() {
+        let estimate = |values: &[f64]| Some(PairMeans::of(values)?.estimate());
+        let baseline = estimate(&values_a)?;
+        let in_turns = measure == Measure::Cpu && !a.cpu.is_empty();
+        let rule = if in_turns {
             rule.looking_once()
         } else {
             rule.clone()
@@ -108,8 +114,8 @@ impl Differences {
         Some(Self {
             measure,
             a: baseline,
-            b: location(&values_b)?,
-            means: PairMeans::of(&differences)?,
+            b: estimate(&values_b)?,
+            location: rule.location(measure, &differences, in_turns)?,
             rounds: differences.len(),
             margin: rule.margin.of(measure, baseline),
             rule,
@@ -118,16 +124,16 @@ impl Differences {
 
     /// The smallest error rate at which these differences give a verdict.
     fn p_value(&self) -> f64 {
-        let Self { means, margin, .. } = self;
-        let differs = means.z_above(*margin).max(means.z_below(-margin));
-        let is_equivalent = means.z_above(-margin).min(means.z_below(*margin));
+        let Self { location, margin, .. } = self;
+        let differs = location.z_above(*margin).max(location.z_below(-margin));
+        let is_equivalent = location.z_above(-margin).min(location.z_below(*margin));
         self.rule.looks.p_value(differs.max(is_equivalent), self.rounds)
     }
 
     fn decide(&self, error_rate: f64) -> Comparison {
         let z = self.rule.looks.critical_z(error_rate, self.rounds);
-        let difference = self.means.interval(z);
-        let verdict = if z <= self.means.largest_z() {
+        let difference = self.location.interval(z);
+        let verdict = if z <= self.location.largest_z() {
             decide(
                 as_less_is_better(difference, self.measure),
                 self.margin,
@@ -213,6 +219,7 @@ mod tests {
             confidence: 0.95,
             looks: Looks::Once,
             measures: &Measure::ALL,
+            rounds_per_process: None,
         }
     }
 

@@ -5,9 +5,8 @@ use experiment_model::plan::Plan;
 
 use crate::margin::Margin;
 use crate::measure::Measure;
-use crate::stats::interval::Interval;
+use crate::stats::location::Location;
 use crate::stats::monitoring::Looks;
-use crate::stats::signed_rank::PairMeans;
 
 /// The parameters of a decision.
 #[derive(Clone, Debug)]
@@ -21,6 +20,17 @@ pub struct DecisionRule {
     pub looks: Looks,
     /// The measures to compare.
     pub measures: &'static [Measure],
+    /// How many rounds each process serves, if the services are restarted.
+    pub rounds_per_process: Option<RoundsPerProcess>,
+}
+
+/// How many consecutive rounds a process of a service serves before the next one takes its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoundsPerProcess {
+    /// Rounds of the design.
+    pub measured: usize,
+    /// Rounds in turns that measure CPU time instead, if there are any.
+    pub cpu: usize,
 }
 
 impl DecisionRule {
@@ -36,6 +46,10 @@ impl DecisionRule {
             confidence,
             looks,
             measures,
+            rounds_per_process: (plan.design.processes > 1).then(|| RoundsPerProcess {
+                measured: plan.design.rounds / plan.design.processes,
+                cpu: plan.design.cpu_rounds / plan.design.processes,
+            }),
         }
     }
 
@@ -53,9 +67,14 @@ impl DecisionRule {
         1.0 - self.confidence
     }
 
-    /// The interval of the location of `values`, one for each round; `None` without values.
-    pub fn interval(&self, values: &[f64]) -> Option<Interval> {
-        let z = self.looks.critical_z(self.error_rate(), values.len());
-        Some(PairMeans::of(values)?.interval(z))
+    /// The location of a value of `measure` in each round, with the index of the round; `None` without values. Rounds of one
+    /// process are alike in their CPU time only. `in_turns` are the rounds that measure only CPU time.
+    pub fn location(&self, measure: Measure, values: &[(usize, f64)], in_turns: bool) -> Option<Location> {
+        match self.rounds_per_process {
+            Some(rounds) if measure == Measure::Cpu => {
+                Location::of_processes(values, if in_turns { rounds.cpu } else { rounds.measured })
+            }
+            _ => Location::of_rounds(values),
+        }
     }
 }

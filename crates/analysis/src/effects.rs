@@ -9,6 +9,7 @@ use crate::decision_rule::DecisionRule;
 use crate::measure::Measure;
 use crate::report::model::{Choice, Effect, VariantReport};
 use crate::stats::interval::Interval;
+use crate::stats::monitoring::Looks;
 
 type Corner = (Version, Encoding);
 
@@ -95,16 +96,13 @@ impl Contrast<'_> {
             };
             self.terms.iter().map(term).sum()
         };
-        let values: Vec<f64> = (0..rounds).filter_map(in_round).collect();
-        let in_turns = self
-            .terms
-            .iter()
-            .any(|(_, variant)| !variant.cpu_blocks.is_empty());
-        if measure == Measure::Cpu && in_turns {
-            rule.looking_once().interval(&values)
-        } else {
-            rule.interval(&values)
-        }
+        let in_round = |round| Some((round, in_round(round)?));
+        let values: Vec<(usize, f64)> = (0..rounds).filter_map(in_round).collect();
+        let has_cpu_blocks = |(_, variant): &(f64, &VariantReport)| !variant.cpu_blocks.is_empty();
+        let in_turns = measure == Measure::Cpu && self.terms.iter().any(has_cpu_blocks);
+        let looks = if in_turns { Looks::Once } else { rule.looks };
+        let z = looks.critical_z(rule.error_rate(), values.len());
+        Some(rule.location(measure, &values, in_turns)?.interval(z))
     }
 }
 
@@ -173,6 +171,7 @@ mod tests {
             confidence: 0.95,
             looks: Looks::Once,
             measures: &Measure::ALL,
+            rounds_per_process: None,
         };
         let all = effects(&variants, &rule);
         let estimates: Vec<f64> = all.iter().map(|effect| effect.p50_ms.estimate).collect();

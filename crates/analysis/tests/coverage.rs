@@ -62,6 +62,7 @@ fn experiment(seed: u64, looks: Looks) -> Vec<Comparison> {
         confidence: 0.95,
         looks,
         measures: &[Measure::P50, Measure::P95, Measure::P99],
+        rounds_per_process: None,
     };
     compare_all(blocks(&a), &[blocks(&b)], &rule).remove(0)
 }

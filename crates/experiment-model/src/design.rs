@@ -26,6 +26,11 @@ pub struct Design {
     /// Rounds in turns that measure CPU time, after the rounds of a simultaneous design whose variants share a process.
     #[serde(default = "default_cpu_rounds")]
     pub cpu_rounds: usize,
+    /// Number of processes of each service, one after the other: the rounds are split evenly among them. Two processes of
+    /// one program need a different CPU time, for example because of the layout of their memory. With several processes, the
+    /// interval of CPU time includes this difference; with one, it is about these processes only.
+    #[serde(default = "default_processes")]
+    pub processes: usize,
     /// A saturation design finds the highest rate at which the 99th percentile of latency is at most this, in ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99_bound_ms: Option<f64>,
@@ -56,6 +61,10 @@ const fn default_cpu_rounds() -> usize {
     16
 }
 
+const fn default_processes() -> usize {
+    1
+}
+
 /// Fewer rounds cannot decide one comparison at the usual error rate of 5 %: with 8 differences, no signed-rank test has a
 /// p-value below 0.8 %. Several comparisons, or a look after each round, need more rounds.
 const MIN_ROUNDS: usize = 8;
@@ -74,6 +83,12 @@ impl Design {
                 "design.{key} is {rounds}; an interval needs at least {MIN_ROUNDS}"
             );
         }
+        ensure!(
+            self.processes > 0 && self.rounds.is_multiple_of(self.processes),
+            "design.processes is {}; it must divide design.rounds, which is {}",
+            self.processes,
+            self.rounds
+        );
         ensure!(
             self.block_s > 0.0 && self.block_s.is_finite(),
             "design.block_s must be positive"

@@ -40,8 +40,12 @@ pub struct Plan {
 pub const PAUSE_BETWEEN_BLOCKS: Duration = Duration::from_millis(300);
 /// Approximate time to start, check, reconcile and stop a stack.
 const STACK_OVERHEAD: Duration = Duration::from_secs(30);
+/// Approximate time to restart a service.
+const RESTART: Duration = Duration::from_millis(500);
 /// A 99th percentile of fewer votes is their maximum.
 pub const MIN_VOTES_PER_BLOCK: f64 = 100.0;
+/// The seeds of two processes differ by this much, so that no process repeats the schedule of a run with the next seed.
+const SEED_STEP: u64 = 1 << 32;
 /// Approximate number of blocks of a search.
 const BLOCKS_PER_SEARCH: u32 = 8;
 
@@ -83,6 +87,15 @@ impl Plan {
                 variant.name
             );
         }
+        let Design {
+            processes,
+            cpu_rounds,
+            ..
+        } = self.design;
+        ensure!(
+            !self.measures_cpu_in_turns() || cpu_rounds.is_multiple_of(processes),
+            "design.processes is {processes}; it must divide design.cpu_rounds, which is {cpu_rounds}"
+        );
         self.check_votes_per_block()?;
         self.points().map(|_| ())
     }
@@ -146,6 +159,7 @@ impl Plan {
             warm_up_s,
             rounds,
             cpu_rounds,
+            processes,
             ..
         } = self.design;
         let variants = self.variants.len() as u32 + 1;
@@ -153,13 +167,14 @@ impl Plan {
         let measured = match kind {
             DesignKind::Turns => turn * variants * rounds as u32,
             DesignKind::Saturation => turn * variants * rounds as u32 * BLOCKS_PER_SEARCH,
-            DesignKind::Simultaneous if self.shares_processes() => {
+            DesignKind::Simultaneous if self.measures_cpu_in_turns() => {
                 self.block() * rounds as u32 + turn * variants * cpu_rounds as u32
             }
             DesignKind::Simultaneous => self.block() * rounds as u32,
         };
         let warm_up = Duration::try_from_secs_f64(warm_up_s)? * variants;
-        Ok((warm_up + measured) * self.points()?.len() as u32 + STACK_OVERHEAD)
+        let restarts = RESTART * variants * (processes as u32 - 1);
+        Ok((warm_up + measured + restarts) * self.points()?.len() as u32 + STACK_OVERHEAD)
     }
 
     /// Whether two variants use the same process of the stack, so that its CPU time cannot be split between them.
@@ -171,6 +186,22 @@ impl Plan {
         let processes = self.variants.iter().filter(|variant| !variant.has_own_service());
         let mut processes = processes.flat_map(Variant::processes);
         processes.any(|process| !seen.insert(process))
+    }
+
+    /// Whether additional rounds in turns measure CPU time.
+    pub fn measures_cpu_in_turns(&self) -> bool {
+        self.design.kind == DesignKind::Simultaneous && self.shares_processes()
+    }
+
+    /// The part of the plan that process number `process` (from 0) serves.
+    #[must_use]
+    pub fn of_process(&self, process: usize) -> Self {
+        let mut part = self.clone();
+        part.design.rounds /= self.design.processes;
+        part.design.cpu_rounds /= self.design.processes;
+        part.design.processes = 1;
+        part.design.seed = self.design.seed.wrapping_add(process as u64 * SEED_STEP);
+        part
     }
 
     /// Whether the control can be a separate instance of the first variant's service. The Ingress and the bridge send
