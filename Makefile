@@ -50,7 +50,7 @@ web-test: setup-dev ## Test the viewer's web page: components, size, and in a br
 grafana-test: setup-dev ## Run every query of the Grafana dashboards on real servers, and validate the dashboards
 	@cd grafana && $(CACHE)/venv-dev/bin/python -m pytest --quiet
 
-bench: setup-dev ## Compare throughput and CPU per vote with a naive service, and with the project without Kafka
+bench: setup-dev ## Compare throughput, CPU time and memory with a naive service, and with the project without Kafka
 	@python3 bench/bench.py $(ARGS)
 
 faults: setup ## Inject faults into every server under load and reconcile the counts after each (about 40 minutes)
@@ -71,6 +71,6 @@ canary: ## Send WEIGHT percent of a cluster's split path to the bridge: make can
 cluster-test: setup-dev ## Test the system on a real Kubernetes on this machine (about 25 minutes, first time 45; needs root)
 	@k8s/lab/test.sh $(ARGS)
 
-setup-dev:
+setup-dev: ## Install what the tests and the checks need, and build everything
 	@scripts/setup.sh --all-targets
 	@scripts/setup-dev.sh

@@ -114,7 +114,7 @@ const CONFOUNDERS: [Confounder; 9] = [
     },
     Confounder {
         name: "overload",
-        description: "The load exceeds what two votes in flight can carry, in an open loop. This is not a fault: it is the correct result, to compare with closed-loop.",
+        description: "The load exceeds what two votes in flight can carry, in an open loop. This run has no fault: it is the reference for closed-loop.",
         change_settings: |_| {},
         change_plan: |plan| {
             plan.load.rate = OVERLOAD_RATE;

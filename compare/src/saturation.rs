@@ -28,7 +28,7 @@ const MAX_DRAIN: Duration = Duration::from_secs(10);
 /// Pause between two looks at the consumer's count.
 const DRAIN_POLL: Duration = Duration::from_millis(100);
 
-/// The searches of one point.
+/// The searches at one value of the sweep, or of a plan without a sweep.
 #[derive(Debug)]
 pub struct Saturation<'a> {
     /// The plan without its sweep.
@@ -37,7 +37,7 @@ pub struct Saturation<'a> {
     pub consumer: &'a ConsumerMetrics,
     /// The start of the run.
     pub run_start: Instant,
-    /// The highest rate at which the load generator is trustworthy, in votes a second.
+    /// The highest rate of a search, in votes a second: half of the load generator's highest rate.
     pub usable_rate: f64,
 }
 
@@ -75,7 +75,7 @@ impl Saturation<'_> {
     }
 
     /// The plan's rate for the first search. Later ones start below the median of the results so far, so that the first
-    /// rate is likely within the bound. The random part prevents that all searches try the same rates.
+    /// rate is likely within the bound. The random part keeps the searches from trying the same rates.
     fn start(&self, found: &[f64], random: &mut fastrand::Rng) -> Start {
         let mut ascending = found.to_vec();
         ascending.sort_by(f64::total_cmp);
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn block_with_a_late_or_a_failed_vote_is_not_within_the_bound() {
+    fn block_is_within_the_bound_if_99_of_100_votes_are_and_none_failed() {
         let sample = |latency_ms, outcome| Sample {
             intended: Duration::ZERO,
             scheduling_delay: Duration::ZERO,

@@ -22,7 +22,7 @@ use crate::tally::{BatchCount, CountOutcome, Tally};
 use crate::vote_log::{VoteDocument, VoteLog};
 
 /// The delay until another attempt to count a batch, while a command has stopped all counting to read the counts.
-const HELD_DELAY: Duration = Duration::from_millis(50);
+const PAUSED_RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// The stores to which a batch is applied.
 pub struct Stores {
@@ -158,9 +158,9 @@ impl Stores {
                         level,
                     });
                 }
-                CountOutcome::Held => {
+                CountOutcome::CountingPaused => {
                     tokio::select! {
-                        () = tokio::time::sleep(HELD_DELAY) => continue,
+                        () = tokio::time::sleep(PAUSED_RETRY_DELAY) => continue,
                         () = stop.cancelled() => return None,
                     }
                 }

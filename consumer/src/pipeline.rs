@@ -15,10 +15,10 @@ use uuid::Uuid;
 
 use crate::apply::{Outcome, Stores};
 use crate::batch::BatchLimits;
-use crate::observe::{self, ExpectedState, Observation, StartPositions};
 use crate::partition::Partition;
 use crate::pipeline_end::PipelineEnd;
 use crate::revocation::Revocations;
+use crate::store_state::{self, ExpectedState, Observation, StartPositions};
 
 /// Committed offsets only serve Kafka's tools, which compute the group's lag from them: the applied offset decides where
 /// reading starts. More frequent commits would only load the broker.
@@ -176,7 +176,7 @@ impl Pipeline {
             self.stop_retries.clone(),
         );
         self.tasks.spawn(async move {
-            let positions = observe::start_positions(&stores, &handle, &partitions, &stop_retries).await;
+            let positions = store_state::start_positions(&stores, &handle, &partitions, &stop_retries).await;
             TaskOutcome::StartPositions { positions, answer }
         });
     }
@@ -339,8 +339,9 @@ impl Pipeline {
             applied_offsets: applied_offsets.collect(),
         };
         let (stores, handle) = (Arc::clone(&self.stores), self.handle.clone());
-        self.tasks
-            .spawn(async move { TaskOutcome::Observed(observe::observe(&stores, &handle, expected).await) });
+        self.tasks.spawn(async move {
+            TaskOutcome::Observed(store_state::observe(&stores, &handle, expected).await)
+        });
     }
 
     fn on_observation(&mut self, observation: Observation) -> Option<PipelineEnd> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::reconciliation::compare::compare;
-use crate::reconciliation::comparison::{CompareOptions, StoreContents};
+use crate::reconciliation::comparison_state::{CompareOptions, StoreContents};
 use crate::reconciliation::kafka_votes;
 use crate::reconciliation::ledger::Ledger;
 use crate::reconciliation::mongodb_votes::MongodbLog;

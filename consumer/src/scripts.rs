@@ -16,9 +16,12 @@ pub(crate) fn register_topic() -> Script {
 }
 
 /// Reads the applied offsets.
-pub(crate) fn read_progress() -> Script {
+pub(crate) fn read_applied_offsets() -> Script {
     // Redis also runs it when it rejects writes.
-    with_shared_code("#!lua flags=no-writes", include_str!("scripts/read_progress.lua"))
+    with_shared_code(
+        "#!lua flags=no-writes",
+        include_str!("scripts/read_applied_offsets.lua"),
+    )
 }
 
 /// Whether the top sets are complete.

@@ -34,7 +34,7 @@ pub struct Tally {
     connection: Arc<ReconnectingConnection>,
     count: Script,
     register_topic: Script,
-    read_progress: Script,
+    read_applied_offsets: Script,
     dedup_window: Duration,
 }
 
@@ -77,7 +77,7 @@ pub enum CountOutcome {
         conflicts: Vec<usize>,
     },
     /// Nothing was changed: a command reads all counts, and the batch must wait for some seconds.
-    Held,
+    CountingPaused,
     /// Nothing was changed: Redis holds this other applied offset.
     OffsetMismatch(Option<i64>),
     /// Nothing was changed: another topic is the current one, or none is.
@@ -98,7 +98,7 @@ impl Tally {
             connection: Arc::new(connection),
             count: scripts::tally(),
             register_topic: scripts::register_topic(),
-            read_progress: scripts::read_progress(),
+            read_applied_offsets: scripts::read_applied_offsets(),
             dedup_window,
         })
     }
@@ -117,7 +117,7 @@ impl Tally {
 
     /// The progress of `partitions`, read atomically. Without partitions, only checks that Redis responds.
     pub async fn applied_offsets(&self, partitions: &[i32]) -> RedisResult<AppliedOffsets> {
-        let mut call = self.read_progress.key(TOPIC);
+        let mut call = self.read_applied_offsets.key(TOPIC);
         call.key(OFFSETS).key(DEAD_LETTERS).arg(partitions);
         let response = call.invoke_async(&mut self.connection.get()).await;
         let values: Vec<String> = self.connection.checked(response)?;
@@ -227,7 +227,7 @@ impl<'a> BatchSums<'a> {
                     conflicts,
                 }
             }
-            [Some(3), ..] => CountOutcome::Held,
+            [Some(3), ..] => CountOutcome::CountingPaused,
             [Some(2), ..] => CountOutcome::OtherTopic,
             // Redis cuts a response off at the first nil of Lua.
             [_, applied_offset, ..] => CountOutcome::OffsetMismatch(*applied_offset),

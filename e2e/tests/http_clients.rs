@@ -1,4 +1,4 @@
-//! HTTP clients at the edge of `rest` and `bridge`: clients that ask before they send, compressed bombs, and browsers.
+//! Special HTTP clients of `rest` and `bridge`: `Expect: 100-continue`, decompression bombs, and browsers (CORS).
 
 #![allow(
     clippy::unwrap_used,
@@ -163,15 +163,16 @@ async fn overloaded_service_sends_no_100_continue() {
     }
 }
 
-/// A hundred times the limit of a batch, in a hundredth of it. Buffered, the bodies of all clients would take 6 GiB.
+/// A body of less than 1 MiB that decompresses to 100 MiB, a hundred times the limit of a batch. Buffered, the bodies of all
+/// clients would take 6 GiB.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn compressed_bombs_stop_at_the_limit() {
+async fn decompression_stops_at_the_limit() {
     const CLIENTS: usize = 64;
     const MAX_MEMORY_MIB: u64 = 200;
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    let zeros = vec![b' '; 1024 * 1024];
+    let spaces = vec![b' '; 1024 * 1024];
     for _ in 0..100 {
-        encoder.write_all(&zeros).unwrap();
+        encoder.write_all(&spaces).unwrap();
     }
     let bomb = encoder.finish().unwrap();
     assert!(bomb.len() < 1024 * 1024, "{}", bomb.len());
@@ -194,7 +195,7 @@ async fn compressed_bombs_stop_at_the_limit() {
 }
 
 #[tokio::test]
-async fn only_pages_of_allowed_origins_may_vote() {
+async fn only_allowed_origins_get_the_cors_header() {
     const ALLOWED: &str = "https://votes.example";
     let client = reqwest::Client::new();
     let allowed_origin = async |service: &ServiceProcess, method: reqwest::Method, origin: &str| {

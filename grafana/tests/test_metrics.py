@@ -20,7 +20,7 @@ ONLY_DURING_FAILURES = {"ALERTS": "Prometheus exports it while an alert is pendi
 
 HEADER = """# Metrics
 
-The metrics that the services export on their admin ports, and the dashboards that show them. Every series starts at 0.
+The metrics that the services export on their admin ports, and the dashboards that show them. A series whose labels are known exists from the start.
 The tests of `grafana/` generate this page: run `DUALPATH_BLESS=1 make grafana-test` after a change.
 
 | metric | type | labels | exported by | meaning | dashboard |

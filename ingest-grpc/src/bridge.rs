@@ -1,4 +1,5 @@
-//! `ingest-grpc bridge`: an HTTP API that forwards each vote with a gRPC call, as the course builds it.
+//! `ingest-grpc bridge`: an HTTP API that forwards each vote with a gRPC call: the architecture of the course
+//! assignment (README).
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use vote::Route;
 
 use super::by_route::ByRoute;
-use super::comparison::{CompareOptions, Comparison, Reconciliation, RouteCounts, StoreContents};
+use super::comparison_state::{CompareOptions, Comparison, Reconciliation, RouteCounts, StoreContents};
 use super::differences::{Differences, Kind, Store};
 use super::kafka_votes::KafkaVotes;
 

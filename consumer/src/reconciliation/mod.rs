@@ -10,7 +10,7 @@
 pub(crate) mod broken_counts;
 pub(crate) mod by_route;
 pub(crate) mod compare;
-pub(crate) mod comparison;
+pub(crate) mod comparison_state;
 pub(crate) mod differences;
 pub(crate) mod kafka_votes;
 pub(crate) mod ledger;

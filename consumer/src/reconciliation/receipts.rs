@@ -4,7 +4,7 @@ use uuid::Uuid;
 use vote::Route;
 
 use super::by_route::ByRoute;
-use super::comparison::{Comparison, StoreContents};
+use super::comparison_state::{Comparison, StoreContents};
 use super::differences::{Kind, Store};
 use super::ledger::Ledger;
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::by_route::ByRoute;
-use super::comparison::{Reconciliation, RouteCounts};
+use super::comparison_state::{Reconciliation, RouteCounts};
 use super::differences::Difference;
 
 /// The verdict of a reconciliation.

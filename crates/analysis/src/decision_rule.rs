@@ -13,7 +13,7 @@ use crate::stats::monitoring::Looks;
 pub struct DecisionRule {
     /// The smallest difference that matters.
     pub margin: Margin,
-    /// The probability that all verdicts under the same conditions are right, 0 to 1. The same probability holds separately
+    /// The probability that no verdict under the same conditions is wrong, at least, 0 to 1. The same probability holds separately
     /// for the decisions on the control.
     pub confidence: f64,
     /// How often the rounds of the run are looked at.
@@ -67,8 +67,8 @@ impl DecisionRule {
         1.0 - self.confidence
     }
 
-    /// The location of a value of `measure` in each round, with the index of the round; `None` without values. Rounds of one
-    /// process are alike in their CPU time only. `in_turns` are the rounds that measure only CPU time.
+    /// Estimates the location of `values` of `measure`, each with the index of its round; `None` without values. Rounds of
+    /// one process are alike in their CPU time only. `in_turns` says whether the rounds are those that measure only CPU time.
     pub fn location(&self, measure: Measure, values: &[(usize, f64)], in_turns: bool) -> Option<Location> {
         match self.rounds_per_process {
             Some(rounds) if measure == Measure::Cpu => {

@@ -34,7 +34,7 @@ pub fn compare_reuse(plan: &Plan) -> Finding {
 }
 
 /// Compares how many votes of each variant can be unanswered. With different limits, a comparison near the limit is one of
-/// the clients' pools, not of the protocols.
+/// the sizes of the clients' pools, not of the protocols.
 pub fn compare_in_flight(plan: &Plan) -> Finding {
     let variants = plan.variants.iter();
     let values = variants.map(|variant| {

@@ -65,8 +65,8 @@ const fn default_processes() -> usize {
     1
 }
 
-/// Fewer rounds cannot decide one comparison at the usual error rate of 5 %: with 8 differences, no signed-rank test has a
-/// p-value below 0.8 %. Several comparisons, or a look after each round, need more rounds.
+/// With 8 differences, the smallest p-value of the signed-rank test is 0.8 %. Several comparisons, or a look after each
+/// round, need more rounds.
 const MIN_ROUNDS: usize = 8;
 
 impl Design {

@@ -96,12 +96,12 @@ impl Plan {
             !self.measures_cpu_in_turns() || cpu_rounds.is_multiple_of(processes),
             "design.processes is {processes}; it must divide design.cpu_rounds, which is {cpu_rounds}"
         );
-        self.check_votes_per_block()?;
+        self.check_load_fits_design()?;
         self.points().map(|_| ())
     }
 
     /// A 99th percentile needs 100 votes. Turns may have fewer, because a long block costs each variant that time.
-    fn check_votes_per_block(&self) -> Result<()> {
+    fn check_load_fits_design(&self) -> Result<()> {
         let votes = self.load.rate * self.design.block_s;
         ensure!(
             self.design.kind == DesignKind::Turns || votes >= MIN_VOTES_PER_BLOCK,
@@ -139,8 +139,8 @@ impl Plan {
     }
 
     /// The highest open-loop rate that the plan requests of the load generator, in votes a second; `None` if all loads are
-    /// closed-loop. At the
-    /// same time, it sends the votes of all variants and the control. A search starts at this rate.
+    /// closed-loop. In a simultaneous design, it is the sum over all variants and the control. In a saturation design, it is
+    /// the rate at which the first search starts.
     pub fn requested_rate(&self) -> Result<Option<f64>> {
         let points = self.points()?;
         let open_loops = points.iter().filter(|(_, plan)| plan.load.users.is_none());

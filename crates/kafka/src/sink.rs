@@ -157,7 +157,7 @@ mod tests {
             deadline: Instant::now() + DEADLINE,
         };
 
-        // After this error, an idempotent producer writes nothing any more.
+        // After this error, an idempotent producer can no longer write.
         cluster.request_errors(
             RDKafkaApiKey::Produce,
             &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER],

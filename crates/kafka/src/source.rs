@@ -30,7 +30,10 @@ use self::offsets::offset_list;
 use self::thread::{Command, Reader};
 use crate::KafkaError;
 
+/// The limit of a request to the brokers.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait for other owners of a consumer before it leaves its group.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The topic that a source reads, and its group.
 #[derive(Clone, Debug)]
@@ -148,11 +151,12 @@ impl Source {
     }
 }
 
-/// Leaves the group. The last owner of a consumer blocks while the consumer leaves the group. It must be this thread, because
-/// [`Source::close`] waits for it: otherwise the process could exit first, and the group would wait for the session timeout.
+/// Leaves the group. Dropping the last reference blocks until the consumer has left. This thread must drop it, because
+/// [`Source::close`] waits for this thread: otherwise the process could exit first, and the group would wait for the session
+/// timeout.
 fn leave(consumer: Arc<GroupConsumer>) {
     let started = Instant::now();
-    while Arc::strong_count(&consumer) > 1 && started.elapsed() < PROBE_TIMEOUT {
+    while Arc::strong_count(&consumer) > 1 && started.elapsed() < LEAVE_TIMEOUT {
         std::thread::sleep(Duration::from_millis(5));
     }
     drop(consumer);

@@ -25,7 +25,7 @@ use crate::broker_order::BrokerOrder;
 const METADATA_VERSION: i16 = 12;
 /// The limit of one call. A call that reaches it has tried several brokers, and the next call begins with the others.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// The least time that a broker, or an address of it, has to accept a connection and to respond, before the next one is tried.
+/// The minimum time limit for one broker or one of its addresses, to accept a connection and to respond.
 const MIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// The metadata of one topic takes less than one kilobyte per broker; a longer response is invalid.
 const MAX_RESPONSE_BYTES: u32 = 4 * 1024 * 1024;
@@ -40,7 +40,8 @@ pub struct TopicIds {
 #[derive(Debug)]
 struct State {
     brokers: BrokerOrder,
-    /// The number of addresses that have failed. A name may have several; the next call begins with another one.
+    /// The number of addresses that have failed. A host name may have several addresses; the next call
+    /// begins with the next one.
     failed_addresses: usize,
     idle_connection: Option<TcpStream>,
     /// The last id, and when it was requested.

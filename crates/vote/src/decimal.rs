@@ -1,11 +1,11 @@
-//! Decimal numbers as text. Only the value counts, so a client gets the same response for a number and for its text in
-//! any spelling that JSON has: `10`, `10.0`, `1e1`, and `-0` for `0`.
+//! Decimal numbers as text. Only the value counts: `10`, `10.0` and `1e1` are the same number, as a JSON number and as text,
+//! and so are `-0` and `0`.
 
 /// The largest power of ten that a year or a rank can have: both are below 10,000.
 const MAX_POWER: i64 = 3;
 
 /// Parses a decimal into hundredths, exactly. Accepts the numbers of JSON, and leading zeros. `None` for any other text,
-/// and for a value that is negative, from 10,000 on, or finer than hundredths.
+/// and for a value that is negative, 10,000 or more, or finer than hundredths.
 pub(crate) fn parse_hundredths(text: &str) -> Option<u32> {
     let (is_negative, text) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),

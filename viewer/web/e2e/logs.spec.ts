@@ -45,7 +45,7 @@ test('Update shows new votes of every route with their route', async ({ page }) 
   }
 })
 
-test('filters select votes and are kept in the address', async ({ page, saveScreenshot }) => {
+test('filters select votes and are kept in the URL', async ({ page, saveScreenshot }) => {
   const name = uniqueName('Filtrada')
   await castByHttp(endpoints().ingress, vote(name), 'rest')
   await castByGrpc(endpoints().ingress, vote(name))
@@ -154,7 +154,7 @@ const parse = (ndjson: string) =>
     .split('\n')
     .map((line) => JSON.parse(line) as { vote_id: string; route: string })
 
-test('invalid parts of the address are ignored', async ({ page }) => {
+test('invalid query parameters are ignored', async ({ page }) => {
   await page.goto('/?route=soap&range=ever&from=yesterday')
   await expect(voteLines(page)).toHaveCount(20)
 })

@@ -48,7 +48,7 @@ impl Decided {
             }
             Self { decided, all, .. } if decided == all => format!("All {all} {noun} are decided."),
             Self { decided, all, .. } => {
-                format!("{decided} of {all} {noun} decided; there is not enough data for the others.")
+                format!("{decided} of {all} {noun} are decided; there is not enough data for the others.")
             }
         }
     }

@@ -18,7 +18,7 @@ pub fn summary(report: &Report) -> String {
         answer_lines(report, point, &mut lines);
     }
     if !report.changes.is_empty() {
-        lines.push("\nAlong the sweep".to_owned());
+        lines.push("\nWhere the verdict changes".to_owned());
         lines.extend(
             report
                 .changes
@@ -77,7 +77,7 @@ pub fn certainty(report: &Report) -> Vec<String> {
         },
     )];
     lines.push(format!(
-        "A difference matters beyond a margin, as a share of the first variant's value: {}; at least {} ms for a latency.",
+        "The smallest difference that matters (margin), in % of the first variant's value: {}; at least {} ms for a latency.",
         report.margin.describe(report.rule().measures),
         report.margin.floor_ms,
     ));
@@ -175,12 +175,12 @@ fn variants(point: &PointReport) -> Vec<Vec<String>> {
         "P95 ms",
         "P99 ms",
         "VOTES/s",
-        "CPU s/M",
-        "MiB",
-        "BYTES OUT",
-        "BYTES IN",
-        "COUNTED ms",
-        "DELAY p99 ms",
+        "CPU s/M VOTES",
+        "MEMORY MiB",
+        "BYTES SENT",
+        "BYTES RECEIVED",
+        "COUNTED AFTER ms",
+        "SENT LATE p99 ms",
     ];
     let row = |variant: &VariantReport| {
         let [p50, p95, p99, throughput, cpu] =
@@ -281,7 +281,7 @@ fn fairness(report: &Report) -> String {
     }
 }
 
-/// The fair findings that describe a difference.
+/// Findings about differences that do not make the comparison unfair.
 fn remarks(report: &Report) -> impl Iterator<Item = &Finding> {
     let findings = report.fairness.iter();
     findings.filter(|finding| finding.fair && !finding.sentence.is_empty())

@@ -1,4 +1,4 @@
-//! The location of one value for each round, with the test that suits them.
+//! Estimates the location of a sample with one value for each round. Selects the test: by rounds, or by processes.
 
 use super::interval::Interval;
 use super::process_means::ProcessMeans;

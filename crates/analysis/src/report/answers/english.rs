@@ -81,7 +81,7 @@ fn sentence(statement: &Statement) -> String {
             pair.b,
             number(*b)
         ),
-        Statement::Change(change) => format!("Along the sweep, {}", change.sentence),
+        Statement::Change(change) => format!("In the sweep, {}", change.sentence),
         Statement::NoChange { key } => {
             format!("Along the tested values of {key}, no verdict changes.")
         }
