@@ -65,8 +65,7 @@ async fn open(
     stack: Running<'_>,
     votes: &[Vote],
 ) -> Result<Subject> {
-    let has_instance = variant.has_own_service() && variant.url.is_none();
-    let needs_instance = has_instance || (is_control && plan.has_separate_control());
+    let needs_instance = plan.has_separate_instance(variant) || (is_control && plan.has_separate_control());
     let instance = if needs_instance {
         let server = ingest_server(variant.route);
         let name = format!(

@@ -183,9 +183,30 @@ impl Plan {
             return true;
         }
         let mut seen = BTreeSet::new();
-        let processes = self.variants.iter().filter(|variant| !variant.has_own_service());
-        let mut processes = processes.flat_map(Variant::processes);
+        let variants = self.variants_of_stack();
+        let variants = variants.filter(|variant| !self.has_separate_instance(variant));
+        let mut processes = variants.flat_map(Variant::processes);
         processes.any(|process| !seen.insert(process))
+    }
+
+    /// The variants whose service could be that of the stack.
+    fn variants_of_stack(&self) -> impl Iterator<Item = &Variant> {
+        self.variants.iter().filter(|variant| !variant.has_own_service())
+    }
+
+    /// Whether a variant gets a separate instance of its service: for its options, or because another variant would use the
+    /// same process of the stack at the same time. With the votes of two variants, a process fills a batch sooner and sleeps
+    /// less, so its latencies would differ from those of a process with the votes of one.
+    pub fn has_separate_instance(&self, variant: &Variant) -> bool {
+        if variant.url.is_some() || variant.has_own_service() {
+            return variant.url.is_none();
+        }
+        let can_be_separate = variant.via == Via::Direct && variant.route != Route::Bridge;
+        let service = variant.route.name();
+        let uses_service = |other: &&Variant| other.processes().any(|process| process == service);
+        can_be_separate
+            && self.design.kind == DesignKind::Simultaneous
+            && self.variants_of_stack().filter(uses_service).count() > 1
     }
 
     /// Whether additional rounds in turns measure CPU time.
@@ -330,6 +351,35 @@ mod tests {
         .map(|rest| plan(rest).variants[0].clone());
         assert!(!ours.is_stock() && client.is_stock() && service.is_stock());
         assert!(!client.has_own_service() && service.has_own_service());
+    }
+
+    #[test]
+    fn variants_at_the_same_time_share_no_process() {
+        let variant = |name: &str, route: &str, version: &str| {
+            format!(
+                "\n[[variants]]\nname = \"{name}\"\nroute = \"{route}\"\nversion = \"{version}\"\nencoding = \"json\""
+            )
+        };
+        let separate = |plan: &str| {
+            let plan = Plan::parse(plan).unwrap();
+            let variants = plan.variants.iter();
+            let separate = variants.filter(|variant| plan.has_separate_instance(variant));
+            let names = separate.map(|variant| variant.name.clone()).collect::<Vec<_>>();
+            (names, plan.shares_processes())
+        };
+        assert_eq!(separate(VALID), (vec![], false));
+        let with_bridge = format!("{VALID}{}", variant("bridge", "bridge", "http1"));
+        assert_eq!(separate(&with_bridge), (vec!["grpc".to_owned()], false));
+        let with_h2c = format!("{VALID}{}", variant("h2c", "rest", "h2c"));
+        assert_eq!(
+            separate(&with_h2c),
+            (vec!["rest".to_owned(), "h2c".to_owned()], false)
+        );
+        // In turns, a process serves one variant at a time, but its CPU time is still one for both.
+        let in_turns = with_h2c.replace("[design]", "[design]\nkind = \"turns\"");
+        assert_eq!(separate(&in_turns), (vec![], true));
+        let two_bridges = format!("{with_bridge}{}", variant("bridge, h2c", "bridge", "h2c"));
+        assert_eq!(separate(&two_bridges), (vec!["grpc".to_owned()], true));
     }
 
     #[test]
