@@ -122,7 +122,7 @@ impl PointRun<'_> {
                 &part,
                 process,
             );
-            monitor.finish_look().await;
+            monitor.finish_evaluation().await;
             if monitor.is_decided() {
                 break;
             }

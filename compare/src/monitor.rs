@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use crate::subject::Subject;
 
 /// Decisions are computed at most this many times in a run, because each time takes some milliseconds of a processor.
-const LOOKS: usize = 20;
+const MAX_EVALUATIONS: usize = 20;
 
 /// Watches the decisions of a simultaneous run.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub struct Monitor<'a> {
     /// The variants with the blocks of complete rounds.
     variants: Vec<VariantReport>,
     rounds: usize,
-    look: Option<oneshot::Receiver<Decisions>>,
+    evaluation: Option<oneshot::Receiver<Decisions>>,
     is_decided: bool,
 }
 
@@ -35,7 +35,7 @@ impl<'a> Monitor<'a> {
             planned,
             variants: Vec::new(),
             rounds: 0,
-            look: None,
+            evaluation: None,
             is_decided: false,
         }
     }
@@ -56,41 +56,41 @@ impl<'a> Monitor<'a> {
             }
         }
         self.rounds += 1;
-        self.take_look();
+        self.take_evaluation();
         if let Some(rule) = self.rule
-            && self.look.is_none()
-            && self.rounds.is_multiple_of(self.planned.div_ceil(LOOKS))
+            && self.evaluation.is_none()
+            && self.rounds.is_multiple_of(self.planned.div_ceil(MAX_EVALUATIONS))
         {
             let (variants, rule) = (self.variants.clone(), rule.clone());
-            let (decided, look) = oneshot::channel();
+            let (decided, evaluation) = oneshot::channel();
             // On another thread, so that no vote waits for it.
             tokio::task::spawn_blocking(move || decided.send(Decisions::of(&variants, &rule)));
-            self.look = Some(look);
+            self.evaluation = Some(evaluation);
         }
     }
 
     /// Whether every comparison is decided.
     pub fn is_decided(&mut self) -> bool {
-        self.take_look();
+        self.take_evaluation();
         self.is_decided
     }
 
-    /// Waits for the look that is being computed, if there is one.
-    pub async fn finish_look(&mut self) {
-        if let Some(look) = self.look.take()
-            && let Ok(decisions) = look.await
+    /// Waits for the evaluation that is being computed, if there is one.
+    pub async fn finish_evaluation(&mut self) {
+        if let Some(evaluation) = self.evaluation.take()
+            && let Ok(decisions) = evaluation.await
         {
             self.show(&decisions);
         }
     }
 
-    fn take_look(&mut self) {
-        match self.look.as_mut().map(oneshot::Receiver::try_recv) {
+    fn take_evaluation(&mut self) {
+        match self.evaluation.as_mut().map(oneshot::Receiver::try_recv) {
             Some(Ok(decisions)) => {
-                self.look = None;
+                self.evaluation = None;
                 self.show(&decisions);
             }
-            Some(Err(oneshot::error::TryRecvError::Closed)) => self.look = None,
+            Some(Err(oneshot::error::TryRecvError::Closed)) => self.evaluation = None,
             Some(Err(oneshot::error::TryRecvError::Empty)) | None => {}
         }
     }

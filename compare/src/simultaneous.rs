@@ -1,11 +1,11 @@
 //! Blocks at the same time: one schedule of votes, each of which goes to a variant at random. A round is a window of that
 //! schedule, and a vote belongs to the round of its intended send time.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use analysis::observations::{Block, CountingDelayHistogram};
+use analysis::observations::{Block, CountingDelayHistogram, Usage};
 use anyhow::{Result, ensure};
 use experiment_model::plan::Plan;
 use experiment_model::sample::{Sample, WireBytes};
@@ -38,9 +38,17 @@ struct OpenRound {
     resources: Option<Vec<Resources>>,
 }
 
+/// Usage and bytes of a subject since the start of its processes.
+#[derive(Clone, Debug)]
+struct ResourceTotals {
+    usage: Totals,
+    wire: WireBytes,
+}
+
+/// Usage and bytes of a subject in one window.
 #[derive(Clone, Debug, Default)]
 struct Resources {
-    usage: Totals,
+    usage: BTreeMap<String, Usage>,
     wire: WireBytes,
 }
 
@@ -58,7 +66,7 @@ impl Simultaneous<'_> {
         let mut open_rounds = open_rounds(&schedule, length, rounds, subjects.len());
         let targets = subjects.iter().map(|subject| Arc::clone(&subject.target));
         let delays_before = self.counting_delays(subjects).await?;
-        let mut before = resources(subjects)?;
+        let mut before = resource_totals(subjects)?;
         let started = run_start.elapsed();
         let mut load = SharedLoad::start(targets.collect(), schedule, plan.load.timing_every)?;
         let (mut ended, mut complete, mut is_stopped, mut is_early) = (0, 0, false, false);
@@ -75,7 +83,7 @@ impl Simultaneous<'_> {
                 () = tokio::time::sleep_until(window_end), if !is_stopped => {}
             }
             if !is_stopped && tokio::time::Instant::now() >= window_end {
-                let now = resources(subjects)?;
+                let now = resource_totals(subjects)?;
                 if let Some(round) = open_rounds.get_mut(ended as usize - complete) {
                     round.resources = Some(since(&now, &before));
                 }
@@ -189,9 +197,9 @@ fn pop_complete(open: &mut VecDeque<OpenRound>) -> Option<OpenRound> {
     }
 }
 
-fn resources(subjects: &[Subject]) -> Result<Vec<Resources>> {
+fn resource_totals(subjects: &[Subject]) -> Result<Vec<ResourceTotals>> {
     let each = subjects.iter().map(|subject| {
-        Ok(Resources {
+        Ok(ResourceTotals {
             usage: subject.processes.totals()?,
             wire: subject.target.wire_bytes(),
         })
@@ -200,11 +208,11 @@ fn resources(subjects: &[Subject]) -> Result<Vec<Resources>> {
 }
 
 /// The usage and the bytes between two readings.
-fn since(now: &[Resources], before: &[Resources]) -> Vec<Resources> {
+fn since(now: &[ResourceTotals], before: &[ResourceTotals]) -> Vec<Resources> {
     let pairs = now.iter().zip(before);
     pairs
         .map(|(now, before)| Resources {
-            usage: Totals(now.usage.since(&before.usage)),
+            usage: now.usage.since(&before.usage),
             wire: now.wire.since(before.wire),
         })
         .collect()
@@ -231,9 +239,9 @@ fn add_blocks(
             length,
             samples,
             usage: if shares_processes {
-                std::collections::BTreeMap::new()
+                BTreeMap::new()
             } else {
-                resources.usage.0
+                resources.usage
             },
             wire: resources.wire,
             counting_delays: CountingDelayHistogram::default(),

@@ -125,9 +125,11 @@ impl Differences {
     /// The smallest error rate at which these differences give a verdict.
     fn p_value(&self) -> f64 {
         let Self { location, margin, .. } = self;
-        let differs = location.z_above(*margin).max(location.z_below(-margin));
-        let is_equivalent = location.z_above(-margin).min(location.z_below(*margin));
-        self.rule.looks.p_value(differs.max(is_equivalent), self.rounds)
+        let z_different = location.z_above(*margin).max(location.z_below(-margin));
+        let z_equivalent = location.z_above(-margin).min(location.z_below(*margin));
+        self.rule
+            .looks
+            .p_value(z_different.max(z_equivalent), self.rounds)
     }
 
     fn decide(&self, error_rate: f64) -> Comparison {

@@ -16,7 +16,7 @@ pub struct DecisionRule {
     /// The probability that no verdict under the same conditions is wrong, at least, 0 to 1. The same probability holds separately
     /// for the decisions on the control.
     pub confidence: f64,
-    /// How often the rounds of the run are looked at.
+    /// How often the rounds of the run are evaluated.
     pub looks: Looks,
     /// The measures to compare.
     pub measures: &'static [Measure],

@@ -27,8 +27,8 @@ pub struct Design {
     #[serde(default = "default_cpu_rounds")]
     pub cpu_rounds: usize,
     /// Number of processes of each service, one after the other: the rounds are split evenly among them. Two processes of
-    /// one program need a different CPU time, for example because of the layout of their memory. With several processes, the
-    /// interval of CPU time includes this difference; with one, it is about these processes only.
+    /// one program differ in CPU time for as long as they run. With several processes, the interval of CPU time covers this
+    /// difference; with one, it does not.
     #[serde(default = "default_processes")]
     pub processes: usize,
     /// A saturation design finds the highest rate at which the 99th percentile of latency is at most this, in ms.

@@ -191,14 +191,16 @@ impl Plan {
 
     /// The variants whose service could be that of the stack.
     fn variants_of_stack(&self) -> impl Iterator<Item = &Variant> {
-        self.variants.iter().filter(|variant| !variant.has_own_service())
+        self.variants
+            .iter()
+            .filter(|variant| !variant.needs_own_service())
     }
 
     /// Whether a variant gets a separate instance of its service: for its options, or because another variant would use the
     /// same process of the stack at the same time. With the votes of two variants, a process fills a batch sooner and sleeps
     /// less, so its latencies would differ from those of a process with the votes of one.
     pub fn has_separate_instance(&self, variant: &Variant) -> bool {
-        if variant.url.is_some() || variant.has_own_service() {
+        if variant.url.is_some() || variant.needs_own_service() {
             return variant.url.is_none();
         }
         let can_be_separate = variant.via == Via::Direct && variant.route != Route::Bridge;
@@ -350,7 +352,7 @@ mod tests {
         ]
         .map(|rest| plan(rest).variants[0].clone());
         assert!(!ours.is_stock() && client.is_stock() && service.is_stock());
-        assert!(!client.has_own_service() && service.has_own_service());
+        assert!(!client.needs_own_service() && service.needs_own_service());
     }
 
     #[test]

@@ -118,8 +118,9 @@ impl Variant {
         self.route.processes().iter().copied().chain(ingress)
     }
 
-    /// Whether the variant's service is not the stack's: a separate instance, or a service that was started separately.
-    pub fn has_own_service(&self) -> bool {
+    /// Whether the variant cannot use the service of the stack: it has a `url`, `service_args`, or a stock service. A plan can
+    /// give a separate instance to other variants too: see `Plan::has_separate_instance`.
+    pub fn needs_own_service(&self) -> bool {
         self.url.is_some() || !self.service_args.is_empty() || !self.service.is_ours()
     }
 

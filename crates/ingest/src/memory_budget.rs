@@ -48,8 +48,8 @@ impl MemoryBudget {
 }
 
 impl MemoryReservation {
-    /// Reserves `bytes` more. On an error the reservation does not change. A request that is larger than the whole budget
-    /// is not an overload: it would never be accepted.
+    /// Reserves `bytes` more. On an error the reservation does not change. A request that exceeds its own limit is not an
+    /// overload: it would never be accepted.
     pub fn grow(&mut self, bytes: usize) -> Result<(), IngestError> {
         let request_bytes = self.bytes.saturating_add(bytes);
         let limit = if request_bytes <= SMALL_BYTES {
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn request_larger_than_the_budget_is_not_an_overload() {
+    fn request_larger_than_its_limit_is_not_an_overload() {
         let budget = Arc::new(MemoryBudget::new(8 * SMALL_BYTES));
         let too_large = Err(IngestError::AboveServerLimit(ServerLimit::BufferedBytes(
             6 * SMALL_BYTES,

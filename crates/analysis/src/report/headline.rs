@@ -80,13 +80,13 @@ mod tests {
                 2,
                 5,
                 true,
-                "2 of 5 measures decided; there is not enough data for the others.",
+                "2 of 5 measures are decided; there is not enough data for the others.",
             ),
             (
                 1,
                 10,
                 false,
-                "1 of 10 comparisons decided; there is not enough data for the others.",
+                "1 of 10 comparisons are decided; there is not enough data for the others.",
             ),
             (
                 0,

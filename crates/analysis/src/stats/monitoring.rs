@@ -11,7 +11,7 @@
 
 use super::normal::{upper_quantile, upper_tail};
 
-/// How often the data are looked at.
+/// How often the data are evaluated. A look is an interim evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Looks {
     /// Once, after the last round.

@@ -77,7 +77,7 @@ async fn timed(ids: &TopicIds) -> (Result<Uuid, KafkaError>, Duration) {
 }
 
 #[tokio::test]
-async fn broker_that_does_not_respond_costs_its_own_limit_once() {
+async fn silent_broker_delays_only_the_first_call() {
     let silent = silent().await;
     let (working, _serving) = broker(Vec::new()).await;
     let ids = TopicIds::new(&format!("{},{working}", address(&silent)), "votes");
@@ -92,7 +92,7 @@ async fn broker_that_does_not_respond_costs_its_own_limit_once() {
 }
 
 #[tokio::test]
-async fn address_that_drops_connection_requests_costs_its_own_limit() {
+async fn address_that_drops_connection_requests_delays_a_call_within_the_timeout() {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let full = socket.listen(1).unwrap();
