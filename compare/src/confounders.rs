@@ -190,7 +190,7 @@ pub async fn run(args: &ConfoundersArgs) -> Result<ExitCode> {
 async fn measure(confounder: Confounder, root: &Path) -> Result<ConfounderResult> {
     let mut plan = plans::read_named(root, "confounders")?;
     (confounder.change_plan)(&mut plan);
-    let votes = votes::read_contest(root)?;
+    let votes = votes::read_vote_file(root)?;
     let directory = tempfile::tempdir()?;
     let ledger = directory.path().join("ledger.jsonl");
     let (fairness, trial) = with_stack(confounder.change_settings, async |stack| {

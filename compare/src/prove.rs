@@ -124,7 +124,7 @@ const QUESTIONS: [Question; 8] = [
 pub async fn run(args: &ProveArgs) -> Result<ExitCode> {
     let root = project::root()?;
     let plan = plans::read_named(&root, "prove")?;
-    let votes = votes::read_contest(&root)?;
+    let votes = votes::read_vote_file(&root)?;
     let runs = with_stack(
         |_| {},
         async |stack| {

@@ -67,7 +67,7 @@ pub async fn run(args: &RunArgs) -> Result<ExitCode> {
         let is_variant = plan.variants.iter().any(|variant| variant.name == *name);
         ensure!(is_variant, "--must-not-lose {name}: the plan has no such variant");
     }
-    let votes = votes::read_contest(&root)?;
+    let votes = votes::read_vote_file(&root)?;
     let calibration = calibration::measure(&plan, &votes).await?;
     let add_service_args = |settings: &mut Settings| {
         for (service, arg) in &args.service_args {

@@ -101,7 +101,7 @@ pub async fn run(args: &LoadArgs) -> Result<ExitCode> {
         client: Implementation::Ours,
         connections,
     };
-    let votes = votes::read_contest(&project::root()?)?;
+    let votes = votes::read_vote_file(&project::root()?)?;
     let target = Arc::new(Target::open(spec, &votes).await?);
     let length = Duration::from_secs_f64(args.seconds);
     let samples = if let Some(users) = args.users {

@@ -26,7 +26,7 @@ pub struct Load {
     #[serde(default = "default_timing_every")]
     pub timing_every: usize,
     /// Cut or pad band and album of every vote to this many bytes together. Without it, votes are sent as they are in
-    /// the contest's file.
+    /// the vote file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload_bytes: Option<usize>,
     /// The largest number of unanswered votes of each variant. Further votes wait in the load generator. HTTP/1.1 has one

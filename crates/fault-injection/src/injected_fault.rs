@@ -1,6 +1,6 @@
 //! The faults that `--inject-fault` names.
 
-/// A mistake of published comparisons.
+/// A fault that a service can inject: an error of published comparisons, or a difference of known size for `compare prove`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum InjectedFault {
     /// Acknowledge votes before publishing them, even without Kafka. Partition and offset are -1

@@ -1,5 +1,5 @@
 //! The error table: why a vote has no receipt, and the status of that error in HTTP, in gRPC and in the metrics. No
-//! other file chooses a status.
+//! other file chooses the status of a vote.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! The votes that a run sends: the entries of the contest's file, repeated as often as needed.
+//! The votes that a run sends: the entries of the vote file, repeated as often as needed.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -14,8 +14,8 @@ const MAX_KEPT_CHARS: usize = 20;
 /// The limit of the API for one field, in characters.
 const MAX_CHARS: usize = 200;
 
-/// Reads the votes of the contest's file, without ids: the services assign them.
-pub fn read_contest(root: &Path) -> Result<Arc<[Vote]>> {
+/// Reads `locust/votes/bandas_guatemala.json`, without ids: the services assign them.
+pub fn read_vote_file(root: &Path) -> Result<Arc<[Vote]>> {
     #[derive(Deserialize)]
     struct Entry {
         name: String,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// An estimate with its interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Interval {
-    /// The Hodges-Lehmann estimate over the rounds.
+    /// The Hodges-Lehmann estimate over the rounds. For the CPU time of restarted services, the mean over processes.
     pub estimate: f64,
     /// Lower end.
     pub low: f64,
