@@ -1,5 +1,5 @@
-//! What the layer on the request body and the method share about one call: the memory reserved for the message that
-//! arrives, and the error that ended the request.
+//! What the wrapper of the request body (`request_body.rs`) and the handler of the gRPC method share about one call: the
+//! memory reserved for the message that arrives, and the error that ended the request.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -16,7 +16,7 @@ struct State {
 }
 
 impl Arrival {
-    /// Counts the bytes that arrive in `reservation`.
+    /// A request whose arriving bytes are counted in `reservation`.
     pub(crate) fn new(reservation: MemoryReservation) -> Self {
         Self(Mutex::new(State {
             reservation,
@@ -44,8 +44,8 @@ impl Arrival {
         self.state().error.take()
     }
 
-    /// Moves the reservation of a complete message to the message, which has `length` bytes now. Keeps the error if the
-    /// budget does not allow that.
+    /// Takes the reservation of a complete message, and grows it to `length`, its bytes after decompression. If the budget
+    /// does not allow that, also stores the error for [`Self::take_error`].
     pub(crate) fn take_reservation(&self, length: usize) -> Result<MemoryReservation, IngestError> {
         let mut state = self.state();
         let mut reservation = state.reservation.take();

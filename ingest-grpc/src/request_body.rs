@@ -1,4 +1,4 @@
-//! The layer on the request body, between HTTP and tonic. It gives tonic only whole messages within the size limit, and
+//! The wrapper of the request body, between HTTP and tonic. It gives tonic only whole messages within the size limit, and
 //! counts every byte in the memory budget from its arrival. tonic reads, checks and decompresses the messages; on its own
 //! it would allocate the announced length of a message before the message arrives.
 

@@ -1,6 +1,6 @@
 //! The command line: parses the arguments and runs the commands.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -123,7 +123,7 @@ async fn up(stack: &Stack, options: &StackOptions) -> Result<()> {
     let settings = options.settings()?;
     if stack.acquire().await? == AcquireOutcome::AlreadyRunning {
         println!("Already running. To start it with other options, run `lab down` first.");
-        print_endpoints(&stack.settings()?);
+        print_endpoints(&stack.settings()?, &stack.dir().logs());
         return Ok(());
     }
     let outcome = unless_interrupted(stack.start(&settings)).await;
@@ -132,7 +132,7 @@ async fn up(stack: &Stack, options: &StackOptions) -> Result<()> {
     }
     outcome?;
     stack.detach()?;
-    print_endpoints(&settings);
+    print_endpoints(&settings, &stack.dir().logs());
     Ok(())
 }
 
@@ -191,7 +191,7 @@ async fn status(stack: &Stack) -> Result<ExitCode> {
     })
 }
 
-fn print_endpoints(settings: &Settings) {
+fn print_endpoints(settings: &Settings, logs: &Path) {
     let ports = &settings.ports;
     let url = |port| format!("{}/", ports.url(port));
     let ingress = ports.url(Port::Ingress);
@@ -219,7 +219,10 @@ fn print_endpoints(settings: &Settings) {
         println!("{server:<11} {address}");
     }
     println!("Grafana dashboards (latency, tallies, pipeline): see grafana/README.md");
-    println!("Logs: .lab/logs. `lab status` shows the servers, `lab down` stops them.");
+    println!(
+        "Logs: {}. `lab status` shows the servers, `lab down` stops them.",
+        logs.display()
+    );
 }
 
 fn parse_signal(text: &str) -> Result<Signal> {

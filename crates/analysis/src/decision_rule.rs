@@ -13,7 +13,7 @@ use crate::stats::monitoring::Looks;
 pub struct DecisionRule {
     /// The smallest difference that matters.
     pub margin: Margin,
-    /// The minimum probability, 0 to 1, that every verdict under the same conditions is right. The same probability holds separately
+    /// The minimum probability, 0 to 1, that all verdicts at one value of the sweep (without a sweep, of the run) are right. The same probability holds separately
     /// for the decisions on the control.
     pub confidence: f64,
     /// How often the rounds of the run are evaluated.

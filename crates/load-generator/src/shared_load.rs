@@ -12,15 +12,15 @@ use crate::load::send;
 use crate::pacer::Pacer;
 use crate::target::Target;
 
-/// Each target gets this many votes of each group of votes, in random order. The number of votes of two targets never
+/// Each group of votes has this many for each target, in random order. The number of votes of two targets never
 /// differs by more, and no target always follows the same other target.
-const VOTES_PER_GROUP: usize = 2;
+const VOTES_PER_TARGET: usize = 2;
 
 /// Assigns `votes` votes to `targets` targets at random, and balanced within each group. Returns the index of the target
 /// of each vote. The same `seed` gives the same assignment.
 pub fn assign(votes: usize, targets: usize, seed: u64) -> Vec<usize> {
     let mut random = fastrand::Rng::with_seed(seed);
-    let mut group: Vec<usize> = (0..targets * VOTES_PER_GROUP)
+    let mut group: Vec<usize> = (0..targets * VOTES_PER_TARGET)
         .map(|index| index % targets)
         .collect();
     let mut assigned = Vec::with_capacity(votes + group.len());

@@ -47,7 +47,7 @@ impl Location {
         }
     }
 
-    /// The locations that neither test rejects at the critical value `z`. If there are too few values for this `z`, the
+    /// The locations that neither of the one-sided tests (above, below) rejects at the critical value `z`. If there are too few values for this `z`, the
     /// range of all values.
     pub fn interval(&self, z: f64) -> Interval {
         match self {
