@@ -2,6 +2,7 @@
 
 use analysis::decision_rule::DecisionRule;
 use analysis::decisions::Decisions;
+use analysis::measure::BlockReport;
 use analysis::report::model::VariantReport;
 use analysis::report::progress;
 use analysis::summary;
@@ -48,12 +49,20 @@ impl<'a> Monitor<'a> {
                 .map(|subject| VariantReport::empty(&subject.data.variant, subject.data.is_control))
                 .collect();
         }
-        for (report, subject) in self.variants.iter_mut().zip(subjects) {
-            if let Some(block) = subject.data.blocks.last() {
-                report
-                    .blocks
-                    .push(summary::block_report(block, &subject.data.variant));
-            }
+        let blocks = subjects.iter().map(|subject| {
+            let block = subject.data.blocks.last();
+            block.map(|block| summary::block_report(block, &subject.data.variant))
+        });
+        self.add_blocks(blocks);
+    }
+
+    /// Adds the blocks of one round, one for each variant. Renumbers them, because each process counts its rounds from 0.
+    fn add_blocks(&mut self, blocks: impl Iterator<Item = Option<BlockReport>>) {
+        for (report, block) in self.variants.iter_mut().zip(blocks) {
+            report.blocks.extend(block.map(|block| BlockReport {
+                round: self.rounds,
+                ..block
+            }));
         }
         self.rounds += 1;
         self.take_evaluation();
@@ -115,5 +124,56 @@ impl<'a> Monitor<'a> {
         } else {
             format!("{complete} rounds")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use analysis::margin::Margin;
+    use lab::progress::Progress;
+    use lab::project;
+
+    use super::*;
+    use crate::plans;
+
+    #[tokio::test]
+    async fn rounds_of_several_processes_decide_cpu_time() {
+        let plan = plans::read_named(&project::root().unwrap(), "quick").unwrap();
+        let rule = DecisionRule::of(&plan, Margin::default(), 0.95);
+        let step = Progress::new().step("rounds");
+        let mut monitor = Monitor::new(Some(&rule), &step, plan.design.rounds);
+        let [rest, grpc] = &plan.variants[..] else {
+            panic!("the plan has two variants");
+        };
+        monitor.variants = vec![
+            VariantReport::empty(rest, false),
+            VariantReport::empty(grpc, false),
+            VariantReport::empty(rest, true),
+        ];
+        let rounds_per_process = plan.design.rounds / plan.design.processes;
+        for round in 0..plan.design.rounds {
+            let noise = (round % 7) as f64 / 100.0;
+            let block = |value: f64| {
+                let value = Some(value + noise);
+                Some(BlockReport {
+                    round: round % rounds_per_process,
+                    position: 0,
+                    started_s: 0.0,
+                    p50: value,
+                    p95: value,
+                    p99: value,
+                    throughput: None,
+                    cpu: value,
+                    search_end: None,
+                })
+            };
+            monitor.add_blocks([block(2.0), block(3.0), block(2.0)].into_iter());
+            monitor.finish_evaluation().await;
+            if monitor.is_decided() {
+                break;
+            }
+        }
+        assert!(monitor.is_decided());
+        assert!(monitor.rounds < plan.design.rounds, "{} rounds", monitor.rounds);
     }
 }

@@ -176,7 +176,7 @@ fn is_within(bound_ms: f64, samples: &[Sample]) -> bool {
 }
 
 /// Searches for the highest rate within `limits` that passes: steps by `start.growth` until one rate passes and a higher one
-/// fails, then bisects the ratio of the two until it is narrow.
+/// fails, then tries the geometric mean of the two until they are close.
 async fn search(
     start: Start,
     limits: RangeInclusive<f64>,

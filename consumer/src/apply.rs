@@ -57,7 +57,7 @@ pub enum Outcome {
     Applied {
         /// The applied offset of the partition: its next offset to count.
         applied_offset: i64,
-        /// The [`DeadLetterLevel`] of the partition.
+        /// How full the partition's leaky bucket of undecodable records is.
         level: DeadLetterLevel,
     },
     /// Redis holds an older applied offset than the batch builds on, because it lost writes. Resume from that offset.

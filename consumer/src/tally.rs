@@ -45,7 +45,8 @@ pub struct AppliedOffsets {
     pub topic_id: Option<Uuid>,
     /// For each requested partition, in the same order: the next offset to count. None if no record was counted yet.
     pub offsets: Vec<Option<i64>>,
-    /// For each requested partition, in the same order: its [`DeadLetterLevel`].
+    /// For each requested partition, in the same order: how full its leaky bucket of undecodable
+    /// records is.
     pub levels: Vec<DeadLetterLevel>,
 }
 
@@ -60,7 +61,7 @@ pub struct BatchCount<'a> {
     pub applied_offset: Option<i64>,
     /// The applied offset after them.
     pub next_offset: i64,
-    /// The [`DeadLetterLevel`] after them.
+    /// How full the partition's leaky bucket of undecodable records is after them.
     pub level: DeadLetterLevel,
     /// The votes.
     pub votes: &'a [VoteAtOffset],
@@ -165,14 +166,14 @@ impl Tally {
             .arg(self.dedup_window.as_secs())
             .arg(TOP_SIZE)
             .arg(TallyHash::ALL.len())
-            .arg(sums.server_id_count);
+            .arg(sums.generated_id_votes);
         for hash in &sums.hashes {
             call.arg(hash.len());
             for (field, count) in hash {
                 call.arg(field).arg(count);
             }
         }
-        for (_, vote) in &sums.client_ids {
+        for (_, vote) in &sums.chosen_id_votes {
             call.key(format!("{SEEN_PREFIX}{}", vote.event.vote_id));
             call.arg(fingerprint(&vote.event.vote));
             for field in fields(vote) {
@@ -189,9 +190,9 @@ impl Tally {
 /// clients chose stay single, because each may already be counted.
 #[derive(Debug, Default)]
 struct BatchSums<'a> {
-    server_id_count: u64,
+    generated_id_votes: u64,
     hashes: [HashMap<String, u64>; TallyHash::ALL.len()],
-    client_ids: Vec<(usize, &'a VoteAtOffset)>,
+    chosen_id_votes: Vec<(usize, &'a VoteAtOffset)>,
 }
 
 impl<'a> BatchSums<'a> {
@@ -199,10 +200,10 @@ impl<'a> BatchSums<'a> {
         let mut sums = Self::default();
         for (index, vote) in votes.iter().enumerate() {
             if vote.event.id_from_client {
-                sums.client_ids.push((index, vote));
+                sums.chosen_id_votes.push((index, vote));
                 continue;
             }
-            sums.server_id_count += 1;
+            sums.generated_id_votes += 1;
             for (hash, field) in sums.hashes.iter_mut().zip(fields(vote)) {
                 *hash.entry(field).or_default() += 1;
             }
@@ -216,7 +217,7 @@ impl<'a> BatchSums<'a> {
                 let indices = indices.iter().flatten();
                 let indices = indices.filter_map(|&index| usize::try_from(index).ok());
                 let mut duplicates: Vec<usize> = indices
-                    .filter_map(|index| self.client_ids.get(index))
+                    .filter_map(|index| self.chosen_id_votes.get(index))
                     .map(|(index, _)| *index)
                     .collect();
                 // The script returns the duplicates, then the conflicts among them.

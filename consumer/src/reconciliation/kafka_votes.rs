@@ -48,14 +48,14 @@ pub(crate) struct VoteCopies {
     /// Whether a client chose the id: only such an id may occur more than once.
     pub(crate) has_id_from_client: bool,
     /// The number of copies with a server-generated id that no operator replayed: at most one is allowed.
-    server_id_copies: u32,
+    generated_id_copies: u32,
 }
 
 impl VoteCopies {
     /// The number of copies that are neither the first one nor an allowed repeat.
     pub(crate) fn doubles(&self) -> u32 {
-        let client_copy = u32::from(self.has_id_from_client && self.server_id_copies > 0);
-        (self.server_id_copies + client_copy).saturating_sub(1)
+        let client_copy = u32::from(self.has_id_from_client && self.generated_id_copies > 0);
+        (self.generated_id_copies + client_copy).saturating_sub(1)
     }
 }
 
@@ -116,22 +116,22 @@ impl KafkaVotes {
         let key = self
             .albums
             .vote_key(event.vote.name.as_str(), event.vote.album.as_str(), event.route);
-        let is_server_id_copy = !event.id_from_client && !is_replayed(record);
+        let is_generated_id_copy = !event.id_from_client && !is_replayed(record);
         let position = (record.timestamp_ms.unwrap_or_default(), partition, offset);
         let copies = self
             .votes
             .entry(id)
-            .and_modify(|_| self.repeats += u64::from(!is_server_id_copy))
+            .and_modify(|_| self.repeats += u64::from(!is_generated_id_copy))
             .or_insert(VoteCopies {
                 key,
                 first: position,
                 routes: ByRoute::default(),
                 has_id_from_client: false,
-                server_id_copies: 0,
+                generated_id_copies: 0,
             });
         copies.routes[event.route] = true;
         copies.has_id_from_client |= event.id_from_client;
-        copies.server_id_copies += u32::from(is_server_id_copy);
+        copies.generated_id_copies += u32::from(is_generated_id_copy);
         // All copies are in one partition, where the offset gives their order. Only if partitions were added between two
         // copies, the timestamp must give it.
         let (_, first_partition, first_offset) = copies.first;

@@ -1,6 +1,7 @@
 //! Compares two variants on one measure. Each round gives one difference. Their Hodges-Lehmann estimate is robust: one slow
-//! round does not decide. For CPU time, each process of a restarted service gives one difference. The interval is wide enough for all comparisons of the point, which is one value of a sweep
-//! (Holm), and for a look after each round.
+//! round does not decide. For CPU time, each process of a restarted service gives one difference. The interval is wide
+//! enough for all comparisons of a point (Holm's correction), and for a look after each round. A point is one value of a
+//! sweep.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
