@@ -20,8 +20,9 @@ ONLY_DURING_FAILURES = {"ALERTS": "Prometheus exports it while an alert is pendi
 
 HEADER = """# Metrics
 
-The metrics that the services export on their admin ports, and the dashboards that show them. A series whose labels are known exists from the start.
-The tests of `grafana/` generate this page: run `DUALPATH_BLESS=1 make grafana-test` after a change.
+The metrics that the services export on their admin ports, and the dashboards that show them. A series whose labels
+are known exists from the start. The tests of `grafana/` generate this page: run `DUALPATH_BLESS=1 make grafana-test`
+after a change.
 
 | metric | type | labels | exported by | meaning | dashboard |
 |---|---|---|---|---|---|"""

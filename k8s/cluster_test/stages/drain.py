@@ -7,9 +7,7 @@ from cluster_test.stages.common import none_failed, reconciled, under_load
 
 
 def drain(ledger: Ledger) -> list[Row]:
-    """Drains the node without Kafka. Because of the disruption budgets, replicas are evicted one by one, and
-    no vote fails.
-    """
+    """Drains the node without Kafka. Disruption budgets make the drain evict replicas one by one; no vote fails."""
     (kafka,) = kube.pods("kafka")
     nodes = [node["metadata"]["name"] for node in kube.get("nodes")["items"]]
     node = next(name for name in nodes if name != kafka["spec"]["nodeName"])
