@@ -145,7 +145,7 @@ fn headline_says_how_many_measures_are_decided() {
         ),
         (
             &partly,
-            "1 of 5 measures decided; there is not enough data for the others.",
+            "1 of 5 measures are decided; there is not enough data for the others.",
         ),
     ] {
         assert_eq!(page_headline(report), expected);
