@@ -135,9 +135,7 @@ impl PointRun<'_> {
 
     /// Replaces the processes of the stack's servers that the variants use. The separate instances end with their subjects.
     async fn restart_servers(&self) -> Result<()> {
-        let uses_stack =
-            |variant: &&Variant| variant.url.is_none() && !self.plan.has_separate_instance(variant);
-        let variants = self.plan.variants.iter().filter(uses_stack);
+        let variants = self.plan.variants_of_stack();
         let names: BTreeSet<&str> = variants.flat_map(Variant::processes).collect();
         for server in names.into_iter().filter_map(Server::from_name) {
             self.stack.restart_server(server).await?;

@@ -7,12 +7,16 @@
     reason = "a failed step fails the test"
 )]
 
+mod random;
+
 use analysis::comparison::{Blocks, Comparison, compare_all};
 use analysis::decision_rule::DecisionRule;
 use analysis::margin::Margin;
 use analysis::measure::{BlockReport, Measure};
 use analysis::stats::monitoring::Looks;
 use quantile::nearest_rank;
+
+use crate::random::normal;
 
 const ROUNDS: usize = 40;
 const VOTES: usize = 200;
@@ -22,8 +26,7 @@ const SHIFT_MS: f64 = 0.2;
 
 /// A latency in ms: log-normal, and one of 50 is ten times larger.
 fn latency(random: &mut fastrand::Rng) -> f64 {
-    // Approximately normal, by the sum of uniform numbers.
-    let normal = (0..12).map(|_| random.f64()).sum::<f64>() - 6.0;
+    let normal = normal(random);
     let slow = if random.u8(..50) == 0 { 10.0 } else { 1.0 };
     2.0 * (0.5 * normal).exp() * slow
 }

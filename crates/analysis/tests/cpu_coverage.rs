@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
 
+mod random;
+
 use analysis::comparison::{Blocks, Comparison, compare_all};
 use analysis::decision_rule::{DecisionRule, RoundsPerProcess};
 use analysis::margin::Margin;
 use analysis::measure::{BlockReport, Measure};
 use analysis::stats::monitoring::Looks;
+
+use crate::random::normal;
 
 const PROCESSES: usize = 10;
 const ROUNDS_PER_PROCESS: usize = 24;
@@ -18,11 +22,6 @@ const MORE_CPU_S: f64 = 29.0;
 /// Standard deviations of one process from another, and of one round from another.
 const PROCESS_DEVIATION: f64 = 4.0;
 const ROUND_DEVIATION: f64 = 20.0;
-
-/// Approximately standard normal, by the sum of uniform numbers.
-fn normal(random: &mut fastrand::Rng) -> f64 {
-    (0..12).map(|_| random.f64()).sum::<f64>() - 6.0
-}
 
 fn blocks(location: f64, random: &mut fastrand::Rng) -> Vec<BlockReport> {
     let mut process = 0.0;

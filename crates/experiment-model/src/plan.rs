@@ -183,32 +183,31 @@ impl Plan {
             return true;
         }
         let mut seen = BTreeSet::new();
-        let variants = self.variants_of_stack();
-        let variants = variants.filter(|variant| !self.has_separate_instance(variant));
-        let mut processes = variants.flat_map(Variant::processes);
+        let mut processes = self.variants_of_stack().flat_map(Variant::processes);
         processes.any(|process| !seen.insert(process))
     }
 
-    /// The variants whose service could be that of the stack.
-    fn variants_of_stack(&self) -> impl Iterator<Item = &Variant> {
-        self.variants
-            .iter()
-            .filter(|variant| !variant.needs_own_service())
+    /// The variants that the services of the stack serve.
+    pub fn variants_of_stack(&self) -> impl Iterator<Item = &Variant> {
+        let uses_stack = |variant: &&Variant| variant.url.is_none() && !self.has_separate_instance(variant);
+        self.variants.iter().filter(uses_stack)
     }
 
     /// Whether a variant gets a separate instance of its service: for its options, or because another variant would use the
     /// same process of the stack at the same time. With the votes of two variants, a process fills a batch sooner and sleeps
     /// less, so its latencies would differ from those of a process with the votes of one.
     pub fn has_separate_instance(&self, variant: &Variant) -> bool {
-        if variant.url.is_some() || variant.needs_own_service() {
+        if variant.needs_own_service() {
             return variant.url.is_none();
         }
         let can_be_separate = variant.via == Via::Direct && variant.route != Route::Bridge;
         let service = variant.route.name();
-        let uses_service = |other: &&Variant| other.processes().any(|process| process == service);
+        let could_share = |other: &&Variant| {
+            !other.needs_own_service() && other.processes().any(|process| process == service)
+        };
         can_be_separate
             && self.design.kind == DesignKind::Simultaneous
-            && self.variants_of_stack().filter(uses_service).count() > 1
+            && self.variants.iter().filter(could_share).count() > 1
     }
 
     /// Whether additional rounds in turns measure CPU time.

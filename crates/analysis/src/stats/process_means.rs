@@ -47,11 +47,6 @@ impl ProcessMeans {
         })
     }
 
-    /// The mean over processes.
-    pub const fn estimate(&self) -> f64 {
-        self.mean
-    }
-
     /// How strongly the values show that the location is above `bound`: the standard normal value with the same tail as
     /// Student's t.
     pub fn z_above(&self, bound: f64) -> f64 {
@@ -116,7 +111,7 @@ mod tests {
     #[test]
     fn incomplete_process_is_omitted() {
         let values: Vec<(usize, f64)> = (0..23).map(|round| (round, (round / 10) as f64)).collect();
-        assert!((ProcessMeans::of(&values, 10).unwrap().estimate() - 0.5).abs() < 1e-12);
+        assert!((ProcessMeans::of(&values, 10).unwrap().interval(0.0).estimate - 0.5).abs() < 1e-12);
         assert!(ProcessMeans::of(&values[..19], 10).is_none());
         assert!(ProcessMeans::of(&[], 10).is_none());
     }
