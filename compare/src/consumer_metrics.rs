@@ -1,5 +1,7 @@
 //! Reads the consumer's metrics: the delay from a vote's arrival at its route until it is counted.
 
+use std::collections::BTreeMap;
+
 use analysis::observations::CountingDelayHistogram;
 use anyhow::{Context, Result};
 use experiment_model::variant::Route;
@@ -27,6 +29,12 @@ impl ConsumerMetrics {
 
     /// Counting delays of all votes of a route since the start of the consumer.
     pub async fn counting_delays(&self, route: Route) -> Result<CountingDelayHistogram> {
+        let mut by_route = self.counting_delays_by_route().await?;
+        Ok(by_route.remove(&route).unwrap_or_default())
+    }
+
+    /// Counting delays of all votes since the start of the consumer, by route. Without a counted vote, a route is missing.
+    pub async fn counting_delays_by_route(&self) -> Result<BTreeMap<Route, CountingDelayHistogram>> {
         let url = &self.url;
         let request = async {
             let answer = self.client.get(url).send().await?;
@@ -35,19 +43,21 @@ impl ConsumerMetrics {
         let metrics = request
             .await
             .with_context(|| format!("reading the metrics of the consumer at {url}"))?;
-        parse_counting_delay(&metrics, route)
+        parse_counting_delays(&metrics)
             .with_context(|| format!("parsing the metrics of the consumer at {url}"))
     }
 }
 
-/// The histogram of a route; without buckets if the metrics have none. Errors if the text is not in Prometheus' format.
-fn parse_counting_delay(metrics: &str, route: Route) -> Result<CountingDelayHistogram> {
+/// The histogram of each route. Errors if the text is not in Prometheus' format.
+fn parse_counting_delays(metrics: &str) -> Result<BTreeMap<Route, CountingDelayHistogram>> {
     let scrape = Scrape::parse(metrics.lines().map(|line| Ok(line.to_owned())))?;
-    let mut delays = CountingDelayHistogram::default();
+    let mut by_route: BTreeMap<Route, CountingDelayHistogram> = BTreeMap::new();
     for sample in &scrape.samples {
-        if sample.labels.get("route") != Some(route.name()) {
+        let name = sample.labels.get("route");
+        let Some(route) = Route::ALL.into_iter().find(|route| name == Some(route.name())) else {
             continue;
-        }
+        };
+        let delays = by_route.entry(route).or_default();
         match (sample.metric.as_str(), &sample.value) {
             (HISTOGRAM, Value::Histogram(buckets)) => {
                 let buckets = buckets.iter();
@@ -59,7 +69,7 @@ fn parse_counting_delay(metrics: &str, route: Route) -> Result<CountingDelayHist
             _ => {}
         }
     }
-    Ok(delays)
+    Ok(by_route)
 }
 
 #[cfg(test)]
@@ -78,7 +88,12 @@ mod tests {
                  consumer_end_to_end_seconds_count{{route=\"rest\"}} {all}\n"
             )
         };
-        let read = |text: String| parse_counting_delay(&text, Route::Rest).unwrap();
+        let read = |text: String| {
+            parse_counting_delays(&text)
+                .unwrap()
+                .remove(&Route::Rest)
+                .unwrap()
+        };
         let delays = read(metrics(7, 10, 2.5)).since(&read(metrics(2, 4, 1.0)));
         assert_eq!(delays.buckets, [(0.1, 5), (f64::INFINITY, 6)]);
         assert!((delays.sum_s - 1.5).abs() < 1e-9);

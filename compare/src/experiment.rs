@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use analysis::decision_rule::DecisionRule;
 use analysis::knee;
-use analysis::observations::{Block, Point, VariantData};
+use analysis::observations::{Point, VariantData};
 use anyhow::Result;
 use ephemeral_stack::Running;
 use experiment_model::design::DesignKind;
@@ -82,6 +82,14 @@ pub async fn run(
 /// Warm-up of new processes. Kafka and the load generator are warm already.
 const WARM_UP_AFTER_RESTART: Duration = Duration::from_millis(500);
 
+/// The rounds of one process of each service.
+struct ProcessRun<'a> {
+    /// The part of the plan that the process serves.
+    plan: &'a Plan,
+    first_round: usize,
+    first_cpu_round: usize,
+}
+
 /// All rounds under the same conditions.
 struct PointRun<'a> {
     plan: &'a Plan,
@@ -115,13 +123,16 @@ impl PointRun<'_> {
             let part = plan.of_process(process);
             let mut subjects = subject::open_all(&part, stack, &votes).await?;
             unanalysed.extend(self.warm_up(&subjects, process).await?);
-            unanalysed.extend(self.rounds(&part, &mut subjects, &step, &mut monitor).await?);
-            append(
-                &mut variants,
-                subject::close_all(subjects, stack).await?,
-                &part,
-                process,
+            let process_run = ProcessRun {
+                plan: &part,
+                first_round: process * part.design.rounds,
+                first_cpu_round: process * part.design.cpu_rounds,
+            };
+            unanalysed.extend(
+                self.rounds(&process_run, &mut subjects, &step, &mut monitor)
+                    .await?,
             );
+            append(&mut variants, subject::close_all(subjects, stack).await?);
             monitor.finish_evaluation().await;
             if monitor.is_decided() {
                 break;
@@ -146,20 +157,24 @@ impl PointRun<'_> {
     /// Runs the rounds of one process, and adds their blocks to the subjects. Returns the samples that are not analysed.
     async fn rounds(
         &self,
-        plan: &Plan,
+        process: &ProcessRun<'_>,
         subjects: &mut [Subject],
         step: &Step,
         monitor: &mut Monitor<'_>,
     ) -> Result<Vec<(Route, Vec<Sample>)>> {
         let (consumer, run_start) = (&self.consumer, self.run_start);
-        let turns = Turns {
+        let ProcessRun {
+            plan, first_round, ..
+        } = *process;
+        let turns = |first_round| Turns {
             plan,
             consumer,
             run_start,
+            first_round,
         };
         match plan.design.kind {
             DesignKind::Turns => {
-                let blocks = turns.run(subjects, plan.design.rounds, step).await?;
+                let blocks = turns(first_round).run(subjects, plan.design.rounds, step).await?;
                 for (subject, blocks) in subjects.iter_mut().zip(blocks) {
                     subject.data.blocks = blocks;
                 }
@@ -171,6 +186,7 @@ impl PointRun<'_> {
                     consumer,
                     run_start,
                     usable_rate: self.usable_rate,
+                    first_round,
                 };
                 saturation.run(subjects, step).await
             }
@@ -179,10 +195,13 @@ impl PointRun<'_> {
                     plan,
                     consumer,
                     run_start,
+                    first_round,
                 };
                 let unanalysed = simultaneous.run(subjects, monitor).await?;
                 if plan.measures_cpu_in_turns() {
-                    let blocks = turns.run(subjects, plan.design.cpu_rounds, step).await?;
+                    let blocks = turns(process.first_cpu_round)
+                        .run(subjects, plan.design.cpu_rounds, step)
+                        .await?;
                     for (subject, blocks) in subjects.iter_mut().zip(blocks) {
                         subject.data.cpu_blocks = blocks;
                     }
@@ -214,22 +233,13 @@ impl PointRun<'_> {
 }
 
 /// Adds the blocks of one process to those of the earlier ones.
-fn append(all: &mut Vec<VariantData>, of_process: Vec<VariantData>, part: &Plan, process: usize) {
+fn append(all: &mut Vec<VariantData>, of_process: Vec<VariantData>) {
     if all.is_empty() {
         *all = of_process;
         return;
     }
-    let design = &part.design;
-    let renumbered = |blocks: Vec<Block>, rounds: usize| {
-        let first = process * rounds;
-        blocks.into_iter().map(move |mut block| {
-            block.round += first;
-            block
-        })
-    };
     for (all, added) in all.iter_mut().zip(of_process) {
-        all.blocks.extend(renumbered(added.blocks, design.rounds));
-        all.cpu_blocks
-            .extend(renumbered(added.cpu_blocks, design.cpu_rounds));
+        all.blocks.extend(added.blocks);
+        all.cpu_blocks.extend(added.cpu_blocks);
     }
 }

@@ -56,13 +56,10 @@ impl<'a> Monitor<'a> {
         self.add_blocks(blocks);
     }
 
-    /// Adds the blocks of one round, one for each variant. Renumbers them, because each process counts its rounds from 0.
+    /// Adds the blocks of one round, one for each variant.
     fn add_blocks(&mut self, blocks: impl Iterator<Item = Option<BlockReport>>) {
         for (report, block) in self.variants.iter_mut().zip(blocks) {
-            report.blocks.extend(block.map(|block| BlockReport {
-                round: self.rounds,
-                ..block
-            }));
+            report.blocks.extend(block);
         }
         self.rounds += 1;
         self.take_evaluation();
@@ -150,13 +147,12 @@ mod tests {
             VariantReport::empty(grpc, false),
             VariantReport::empty(rest, true),
         ];
-        let rounds_per_process = plan.design.rounds / plan.design.processes;
         for round in 0..plan.design.rounds {
             let noise = (round % 7) as f64 / 100.0;
             let block = |value: f64| {
                 let value = Some(value + noise);
                 Some(BlockReport {
-                    round: round % rounds_per_process,
+                    round,
                     position: 0,
                     started_s: 0.0,
                     p50: value,

@@ -5,11 +5,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use analysis::no_verdict::no_verdict_reasons;
-use analysis::report::model::{FORMAT, Finding, PointReport, Report};
+use analysis::report::model::{FORMAT, Finding, Report};
 use analysis::report::text;
 use analysis::summary;
-use analysis::winner_changes::winner_changes;
 use anyhow::{Context, Result, ensure};
 use ephemeral_stack::{Running, with_stack};
 use experiment_model::calibration::Calibration;
@@ -50,13 +48,13 @@ pub struct RunArgs {
     service_args: Vec<(String, String)>,
 }
 
-/// The exit code of a run without a verdict; the report has the reasons.
+/// The exit code of a run without a verdict, at no value of its sweep; the report has the reasons.
 const EXIT_NO_VERDICT: u8 = 3;
 /// The exit code if a variant of `--must-not-lose` lost.
 const EXIT_LOST: u8 = 4;
 
-/// Runs the plan and prints the report. Exit code 0 if there is a verdict, 3 if there is none, 4 if a variant of
-/// `--must-not-lose` lost.
+/// Runs the plan and prints the report. Exit code 0 if there is a verdict, at one value of a sweep or more; 3 if there is
+/// none; 4 if a variant of `--must-not-lose` lost.
 pub async fn run(args: &RunArgs) -> Result<ExitCode> {
     let root = project::root()?;
     let mut plan = plans::read_named(&root, &args.plan)?;
@@ -92,10 +90,10 @@ pub async fn run(args: &RunArgs) -> Result<ExitCode> {
 }
 
 fn exit_code(report: &Report, must_not_lose: &[String]) -> ExitCode {
-    if !report.no_verdict_reasons.is_empty() {
+    if !report.has_verdict() {
         return EXIT_NO_VERDICT.into();
     }
-    let pairs = report.points.iter().flat_map(|point| &point.comparisons);
+    let pairs = report.points_with_verdict().flat_map(|point| &point.comparisons);
     let losers = pairs.flat_map(|pair| {
         pair.measures
             .iter()
@@ -153,11 +151,6 @@ async fn measure(
         calibration.usable_rate(),
     )
     .await?;
-    let points: Vec<PointReport> = trial
-        .points
-        .iter()
-        .map(|point| summary::point(point, &rule))
-        .collect();
     let mut report = Report {
         format: FORMAT,
         run,
@@ -169,13 +162,17 @@ async fn measure(
         margin: rule.margin.clone(),
         fairness,
         no_verdict_reasons: Vec::new(),
-        changes: winner_changes(&points),
-        points,
+        changes: Vec::new(),
+        points: trial
+            .points
+            .iter()
+            .map(|point| summary::point(point, &rule))
+            .collect(),
         reconciled: trial.reconciliation.is_ok(),
         differences: trial.reconciliation.err(),
         plan,
     };
-    report.no_verdict_reasons = no_verdict_reasons(&report);
+    summary::conclude(&mut report);
     report_files::write(&report, &trial.points, &results)?;
     Ok(Ok((report, results)))
 }

@@ -39,6 +39,8 @@ pub struct Saturation<'a> {
     pub run_start: Instant,
     /// The highest rate of a search, in votes a second: half of the load generator's highest rate.
     pub usable_rate: f64,
+    /// The number of the first round.
+    pub first_round: usize,
 }
 
 /// The start of a search.
@@ -65,7 +67,7 @@ impl Saturation<'_> {
                 let start = self.start(found, &mut random);
                 let name = format!("{} of {rounds}: {}", round + 1, subject.data.variant.name);
                 let (mut block, others) = self.search(subject, start, &mut random, step, &name).await?;
-                (block.round, block.position) = (round, position);
+                (block.round, block.position) = (self.first_round + round, position);
                 found.extend(block.search.and_then(|search| search.rate));
                 subject.data.blocks.push(block);
                 unanalysed.push((subject.data.variant.route, others));
@@ -148,6 +150,7 @@ impl Saturation<'_> {
             plan: &plan,
             consumer: self.consumer,
             run_start: self.run_start,
+            first_round: 0,
         };
         let counted_before = self.counted(route).await?;
         let block = turns.block(subject, schedule_seed).await?;

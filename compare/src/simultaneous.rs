@@ -27,6 +27,8 @@ pub struct Simultaneous<'a> {
     pub consumer: &'a ConsumerMetrics,
     /// The start of the run.
     pub run_start: Instant,
+    /// The number of the first round.
+    pub first_round: usize,
 }
 
 /// A round whose votes are not all answered yet.
@@ -36,6 +38,18 @@ struct OpenRound {
     unanswered: usize,
     /// Usage and bytes of each subject; `None` until the window has ended.
     resources: Option<Vec<Resources>>,
+}
+
+/// The window of a complete round.
+#[derive(Debug)]
+struct Window {
+    /// The number of the round.
+    round: usize,
+    /// Its start, from the start of the schedule.
+    offset: Duration,
+    /// Its start, from the start of the run.
+    started: Duration,
+    length: Duration,
 }
 
 /// Usage and bytes of a subject since the start of its processes.
@@ -91,15 +105,13 @@ impl Simultaneous<'_> {
                 ended += 1;
             }
             while let Some(round) = pop_complete(&mut open_rounds) {
-                let block_start = started + length * complete as u32;
-                add_blocks(
-                    subjects,
-                    round,
-                    complete,
-                    block_start,
+                let window = Window {
+                    round: self.first_round + complete,
+                    offset: length * complete as u32,
+                    started: started + length * complete as u32,
                     length,
-                    plan.shares_processes(),
-                );
+                };
+                add_blocks(subjects, round, &window, plan.shares_processes());
                 complete += 1;
                 monitor.add_round(subjects);
             }
@@ -120,11 +132,10 @@ impl Simultaneous<'_> {
     }
 
     async fn counting_delays(&self, subjects: &[Subject]) -> Result<Vec<CountingDelayHistogram>> {
-        let mut delays = Vec::with_capacity(subjects.len());
-        for subject in subjects {
-            delays.push(self.consumer.counting_delays(subject.data.variant.route).await?);
-        }
-        Ok(delays)
+        let by_route = self.consumer.counting_delays_by_route().await?;
+        let of_subject = |subject: &Subject| by_route.get(&subject.data.variant.route).cloned();
+        let delays = subjects.iter().map(of_subject);
+        Ok(delays.map(Option::unwrap_or_default).collect())
     }
 
     /// The counting delays of the whole run go to the last block: reading them in each round would load the consumer.
@@ -219,24 +230,17 @@ fn since(now: &[ResourceTotals], before: &[ResourceTotals]) -> Vec<Resources> {
 }
 
 /// Adds the block of each subject. Shared processes served all variants, so their usage belongs to no block.
-fn add_blocks(
-    subjects: &mut [Subject],
-    round: OpenRound,
-    index: usize,
-    started: Duration,
-    length: Duration,
-    shares_processes: bool,
-) {
+fn add_blocks(subjects: &mut [Subject], round: OpenRound, window: &Window, shares_processes: bool) {
     let resources = round.resources.unwrap_or_default();
     for ((subject, mut samples), resources) in subjects.iter_mut().zip(round.samples).zip(resources) {
         for sample in &mut samples {
-            sample.intended = sample.intended.saturating_sub(length * index as u32);
+            sample.intended = sample.intended.saturating_sub(window.offset);
         }
         subject.data.blocks.push(Block {
-            round: index,
+            round: window.round,
             position: 0,
-            started,
-            length,
+            started: window.started,
+            length: window.length,
             samples,
             usage: if shares_processes {
                 BTreeMap::new()

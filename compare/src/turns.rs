@@ -24,6 +24,8 @@ pub struct Turns<'a> {
     pub consumer: &'a ConsumerMetrics,
     /// The start of the run.
     pub run_start: Instant,
+    /// The number of the first round.
+    pub first_round: usize,
 }
 
 impl Turns<'_> {
@@ -43,7 +45,7 @@ impl Turns<'_> {
                     subject.data.variant.name
                 ));
                 let mut block = self.block(subject, schedule_seed).await?;
-                (block.round, block.position) = (round, position);
+                (block.round, block.position) = (self.first_round + round, position);
                 blocks.push(block);
             }
         }

@@ -1,5 +1,5 @@
 //! The reasons against a verdict. A verdict on unequal services or on a noisy machine would be wrong, even with a narrow
-//! interval.
+//! interval. Some reasons concern the whole run, others one point of a sweep.
 
 use crate::measure::SearchEnd;
 use crate::report::model::{Finding, PointReport, Report};
@@ -9,28 +9,25 @@ use crate::report::text;
 /// wake-up of the runtime on a busy processor takes some tenths of a millisecond.
 const MAX_SCHEDULING_DELAY_P99_MS: f64 = 5.0;
 
-/// The reasons why the run has no verdict, one sentence each, with the remedy; empty if the run has a verdict.
-pub fn no_verdict_reasons(report: &Report) -> Vec<String> {
+/// The reasons against any verdict of a run, one sentence each, with the remedy; empty if there is none.
+pub fn reasons_of_run(report: &Report) -> Vec<String> {
     let unequal = report
         .fairness
         .iter()
         .filter(|finding| !finding.fair)
         .map(Finding::no_verdict_reason);
-    let noisy = report.points.iter().filter_map(failed_control);
-    let delayed = report.points.iter().filter_map(late_votes);
     let unreconciled = (!report.reconciled).then(|| {
         "The stores do not contain exactly the acknowledged votes; see the differences at the end of the report.".to_owned()
     });
-    let searches = report
-        .points
-        .iter()
-        .flat_map(|point| unfinished_searches(point, report.calibration.usable_rate()));
-    unequal
-        .chain(noisy)
-        .chain(delayed)
-        .chain(searches)
-        .chain(unreconciled)
-        .collect()
+    unequal.chain(unreconciled).collect()
+}
+
+/// The reasons against a verdict at one point, one sentence each, with the remedy; empty if there is none. `usable_rate`, in
+/// votes per second, is the highest rate of the load generator that can be trusted.
+pub fn reasons_of_point(point: &PointReport, usable_rate: f64) -> Vec<String> {
+    let noisy = failed_control(point).into_iter();
+    let searches = unfinished_searches(point, usable_rate);
+    noisy.chain(late_votes(point)).chain(searches).collect()
 }
 
 /// The variants of a saturation design with searches that did not find a rate.

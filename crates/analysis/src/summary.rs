@@ -11,7 +11,7 @@ use crate::decision_rule::DecisionRule;
 use crate::decisions::Decisions;
 use crate::effects::effects;
 use crate::measure::BlockReport;
-use crate::no_verdict::no_verdict_reasons;
+use crate::no_verdict::{reasons_of_point, reasons_of_run};
 use crate::observations::{Block, CountingDelayHistogram, Point, Usage, VariantData};
 use crate::report::model::{Cost, CountingDelay, PointReport, Report, Stages, VariantReport};
 use crate::winner_changes::winner_changes;
@@ -34,11 +34,23 @@ fn decided(value: Option<String>, variants: Vec<VariantReport>, rule: &DecisionR
     PointReport {
         value,
         control_holds: decisions.control_holds(),
+        no_verdict_reasons: Vec::new(),
         comparisons: decisions.pairs,
         effects: effects(&variants, rule),
         control: decisions.control,
         variants,
     }
+}
+
+/// Adds to a report what follows from its points: the reasons against a verdict, and where the winner changes.
+pub fn conclude(report: &mut Report) {
+    let usable_rate = report.calibration.usable_rate();
+    for point in &mut report.points {
+        point.no_verdict_reasons = reasons_of_point(point, usable_rate);
+    }
+    report.no_verdict_reasons = reasons_of_run(report);
+    let with_verdict: Vec<&PointReport> = report.points_with_verdict().collect();
+    report.changes = winner_changes(&with_verdict);
 }
 
 /// Repeats the decisions of a report from its blocks, with a different rule.
@@ -48,8 +60,7 @@ pub fn decide_again(report: &mut Report, rule: &DecisionRule) {
     report.points = points
         .map(|point| decided(point.value, point.variants, rule))
         .collect();
-    report.changes = winner_changes(&report.points);
-    report.no_verdict_reasons = no_verdict_reasons(report);
+    conclude(report);
 }
 
 fn variant_report(data: &VariantData) -> VariantReport {

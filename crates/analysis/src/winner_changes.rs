@@ -4,9 +4,9 @@ use crate::comparison::Comparison;
 use crate::report::model::{Change, Pair, PointReport};
 use crate::stats::verdict::Verdict;
 
-/// For each pair and measure, the values of the sweep between which the verdict changes. Points without a verdict ("not
-/// enough data", or a failed control) are skipped.
-pub fn winner_changes(points: &[PointReport]) -> Vec<Change> {
+/// For each pair and measure, the values of the sweep between which the verdict changes. `points` are those with a verdict;
+/// a comparison without enough data is skipped.
+pub fn winner_changes(points: &[&PointReport]) -> Vec<Change> {
     let mut changes = Vec::new();
     for pair in points.first().map_or(&[][..], |point| &point.comparisons) {
         for comparison in &pair.measures {
@@ -45,12 +45,7 @@ fn verdict_at<'a>(
     comparison: &Comparison,
 ) -> Option<(&'a str, Verdict)> {
     let same_pair = |other: &&Pair| (&other.a, &other.b) == (&pair.a, &pair.b);
-    let measures = &point
-        .comparisons
-        .iter()
-        .find(same_pair)
-        .filter(|_| point.control_holds)?
-        .measures;
+    let measures = &point.comparisons.iter().find(same_pair)?.measures;
     let verdict = measures
         .iter()
         .find(|other| other.measure == comparison.measure)?
@@ -93,6 +88,7 @@ mod tests {
             variants: Vec::new(),
             control: Vec::new(),
             control_holds: true,
+            no_verdict_reasons: Vec::new(),
             comparisons: vec![Pair {
                 a: "rest".to_owned(),
                 b: "grpc".to_owned(),
@@ -111,6 +107,7 @@ mod tests {
             point("400", Verdict::BBetter),
             point("800", Verdict::BBetter),
         ];
+        let points: Vec<&PointReport> = points.iter().collect();
         let [change] = &winner_changes(&points)[..] else {
             panic!("expected one change");
         };

@@ -8,7 +8,6 @@
 )]
 
 use analysis::measure::{Measure, SearchEnd};
-use analysis::no_verdict::no_verdict_reasons;
 use analysis::observations::{Point, Search};
 use analysis::report::model::Report;
 use analysis::report::{answers, diff, html, schema, text};
@@ -178,6 +177,50 @@ fn run_without_a_verdict_has_no_answers() {
 }
 
 #[test]
+fn point_with_late_votes_withdraws_only_its_own_verdict() {
+    let plan = format!("{PLAN}{SWEEP}");
+    let (mut report, mut points) = synthetic_run(&plan, &[[4.0, 3.0], [4.0, 3.0], [4.0, 6.0]], 1);
+    let last = &mut points[2].variants[0].blocks;
+    for sample in last.iter_mut().flat_map(|block| &mut block.samples) {
+        sample.scheduling_delay = std::time::Duration::from_millis(9);
+    }
+    let rule = report.rule();
+    report.points = points.iter().map(|point| summary::point(point, &rule)).collect();
+    summary::conclude(&mut report);
+
+    let reasons: Vec<&str> = report.all_no_verdict_reasons().collect();
+    let [reason] = &reasons[..] else {
+        panic!("expected one reason: {reasons:?}");
+    };
+    assert!(reason.starts_with("At 800: The load generator"), "{reason}");
+    assert_eq!(report.points_with_verdict().count(), 2);
+    // The only change would be at the value without a verdict.
+    assert_eq!(report.changes, []);
+    let expected = "10 of 15 comparisons are decided; the others have no verdict.";
+    let (summary, page) = (text::summary(&report), html::page(&report).unwrap());
+    for output in [&summary, &page] {
+        assert!(output.contains(expected) && output.contains(*reason), "{output}");
+    }
+    assert_eq!(page_headline(&report), "There is no verdict at some values.");
+    assert_eq!(
+        summary.matches("typical vote? gRPC & more, by").count(),
+        2,
+        "{summary}"
+    );
+    assert_eq!(summary.matches("No verdict; the reasons follow.").count(), 1);
+    let answers = serde_json::to_string(&answers::answer_sheet(&report)).unwrap();
+    assert!(
+        answers.contains("Some values of the sweep have no verdict. At 800"),
+        "{answers}"
+    );
+    assert!(
+        answers.contains("Algunos valores del barrido no tienen veredicto"),
+        "{answers}"
+    );
+    assert!(!answers.contains("REST took less"), "{answers}");
+}
+
+#[test]
 fn winner_change_is_in_the_answers_of_both_languages() {
     let (report, _) = synthetic_run(
         &format!("{PLAN}{SWEEP}"),
@@ -240,14 +283,14 @@ fn run_with_searches(change: impl Fn(&mut Point)) -> Report {
     change(&mut points[0]);
     let rule = report.rule();
     report.points = vec![summary::point(&points[0], &rule)];
-    report.no_verdict_reasons = no_verdict_reasons(&report);
+    summary::conclude(&mut report);
     report
 }
 
 #[test]
 fn only_the_found_rates_of_searches_are_compared() {
     let report = run_with_searches(|_| {});
-    assert_eq!(report.no_verdict_reasons, Vec::<String>::new());
+    assert_eq!(report.all_no_verdict_reasons().count(), 0);
     let [comparison] = &report.points[0].comparisons[0].measures[..] else {
         panic!("expected one comparison");
     };
@@ -271,7 +314,7 @@ fn search_that_the_load_generator_limits_is_a_reason_against_a_verdict() {
         let search = point.variants[1].blocks[0].search.as_mut().unwrap();
         search.end = SearchEnd::LoadGeneratorLimit;
     });
-    let reasons = &report.no_verdict_reasons;
+    let reasons = &report.points[0].no_verdict_reasons;
     assert!(
         reasons[0].contains("The load generator was the limit in 1 of 12 searches of gRPC & more"),
         "{reasons:?}"
@@ -291,8 +334,7 @@ fn page_of_searches_without_a_result_has_no_plots_of_latency() {
     });
     assert!(
         report
-            .no_verdict_reasons
-            .iter()
+            .all_no_verdict_reasons()
             .any(|reason| reason.contains("12 of 12 searches of REST found no rate"))
     );
     let page = html::page(&report).unwrap();

@@ -55,6 +55,9 @@ pub enum Route {
 }
 
 impl Route {
+    /// All routes.
+    pub const ALL: [Self; 3] = [Self::Rest, Self::Grpc, Self::Bridge];
+
     /// Its name in metrics and plans.
     pub const fn name(self) -> &'static str {
         match self {

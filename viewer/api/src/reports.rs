@@ -82,6 +82,9 @@ struct Plan {
 /// The variants at one value of a sweep.
 #[derive(Deserialize)]
 struct Point {
+    /// Only in reports since format 4.
+    #[serde(default)]
+    no_verdict_reasons: Vec<String>,
     #[serde(default)]
     comparisons: Vec<Pair>,
 }
@@ -240,18 +243,25 @@ fn read_report(directory: &Path, name: &str, written: SystemTime) -> Option<Repo
     })
 }
 
-/// How many comparisons of a run with a verdict are decided.
+/// How many comparisons of a run are decided; none at a point without a verdict.
 fn decided(points: &[Point]) -> String {
     let pairs = || points.iter().flat_map(|point| &point.comparisons);
-    let measures: Vec<_> = pairs().flat_map(|pair| &pair.measures).collect();
-    let is_decided = |measure: &&&Measure| measure.verdict.verdict != "not_enough_data";
-    let decided = measures.iter().filter(is_decided).count();
+    let with_verdict = points.iter().filter(|point| point.no_verdict_reasons.is_empty());
+    let measures = pairs().map(|pair| pair.measures.len()).sum::<usize>();
+    let decided = with_verdict
+        .flat_map(|point| &point.comparisons)
+        .flat_map(|pair| &pair.measures)
+        .filter(|measure| measure.verdict.verdict != "not_enough_data")
+        .count();
+    if points.iter().all(|point| !point.no_verdict_reasons.is_empty()) {
+        return "no verdict".to_owned();
+    }
     let noun = if pairs().count() == 1 {
         "measures"
     } else {
         "comparisons"
     };
-    format!("{decided} of {} {noun} decided", measures.len())
+    format!("{decided} of {measures} {noun} decided")
 }
 
 fn describe(content: &Content) -> Option<(Kind, String)> {
@@ -319,6 +329,24 @@ mod tests {
                     Kind::Compare,
                     format!("quick: {count} measures decided, reconciled")
                 ))
+            );
+        }
+        let late = r#""no_verdict_reasons":["late"],"#;
+        let sweep = |reasons: [&str; 2]| {
+            let points =
+                reasons.map(|reasons| format!(r#"{{{reasons}"comparisons":[{{"measures":[{decided}]}}]}}"#));
+            describe(&format!(
+                r#"{{"reconciled":true,"plan":{{"name":"rate"}},"no_verdict_reasons":[],"points":[{}]}}"#,
+                points.join(",")
+            ))
+        };
+        for (reasons, verdict) in [
+            (["", late], "1 of 2 comparisons decided"),
+            ([late, late], "no verdict"),
+        ] {
+            assert_eq!(
+                sweep(reasons),
+                Some((Kind::Compare, format!("rate: {verdict}, reconciled")))
             );
         }
         assert_eq!(

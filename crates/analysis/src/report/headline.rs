@@ -1,7 +1,7 @@
 //! The headline of a report: how much the run decided.
 
 use crate::comparison::Comparison;
-use crate::report::model::Report;
+use crate::report::model::{PointReport, Report};
 use crate::stats::verdict::Verdict;
 
 /// How many comparisons of a report are decided.
@@ -9,6 +9,8 @@ use crate::stats::verdict::Verdict;
 pub struct Decided {
     /// Comparisons in which one variant is better, or both are equivalent.
     pub decided: usize,
+    /// Comparisons at points without a verdict.
+    pub without_verdict: usize,
     /// All comparisons.
     pub all: usize,
     /// Whether each measure is compared once, so that the comparisons can be called measures.
@@ -16,21 +18,22 @@ pub struct Decided {
 }
 
 impl Decided {
-    /// Counts the comparisons of a report. Without a verdict on the run, none is decided.
+    /// Counts the comparisons of a report. At a point without a verdict, none is decided.
     pub fn of(report: &Report) -> Self {
-        let pairs = || report.points.iter().flat_map(|point| &point.comparisons);
-        let measures = || pairs().flat_map(|pair| &pair.measures);
-        let has_verdict = report.no_verdict_reasons.is_empty();
         let is_decided =
             |comparison: &&Comparison| !matches!(comparison.verdict, Verdict::NotEnoughData { .. });
+        let count = |points: &mut dyn Iterator<Item = &PointReport>| {
+            points.map(|point| point.measures().count()).sum()
+        };
+        let decided = report
+            .points_with_verdict()
+            .map(|point| point.measures().filter(is_decided).count());
+        let pairs = report.points.iter().map(|point| point.comparisons.len());
         Self {
-            decided: if has_verdict {
-                measures().filter(is_decided).count()
-            } else {
-                0
-            },
-            all: measures().count(),
-            is_one_pair: pairs().count() == 1,
+            decided: decided.sum(),
+            without_verdict: count(&mut report.points.iter().filter(|point| !report.has_verdict_at(point))),
+            all: count(&mut report.points.iter()),
+            is_one_pair: pairs.sum::<usize>() == 1,
         }
     }
 
@@ -41,15 +44,28 @@ impl Decided {
         } else {
             "comparisons"
         };
+        let Self {
+            decided,
+            without_verdict,
+            all,
+            ..
+        } = self;
+        let others = match (without_verdict, all - decided - without_verdict) {
+            (0, _) => "there is not enough data for the others".to_owned(),
+            (_, 0) => "the others have no verdict".to_owned(),
+            (_, open) => {
+                format!("{without_verdict} have no verdict, and there is not enough data for {open}")
+            }
+        };
         match self {
             Self { all: 0, .. } => "Nothing is decided: no two variants have values to compare.".to_owned(),
-            Self { decided: 0, all, .. } => {
-                format!("Nothing is decided: there is not enough data for any of the {all} {noun}.")
-            }
-            Self { decided, all, .. } if decided == all => format!("All {all} {noun} are decided."),
-            Self { decided, all, .. } => {
-                format!("{decided} of {all} {noun} are decided; there is not enough data for the others.")
-            }
+            Self {
+                decided: 0,
+                without_verdict: 0,
+                ..
+            } => format!("Nothing is decided: there is not enough data for any of the {all} {noun}."),
+            _ if decided == all => format!("All {all} {noun} are decided."),
+            _ => format!("{decided} of {all} {noun} are decided; {others}."),
         }
     }
 }
@@ -60,30 +76,48 @@ mod tests {
 
     #[test]
     fn headline_says_how_much_is_decided() {
-        let headline = |decided, all, is_one_pair| {
+        let headline = |decided, without_verdict, all, is_one_pair| {
             Decided {
                 decided,
+                without_verdict,
                 all,
                 is_one_pair,
             }
             .headline()
         };
-        for (decided, all, is_one_pair, expected) in [
+        for (decided, without_verdict, all, is_one_pair, expected) in [
             (
+                0,
                 0,
                 5,
                 true,
                 "Nothing is decided: there is not enough data for any of the 5 measures.",
             ),
-            (5, 5, true, "All 5 measures are decided."),
+            (5, 0, 5, true, "All 5 measures are decided."),
             (
                 2,
+                0,
                 5,
                 true,
                 "2 of 5 measures are decided; there is not enough data for the others.",
             ),
             (
+                10,
+                5,
+                15,
+                false,
+                "10 of 15 comparisons are decided; the others have no verdict.",
+            ),
+            (
+                0,
+                5,
+                15,
+                false,
+                "0 of 15 comparisons are decided; 5 have no verdict, and there is not enough data for 10.",
+            ),
+            (
                 1,
+                0,
                 10,
                 false,
                 "1 of 10 comparisons are decided; there is not enough data for the others.",
@@ -91,11 +125,12 @@ mod tests {
             (
                 0,
                 0,
+                0,
                 false,
                 "Nothing is decided: no two variants have values to compare.",
             ),
         ] {
-            assert_eq!(headline(decided, all, is_one_pair), expected);
+            assert_eq!(headline(decided, without_verdict, all, is_one_pair), expected);
         }
     }
 }

@@ -26,6 +26,7 @@ struct Page<'a> {
     answers: AnswerSheet,
     design: String,
     has_verdict: bool,
+    no_verdict_reasons: Vec<&'a str>,
     headline: String,
     /// Why the answers can be trusted, or why there are none.
     certainty: Vec<String>,
@@ -53,6 +54,7 @@ struct PointView {
     legend: Vec<LegendEntry>,
     pairs: Vec<PairView>,
     control: PairView,
+    has_verdict: bool,
     control_holds: bool,
     control_sentence: String,
     variants: Vec<VariantView>,
@@ -138,7 +140,8 @@ pub fn page(report: &Report) -> Result<String> {
     let page = Page {
         answers: answers::answer_sheet(report),
         design: text::design(report),
-        has_verdict: report.no_verdict_reasons.is_empty(),
+        has_verdict: report.has_verdict(),
+        no_verdict_reasons: report.all_no_verdict_reasons().collect(),
         headline: text::headline(report),
         certainty: text::certainty(report),
         headline_class: if decided.decided > 0 { "good" } else { "open" },
@@ -190,7 +193,7 @@ fn sweeps(report: &Report) -> Result<Vec<SweepView>> {
 }
 
 fn point_view(report: &Report, point: &PointReport) -> Result<PointView> {
-    let has_verdict = report.no_verdict_reasons.is_empty();
+    let has_verdict = report.has_verdict_at(point);
     let title = point.value.as_ref().zip(report.plan.sweep.as_ref());
     let first = point
         .variants
@@ -212,8 +215,9 @@ fn point_view(report: &Report, point: &PointReport) -> Result<PointView> {
         pairs: pairs
             .map(|pair| pair_view(&pair.a, &pair.b, &pair.measures, has_verdict))
             .collect::<Result<_>>()?,
-        // The control is decided even if the run has no verdict.
+        // The control is decided even if the point has no verdict.
         control: pair_view(&first, &format!("{first} (control)"), &point.control, true)?,
+        has_verdict,
         control_holds: point.control_holds,
         control_sentence: text::control(point),
         variants: point.variants.iter().map(variant_view).collect(),

@@ -17,7 +17,7 @@ use crate::stats::signed_rank::PairMeans;
 use crate::stats::verdict::Verdict;
 
 /// The version of this format. It changes when a reader of the previous version would misread a report.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// The report of a run.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -42,7 +42,7 @@ pub struct Report {
     pub margin: Margin,
     /// Findings of the fairness check before the run: whether the routes differ only in their protocol.
     pub fairness: Vec<Finding>,
-    /// Why there is no verdict, one sentence each; empty if there is a verdict.
+    /// Why the run has no verdict at all, one sentence each; empty if a verdict is possible. A point can have its own reasons.
     pub no_verdict_reasons: Vec<String>,
     /// One point, or one for each value of the plan's sweep.
     pub points: Vec<PointReport>,
@@ -91,8 +91,10 @@ pub struct PointReport {
     pub variants: Vec<VariantReport>,
     /// Comparisons of the control with the first variant.
     pub control: Vec<Comparison>,
-    /// Whether the control shows no difference. Otherwise the run has no verdict.
+    /// Whether the control shows no difference. Otherwise this point has no verdict.
     pub control_holds: bool,
+    /// Why this point has no verdict, one sentence each; empty if it has one.
+    pub no_verdict_reasons: Vec<String>,
     /// The first variant against each other variant.
     pub comparisons: Vec<Pair>,
     /// The effects of HTTP/2, protobuf and gRPC, each by itself, if the plan has the required variants.
@@ -261,6 +263,28 @@ impl Report {
         DecisionRule::of(&self.plan, self.margin.clone(), self.confidence)
     }
 
+    /// Whether the report has a verdict at `point`.
+    pub const fn has_verdict_at(&self, point: &PointReport) -> bool {
+        self.no_verdict_reasons.is_empty() && point.no_verdict_reasons.is_empty()
+    }
+
+    /// Whether the report has a verdict at one point or more.
+    pub fn has_verdict(&self) -> bool {
+        self.points.iter().any(|point| self.has_verdict_at(point))
+    }
+
+    /// The points with a verdict.
+    pub fn points_with_verdict(&self) -> impl Iterator<Item = &PointReport> {
+        self.points.iter().filter(|point| self.has_verdict_at(point))
+    }
+
+    /// The reasons against a verdict, first those of the run, then those of each point.
+    pub fn all_no_verdict_reasons(&self) -> impl Iterator<Item = &str> {
+        let of_points = self.points.iter().map(|point| &point.no_verdict_reasons);
+        let reasons = std::iter::once(&self.no_verdict_reasons).chain(of_points);
+        reasons.flatten().map(String::as_str)
+    }
+
     /// The largest number of rounds of a point.
     pub fn rounds(&self) -> usize {
         let variants = self.points.iter().flat_map(|point| &point.variants);
@@ -268,6 +292,13 @@ impl Report {
             .map(|variant| variant.blocks.len())
             .max()
             .unwrap_or_default()
+    }
+}
+
+impl PointReport {
+    /// The comparisons of all pairs.
+    pub fn measures(&self) -> impl Iterator<Item = &Comparison> {
+        self.comparisons.iter().flat_map(|pair| &pair.measures)
     }
 }
 

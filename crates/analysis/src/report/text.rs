@@ -28,7 +28,7 @@ pub fn summary(report: &Report) -> String {
     }
     lines.push("\nHow sure".to_owned());
     lines.push(format!("  {}", headline(report)));
-    let reasons = report.no_verdict_reasons.iter();
+    let reasons = report.all_no_verdict_reasons();
     lines.extend(reasons.map(|reason| format!("  No verdict: {reason}")));
     lines.extend(certainty(report).into_iter().map(|line| format!("  {line}")));
     for point in &report.points {
@@ -49,7 +49,7 @@ fn answer_lines(report: &Report, point: &PointReport, lines: &mut Vec<String>) {
             pair.b,
             pair.a
         ));
-        if report.no_verdict_reasons.is_empty() {
+        if report.has_verdict_at(point) {
             lines.extend(pair.measures.iter().map(|comparison| {
                 format!(
                     "  {} {}",
@@ -104,7 +104,7 @@ fn at_value(report: &Report, point: &PointReport) -> String {
 
 /// What the run decided, in one sentence.
 pub fn headline(report: &Report) -> String {
-    if report.no_verdict_reasons.is_empty() {
+    if report.has_verdict() {
         Decided::of(report).headline()
     } else {
         "There is no verdict.".to_owned()

@@ -5,11 +5,9 @@ use std::time::Duration;
 
 use analysis::decision_rule::DecisionRule;
 use analysis::margin::Margin;
-use analysis::no_verdict::no_verdict_reasons;
 use analysis::observations::{Block, CountingDelayHistogram, Point, Usage, VariantData};
 use analysis::report::model::{FORMAT, Finding, Machine, Report};
 use analysis::summary;
-use analysis::winner_changes::winner_changes;
 use experiment_model::calibration::Calibration;
 use experiment_model::plan::Plan;
 use experiment_model::sample::{Outcome, Sample, ServerTiming, WireBytes};
@@ -85,13 +83,13 @@ pub(crate) fn synthetic_run(plan: &str, medians: &[Medians], seed: u64) -> (Repo
             sentence: String::new(),
         }],
         no_verdict_reasons: Vec::new(),
-        changes: winner_changes(&decided),
+        changes: Vec::new(),
         points: decided,
         reconciled: true,
         differences: None,
         plan,
     };
-    report.no_verdict_reasons = no_verdict_reasons(&report);
+    summary::conclude(&mut report);
     (report, points)
 }
 

@@ -26,6 +26,9 @@ fn sentence(statement: &Statement) -> String {
             report.margin.describe(report.rule().measures),
         ),
         Statement::NoVerdict(reasons) => format!("This run has no verdict. {}", reasons.join(" ")),
+        Statement::NoVerdictAtSomeValues(reasons) => {
+            format!("Some values of the sweep have no verdict. {}", reasons.join(" "))
+        }
         Statement::Unanswered => "Without a verdict, this run gives no reason to choose either.".to_owned(),
         Statement::NotCompared => {
             "This run did not compare REST with gRPC: its plan has no such pair of variants.".to_owned()

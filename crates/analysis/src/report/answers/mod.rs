@@ -52,8 +52,9 @@ pub fn answer_sheet(report: &Report) -> AnswerSheet {
 
 fn which_and_why(report: &Report) -> Vec<Statement<'_>> {
     let mut statements = vec![Statement::Conditions(report)];
-    if !report.no_verdict_reasons.is_empty() {
-        statements.push(Statement::NoVerdict(&report.no_verdict_reasons));
+    let reasons: Vec<&str> = report.all_no_verdict_reasons().collect();
+    if !report.has_verdict() {
+        statements.push(Statement::NoVerdict(reasons));
         return statements;
     }
     let pairs = RestGrpcPair::all(report);
@@ -62,6 +63,9 @@ fn which_and_why(report: &Report) -> Vec<Statement<'_>> {
     }
     for pair in &pairs {
         statements.extend(pair.verdict_statements(&[Measure::P50, Measure::P95, Measure::P99]));
+    }
+    if !reasons.is_empty() {
+        statements.push(Statement::NoVerdictAtSomeValues(reasons));
     }
     // The reasons are those of the sweep's first value. The tables of the report cover all values.
     if let Some(pair) = pairs.first() {
@@ -72,7 +76,7 @@ fn which_and_why(report: &Report) -> Vec<Statement<'_>> {
 }
 
 fn when_to_use_which(report: &Report) -> Vec<Statement<'_>> {
-    if !report.no_verdict_reasons.is_empty() {
+    if !report.has_verdict() {
         return vec![Statement::Unanswered];
     }
     let pairs = RestGrpcPair::all(report);
@@ -114,11 +118,11 @@ struct RestGrpcPair<'a> {
 }
 
 impl<'a> RestGrpcPair<'a> {
-    /// One pair for each point that has one.
+    /// One pair for each point that has one and has a verdict.
     fn all(report: &'a Report) -> Vec<Self> {
         let key = report.plan.sweep.as_ref().map(|sweep| sweep.key);
-        let points = report.points.iter();
-        points
+        report
+            .points_with_verdict()
             .filter_map(|point| Self::of(point, key.zip(point.value.as_deref())))
             .collect()
     }

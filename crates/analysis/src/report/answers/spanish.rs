@@ -40,6 +40,10 @@ fn sentence(statement: &Statement) -> String {
             "Esta corrida no permite un veredicto. Los motivos, en inglés: {}",
             reasons.join(" ")
         ),
+        Statement::NoVerdictAtSomeValues(reasons) => format!(
+            "Algunos valores del barrido no tienen veredicto. Los motivos, en inglés: {}",
+            reasons.join(" ")
+        ),
         Statement::Unanswered => "Sin un veredicto, esta corrida no da razones a favor de ninguno.".to_owned(),
         Statement::NotCompared => {
             "Esta corrida no comparó REST con gRPC: su plan no tiene ese par de variantes.".to_owned()

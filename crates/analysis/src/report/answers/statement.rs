@@ -13,7 +13,9 @@ pub(super) enum Statement<'a> {
     /// The conditions of all other statements.
     Conditions(&'a Report),
     /// The run has no verdict, for these reasons.
-    NoVerdict(&'a [String]),
+    NoVerdict(Vec<&'a str>),
+    /// Some values of the sweep have no verdict, for these reasons.
+    NoVerdictAtSomeValues(Vec<&'a str>),
     /// The question has no answer, because the run has no verdict.
     Unanswered,
     /// The plan has no REST variant and gRPC variant to compare.
