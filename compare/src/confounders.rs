@@ -204,13 +204,13 @@ async fn measure(confounder: Confounder, root: &Path) -> Result<ConfounderResult
     .await?;
     let rule = DecisionRule::of(&plan, Margin::default(), 0.95);
     let point = trial.points.first().context("the run has no measurements")?;
-    let pairs = summary::point(point, &rule).comparisons;
-    let measures = pairs.into_iter().flat_map(|pair| pair.measures);
+    let pairs = summary::point(point, &rule).pairs;
+    let comparisons = pairs.into_iter().flat_map(|pair| pair.comparisons);
     let unfair = fairness.into_iter().filter(|finding| !finding.fair);
     Ok(ConfounderResult {
         confounder: confounder.name,
         description: confounder.description,
-        measures: measures
+        measures: comparisons
             .map(|comparison| (comparison.measure, comparison))
             .collect(),
         unfair_settings: unfair.map(|finding| finding.subject).collect(),

@@ -33,7 +33,7 @@ impl ConsumerMetrics {
         Ok(by_route.remove(&route).unwrap_or_default())
     }
 
-    /// Counting delays of all votes since the start of the consumer, by route. Without a counted vote, a route is missing.
+    /// Counting delays of all votes since the start of the consumer, by route.
     pub async fn counting_delays_by_route(&self) -> Result<BTreeMap<Route, CountingDelayHistogram>> {
         let url = &self.url;
         let request = async {

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::subject::Subject;
 
-/// Decisions are computed at most this many times in a run, because each time takes some milliseconds of a processor.
+/// Decisions are computed at most this many times for each value of a sweep, because each time takes some milliseconds of a processor.
 const MAX_EVALUATIONS: usize = 20;
 
 /// Watches the decisions of a simultaneous run.

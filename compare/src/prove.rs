@@ -172,7 +172,7 @@ impl Question {
     fn comparison<'a>(&self, point: &'a PointReport) -> Option<&'a Comparison> {
         let measures = match self.variant {
             None => &point.control,
-            Some(variant) => &point.comparisons.get(variant - 1)?.measures,
+            Some(variant) => &point.pairs.get(variant - 1)?.comparisons,
         };
         measures
             .iter()

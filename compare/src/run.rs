@@ -48,7 +48,8 @@ pub struct RunArgs {
     service_args: Vec<(String, String)>,
 }
 
-/// The exit code of a run without a verdict, at no value of its sweep; the report has the reasons.
+/// The exit code of a run without a verdict; of a sweep, if no value has one. The reasons are in the report, or on stderr if
+/// unequal settings stopped the run before it began.
 const EXIT_NO_VERDICT: u8 = 3;
 /// The exit code if a variant of `--must-not-lose` lost.
 const EXIT_LOST: u8 = 4;
@@ -93,9 +94,9 @@ fn exit_code(report: &Report, must_not_lose: &[String]) -> ExitCode {
     if !report.has_verdict() {
         return EXIT_NO_VERDICT.into();
     }
-    let pairs = report.points_with_verdict().flat_map(|point| &point.comparisons);
+    let pairs = report.points_with_verdict().flat_map(|point| &point.pairs);
     let losers = pairs.flat_map(|pair| {
-        pair.measures
+        pair.comparisons
             .iter()
             .filter_map(|comparison| pair.loser(comparison))
     });

@@ -64,7 +64,7 @@ fn thresholds_change_the_verdicts_of_a_report() {
     };
     let as_data = |report: &Report| serde_json::to_value(report).unwrap();
     assert_eq!(as_data(&recompute(&["--recompute"])), as_data(&report));
-    let median = |report: &Report| report.points[0].comparisons[0].measures[0].verdict;
+    let median = |report: &Report| report.points[0].pairs[0].comparisons[0].verdict;
     assert_eq!(median(&report), Verdict::BBetter);
     assert_eq!(median(&recompute(&["--margin", "0.9"])), Verdict::Equivalent);
 }

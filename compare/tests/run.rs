@@ -153,7 +153,7 @@ fn every_vote_of_a_run_reconciles() {
             assert_eq!(variant["stages"].is_null(), is_stream, "{variant}");
         }
         assert!(variants[0]["sent"].as_u64().unwrap() > 500, "{output_text}");
-        assert_eq!(point["comparisons"].as_array().unwrap().len(), 5);
+        assert_eq!(point["pairs"].as_array().unwrap().len(), 5);
     }
     let is_empty = |reasons: &Value| reasons.as_array().unwrap().is_empty();
     let has_verdict = is_empty(&report["no_verdict_reasons"])

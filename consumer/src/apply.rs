@@ -4,8 +4,9 @@
 //! repeated writes have no effect.
 //!
 //! Before that, the consumer asks Kafka whether the topic is still the one to which the applied offset belongs. The offsets
-//! of a recreated topic look like a continuation. Without the check, its first votes would be skipped, and the log could
-//! hold a later copy of a vote than the one that is finally counted.
+//! of a recreated topic look like a continuation, so without the check its first votes would be skipped. The check precedes
+//! the log too: a batch from the middle of the new topic can have the second copy of a repeated vote. The log would keep that
+//! copy, while the tally, which starts again at offset 0, counts the first.
 
 use std::time::{Duration, Instant, SystemTime};
 

@@ -10,8 +10,8 @@ pub const TIMEOUT: Duration = Duration::from_mins(2);
 /// Short enough to measure a recovery, long enough to cause no significant load.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Waits until `condition` holds, at most [`TIMEOUT`]. An error of the condition counts as "does not hold yet"; the last one
-/// is part of the error after the timeout.
+/// Waits until `condition` holds, at most [`TIMEOUT`]. An error of the condition counts as "does not hold yet". If
+/// the last check ended with an error, the error after the timeout contains it.
 pub async fn wait_until(what: &str, condition: impl AsyncFn() -> Result<bool>) -> Result<()> {
     let started = Instant::now();
     let check = || async {

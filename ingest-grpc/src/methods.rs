@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(timeout("250m"), Some(Duration::from_millis(250)));
         assert_eq!(timeout("5S"), Some(Duration::from_secs(5)));
         assert_eq!(timeout("99999999H"), Some(Duration::from_hours(99_999_999)));
-        for text in ["", "5", "m", "-5S", "999999999S", "5x", "1.5S"] {
+        for text in ["", "5", "m", "-5S", "+5S", "999999999S", "5x", "1.5S"] {
             assert_eq!(timeout(text), None, "{text}");
         }
     }

@@ -1,4 +1,4 @@
-//! The ledger of the senders: one JSON line for each vote, as the project's load generator writes them.
+//! The ledger of the senders: one JSON line for each vote, as Locust and `compare` write them.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -23,11 +23,11 @@ struct LedgerLine {
 /// All votes that were sent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger {
-    /// Votes to which each route responded, with success or failure.
+    /// Votes whose line names a route. Locust names the route that responded, `compare` the route of every vote.
     pub(crate) sent: ByRoute<u64>,
     /// Votes that each route acknowledged.
     pub(crate) acknowledged: ByRoute<u64>,
-    /// Votes without a response.
+    /// Votes whose line names no route: Locust had no response.
     pub(crate) unanswered: u64,
     /// The number of receipts of each vote, by route.
     pub(crate) receipts: HashMap<Uuid, ByRoute<u32>>,

@@ -1,4 +1,5 @@
 -- Returns 1 if the top sets are complete, otherwise 0.
+-- The shared functions and constants are in checks.lua and arguments.lua.
 --
 -- KEYS    1 state of the top sets, 2 total; then the hashes; then their top sets
 -- ARGV    the maximum size of a top set

@@ -1,4 +1,5 @@
 -- Begins to build the top sets.
+-- The shared functions and constants are in checks.lua and arguments.lua.
 --
 -- KEYS    1 state of the top sets, 2 total
 -- ARGV    the id of this run

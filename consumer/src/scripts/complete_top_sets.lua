@@ -1,5 +1,6 @@
 -- Records that the top sets are complete, unless something has changed since this run began: another run began, the counts
 -- were corrected, or a program that does not update the top sets counted votes.
+-- The shared functions and constants are in checks.lua and arguments.lua.
 --
 -- KEYS    1 state of the top sets, 2 total
 -- ARGV    the id of this run

@@ -1,4 +1,5 @@
--- Adds a correction, or a part of one, to the counts, or changes nothing.
+-- Adds a correction, or a part of one, to the counts, or changes nothing. checks.lua and arguments.lua define the shared
+-- functions and constants.
 --
 -- KEYS    1 topic, 2 topics, 3 offsets, 4 corrections, 5 total, 6 state of the top sets; then the hashes
 -- ARGV    the state from which the correction was computed: the topic's id ('' for none), the time of its registration
@@ -41,7 +42,7 @@ for _ = 1, tonumber(argument()) do
   end
 end
 
--- The new value of a count, as text.
+-- The new value of a count, as text. Sets `problem` if the old or the new value is out of range.
 local function sum(key, field, value, increment)
   local new = integer(key, field, value, REBUILD) + tonumber(increment)
   integer(key, field, text(new), REBUILD)

@@ -1,4 +1,5 @@
 -- Deletes counts that no script can increment, so that a correction can add them again.
+-- The shared functions and constants are in checks.lua and arguments.lua.
 --
 -- KEYS    1 total, then the hashes, then their top sets, then the state of the top sets
 -- ARGV    the number of hashes; for each hash: the number of fields to check, then the fields

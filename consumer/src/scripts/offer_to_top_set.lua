@@ -1,4 +1,5 @@
 -- Adds fields of a hash to its top set with their current counts, and keeps the highest counts.
+-- The shared functions and constants are in checks.lua and arguments.lua.
 --
 -- KEYS    1 hash, 2 top set
 -- ARGV    the maximum size of the top set, then the fields (at most 1,000)

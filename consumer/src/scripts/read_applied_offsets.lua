@@ -1,4 +1,5 @@
 -- Reads the current topic and the progress of some partitions.
+-- The shared functions and constants are in checks.lua and arguments.lua.
 --
 -- KEYS    1 topic, 2 offsets, 3 dead letters
 -- ARGV    the partitions (at most 1,000)

@@ -1,4 +1,5 @@
 -- Makes a topic the current one: the topic whose records are counted.
+-- The shared functions and constants are in checks.lua and arguments.lua.
 --
 -- KEYS    1 topic, 2 topics, 3 offsets, 4 dead letters
 -- ARGV    the topic's id, the current time in ms since the Unix epoch

@@ -29,14 +29,17 @@ impl Decisions {
         };
         let (controls, others): (Vec<_>, Vec<_>) = others.iter().partition(|variant| variant.is_control);
         let control = compare(&controls).into_iter().next().unwrap_or_default();
-        let pairs = others.iter().zip(compare(&others)).map(|(other, measures)| Pair {
-            a: first.variant.name.clone(),
-            b: other.variant.name.clone(),
-            measures: measures
-                .into_iter()
-                .map(|comparison| comparison.gated_by_control(&control))
-                .collect(),
-        });
+        let pairs = others
+            .iter()
+            .zip(compare(&others))
+            .map(|(other, comparisons)| Pair {
+                a: first.variant.name.clone(),
+                b: other.variant.name.clone(),
+                comparisons: comparisons
+                    .into_iter()
+                    .map(|comparison| comparison.gated_by_control(&control))
+                    .collect(),
+            });
         Self {
             pairs: pairs.collect(),
             control,
@@ -50,7 +53,7 @@ impl Decisions {
 
     /// Whether every pair has a verdict on every measure, and the control does not differ: no more rounds are needed.
     pub fn are_complete(&self) -> bool {
-        let mut comparisons = self.pairs.iter().flat_map(|pair| &pair.measures);
+        let mut comparisons = self.pairs.iter().flat_map(|pair| &pair.comparisons);
         !self.pairs.is_empty() && self.control_holds() && comparisons.all(Comparison::is_decided)
     }
 }

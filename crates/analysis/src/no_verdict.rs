@@ -30,7 +30,7 @@ pub fn reasons_of_point(point: &PointReport, usable_rate: f64) -> Vec<String> {
     noisy.chain(late_votes(point)).chain(searches).collect()
 }
 
-/// The variants of a saturation design with searches that did not find a rate.
+/// The reasons from searches of a saturation design that did not find the limit of their variant.
 fn unfinished_searches(point: &PointReport, usable_rate: f64) -> Vec<String> {
     let mut reasons = Vec::new();
     for variant in &point.variants {

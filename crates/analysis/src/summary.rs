@@ -35,7 +35,7 @@ fn decided(value: Option<String>, variants: Vec<VariantReport>, rule: &DecisionR
         value,
         control_holds: decisions.control_holds(),
         no_verdict_reasons: Vec::new(),
-        comparisons: decisions.pairs,
+        pairs: decisions.pairs,
         effects: effects(&variants, rule),
         control: decisions.control,
         variants,

@@ -8,8 +8,8 @@ use crate::stats::verdict::Verdict;
 /// a comparison without enough data is skipped.
 pub fn winner_changes(points: &[&PointReport]) -> Vec<Change> {
     let mut changes = Vec::new();
-    for pair in points.first().map_or(&[][..], |point| &point.comparisons) {
-        for comparison in &pair.measures {
+    for pair in points.first().map_or(&[][..], |point| &point.pairs) {
+        for comparison in &pair.comparisons {
             let mut before: Option<(&str, Verdict)> = None;
             for point in points {
                 let Some((value, verdict)) = verdict_at(point, pair, comparison) else {
@@ -45,8 +45,8 @@ fn verdict_at<'a>(
     comparison: &Comparison,
 ) -> Option<(&'a str, Verdict)> {
     let same_pair = |other: &&Pair| (&other.a, &other.b) == (&pair.a, &pair.b);
-    let measures = &point.comparisons.iter().find(same_pair)?.measures;
-    let verdict = measures
+    let comparisons = &point.pairs.iter().find(same_pair)?.comparisons;
+    let verdict = comparisons
         .iter()
         .find(|other| other.measure == comparison.measure)?
         .verdict;
@@ -58,6 +58,7 @@ fn describe(pair: &Pair, verdict: Verdict) -> String {
     match verdict {
         Verdict::ABetter => format!("{} better", pair.a),
         Verdict::BBetter => format!("{} better", pair.b),
+        // `verdict_at` returns only decided verdicts.
         Verdict::Equivalent | Verdict::NotEnoughData { .. } => "equivalent".to_owned(),
     }
 }
@@ -89,10 +90,10 @@ mod tests {
             control: Vec::new(),
             control_holds: true,
             no_verdict_reasons: Vec::new(),
-            comparisons: vec![Pair {
+            pairs: vec![Pair {
                 a: "rest".to_owned(),
                 b: "grpc".to_owned(),
-                measures: vec![comparison],
+                comparisons: vec![comparison],
             }],
             effects: Vec::new(),
         }

@@ -131,11 +131,11 @@ fn page_headline(report: &analysis::report::model::Report) -> String {
 fn headline_says_how_many_measures_are_decided() {
     let (decided, _) = synthetic_run(PLAN, &[[4.0, 3.0]], 1);
     let mut undecided = decided.clone();
-    for comparison in &mut undecided.points[0].comparisons[0].measures {
+    for comparison in &mut undecided.points[0].pairs[0].comparisons {
         comparison.verdict = Verdict::NotEnoughData { rounds_needed: None };
     }
     let mut partly = undecided.clone();
-    partly.points[0].comparisons[0].measures[0].verdict = Verdict::Equivalent;
+    partly.points[0].pairs[0].comparisons[0].verdict = Verdict::Equivalent;
     for (report, expected) in [
         (&decided, "All 5 measures are decided."),
         (
@@ -291,7 +291,7 @@ fn run_with_searches(change: impl Fn(&mut Point)) -> Report {
 fn only_the_found_rates_of_searches_are_compared() {
     let report = run_with_searches(|_| {});
     assert_eq!(report.all_no_verdict_reasons().count(), 0);
-    let [comparison] = &report.points[0].comparisons[0].measures[..] else {
+    let [comparison] = &report.points[0].pairs[0].comparisons[..] else {
         panic!("expected one comparison");
     };
     assert_eq!(

@@ -18,6 +18,8 @@ use crate::logs::format_time;
 use crate::problem::{Problem, Store};
 use crate::query::Valid;
 
+/// The format of the reports of `compare` whose outcome the list shows.
+const COMPARE_FORMAT: u32 = 4;
 const DATA: &str = "report.json";
 const PAGE: &str = "report.html";
 /// Maximum number of reports in the list, the newest ones.
@@ -26,7 +28,7 @@ const MAX_REPORTS: usize = 100;
 const MAX_NAME_BYTES: usize = 100;
 /// Largest file that is served, in bytes: several times the size of a report with all plots.
 const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
-/// How long the list is cached: a run writes its report once.
+/// How long the list is cached, so that many open pages cause one read of the directory a second.
 const CACHE_LIFETIME: Duration = Duration::from_secs(1);
 /// A report is self-contained: it may use its own inline styles and images, but no script, no request and no frame.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -65,8 +67,11 @@ struct Content {
     reconciled: bool,
     /// Only in reports of `compare`.
     plan: Option<Plan>,
-    /// Absent in reports of format 1, whose outcome is therefore unknown.
-    no_verdict_reasons: Option<Vec<String>>,
+    /// Only in reports of `compare`.
+    format: Option<u32>,
+    /// Only in reports of `compare`.
+    #[serde(default)]
+    no_verdict_reasons: Vec<String>,
     /// Only in reports of `compare`.
     #[serde(default)]
     points: Vec<Point>,
@@ -82,21 +87,20 @@ struct Plan {
 /// The variants at one value of a sweep.
 #[derive(Deserialize)]
 struct Point {
-    /// Only in reports since format 4.
     #[serde(default)]
     no_verdict_reasons: Vec<String>,
     #[serde(default)]
-    comparisons: Vec<Pair>,
+    pairs: Vec<Pair>,
 }
 
 /// Two variants, compared on each measure.
 #[derive(Deserialize)]
 struct Pair {
-    measures: Vec<Measure>,
+    comparisons: Vec<Comparison>,
 }
 
 #[derive(Deserialize)]
-struct Measure {
+struct Comparison {
     verdict: Verdict,
 }
 
@@ -150,7 +154,10 @@ impl Reports {
         found.truncate(MAX_REPORTS);
         let mut read = BTreeMap::new();
         for (name, written) in &found {
-            let report = match cache.remove(name).filter(|(since, _)| since == written) {
+            let report = match cache
+                .remove(name)
+                .filter(|(cached_written, _)| cached_written == written)
+            {
                 Some((_, report)) => Some(report),
                 None => read_report(directory, name, *written),
             };
@@ -204,7 +211,7 @@ fn run_names(directory: &Path) -> Vec<(String, SystemTime)> {
         let name = entry.file_name().into_string().ok()?;
         let is_run = is_valid_name(&name) && entry.file_type().ok()?.is_dir();
         let path = entry.path();
-        let is_complete = is_run && is_regular_file(&path.join(PAGE)) && is_regular_file(&path.join(DATA));
+        let is_complete = is_run && is_servable_file(&path.join(PAGE)) && is_servable_file(&path.join(DATA));
         let written = path.join(DATA).symlink_metadata().ok()?.modified().ok()?;
         is_complete.then_some((name, written))
     });
@@ -216,8 +223,8 @@ fn is_valid_name(name: &str) -> bool {
     name.len() <= MAX_NAME_BYTES && name.bytes().all(is_allowed) && !name.starts_with('.')
 }
 
-/// Whether the path is a regular file and not a symbolic link.
-fn is_regular_file(path: &Path) -> bool {
+/// Whether the path is a regular file, not a symbolic link, and at most [`MAX_FILE_BYTES`] long.
+fn is_servable_file(path: &Path) -> bool {
     path.symlink_metadata()
         .is_ok_and(|data| data.is_file() && data.len() <= MAX_FILE_BYTES)
 }
@@ -245,13 +252,13 @@ fn read_report(directory: &Path, name: &str, written: SystemTime) -> Option<Repo
 
 /// How many comparisons of a run are decided; none at a point without a verdict.
 fn decided(points: &[Point]) -> String {
-    let pairs = || points.iter().flat_map(|point| &point.comparisons);
+    let pairs = || points.iter().flat_map(|point| &point.pairs);
     let with_verdict = points.iter().filter(|point| point.no_verdict_reasons.is_empty());
-    let measures = pairs().map(|pair| pair.measures.len()).sum::<usize>();
+    let comparisons = pairs().map(|pair| pair.comparisons.len()).sum::<usize>();
     let decided = with_verdict
-        .flat_map(|point| &point.comparisons)
-        .flat_map(|pair| &pair.measures)
-        .filter(|measure| measure.verdict.verdict != "not_enough_data")
+        .flat_map(|point| &point.pairs)
+        .flat_map(|pair| &pair.comparisons)
+        .filter(|comparison| comparison.verdict.verdict != "not_enough_data")
         .count();
     if points.iter().all(|point| !point.no_verdict_reasons.is_empty()) {
         return "no verdict".to_owned();
@@ -261,7 +268,7 @@ fn decided(points: &[Point]) -> String {
     } else {
         "comparisons"
     };
-    format!("{decided} of {measures} {noun} decided")
+    format!("{decided} of {comparisons} {noun} decided")
 }
 
 fn describe(content: &Content) -> Option<(Kind, String)> {
@@ -272,10 +279,12 @@ fn describe(content: &Content) -> Option<(Kind, String)> {
     };
     match (&content.plan, &content.totals) {
         (Some(plan), _) => {
-            let verdict = match &content.no_verdict_reasons {
-                Some(reasons) if reasons.is_empty() => decided(&content.points),
-                Some(_) => "no verdict".to_owned(),
-                None => "report of an older format".to_owned(),
+            let verdict = if content.format != Some(COMPARE_FORMAT) {
+                "report of another format".to_owned()
+            } else if content.no_verdict_reasons.is_empty() {
+                decided(&content.points)
+            } else {
+                "no verdict".to_owned()
             };
             Some((
                 Kind::Compare,
@@ -313,18 +322,18 @@ mod tests {
         let describe = |text: &str| describe(&serde_json::from_str(text).unwrap());
         let decided = r#"{"verdict":{"verdict":"equivalent"}}"#;
         let open = r#"{"verdict":{"verdict":"not_enough_data","rounds_needed":9}}"#;
-        let compared = |measures: &str| {
+        let compared = |comparisons: &str| {
             describe(&format!(
-                r#"{{"reconciled":true,"plan":{{"name":"quick"}},"no_verdict_reasons":[],
-                    "points":[{{"comparisons":[{{"measures":[{measures}]}}]}}]}}"#
+                r#"{{"format":4,"reconciled":true,"plan":{{"name":"quick"}},"no_verdict_reasons":[],
+                    "points":[{{"pairs":[{{"comparisons":[{comparisons}]}}]}}]}}"#
             ))
         };
-        for (measures, count) in [
+        for (comparisons, count) in [
             (format!("{decided},{open}"), "1 of 2"),
             (format!("{open},{open}"), "0 of 2"),
         ] {
             assert_eq!(
-                compared(&measures),
+                compared(&comparisons),
                 Some((
                     Kind::Compare,
                     format!("quick: {count} measures decided, reconciled")
@@ -334,9 +343,9 @@ mod tests {
         let late = r#""no_verdict_reasons":["late"],"#;
         let sweep = |reasons: [&str; 2]| {
             let points =
-                reasons.map(|reasons| format!(r#"{{{reasons}"comparisons":[{{"measures":[{decided}]}}]}}"#));
+                reasons.map(|reasons| format!(r#"{{{reasons}"pairs":[{{"comparisons":[{decided}]}}]}}"#));
             describe(&format!(
-                r#"{{"reconciled":true,"plan":{{"name":"rate"}},"no_verdict_reasons":[],"points":[{}]}}"#,
+                r#"{{"format":4,"reconciled":true,"plan":{{"name":"rate"}},"no_verdict_reasons":[],"points":[{}]}}"#,
                 points.join(",")
             ))
         };
@@ -350,10 +359,10 @@ mod tests {
             );
         }
         assert_eq!(
-            describe(r#"{"reconciled":true,"plan":{"name":"quick"},"refusals":["late"],"points":[]}"#),
+            describe(r#"{"format":3,"reconciled":true,"plan":{"name":"quick"},"points":[]}"#),
             Some((
                 Kind::Compare,
-                "quick: report of an older format, reconciled".to_owned()
+                "quick: report of another format, reconciled".to_owned()
             ))
         );
         assert_eq!(

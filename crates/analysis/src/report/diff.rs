@@ -111,7 +111,7 @@ fn subjects(report: &Report) -> Subjects {
             let values = Measure::ALL.map(|measure| (measure, variant.values(measure)));
             subjects.insert(format!("{at}{}", variant.label()), values.into());
         }
-        for pair in &point.comparisons {
+        for pair in &point.pairs {
             if let (Some(a), Some(b)) = (variant(point, &pair.a), variant(point, &pair.b)) {
                 let values = Measure::ALL.map(|measure| (measure, differences(a, b, measure)));
                 subjects.insert(format!("{at}{} − {}", pair.b, pair.a), values.into());

@@ -23,12 +23,12 @@ impl Decided {
         let is_decided =
             |comparison: &&Comparison| !matches!(comparison.verdict, Verdict::NotEnoughData { .. });
         let count = |points: &mut dyn Iterator<Item = &PointReport>| {
-            points.map(|point| point.measures().count()).sum()
+            points.map(|point| point.comparisons().count()).sum()
         };
         let decided = report
             .points_with_verdict()
-            .map(|point| point.measures().filter(is_decided).count());
-        let pairs = report.points.iter().map(|point| point.comparisons.len());
+            .map(|point| point.comparisons().filter(is_decided).count());
+        let pairs = report.points.iter().map(|point| point.pairs.len());
         Self {
             decided: decided.sum(),
             without_verdict: count(&mut report.points.iter().filter(|point| !report.has_verdict_at(point))),

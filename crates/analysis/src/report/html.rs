@@ -200,7 +200,7 @@ fn point_view(report: &Report, point: &PointReport) -> Result<PointView> {
         .first()
         .map(|variant| variant.variant.name.clone())
         .unwrap_or_default();
-    let pairs = point.comparisons.iter();
+    let pairs = point.pairs.iter();
     let legend = point
         .variants
         .iter()
@@ -213,7 +213,7 @@ fn point_view(report: &Report, point: &PointReport) -> Result<PointView> {
         title: title.map(|(value, sweep)| format!("{} = {value}", sweep.key)),
         legend: legend.collect(),
         pairs: pairs
-            .map(|pair| pair_view(&pair.a, &pair.b, &pair.measures, has_verdict))
+            .map(|pair| pair_view(&pair.a, &pair.b, &pair.comparisons, has_verdict))
             .collect::<Result<_>>()?,
         // The control is decided even if the point has no verdict.
         control: pair_view(&first, &format!("{first} (control)"), &point.control, true)?,
@@ -237,7 +237,7 @@ fn point_view(report: &Report, point: &PointReport) -> Result<PointView> {
     })
 }
 
-fn pair_view(a: &str, b: &str, measures: &[Comparison], has_verdict: bool) -> Result<PairView> {
+fn pair_view(a: &str, b: &str, comparisons: &[Comparison], has_verdict: bool) -> Result<PairView> {
     let row = |comparison: &Comparison| MeasureView {
         question: question(comparison.measure),
         answer: answer(a, b, comparison),
@@ -269,10 +269,10 @@ fn pair_view(a: &str, b: &str, measures: &[Comparison], has_verdict: bool) -> Re
     Ok(PairView {
         a: a.to_owned(),
         b: b.to_owned(),
-        rows: measures.iter().map(row).collect(),
+        rows: comparisons.iter().map(row).collect(),
         plot: svg_value(plots::differences(
             &format!("{b} − {a}, with interval and margin"),
-            measures,
+            comparisons,
         )?),
     })
 }

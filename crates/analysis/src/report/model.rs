@@ -96,7 +96,7 @@ pub struct PointReport {
     /// Why this point has no verdict, one sentence each; empty if it has one.
     pub no_verdict_reasons: Vec<String>,
     /// The first variant against each other variant.
-    pub comparisons: Vec<Pair>,
+    pub pairs: Vec<Pair>,
     /// The effects of HTTP/2, protobuf and gRPC, each by itself, if the plan has the required variants.
     pub effects: Vec<Effect>,
 }
@@ -109,7 +109,7 @@ pub struct Pair {
     /// The other variant.
     pub b: String,
     /// A comparison for each measure that has values.
-    pub measures: Vec<Comparison>,
+    pub comparisons: Vec<Comparison>,
 }
 
 /// The effect of one choice by itself: a contrast of variants that differ only in this choice.
@@ -297,8 +297,8 @@ impl Report {
 
 impl PointReport {
     /// The comparisons of all pairs.
-    pub fn measures(&self) -> impl Iterator<Item = &Comparison> {
-        self.comparisons.iter().flat_map(|pair| &pair.measures)
+    pub fn comparisons(&self) -> impl Iterator<Item = &Comparison> {
+        self.pairs.iter().flat_map(|pair| &pair.comparisons)
     }
 }
 

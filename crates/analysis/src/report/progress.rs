@@ -8,7 +8,7 @@ use crate::report::formatting::number;
 /// of the first variant's value. With several pairs, the widest interval of each measure.
 pub fn line(decisions: &Decisions) -> String {
     let mut widest: Vec<&Comparison> = Vec::new();
-    for comparison in decisions.pairs.iter().flat_map(|pair| &pair.measures) {
+    for comparison in decisions.pairs.iter().flat_map(|pair| &pair.comparisons) {
         match widest
             .iter_mut()
             .find(|other| other.measure == comparison.measure)

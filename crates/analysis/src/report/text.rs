@@ -42,7 +42,7 @@ pub fn summary(report: &Report) -> String {
 
 /// One sentence for each question, and one plot for each pair.
 fn answer_lines(report: &Report, point: &PointReport, lines: &mut Vec<String>) {
-    for pair in &point.comparisons {
+    for pair in &point.pairs {
         lines.push(format!(
             "\n{}{} against {}",
             at_value(report, point),
@@ -50,7 +50,7 @@ fn answer_lines(report: &Report, point: &PointReport, lines: &mut Vec<String>) {
             pair.a
         ));
         if report.has_verdict_at(point) {
-            lines.extend(pair.measures.iter().map(|comparison| {
+            lines.extend(pair.comparisons.iter().map(|comparison| {
                 format!(
                     "  {} {}",
                     question(comparison.measure),
@@ -60,7 +60,7 @@ fn answer_lines(report: &Report, point: &PointReport, lines: &mut Vec<String>) {
         } else {
             lines.push("  No verdict; the reasons follow.".to_owned());
         }
-        lines.extend(plot(&pair.measures));
+        lines.extend(plot(&pair.comparisons));
     }
 }
 

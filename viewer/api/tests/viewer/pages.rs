@@ -110,7 +110,7 @@ async fn reports_are_listed_and_served_in_a_sandbox() {
     // So that the next report is newer.
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     let compare = json!({
-        "format": 2, "run": "c", "reconciled": true, "plan": { "name": "quick", "variants": [] },
+        "format": 4, "run": "c", "reconciled": true, "plan": { "name": "quick", "variants": [] },
         "no_verdict_reasons": ["the client was late"],
     });
     write(

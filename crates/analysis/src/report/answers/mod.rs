@@ -67,7 +67,7 @@ fn which_and_why(report: &Report) -> Vec<Statement<'_>> {
     if !reasons.is_empty() {
         statements.push(Statement::NoVerdictAtSomeValues(reasons));
     }
-    // The reasons are those of the sweep's first value. The tables of the report cover all values.
+    // The explanation is that of the first value with a verdict. The tables of the report cover all values.
     if let Some(pair) = pairs.first() {
         statements.extend(pair.stage_statements());
         statements.extend(pair.point.effects.iter().map(Statement::Effect));
@@ -100,7 +100,7 @@ fn when_to_use_which(report: &Report) -> Vec<Statement<'_>> {
         }),
         _ => statements.extend(changes),
     }
-    let all = pairs.iter().flat_map(|pair| &pair.pair.measures);
+    let all = pairs.iter().flat_map(|pair| &pair.pair.comparisons);
     if !all.into_iter().any(Comparison::differs) {
         statements.push(Statement::NoDifference);
     }
@@ -133,7 +133,7 @@ impl<'a> RestGrpcPair<'a> {
             let mut variants = point.variants.iter().filter(|variant| !variant.is_control);
             variants.find(|variant| variant.variant.name == name)
         };
-        let pairs = point.comparisons.iter().filter_map(|pair| {
+        let pairs = point.pairs.iter().filter_map(|pair| {
             Some(Self {
                 at,
                 point,
@@ -160,7 +160,7 @@ impl<'a> RestGrpcPair<'a> {
     fn verdict_statements(&self, measures: &'static [Measure]) -> impl Iterator<Item = Statement<'a>> {
         let (at, pair) = (self.at, self.pair);
         let compared = pair
-            .measures
+            .comparisons
             .iter()
             .filter(|comparison| measures.contains(&comparison.measure));
         compared.map(move |comparison| Statement::Verdict(MeasureVerdict { at, pair, comparison }))
@@ -168,8 +168,8 @@ impl<'a> RestGrpcPair<'a> {
 
     /// The reasons for a difference in latency; none if the latencies were not compared.
     fn stage_statements(&self) -> Vec<Statement<'a>> {
-        let measures = &self.pair.measures;
-        if !measures
+        let comparisons = &self.pair.comparisons;
+        if !comparisons
             .iter()
             .any(|comparison| comparison.measure == Measure::P50)
         {
