@@ -13,7 +13,7 @@ class Measurement:
 
     Attributes:
         case: the protocol.
-        subject: `ours`, `naive` or `floor`.
+        subject: `ours`, `naive`, or `floor` (ours without Kafka).
         round: the round, counted from 1.
         votes: the number of votes sent and acknowledged.
         votes_per_second: the rate.

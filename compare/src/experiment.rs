@@ -1,5 +1,6 @@
-//! Runs the rounds of a plan: warm-up, then the blocks of all variants, at the same time or in turns, or their searches. A
-//! plan can restart the services between rounds, and then repeats the warm-up.
+//! Runs the rounds of a plan: warm-up, then the blocks of all variants, at the same time or in turns; in a saturation design,
+//! searches for the highest rate of each variant. A plan can restart the services between rounds, and then repeats the
+//! warm-up.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -144,7 +145,8 @@ impl PointRun<'_> {
         Ok(Point { value, variants })
     }
 
-    /// Replaces the processes of the stack's servers that the variants use. The separate instances end with their subjects.
+    /// Replaces the processes of the stack's servers that the variants use. Separate instances need
+    /// no restart: each subject (a variant or the control) starts its own and stops it at the end.
     async fn restart_servers(&self) -> Result<()> {
         let variants = self.plan.variants_of_stack();
         let names: BTreeSet<&str> = variants.flat_map(Variant::processes).collect();

@@ -20,7 +20,7 @@ use crate::store_retry::StoreRetry;
 use crate::tally::Tally;
 use crate::vote_log::VoteLog;
 
-/// The longest time for which readers see incomplete top sets, after an upgrade for example.
+/// The longest time for which readers see incomplete top sets (the sorted sets of the highest counts), after an upgrade for example.
 const TOP_SETS_INTERVAL: Duration = Duration::from_secs(2);
 const MONGODB_PROBE_INTERVAL: Duration = Duration::from_secs(2);
 /// The delay between a failed source and the next one.

@@ -54,7 +54,7 @@ pub(crate) async fn stream_votes<S: Sink, B: RequestBytes>(
     let body = RequestBody::new(body, &head.headers, rules, Arc::clone(&arrival));
     // A stream alone cannot overload its route.
     let votes_in_flight = MAX_VOTES_IN_FLIGHT.min(server.native.max_in_flight());
-    let mut stream_of_results = Some(move |messages| {
+    let mut start_results = Some(move |messages| {
         let results = read_votes(Arc::clone(&server), messages, arrival).map(move |message| {
             // The closure holds the permit until the response stream is dropped.
             let _ = &permit;
@@ -70,7 +70,7 @@ pub(crate) async fn stream_votes<S: Sink, B: RequestBytes>(
         results.buffered(votes_in_flight)
     });
     let method = service_fn(move |request: Request<Streaming<Message>>| {
-        let results = stream_of_results.take().map(|start| start(request.into_inner()));
+        let results = start_results.take().map(|start| start(request.into_inner()));
         let response = results.ok_or_else(|| Status::internal("a call has exactly one stream of votes"));
         std::future::ready(response.map(Response::new))
     });
@@ -150,6 +150,7 @@ fn next_message(
         // tonic reports no error if the client disconnected.
         (_, Some(error)) => Err(error),
         (Ok(None), None) => Ok(None),
+        // The layer on the body has checked everything else.
         (Err(status), None) => Err(unary::decompression_error(
             Some(&status),
             IngestError::VoteTooLarge,

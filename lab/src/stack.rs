@@ -199,7 +199,7 @@ impl Stack {
     }
 
     /// Replaces the additional arguments of the servers, and restarts each server whose arguments change. Returns when
-    /// every server is ready that was not stopped before.
+    /// all servers are ready, except those that were stopped before this call.
     pub async fn set_extra_args(&self, extra_args: BTreeMap<String, Vec<String>>) -> Result<()> {
         let mut settings = self.settings()?;
         let args_of = |args: &BTreeMap<String, Vec<String>>, server: &Server| {

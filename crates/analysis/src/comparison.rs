@@ -1,4 +1,4 @@
-//! Compares two variants on one measure. Each round gives one difference. Their Hodges-Lehmann estimate is robust: one slow
+//! Compares two variants on one measure. A block is one variant in one round. Each round gives one difference. Their Hodges-Lehmann estimate is robust: one slow
 //! round does not decide. For CPU time, each process of a restarted service gives one difference. The interval is wide
 //! enough for all comparisons of a point (Holm's correction), and for a look after each round. A point is one value of a
 //! sweep.

@@ -48,7 +48,8 @@ pub struct Report {
     pub points: Vec<PointReport>,
     /// Where the winner changes along the sweep.
     pub changes: Vec<Change>,
-    /// Whether the stores contain each acknowledged vote once, and no others than votes whose send failed.
+    /// Whether the stores contain each acknowledged vote once. They can also contain votes whose sending failed, but no
+    /// others.
     pub reconciled: bool,
     /// The output of `consumer reconcile` if they do not; null otherwise.
     pub differences: Option<String>,
@@ -176,7 +177,7 @@ pub struct VariantReport {
     pub stages: Option<Stages>,
     /// The cost of a vote in resources.
     pub cost: Cost,
-    /// Time from a vote's receipt until it is counted in Redis; null if no vote was counted during the blocks.
+    /// Time from a vote's arrival at its route until it is counted in Redis; null if no vote was counted during the blocks.
     pub counting_delay: Option<CountingDelay>,
     /// The blocks in the order of rounds.
     pub blocks: Vec<BlockReport>,
@@ -210,11 +211,11 @@ pub struct Stages {
 /// The cost of votes in resources.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cost {
-    /// CPU seconds of the variant's processes per million acknowledged votes; null for a service that was started
-    /// separately.
+    /// CPU seconds of the variant's processes per million acknowledged votes; null for a service outside
+    /// the stack (a variant with `url`).
     pub cpu_s_per_million: Option<f64>,
-    /// The largest total resident memory of the variant's processes at the end of a block, in MiB; null for a service that
-    /// was started separately.
+    /// The largest total resident memory of the variant's processes at the end of a block, in MiB; null for a service
+    /// outside the stack (a variant with `url`).
     pub memory_mib: Option<f64>,
     /// MiB that the load generator wrote per million votes, headers and frames included; null for a stock client.
     pub sent_mib_per_million: Option<f64>,
@@ -222,8 +223,8 @@ pub struct Cost {
     pub received_mib_per_million: Option<f64>,
 }
 
-/// Time from a vote's receipt until it is counted in Redis, in ms. Quantiles are interpolated within the buckets of a
-/// histogram.
+/// Time from a vote's arrival at its route until it is counted in Redis, in ms. Quantiles are interpolated within the buckets
+/// of a histogram.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CountingDelay {
     /// Number of votes.
@@ -389,12 +390,12 @@ impl Stages {
 impl Cost {
     /// Bytes that the load generator wrote for each vote.
     pub fn sent_bytes_per_vote(&self) -> Option<f64> {
-        Some(self.sent_mib_per_million? * BYTES_PER_VOTE)
+        Some(self.sent_mib_per_million? * BYTES_PER_VOTE_IN_A_MIB_PER_MILLION)
     }
 
     /// Bytes that the load generator read for each vote.
     pub fn received_bytes_per_vote(&self) -> Option<f64> {
-        Some(self.received_mib_per_million? * BYTES_PER_VOTE)
+        Some(self.received_mib_per_million? * BYTES_PER_VOTE_IN_A_MIB_PER_MILLION)
     }
 
     /// Bytes of both directions for each vote.
@@ -404,4 +405,4 @@ impl Cost {
 }
 
 /// Converts MiB per million votes to bytes per vote.
-const BYTES_PER_VOTE: f64 = 1024.0 * 1024.0 / 1e6;
+const BYTES_PER_VOTE_IN_A_MIB_PER_MILLION: f64 = 1024.0 * 1024.0 / 1e6;

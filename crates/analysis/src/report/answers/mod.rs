@@ -127,7 +127,8 @@ impl<'a> RestGrpcPair<'a> {
             .collect()
     }
 
-    /// The first such pair of a point whose variants use the same path, without stock variants; direct paths have priority.
+    /// The first such pair of a point that reaches both services in the same way (`via`) and has no stock variant. A direct
+    /// pair has priority over one through the Ingress.
     fn of(point: &'a PointReport, at: Option<(Setting, &'a str)>) -> Option<Self> {
         let variant = |name: &str| {
             let mut variants = point.variants.iter().filter(|variant| !variant.is_control);
