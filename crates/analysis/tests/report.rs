@@ -201,7 +201,15 @@ fn point_with_late_votes_withdraws_only_its_own_verdict() {
     for output in [&summary, &page] {
         assert!(output.contains(expected) && output.contains(*reason), "{output}");
     }
-    assert_eq!(page_headline(&report), "There is no verdict at some values.");
+    assert_eq!(page_headline(&report), expected);
+    assert!(
+        page.contains("No verdict changes along these values.")
+            && page.contains("Some values have no verdict:")
+    );
+    assert!(
+        summary.contains("12 rounds of 1 s at 200 to 800 votes/s"),
+        "{summary}"
+    );
     assert_eq!(
         summary.matches("typical vote? gRPC & more, by").count(),
         2,

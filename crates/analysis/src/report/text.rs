@@ -2,6 +2,7 @@
 
 use experiment_model::design::DesignKind;
 use experiment_model::plan::Plan;
+use experiment_model::sweep::Setting;
 
 use super::formatting::{interval, number, number_or_dash, table, verdict};
 use super::headline::Decided;
@@ -115,7 +116,7 @@ pub fn headline(report: &Report) -> String {
 pub fn design(report: &Report) -> String {
     let Plan { design, load, .. } = &report.plan;
     let load = load.users.map_or_else(
-        || format!("{} votes/s", load.rate),
+        || format!("{} votes/s", rates(report)),
         |users| format!("{users} closed-loop clients"),
     );
     let rounds = report.points.iter().flat_map(|point| &point.variants);
@@ -138,6 +139,17 @@ pub fn design(report: &Report) -> String {
         "{rounds} rounds of {} s at {load} for each variant, {kind}",
         design.block_s
     )
+}
+
+/// The rate of the plan, or the first and the last rate of a sweep over rates.
+fn rates(report: &Report) -> String {
+    let mut values = report.points.iter().filter_map(|point| point.value.as_deref());
+    let is_swept = matches!(&report.plan.sweep, Some(sweep) if sweep.key == Setting::Rate);
+    match (values.next(), values.next_back()) {
+        (Some(first), Some(last)) if is_swept => format!("{first} to {last}"),
+        (Some(first), None) if is_swept => first.to_owned(),
+        _ => report.plan.load.rate.to_string(),
+    }
 }
 
 /// The numbers behind the answers.
