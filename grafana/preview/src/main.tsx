@@ -1,0 +1,39 @@
+// The page: `?board=dualpath-latency` selects the dashboard. `from`, `to` and `var-NAME` are those of Grafana's links;
+// `theme=dark` selects the dark theme.
+import { ThemeContext } from '@grafana/data'
+import { GlobalStyles } from '@grafana/ui'
+import { sceneUtils } from '@grafana/scenes'
+import { createRoot } from 'react-dom/client'
+
+import { BOARDS, loadBoard } from './board'
+import { setUpGrafana } from './grafana'
+import { Header } from './Header'
+import { registerPanels } from './panels'
+import { buildScene } from './scene'
+import { PrometheusDataSource } from './sources/prometheus'
+import { RedisDataSource } from './sources/redis'
+
+const query = new URLSearchParams(location.search)
+const root = createRoot(document.getElementById('root') as HTMLElement)
+
+async function start(): Promise<void> {
+  const theme = await setUpGrafana(query.get('theme') === 'dark' ? 'dark' : 'light', [
+    new PrometheusDataSource('dualpath-prometheus', 'Prometheus'),
+    new RedisDataSource('dualpath-redis', 'Redis'),
+  ])
+  registerPanels()
+  const board = await loadBoard(query.get('board') ?? BOARDS[0] ?? '')
+  const scene = buildScene(board)
+  sceneUtils.syncStateFromSearchParams(scene, query)
+  root.render(
+    <ThemeContext.Provider value={theme}>
+      <GlobalStyles />
+      <Header board={board} />
+      <scene.Component model={scene} />
+    </ThemeContext.Provider>,
+  )
+}
+
+start().catch((error: unknown) => {
+  root.render(<p role="alert">{String(error)}</p>)
+})

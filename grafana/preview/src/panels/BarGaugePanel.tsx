@@ -1,0 +1,62 @@
+import {
+  getDisplayValueAlignmentFactors,
+  getFieldDisplayValues,
+  type PanelProps,
+  type ReduceDataOptions,
+  type VizOrientation,
+} from '@grafana/data'
+import type { BarGaugeDisplayMode, BarGaugeNamePlacement, BarGaugeValueMode } from '@grafana/schema'
+import { BarGauge, useTheme2, VizRepeater } from '@grafana/ui'
+
+interface Options {
+  reduceOptions: ReduceDataOptions
+  orientation: VizOrientation
+  displayMode: BarGaugeDisplayMode
+  valueMode: BarGaugeValueMode
+  namePlacement: BarGaugeNamePlacement
+  showUnfilled: boolean
+  minVizWidth: number
+  minVizHeight: number
+  maxVizHeight: number
+}
+
+/** A bar for each series or row. */
+export function BarGaugePanel(panel: PanelProps<Options>) {
+  const { data, fieldConfig, height, options, renderCounter, replaceVariables, timeZone, width } = panel
+  const theme = useTheme2()
+  const getValues = () =>
+    getFieldDisplayValues({
+      data: data.series,
+      reduceOptions: options.reduceOptions,
+      fieldConfig,
+      replaceVariables,
+      theme,
+      timeZone,
+    })
+  return (
+    <VizRepeater
+      getValues={getValues}
+      getAlignmentFactors={getDisplayValueAlignmentFactors}
+      source={data}
+      orientation={options.orientation}
+      minVizWidth={options.minVizWidth}
+      minVizHeight={options.minVizHeight}
+      maxVizHeight={options.maxVizHeight}
+      itemSpacing={10}
+      {...{ width, height, renderCounter }}
+      renderValue={({ value, width, height, orientation, alignmentFactors, count }) => (
+        <BarGauge
+          value={value.display}
+          field={value.field}
+          display={value.view?.getFieldDisplayProcessor(value.colIndex ?? 0)}
+          displayMode={options.displayMode}
+          valueDisplayMode={options.valueMode}
+          namePlacement={options.namePlacement}
+          showUnfilled={options.showUnfilled}
+          isOverflow={height * count > panel.height}
+          {...{ theme, width, height, orientation, alignmentFactors }}
+        />
+      )}
+    />
+  )
+}

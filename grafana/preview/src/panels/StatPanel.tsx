@@ -1,0 +1,56 @@
+import {
+  getDisplayValueAlignmentFactors,
+  getFieldDisplayValues,
+  VizOrientation,
+  type PanelProps,
+  type ReduceDataOptions,
+} from '@grafana/data'
+import { BigValue, useTheme2, VizRepeater, type BigValueColorMode, type BigValueGraphMode } from '@grafana/ui'
+import type { BigValueJustifyMode, BigValueTextMode } from '@grafana/ui'
+
+interface Options {
+  reduceOptions: ReduceDataOptions
+  orientation: VizOrientation
+  colorMode: BigValueColorMode
+  graphMode: BigValueGraphMode
+  justifyMode: BigValueJustifyMode
+  textMode: BigValueTextMode
+  wideLayout: boolean
+}
+
+/** The last value of each series in large type. */
+export function StatPanel(panel: PanelProps<Options>) {
+  const { data, fieldConfig, height, options, renderCounter, replaceVariables, timeZone, width } = panel
+  const theme = useTheme2()
+  const getValues = () =>
+    getFieldDisplayValues({
+      data: data.series,
+      reduceOptions: options.reduceOptions,
+      fieldConfig,
+      replaceVariables,
+      theme,
+      timeZone,
+    })
+  return (
+    <VizRepeater
+      getValues={getValues}
+      getAlignmentFactors={getDisplayValueAlignmentFactors}
+      source={data}
+      orientation={options.orientation}
+      autoGrid
+      itemSpacing={3}
+      {...{ width, height, renderCounter }}
+      renderValue={({ value, width, height, alignmentFactors, count }) => (
+        <BigValue
+          value={value.display}
+          colorMode={options.colorMode}
+          graphMode={options.graphMode}
+          justifyMode={options.justifyMode}
+          textMode={options.textMode}
+          disableWideLayout={!options.wideLayout}
+          {...{ theme, width, height, alignmentFactors, count }}
+        />
+      )}
+    />
+  )
+}

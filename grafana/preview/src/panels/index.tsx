@@ -1,0 +1,103 @@
+import {
+  FieldType,
+  PanelPlugin,
+  type FieldConfigEditorBuilder,
+  type PanelData,
+  type PanelProps,
+} from '@grafana/data'
+import { sceneUtils } from '@grafana/scenes'
+import {
+  AxisPlacement,
+  GraphDrawStyle,
+  GraphGradientMode,
+  GraphThresholdsStyleMode,
+  LineInterpolation,
+  ScaleDistribution,
+  StackingMode,
+  VisibilityMode,
+} from '@grafana/schema'
+import type { ComponentType } from 'react'
+
+import { BarGaugePanel } from './BarGaugePanel'
+import { HeatmapStandIn } from './HeatmapStandIn'
+import { PieStandIn } from './PieStandIn'
+import { StandInMark } from './StandInMark'
+import { StatPanel } from './StatPanel'
+import { StateTimelineStandIn } from './StateTimelineStandIn'
+import { TimeSeriesPanel } from './TimeSeriesPanel'
+
+/** Grafana's defaults of a time series, because the dashboards contain only the options that differ from them. */
+const TIME_SERIES_DEFAULTS = {
+  drawStyle: GraphDrawStyle.Line,
+  lineInterpolation: LineInterpolation.Linear,
+  lineWidth: 1,
+  fillOpacity: 0,
+  gradientMode: GraphGradientMode.None,
+  showPoints: VisibilityMode.Auto,
+  pointSize: 5,
+  spanNulls: false,
+  stacking: { mode: StackingMode.None, group: 'A' },
+  axisPlacement: AxisPlacement.Auto,
+  axisCenteredZero: false,
+  scaleDistribution: { type: ScaleDistribution.Linear },
+  hideFrom: { viz: false, legend: false, tooltip: false },
+  thresholdsStyle: { mode: GraphThresholdsStyleMode.Off },
+}
+
+/** Registers a component for each panel type of the dashboards. */
+export function registerPanels(): void {
+  register('timeseries', TimeSeriesPanel, { defaults: TIME_SERIES_DEFAULTS })
+  register('stat', StatPanel)
+  register('bargauge', BarGaugePanel)
+  // npm has no component for these types.
+  register('heatmap', HeatmapStandIn, { standIn: true })
+  register('state-timeline', StateTimelineStandIn, {
+    standIn: true,
+    defaults: { fillOpacity: 70, lineWidth: 0 },
+  })
+  register('piechart', PieStandIn, { standIn: true })
+}
+
+function register<Options extends object>(
+  pluginId: string,
+  Panel: ComponentType<PanelProps<Options>>,
+  { standIn = false, defaults = {} }: { standIn?: boolean; defaults?: Record<string, unknown> } = {},
+): void {
+  const Drawn = (props: PanelProps<Options>) => (
+    <>
+      {hasValues(props.data) ? (
+        <div data-drawn>
+          <Panel {...props} />
+        </div>
+      ) : (
+        <p data-empty>No data</p>
+      )}
+      {standIn && <StandInMark />}
+    </>
+  )
+  const useCustomConfig = (builder: FieldConfigEditorBuilder<object>) => {
+    const editor = () => null
+    for (const [path, defaultValue] of Object.entries(defaults)) {
+      builder.addCustomEditor({
+        id: path,
+        path: path as never,
+        name: path,
+        editor,
+        override: editor,
+        process: (value: unknown) => value,
+        shouldApply: () => true,
+        defaultValue,
+      })
+    }
+  }
+  const plugin = new PanelPlugin<Options>(Drawn).useFieldConfig({ useCustomConfig })
+  sceneUtils.registerRuntimePanelPlugin({ pluginId, plugin })
+}
+
+function hasValues({ series }: PanelData): boolean {
+  return series.some(({ fields }) =>
+    fields.some(
+      ({ type, values }) => type === FieldType.number && values.some((value) => Number.isFinite(value)),
+    ),
+  )
+}
