@@ -50,7 +50,8 @@ def _overview() -> Row:
             number(
                 "Accepted votes per second",
                 "Votes that Kafka acknowledged, by route, over the last minute.",
-                VOTES_PER_SECOND,
+                # The title has the unit, so that the numbers can be large.
+                COUNT,
                 Query(f"route_outcome:ingest_requests:rate1m{{{ACCEPTED}}}", "{{route}}"),
                 span=6,
             ),
@@ -73,8 +74,8 @@ def _overview() -> Row:
                 span=6,
             ),
             number(
-                "Configuration of rest and grpc",
-                "Whether both routes have the same configuration. If they differ, a comparison of the routes is "
+                "Configuration",
+                "Whether rest and grpc have the same configuration. If they differ, a comparison of the routes is "
                 "invalid.",
                 "none",
                 Query('count(count by (config_hash) (ingest_config_info{route=~"rest|grpc"}))', "settings"),
@@ -140,6 +141,7 @@ def _difference() -> Row:
 
 def _stages() -> Row:
     selector = 'route=~"$route"'
+    own = f'{selector},stage!="publish"'
     stage = "ingest_stage_duration_seconds"
     mean = lines(
         "Stages of $route, mean",
@@ -159,14 +161,16 @@ def _stages() -> Row:
         [
             mean,
             lines(
-                "Stages without publish, 99th percentile",
-                "Time of the stages that the route processes itself: all stages except publish.",
+                "Stages without publish, mean",
+                "Mean time of a vote in each stage that the route processes itself: all stages except publish.",
                 SECONDS,
                 Query(
-                    _quantile(0.99, f'{selector},stage!="publish"', by="route, stage, ", metric="ingest_stage"),
+                    f"sum by (route, stage) (rate({stage}_sum{{{own}}}[$window])) "
+                    f"/ (sum by (route, stage) (rate({stage}_count{{{own}}}[$window])) > 0)",
                     "{{route}} {{stage}}",
                 ),
                 span=HALF,
+                by_route=True,
             ),
             lines(
                 "Publish, median and 99th percentile",
@@ -176,6 +180,7 @@ def _stages() -> Row:
                 Query(_quantile(0.5, f'{selector},stage="publish"', metric="ingest_stage"), "{{route}} median"),
                 Query(_quantile(0.99, f'{selector},stage="publish"', metric="ingest_stage"), "{{route}} 99 %"),
                 span=HALF,
+                by_route=True,
             ),
         ],
     )

@@ -11,8 +11,26 @@ from grafana_foundation_sdk.models.piechart import PieChartLabels, PieChartLegen
 
 from .queries import AnyQuery, Query
 
-# The colours of the routes in the project's reports. They are distinguishable for colour-blind readers.
+# The colours of the routes in the project's reports, and other colours of the same palette for the remaining services
+# and for the stages. They are distinguishable for colour-blind readers.
 ROUTE_COLOURS = {"rest": "#0072B2", "grpc": "#D55E00", "bridge": "#009E73"}
+SERVICE_COLOURS = {"ingress": "#E69F00", "consumer": "#CC79A7", "viewer": "#56B4E9"}
+STAGE_COLOURS = {
+    "decode": "#56B4E9",
+    "validate": "#F0E442",
+    "encode": "#CC79A7",
+    "publish": "#999999",
+    "reply": "#E69F00",
+}
+# The colours of the series that a legend names.
+COLOURS_OF_LEGEND = {
+    "{{route}}": ROUTE_COLOURS,
+    "{{service}}": ROUTE_COLOURS | SERVICE_COLOURS,
+    "{{stage}}": STAGE_COLOURS,
+}
+# The dashes of series that have the same colour as another series of the panel.
+DASHED = [8, 6]
+DASHES_OF_STAGE = {"validate": [12, 4], "encode": [6, 4], "reply": [2, 4]}
 
 SECONDS = "s"
 SHARE = "percentunit"
@@ -22,6 +40,7 @@ COUNT = "short"
 # Panel widths. A dashboard has 24 columns.
 FULL, HALF, THIRD, QUARTER, SIXTH = 24, 12, 8, 6, 4
 HEIGHT = 8
+PIE_HEIGHT = 10
 
 P = TypeVar("P", timeseries.Panel, stat.Panel, heatmap.Panel, bargauge.Panel, piechart.Panel, statetimeline.Panel)
 
@@ -30,16 +49,20 @@ def lines(
     title: str,
     description: str,
     unit: str,
-    *queries: AnyQuery,
+    *queries: Query,
     span: int = THIRD,
     stacked: bool = False,
     limit: float | None = None,
     around_zero: bool = False,
+    by_route: bool = False,
 ) -> timeseries.Panel:
-    """Values over time. `limit` draws a threshold line."""
+    """Values over time.
+
+    `limit` draws a threshold line. `by_route` gives each series whose name begins with a route the colour of the route.
+    """
     panel = (
         timeseries.Panel()
-        .fill_opacity(30 if stacked else 5)
+        .fill_opacity(30 if stacked else 0)
         .line_width(1 if stacked else 2)
         .show_points(m.VisibilityMode.NEVER)
         .color_scheme(builders.FieldColor().mode(d.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
@@ -60,10 +83,11 @@ def lines(
     if limit is not None:
         panel.thresholds(_steps((None, "transparent"), (limit, "red")))
         panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(m.GraphThresholdsStyleMode.DASHED))
+    _distinguish(panel, queries, by_route=by_route)
     return _configure(panel, title, description, unit, queries, span)
 
 
-def difference(title: str, description: str, unit: str, *queries: AnyQuery, span: int = THIRD) -> timeseries.Panel:
+def difference(title: str, description: str, unit: str, *queries: Query, span: int = THIRD) -> timeseries.Panel:
     """Values over time relative to a baseline: above zero is more than the baseline, below zero is less."""
     return lines(title, description, unit, *queries, span=span, around_zero=True)
 
@@ -76,8 +100,13 @@ def number(
     steps: tuple[tuple[float | None, str], ...] = ((None, "text"),),
     mappings: dict[str, tuple[str, str]] | None = None,
     span: int = SIXTH,
+    height: int = 5,
 ) -> stat.Panel:
-    """The last value in large type, coloured by `steps`. `mappings` gives a text and a colour for a value."""
+    """The last value in large type.
+
+    `steps` colours it; with a single step, the colour is that of the route. `mappings` gives a text and a colour for a
+    value.
+    """
     panel = (
         stat.Panel()
         .graph_mode(m.BigValueGraphMode.NONE)
@@ -89,7 +118,10 @@ def number(
     )
     if mappings:
         panel.mappings([_value_map(mappings)])
-    return _configure(panel, title, description, unit, queries, span, height=5)
+    # A fixed colour would hide the colour of the steps.
+    if len(steps) == 1:
+        _colour_routes(panel)
+    return _configure(panel, title, description, unit, queries, span, height=height)
 
 
 def heat_map(title: str, description: str, query: Query, *, span: int = THIRD) -> heatmap.Panel:
@@ -116,7 +148,13 @@ def heat_map(title: str, description: str, query: Query, *, span: int = THIRD) -
 
 
 def bars(
-    title: str, description: str, unit: str, *queries: AnyQuery, span: int = HALF, rows: bool = False
+    title: str,
+    description: str,
+    unit: str,
+    *queries: AnyQuery,
+    span: int = HALF,
+    height: int = HEIGHT,
+    rows: bool = False,
 ) -> bargauge.Panel:
     """A bar for each series, or with `rows` for each row of a table."""
     panel = (
@@ -126,10 +164,11 @@ def bars(
         .value_mode(m.BarGaugeValueMode.COLOR)
         .show_unfilled(True)
         .min(0)
-        .color_scheme(builders.FieldColor().mode(d.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
+        # One colour: the length is the value, and a colour of a palette could look like a threshold.
+        .color_scheme(builders.FieldColor().mode(d.FieldColorModeId.FIXED).fixed_color("blue"))
         .reduce_options(_reduce(rows=rows))
     )
-    return _configure(panel, title, description, unit, queries, span, height=14 if span >= HALF else HEIGHT)
+    return _configure(panel, title, description, unit, queries, span, height)
 
 
 def pie(title: str, description: str, unit: str, *queries: AnyQuery, span: int = QUARTER) -> piechart.Panel:
@@ -147,7 +186,8 @@ def pie(title: str, description: str, unit: str, *queries: AnyQuery, span: int =
         )
         .reduce_options(_reduce(rows=False))
     )
-    return _configure(panel, title, description, unit, queries, span, height=10)
+    _colour_routes(panel)
+    return _configure(panel, title, description, unit, queries, span, height=PIE_HEIGHT)
 
 
 def states(
@@ -180,9 +220,37 @@ def _configure(
         panel.with_target(query.builder("ABCDEFGH"[index]))
     for transformation in queries[0].transformations:
         panel.with_transformation(transformation)
-    for name, colour in ROUTE_COLOURS.items():
-        panel.override_by_name(name, [d.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colour})])
     return panel
+
+
+def _distinguish(panel: timeseries.Panel, queries: tuple[Query, ...], *, by_route: bool) -> None:
+    """Gives the series fixed colours, and dashes if a panel has several series of a colour."""
+    legends = [query.legend for query in queries]
+    for legend, colours in COLOURS_OF_LEGEND.items():
+        if legend in legends:
+            for name, colour in colours.items():
+                panel.override_by_name(name, [_colour(colour)])
+    if by_route:
+        for name, colour in ROUTE_COLOURS.items():
+            panel.override_by_regexp(f"/^{name} /", [_colour(colour)])
+    if "{{route}} {{stage}}" in legends:
+        for stage, dash in DASHES_OF_STAGE.items():
+            panel.override_by_regexp(f"/ {stage}$/", [_dash(dash)])
+    if any(legend.endswith(("median", "configured")) for legend in legends):
+        panel.override_by_regexp("/(median|configured)$/", [_dash(DASHED)])
+
+
+def _colour_routes(panel: P) -> None:
+    for name, colour in ROUTE_COLOURS.items():
+        panel.override_by_name(name, [_colour(colour)])
+
+
+def _colour(colour: str) -> d.DynamicConfigValue:
+    return d.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colour})
+
+
+def _dash(dash: list[int]) -> d.DynamicConfigValue:
+    return d.DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": dash})
 
 
 def _reduce(*, rows: bool) -> common.ReduceDataOptions:

@@ -54,7 +54,7 @@ def _overview() -> Row:
                 span=SIXTH,
             ),
             number(
-                "End-to-end time, 99th percentile",
+                "End-to-end time, 99 %",
                 "99 % of the votes of the slowest route were counted in Redis within this time after their arrival. "
                 "Yellow from 1 s, red from 5 s.",
                 SECONDS,
@@ -122,6 +122,7 @@ def _consumer() -> Row:
                     f'histogram_quantile(0.99, sum by (route, le) (rate({end_to_end}{{route=~"$route"}}[$window])))',
                     "{{route}} 99 %",
                 ),
+                by_route=True,
             ),
             heat_map(
                 "Heat map of the end-to-end time",
@@ -250,7 +251,7 @@ def _processes() -> Row:
             lines(
                 "Uptime",
                 "Time since the start of the process. A drop to zero is a restart.",
-                SECONDS,
+                "dthms",
                 Query("min by (service, instance) (time() - process_start_time_seconds)", "{{service}}"),
                 span=HALF,
             ),

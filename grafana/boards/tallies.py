@@ -4,11 +4,14 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from . import variables
 from .board import Row, assemble
-from .panels import COUNT, HALF, QUARTER, VOTES_PER_SECOND, bars, lines, number, pie
+from .panels import COUNT, HALF, PIE_HEIGHT, QUARTER, VOTES_PER_SECOND, bars, lines, number, pie
 from .queries import Query, RedisHash, RedisTop, RedisValue
 
-# The number of bars in a chart.
+# The number of bars in a chart, and a height at which all of them are visible.
 TOP = 20
+TOP_HEIGHT = 17
+# Names of albums are longer than names of bands.
+BANDS, ALBUMS = 8, 16
 
 SINCE_START = (
     "Votes counted since the start of the consumers. A consumer has a label for the first 100 values and counts all "
@@ -38,6 +41,7 @@ def _redis() -> Row:
                 COUNT,
                 RedisValue("{votes}:total"),
                 span=QUARTER,
+                height=PIE_HEIGHT,
             ),
             pie("Routes in Redis", "The hash {votes}:route.", COUNT, RedisHash("{votes}:route"), span=18),
             bars(
@@ -45,6 +49,8 @@ def _redis() -> Row:
                 "The sorted set {votes}:band:top, which has the bands with the most votes.",
                 COUNT,
                 RedisTop("{votes}:band:top", TOP),
+                span=BANDS,
+                height=TOP_HEIGHT,
                 rows=True,
             ),
             bars(
@@ -53,6 +59,8 @@ def _redis() -> Row:
                 "`band - album`; a backslash precedes each ` - ` and each backslash within the name of the band.",
                 COUNT,
                 RedisTop("{votes}:album:top", TOP),
+                span=ALBUMS,
+                height=TOP_HEIGHT,
                 rows=True,
             ),
         ],
@@ -69,6 +77,7 @@ def _prometheus() -> Row:
                 COUNT,
                 Query('sum(consumer_votes_total{result="applied"})', "applied"),
                 span=QUARTER,
+                height=PIE_HEIGHT,
             ),
             pie(
                 "Routes counted",
@@ -84,6 +93,8 @@ def _prometheus() -> Row:
                 Query(
                     f"sort_desc(topk({TOP}, sum by (band) (consumer_band_votes_total) > 0))", "{{band}}", instant=True
                 ),
+                span=BANDS,
+                height=TOP_HEIGHT,
             ),
             bars(
                 f"Albums counted, top {TOP}",
@@ -94,6 +105,8 @@ def _prometheus() -> Row:
                     "{{album}}",
                     instant=True,
                 ),
+                span=ALBUMS,
+                height=TOP_HEIGHT,
             ),
         ],
     )

@@ -29,7 +29,9 @@ for (const uid of BOARDS) {
     const errors = collectErrors(page)
     await watchCanvases(page)
     // Without refreshes, the panels stay as they are while the test reads them.
-    await page.goto(`/?${new URLSearchParams({ board: uid, from: range, to: 'now', refresh: '' }).toString()}`)
+    await page.goto(
+      `/?${new URLSearchParams({ board: uid, from: range, to: 'now', refresh: '' }).toString()}`,
+    )
     await expect(page.getByText('not Grafana')).toBeVisible()
     for (const [key, title] of expectedPanels(uid)) await checkPanel(page, key, title)
     await showWholePage(page)
@@ -48,7 +50,10 @@ function expectedPanels(uid: string): [string, string][] {
     .flatMap(({ id, title, repeat }) =>
       repeat === undefined
         ? [[`panel-${String(id)}`, title]]
-        : ROUTES.map((route): [string, string] => [`panel-${String(id)}-${route}`, title.replace('$route', route)]),
+        : ROUTES.map((route): [string, string] => [
+            `panel-${String(id)}-${route}`,
+            title.replace('$route', route),
+          ]),
     )
 }
 
@@ -58,7 +63,9 @@ async function checkPanel(page: Page, key: string, title: string): Promise<void>
   const failed = panel.getByTestId(/Panel status error|Alert error/)
   await expect(panel.locator('[data-drawn]').or(empty).or(failed).first(), `${title} is drawn`).toBeAttached()
   await expect(failed, `${title} has no error`).toHaveCount(0)
-  await expect(empty, EXPECTED_EMPTY.get(title) ?? `${title} has data`).toHaveCount(EXPECTED_EMPTY.has(title) ? 1 : 0)
+  await expect(empty, EXPECTED_EMPTY.get(title) ?? `${title} has data`).toHaveCount(
+    EXPECTED_EMPTY.has(title) ? 1 : 0,
+  )
 }
 
 /** Makes the window as high as the page, so that the picture contains everything. */

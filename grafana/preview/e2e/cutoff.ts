@@ -15,7 +15,8 @@ export async function watchCanvases(page: Page): Promise<void> {
       )
       const { width, height } = this.canvas
       const inside = ends.every(
-        (end) => end.x >= -tolerance && end.x <= width + tolerance && end.y >= 0 && end.y <= height + tolerance,
+        (end) =>
+          end.x >= -tolerance && end.x <= width + tolerance && end.y >= 0 && end.y <= height + tolerance,
       )
       if (!inside) this.canvas.setAttribute('data-cut-off', text)
       draw.call(this, text, x, y, ...rest)
@@ -32,7 +33,11 @@ export function findCutOffText(page: Page): Promise<string[]> {
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
     while (walker.nextNode()) {
       const text = walker.currentNode
-      if (text.textContent?.trim() === '' || !text.parentElement?.checkVisibility({ visibilityProperty: true })) continue
+      if (
+        text.textContent?.trim() === '' ||
+        !text.parentElement?.checkVisibility({ visibilityProperty: true })
+      )
+        continue
       const range = document.createRange()
       range.selectNodeContents(text)
       const box = range.getBoundingClientRect()
@@ -43,7 +48,8 @@ export function findCutOffText(page: Page): Promise<string[]> {
         const frame = element.getBoundingClientRect()
         const wide = box.right > frame.right + tolerance || box.left < frame.left - tolerance
         const high = box.bottom > frame.bottom + tolerance || box.top < frame.top - tolerance
-        const ellipsis = element.scrollWidth > element.clientWidth && getComputedStyle(element).textOverflow === 'ellipsis'
+        const ellipsis =
+          element.scrollWidth > element.clientWidth && getComputedStyle(element).textOverflow === 'ellipsis'
         if ((overflowX !== 'visible' && (wide || ellipsis)) || (overflowY !== 'visible' && high && !root)) {
           found.push(text.textContent ?? '')
           break

@@ -9,6 +9,7 @@ import { readTally } from './redis.ts'
 
 const dashboards = join(import.meta.dirname, '../../dashboards')
 const packages = join(import.meta.dirname, '../node_modules')
+const SVG = 'image/svg+xml'
 const inter = join(packages, '@fontsource/inter/files')
 
 /** The address of Prometheus is in PROMETHEUS_URL. */
@@ -19,13 +20,16 @@ export const prometheusProxy: Record<string, ProxyOptions> = {
   },
 }
 
-/** The files that Grafana's components load, by the path that they request. */
+/** @grafana/ui contains most icons of Grafana, but not all. */
+const NO_ICON = '<svg xmlns="http://www.w3.org/2000/svg" />'
+
+/** The files that the page loads: a pattern of the path, the file, and its type. */
 const FILES: [RegExp, (name: string) => string, string][] = [
   [/^\/dashboards\/([\w-]+\.json)$/, (name) => join(dashboards, name), 'application/json'],
   [
     /^\/public\/build\/img\/icons\/([\w-]+\/[\w-]+\.svg)$/,
     (name) => join(packages, '@grafana/ui/dist/public/img/icons', name),
-    'image/svg+xml',
+    SVG,
   ],
   [
     /^\/public\/fonts\/inter\/Inter-(Regular)\.woff2$/,
@@ -68,7 +72,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     const name = pattern.exec(url.pathname)?.[1]
     if (name === undefined) continue
     response.setHeader('Content-Type', type)
-    response.end(await readFile(path(name)))
+    const content = readFile(path(name))
+    response.end(await (type === SVG ? content.catch(() => NO_ICON) : content))
     return true
   }
   return false

@@ -7,7 +7,7 @@ import { createRoot } from 'react-dom/client'
 
 import { BOARDS, loadBoard } from './board'
 import { setUpGrafana } from './grafana'
-import { Header } from './Header'
+import { Page } from './Page'
 import { registerPanels } from './panels'
 import { buildScene } from './scene'
 import { PrometheusDataSource } from './sources/prometheus'
@@ -28,8 +28,9 @@ async function start(): Promise<void> {
   root.render(
     <ThemeContext.Provider value={theme}>
       <GlobalStyles />
-      <Header board={board} />
-      <scene.Component model={scene} />
+      <Page board={board}>
+        <scene.Component model={scene} />
+      </Page>
     </ThemeContext.Provider>,
   )
 }

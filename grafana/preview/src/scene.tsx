@@ -7,6 +7,7 @@ import {
   IntervalVariable,
   LocalValueVariable,
   QueryVariable,
+  GRID_CELL_HEIGHT,
   SceneByVariableRepeater,
   SceneControlsSpacer,
   SceneCSSGridLayout,
@@ -26,6 +27,11 @@ import {
 import { DashboardCursorSync } from '@grafana/schema'
 
 import type { BoardJson, PanelJson, VariableJson } from './board'
+import { STAND_INS } from './panels'
+import { StandInMark } from './panels/StandInMark'
+
+/** The gap between two cells of Grafana's grid in pixels. */
+const GRID_GAP = 8
 
 /** Builds the scene of a dashboard. */
 export function buildScene(board: BoardJson): EmbeddedScene {
@@ -71,6 +77,7 @@ function buildPanel(panel: PanelJson, copy?: { variable: string; value: string }
     key: copy ? `panel-${String(panel.id)}-${copy.value}` : `panel-${String(panel.id)}`,
     pluginId: panel.type,
     title: panel.title,
+    titleItems: STAND_INS.has(panel.type) ? <StandInMark /> : undefined,
     description: panel.description,
     options: panel.options ?? {},
     fieldConfig: panel.fieldConfig ?? { defaults: {}, overrides: [] },
@@ -87,11 +94,12 @@ function buildPanel(panel: PanelJson, copy?: { variable: string; value: string }
 
 /** A row of copies, one for each value of the variable. */
 function buildRepeated(panel: PanelJson, variable: string): SceneByVariableRepeater {
+  const height = panel.gridPos.h * (GRID_CELL_HEIGHT + GRID_GAP) - GRID_GAP
   return new SceneByVariableRepeater({
     variableName: variable,
     body: new SceneCSSGridLayout({
       templateColumns: 'repeat(auto-fit, minmax(250px, 1fr))',
-      autoRows: '1fr',
+      autoRows: `${String(height)}px`,
       children: [],
     }),
     getLayoutChild: ({ value }) => buildPanel(panel, { variable, value: String(value) }),

@@ -14,8 +14,4 @@ const getStyles = (theme: GrafanaTheme2) =>
     color: theme.colors.warning.contrastText,
     fontSize: theme.typography.bodySmall.fontSize,
     padding: theme.spacing(0, 0.5),
-    position: 'absolute',
-    right: theme.spacing(0.5),
-    // Beside the title, at the right end of the header.
-    top: theme.spacing(0.75),
   })

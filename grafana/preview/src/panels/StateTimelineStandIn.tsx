@@ -33,7 +33,8 @@ export function StateTimelineStandIn({
     height: height - TIME_AXIS_HEIGHT - LEGEND_HEIGHT,
   }
   const row = plot.height / data.series.length
-  const xOf = (time: number) => plot.x + ((Math.max(time, from) - from) / (to - from)) * plot.width
+  const xOf = (time: number) =>
+    plot.x + ((Math.min(Math.max(time, from), to) - from) / (to - from)) * plot.width
   const states = new Map<string, string>()
   const rows = data.series.map((frame) => {
     const field = frame.fields.find(({ type }) => type === FieldType.number)

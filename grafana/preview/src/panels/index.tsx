@@ -1,3 +1,4 @@
+import { css } from '@emotion/css'
 import {
   FieldType,
   PanelPlugin,
@@ -16,12 +17,12 @@ import {
   StackingMode,
   VisibilityMode,
 } from '@grafana/schema'
+import { useStyles2 } from '@grafana/ui'
 import type { ComponentType } from 'react'
 
 import { BarGaugePanel } from './BarGaugePanel'
 import { HeatmapStandIn } from './HeatmapStandIn'
 import { PieStandIn } from './PieStandIn'
-import { StandInMark } from './StandInMark'
 import { StatPanel } from './StatPanel'
 import { StateTimelineStandIn } from './StateTimelineStandIn'
 import { TimeSeriesPanel } from './TimeSeriesPanel'
@@ -44,37 +45,32 @@ const TIME_SERIES_DEFAULTS = {
   thresholdsStyle: { mode: GraphThresholdsStyleMode.Off },
 }
 
+/** The panel types that npm has no component for. */
+export const STAND_INS = new Set(['heatmap', 'state-timeline', 'piechart'])
+
 /** Registers a component for each panel type of the dashboards. */
 export function registerPanels(): void {
-  register('timeseries', TimeSeriesPanel, { defaults: TIME_SERIES_DEFAULTS })
+  register('timeseries', TimeSeriesPanel, TIME_SERIES_DEFAULTS)
   register('stat', StatPanel)
   register('bargauge', BarGaugePanel)
-  // npm has no component for these types.
-  register('heatmap', HeatmapStandIn, { standIn: true })
-  register('state-timeline', StateTimelineStandIn, {
-    standIn: true,
-    defaults: { fillOpacity: 70, lineWidth: 0 },
-  })
-  register('piechart', PieStandIn, { standIn: true })
+  register('heatmap', HeatmapStandIn)
+  register('state-timeline', StateTimelineStandIn)
+  register('piechart', PieStandIn)
 }
 
 function register<Options extends object>(
   pluginId: string,
   Panel: ComponentType<PanelProps<Options>>,
-  { standIn = false, defaults = {} }: { standIn?: boolean; defaults?: Record<string, unknown> } = {},
+  defaults: Record<string, unknown> = {},
 ): void {
-  const Drawn = (props: PanelProps<Options>) => (
-    <>
-      {hasValues(props.data) ? (
-        <div data-drawn>
-          <Panel {...props} />
-        </div>
-      ) : (
-        <p data-empty>No data</p>
-      )}
-      {standIn && <StandInMark />}
-    </>
-  )
+  const Drawn = (props: PanelProps<Options>) =>
+    hasValues(props.data) ? (
+      <div data-drawn>
+        <Panel {...props} />
+      </div>
+    ) : (
+      <Empty />
+    )
   const useCustomConfig = (builder: FieldConfigEditorBuilder<object>) => {
     const editor = () => null
     for (const [path, defaultValue] of Object.entries(defaults)) {
@@ -93,6 +89,17 @@ function register<Options extends object>(
   const plugin = new PanelPlugin<Options>(Drawn).useFieldConfig({ useCustomConfig })
   sceneUtils.registerRuntimePanelPlugin({ pluginId, plugin })
 }
+
+function Empty() {
+  return (
+    <div className={useStyles2(getStyles)} data-empty>
+      No data
+    </div>
+  )
+}
+
+const getStyles = () =>
+  css({ alignItems: 'center', display: 'flex', height: '100%', justifyContent: 'center' })
 
 function hasValues({ series }: PanelData): boolean {
   return series.some(({ fields }) =>
