@@ -4,7 +4,7 @@ LAB := target/release/lab
 CACHE := $${XDG_CACHE_HOME:-$$HOME/.cache}/dualpath
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up status down test lint grafana-test web-test bench faults compare agreement canary cluster-test kubernetes-test
+.PHONY: help setup setup-dev demo up status down test lint grafana-test grafana-preview web-test bench faults compare agreement canary cluster-test kubernetes-test
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,10 @@ web-test: setup-dev ## Test the viewer's web page: components, size, and in a br
 
 grafana-test: setup-dev ## Run every query of the Grafana dashboards on real servers, and validate the dashboards
 	@cd grafana && $(CACHE)/venv-dev/bin/python -m pytest --quiet
+
+grafana-preview: setup-dev ## Draw the Grafana dashboards with Grafana's components under load, check them, and take pictures
+	@scripts/web.sh --in grafana/preview build
+	@cd grafana && $(CACHE)/venv-dev/bin/python -m pytest --quiet -m preview
 
 bench: setup-dev ## Compare throughput, CPU time and memory with a naive service, and with the project without Kafka
 	@python3 bench/bench.py $(ARGS)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Builds the viewer's web page (viewer/web) and provides Node for it.
-#   scripts/web.sh install      install the npm packages if package-lock.json has changed
-#   scripts/web.sh build        build the page if its sources have changed
-#   scripts/web.sh run ARGS...  npm run ARGS
+# Builds a web page and provides Node for it: the viewer's page (viewer/web), or that in DIRECTORY.
+#   scripts/web.sh [--in DIRECTORY] install      install the npm packages if package-lock.json has changed
+#   scripts/web.sh [--in DIRECTORY] build        build the page if its sources have changed
+#   scripts/web.sh [--in DIRECTORY] run ARGS...  npm run ARGS
 # Vite needs Node 20.19 or 22.12, and Debian 12 has 18. If no such Node is installed, this installs one from PyPI into the
 # cache.
 set -euo pipefail
@@ -10,9 +10,11 @@ cd "$(dirname "$0")/.."
 # shellcheck source=scripts/common.sh
 . scripts/common.sh
 
-readonly web=viewer/web
-# The inputs of the build.
-readonly sources=(src public scripts index.html vite.config.ts tsconfig.json package-lock.json)
+web=viewer/web
+if [ "${1:-}" = --in ]; then web="$2"; shift 2; fi
+readonly web
+# The inputs of the build. A page need not have all of them.
+readonly sources=(src public scripts server index.html vite.config.ts tsconfig.json package-lock.json)
 
 node_is_recent() {
     [ "$(node --print '
@@ -37,11 +39,14 @@ install_web_packages() {
 }
 
 build_page() {
-    local stamp
-    stamp="$(cd "$web" && find "${sources[@]}" -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)"
+    local stamp existing=() source
+    for source in "${sources[@]}"; do
+        if [ -e "$web/$source" ]; then existing+=("$source"); fi
+    done
+    stamp="$(cd "$web" && find "${existing[@]}" -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)"
     if [ "$(cat "$web/node_modules/.built" 2>/dev/null)" = "$stamp" ] && [ -e "$web/dist/index.html" ]; then return; fi
     install_web_packages
-    say "building the viewer's web page"
+    say "building the page of $web"
     (cd "$web" && npm run --silent build -- --logLevel warn)
     printf '%s\n' "$stamp" >"$web/node_modules/.built"
 }

@@ -167,6 +167,9 @@ def bars(
         # One colour: the length is the value, and a colour of a palette could look like a threshold.
         .color_scheme(builders.FieldColor().mode(d.FieldColorModeId.FIXED).fixed_color("blue"))
         .reduce_options(_reduce(rows=rows))
+        # Grafana reserves the width of the name at 12 pixels, without the space between letters, and would shorten long
+        # names.
+        .text(common.VizTextDisplayOptions().title_size(11))
     )
     return _configure(panel, title, description, unit, queries, span, height)
 

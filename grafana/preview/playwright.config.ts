@@ -12,7 +12,7 @@ export default defineConfig({
   workers: 1,
   forbidOnly: true,
   timeout: 60_000,
-  expect: { timeout: 8_000 },
+  expect: { timeout: 20_000 },
   reporter: [['list']],
   // The server passes PROMETHEUS_URL and REDIS_URL on.
   webServer: { command: `npm run --silent serve -- --host 127.0.0.1 --port ${port} --strictPort`, url },

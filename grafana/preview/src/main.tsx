@@ -22,6 +22,7 @@ async function start(): Promise<void> {
     new RedisDataSource('dualpath-redis', 'Redis'),
   ])
   registerPanels()
+  await loadFonts()
   const board = await loadBoard(query.get('board') ?? BOARDS[0] ?? '')
   const scene = buildScene(board)
   sceneUtils.syncStateFromSearchParams(scene, query)
@@ -33,6 +34,15 @@ async function start(): Promise<void> {
       </Page>
     </ThemeContext.Provider>,
   )
+}
+
+/** Loads the fonts of Grafana before a component measures text. */
+async function loadFonts(): Promise<void> {
+  const files = { 400: 'Inter-Regular', 500: 'Inter-Medium' }
+  const faces = Object.entries(files).map(
+    ([weight, file]) => new FontFace('Inter', `url(/public/fonts/inter/${file}.woff2)`, { weight }),
+  )
+  for (const face of faces) document.fonts.add(await face.load())
 }
 
 start().catch((error: unknown) => {

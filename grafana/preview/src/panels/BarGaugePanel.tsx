@@ -5,11 +5,17 @@ import {
   type ReduceDataOptions,
   type VizOrientation,
 } from '@grafana/data'
-import type { BarGaugeDisplayMode, BarGaugeNamePlacement, BarGaugeValueMode } from '@grafana/schema'
+import type {
+  BarGaugeDisplayMode,
+  BarGaugeNamePlacement,
+  BarGaugeValueMode,
+  VizTextDisplayOptions,
+} from '@grafana/schema'
 import { BarGauge, useTheme2, VizRepeater } from '@grafana/ui'
 
 interface Options {
   reduceOptions: ReduceDataOptions
+  text?: VizTextDisplayOptions
   orientation: VizOrientation
   displayMode: BarGaugeDisplayMode
   valueMode: BarGaugeValueMode
@@ -49,6 +55,7 @@ export function BarGaugePanel(panel: PanelProps<Options>) {
           value={value.display}
           field={value.field}
           display={value.view?.getFieldDisplayProcessor(value.colIndex ?? 0)}
+          text={options.text}
           displayMode={options.displayMode}
           valueDisplayMode={options.valueMode}
           namePlacement={options.namePlacement}

@@ -5,11 +5,13 @@ import {
   type PanelProps,
   type ReduceDataOptions,
 } from '@grafana/data'
+import type { VizTextDisplayOptions } from '@grafana/schema'
 import { BigValue, useTheme2, VizRepeater, type BigValueColorMode, type BigValueGraphMode } from '@grafana/ui'
 import type { BigValueJustifyMode, BigValueTextMode } from '@grafana/ui'
 
 interface Options {
   reduceOptions: ReduceDataOptions
+  text?: VizTextDisplayOptions
   orientation: VizOrientation
   colorMode: BigValueColorMode
   graphMode: BigValueGraphMode
@@ -43,6 +45,7 @@ export function StatPanel(panel: PanelProps<Options>) {
       renderValue={({ value, width, height, alignmentFactors, count }) => (
         <BigValue
           value={value.display}
+          text={options.text}
           colorMode={options.colorMode}
           graphMode={options.graphMode}
           justifyMode={options.justifyMode}

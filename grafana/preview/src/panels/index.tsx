@@ -20,6 +20,7 @@ import {
 import { useStyles2 } from '@grafana/ui'
 import type { ComponentType } from 'react'
 
+import type { PanelJson } from '../board'
 import { BarGaugePanel } from './BarGaugePanel'
 import { HeatmapStandIn } from './HeatmapStandIn'
 import { PieStandIn } from './PieStandIn'
@@ -32,6 +33,7 @@ const TIME_SERIES_DEFAULTS = {
   drawStyle: GraphDrawStyle.Line,
   lineInterpolation: LineInterpolation.Linear,
   lineWidth: 1,
+  lineStyle: { fill: 'solid' },
   fillOpacity: 0,
   gradientMode: GraphGradientMode.None,
   showPoints: VisibilityMode.Auto,
@@ -47,6 +49,17 @@ const TIME_SERIES_DEFAULTS = {
 
 /** The panel types that npm has no component for. */
 export const STAND_INS = new Set(['heatmap', 'state-timeline', 'piechart'])
+
+const plugins = new Map<string, PanelPlugin>()
+
+/** Throws an error if the preview does not know an overridden option. Grafana's packages would ignore the override. */
+export function checkOverrides({ type, title, fieldConfig }: PanelJson): void {
+  for (const { id } of (fieldConfig?.overrides ?? []).flatMap(({ properties }) => properties)) {
+    if (!plugins.get(type)?.fieldConfigRegistry.getIfExists(id)) {
+      throw new Error(`the preview does not know the option ${id} that the panel "${title}" overrides`)
+    }
+  }
+}
 
 /** Registers a component for each panel type of the dashboards. */
 export function registerPanels(): void {
@@ -88,6 +101,7 @@ function register<Options extends object>(
   }
   const plugin = new PanelPlugin<Options>(Drawn).useFieldConfig({ useCustomConfig })
   sceneUtils.registerRuntimePanelPlugin({ pluginId, plugin })
+  plugins.set(pluginId, plugin)
 }
 
 function Empty() {
