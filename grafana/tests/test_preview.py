@@ -1,6 +1,7 @@
-"""The dashboards, drawn with Grafana's components in a browser on a stack under load. Writes the pictures of README.md."""
+"""The dashboards, drawn with Grafana's components in a browser, on a stack under load."""
 
 import os
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,10 +34,16 @@ def _load(stack: Stack) -> Iterator[None]:
             process.terminate()
 
 
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
 @pytest.mark.preview
 def test_every_panel_is_drawn_in_full(stack: Stack) -> None:
     addresses = {"PROMETHEUS_URL": stack.endpoints["prometheus"], "REDIS_URL": stack.endpoints["redis"]}
-    environment = {**os.environ, **addresses, "PREVIEW_FROM": f"now-{RANGE_S}s"}
+    settings = {"PREVIEW_FROM": f"now-{RANGE_S}s", "PREVIEW_PORT": str(_free_port())}
+    environment = {**os.environ, **addresses, **settings}
     command = [ROOT / "scripts/web.sh", "--in", GRAFANA / "preview", "run", "e2e"]
     with _load(stack):
         # Locust does not send invalid and repeated votes, and does not read the log.

@@ -32,6 +32,8 @@ for (const uid of BOARDS) {
     await page.goto(
       `/?${new URLSearchParams({ board: uid, from: range, to: 'now', refresh: '' }).toString()}`,
     )
+    await expect(page.locator('main, [role=alert]').first()).toBeVisible()
+    expect(await page.getByRole('alert').allTextContents(), 'errors of the page').toEqual([])
     await expect(page.getByText('not Grafana')).toBeVisible()
     for (const [key, title] of expectedPanels(uid)) await checkPanel(page, key, title)
     await showWholePage(page)

@@ -27,7 +27,7 @@ import {
 import { DashboardCursorSync } from '@grafana/schema'
 
 import type { BoardJson, PanelJson, VariableJson } from './board'
-import { checkOverrides, STAND_INS } from './panels'
+import { checkFieldOptions, STAND_INS } from './panels'
 import { StandInMark } from './panels/StandInMark'
 
 /** The gap between two cells of Grafana's grid in pixels. */
@@ -68,7 +68,7 @@ function buildRows(panels: PanelJson[]): SceneGridRow[] {
 }
 
 function buildPanel(panel: PanelJson, copy?: { variable: string; value: string }): VizPanel {
-  checkOverrides(panel)
+  checkFieldOptions(panel)
   const queries = new SceneQueryRunner({
     datasource: panel.datasource,
     queries: panel.targets ?? [],

@@ -52,11 +52,13 @@ export const STAND_INS = new Set(['heatmap', 'state-timeline', 'piechart'])
 
 const plugins = new Map<string, PanelPlugin>()
 
-/** Throws an error if the preview does not know an overridden option. Grafana's packages would ignore the override. */
-export function checkOverrides({ type, title, fieldConfig }: PanelJson): void {
-  for (const { id } of (fieldConfig?.overrides ?? []).flatMap(({ properties }) => properties)) {
+/** Throws an error if a panel sets an option of its fields that is unknown here: Grafana's packages would ignore it. */
+export function checkFieldOptions({ type, title, fieldConfig }: PanelJson): void {
+  const overrides = (fieldConfig?.overrides ?? []).flatMap(({ properties }) => properties)
+  const custom = Object.keys(fieldConfig?.defaults.custom ?? {}).map((name) => `custom.${name}`)
+  for (const id of [...overrides.map((property) => property.id), ...custom]) {
     if (!plugins.get(type)?.fieldConfigRegistry.getIfExists(id)) {
-      throw new Error(`the preview does not know the option ${id} that the panel "${title}" overrides`)
+      throw new Error(`the preview does not know the option ${id} of the panel "${title}" (type ${type})`)
     }
   }
 }
@@ -67,7 +69,7 @@ export function registerPanels(): void {
   register('stat', StatPanel)
   register('bargauge', BarGaugePanel)
   register('heatmap', HeatmapStandIn)
-  register('state-timeline', StateTimelineStandIn)
+  register('state-timeline', StateTimelineStandIn, { fillOpacity: 70, lineWidth: 0 })
   register('piechart', PieStandIn)
 }
 
