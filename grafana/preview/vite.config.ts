@@ -2,9 +2,10 @@ import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
 
 import { backend, prometheusProxy } from './server/backend.ts'
+import { licences } from './server/licences.ts'
 
 export default defineConfig({
-  plugins: [react(), backend()],
+  plugins: [react(), backend(), licences()],
   server: { proxy: prometheusProxy },
   preview: { proxy: prometheusProxy },
   build: {
