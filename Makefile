@@ -51,6 +51,8 @@ grafana-test: setup-dev ## Run every query of the Grafana dashboards on real ser
 	@cd grafana && $(CACHE)/venv-dev/bin/python -m pytest --quiet
 
 grafana-preview: setup-dev ## Draw the Grafana dashboards with Grafana's components under load, check them, and take pictures
+	@scripts/web.sh --in grafana/preview run lint
+	@scripts/web.sh --in grafana/preview run types
 	@scripts/web.sh --in grafana/preview build
 	@cd grafana && $(CACHE)/venv-dev/bin/python -m pytest --quiet -m preview
 

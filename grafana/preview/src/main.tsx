@@ -24,7 +24,8 @@ async function start(): Promise<void> {
   registerPanels()
   await loadFonts()
   const board = await loadBoard(query.get('board') ?? BOARDS[0] ?? '')
-  const scene = buildScene(board)
+  // Grafana's reader of the address ignores an empty interval, which turns refreshes off.
+  const scene = buildScene({ ...board, refresh: query.get('refresh') ?? board.refresh })
   sceneUtils.syncStateFromSearchParams(scene, query)
   root.render(
     <ThemeContext.Provider value={theme}>
