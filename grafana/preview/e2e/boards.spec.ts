@@ -63,7 +63,10 @@ async function checkPanel(page: Page, key: string, title: string): Promise<void>
   const panel = page.locator(`[data-viz-panel-key="${key}"]`)
   const empty = panel.locator('[data-empty]')
   const failed = panel.getByTestId(/Panel status error|Alert error/)
-  await expect(panel.locator('[data-drawn]').or(empty).or(failed).first(), `${title} is drawn`).toBeAttached()
+  await expect(
+    panel.locator('[data-drawn] > *').or(empty).or(failed).first(),
+    `${title} is drawn`,
+  ).toBeAttached()
   await expect(failed, `${title} has no error`).toHaveCount(0)
   await expect(empty, EXPECTED_EMPTY.get(title) ?? `${title} has data`).toHaveCount(
     EXPECTED_EMPTY.has(title) ? 1 : 0,
