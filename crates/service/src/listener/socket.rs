@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::args::ListenerArgs;
 
@@ -14,11 +14,25 @@ const TCP_KEEPALIVE: Duration = Duration::from_secs(20);
 /// Pause after a failed accept, for example when the process is out of file descriptors.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
 
+/// Connections that wait in the kernel until they are accepted. The default of the library is 128: in a larger burst, the
+/// kernel drops connections that their clients believe to be open, and resets them later.
+const ACCEPT_QUEUE: u32 = 4096;
+
 /// Binds the address. The error names the option to change.
 pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address} (--listen)"))
+    listen(address).with_context(|| format!("cannot listen on {address} (--listen)"))
+}
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    // A new process can use the address while connections of the previous one are still closing.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(ACCEPT_QUEUE)
 }
 
 /// Accepts the next connection and sets its options. Also returns the address of the peer.
@@ -57,6 +71,22 @@ mod tests {
     struct Options {
         #[command(flatten)]
         listener: ListenerArgs,
+    }
+
+    #[tokio::test]
+    async fn burst_of_connections_waits_in_the_kernel() {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut waiting = Vec::new();
+        for number in 0..400 {
+            // The kernel repeats a connection request that it dropped after a second.
+            let client = tokio::time::timeout(Duration::from_millis(500), TcpStream::connect(address)).await;
+            waiting.push(
+                client
+                    .unwrap_or_else(|_| panic!("connection {number} waits"))
+                    .unwrap(),
+            );
+        }
     }
 
     #[tokio::test]
