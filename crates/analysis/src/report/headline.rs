@@ -1,8 +1,6 @@
 //! The headline of a report: how much the run decided.
 
-use crate::comparison::Comparison;
 use crate::report::model::{PointReport, Report};
-use crate::stats::verdict::Verdict;
 
 /// How many comparisons of a report are decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,19 +18,19 @@ pub struct Decided {
 impl Decided {
     /// Counts the comparisons of a report. At a point without a verdict, none is decided.
     pub fn of(report: &Report) -> Self {
-        let is_decided =
-            |comparison: &&Comparison| !matches!(comparison.verdict, Verdict::NotEnoughData { .. });
-        let count = |points: &mut dyn Iterator<Item = &PointReport>| {
-            points.map(|point| point.comparisons().count()).sum()
+        let count = |point: &PointReport| point.comparisons().count();
+        let count_decided = |point: &PointReport| {
+            point
+                .comparisons()
+                .filter(|comparison| comparison.is_decided())
+                .count()
         };
-        let decided = report
-            .points_with_verdict()
-            .map(|point| point.comparisons().filter(is_decided).count());
+        let all = report.points.iter().map(count).sum::<usize>();
         let pairs = report.points.iter().map(|point| point.pairs.len());
         Self {
-            decided: decided.sum(),
-            without_verdict: count(&mut report.points.iter().filter(|point| !report.has_verdict_at(point))),
-            all: count(&mut report.points.iter()),
+            decided: report.points_with_verdict().map(count_decided).sum(),
+            without_verdict: all - report.points_with_verdict().map(count).sum::<usize>(),
+            all,
             is_one_pair: pairs.sum::<usize>() == 1,
         }
     }

@@ -119,11 +119,7 @@ pub fn design(report: &Report) -> String {
         || format!("{} votes/s", rates(report)),
         |users| format!("{users} closed-loop clients"),
     );
-    let rounds = report.points.iter().flat_map(|point| &point.variants);
-    let rounds = rounds
-        .map(|variant| variant.blocks.len())
-        .max()
-        .unwrap_or_default();
+    let rounds = report.rounds();
     if let Some(bound_ms) = design.p99_bound_ms {
         return format!(
             "{rounds} searches of each variant, one variant after the other, for the highest rate with a 99th percentile of \
