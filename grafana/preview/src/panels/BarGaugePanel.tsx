@@ -1,6 +1,5 @@
 import {
   getDisplayValueAlignmentFactors,
-  getFieldDisplayValues,
   type PanelProps,
   type ReduceDataOptions,
   type VizOrientation,
@@ -12,6 +11,8 @@ import type {
   VizTextDisplayOptions,
 } from '@grafana/schema'
 import { BarGauge, useTheme2, VizRepeater } from '@grafana/ui'
+
+import { displayValues } from './displayValues'
 
 interface Options {
   reduceOptions: ReduceDataOptions
@@ -28,20 +29,11 @@ interface Options {
 
 /** A bar for each series or row. */
 export function BarGaugePanel(panel: PanelProps<Options>) {
-  const { data, fieldConfig, height, options, renderCounter, replaceVariables, timeZone, width } = panel
+  const { data, height, options, renderCounter, width } = panel
   const theme = useTheme2()
-  const getValues = () =>
-    getFieldDisplayValues({
-      data: data.series,
-      reduceOptions: options.reduceOptions,
-      fieldConfig,
-      replaceVariables,
-      theme,
-      timeZone,
-    })
   return (
     <VizRepeater
-      getValues={getValues}
+      getValues={() => displayValues(panel, theme)}
       getAlignmentFactors={getDisplayValueAlignmentFactors}
       source={data}
       orientation={options.orientation}

@@ -1,12 +1,13 @@
 import { css } from '@emotion/css'
 import {
   formattedValueToString,
-  getFieldDisplayValues,
   type GrafanaTheme2,
   type PanelProps,
   type ReduceDataOptions,
 } from '@grafana/data'
 import { useStyles2, useTheme2 } from '@grafana/ui'
+
+import { displayValues } from './displayValues'
 
 interface Options {
   reduceOptions: ReduceDataOptions
@@ -16,17 +17,10 @@ const ROW_HEIGHT = 24
 
 /** Labelled shares, and a table with their values. */
 export function PieStandIn(panel: PanelProps<Options>) {
-  const { data, fieldConfig, height, options, replaceVariables, timeZone, width } = panel
+  const { height, width } = panel
   const theme = useTheme2()
   const styles = useStyles2(getStyles)
-  const values = getFieldDisplayValues({
-    data: data.series,
-    reduceOptions: options.reduceOptions,
-    fieldConfig,
-    replaceVariables,
-    theme,
-    timeZone,
-  }).map(({ display }) => display)
+  const values = displayValues(panel, theme).map(({ display }) => display)
   const total = values.reduce((sum, { numeric }) => sum + numeric, 0)
   const plot = height - (values.length + 1) * ROW_HEIGHT
   const radius = plot / 2

@@ -1,6 +1,5 @@
 import {
   getDisplayValueAlignmentFactors,
-  getFieldDisplayValues,
   VizOrientation,
   type PanelProps,
   type ReduceDataOptions,
@@ -8,6 +7,8 @@ import {
 import type { VizTextDisplayOptions } from '@grafana/schema'
 import { BigValue, useTheme2, VizRepeater, type BigValueColorMode, type BigValueGraphMode } from '@grafana/ui'
 import type { BigValueJustifyMode, BigValueTextMode } from '@grafana/ui'
+
+import { displayValues } from './displayValues'
 
 interface Options {
   reduceOptions: ReduceDataOptions
@@ -22,20 +23,11 @@ interface Options {
 
 /** The last value of each series in large type. */
 export function StatPanel(panel: PanelProps<Options>) {
-  const { data, fieldConfig, height, options, renderCounter, replaceVariables, timeZone, width } = panel
+  const { data, height, options, renderCounter, width } = panel
   const theme = useTheme2()
-  const getValues = () =>
-    getFieldDisplayValues({
-      data: data.series,
-      reduceOptions: options.reduceOptions,
-      fieldConfig,
-      replaceVariables,
-      theme,
-      timeZone,
-    })
   return (
     <VizRepeater
-      getValues={getValues}
+      getValues={() => displayValues(panel, theme)}
       getAlignmentFactors={getDisplayValueAlignmentFactors}
       source={data}
       orientation={options.orientation}
