@@ -13,8 +13,10 @@ use std::time::{Duration, Instant, SystemTime};
 use kafka::TopicIds;
 use kafka::dead_letter::DeadLetterTopic;
 use tokio_util::sync::CancellationToken;
+use tracing::field::display;
 
 use crate::batch::{Batch, DecodedBatch, VoteAtOffset};
+use crate::batch_trace::{BatchTracer, traced_write};
 use crate::conflicts::Conflicts;
 use crate::dead_letter_limit::{DeadLetterLevel, DeadLetterLimitExceeded};
 use crate::metrics::Metrics;
@@ -49,6 +51,8 @@ pub struct Stores {
     pub metrics: Metrics,
     /// Reports ids that were used for two different votes.
     pub conflicts: Conflicts,
+    /// Creates the spans of batches; None if traces are off.
+    pub tracer: Option<BatchTracer>,
 }
 
 /// The result of applying a batch.
@@ -100,8 +104,15 @@ impl Stores {
             .iter()
             .map(|vote| VoteDocument::new(batch.partition, vote, consumed_at))
             .collect();
-        self.mongodb.write(stop, || self.log.insert(&documents)).await?;
-        self.count(batch, &decoded, stop).await
+        let tracer = self.tracer.as_ref();
+        let mut trace = tracer.and_then(|tracer| tracer.start(batch, &decoded));
+        let insert = self.mongodb.write(stop, || self.log.insert(&documents));
+        traced_write(&mut trace, "mongodb", insert).await?;
+        let outcome = traced_write(&mut trace, "redis", self.count(batch, &decoded, stop)).await?;
+        if let (Some(trace), Outcome::Applied { .. }) = (trace, &outcome) {
+            trace.finish();
+        }
+        Some(outcome)
     }
 
     async fn send_to_dead_letter_topic(
@@ -114,6 +125,7 @@ impl Stores {
                 record.partition,
                 record.offset,
                 %error,
+                trace_id = record.span_context().map(|span| display(span.trace_id())),
                 "cannot decode a record; sending it to the dead-letter topic"
             );
             let reason = error.to_string();
@@ -153,7 +165,7 @@ impl Stores {
                     conflicts,
                 } => {
                     self.metrics.applied(votes, &duplicates);
-                    self.conflicts.report(votes, &conflicts);
+                    self.conflicts.report(batch, votes, &conflicts);
                     return Some(Outcome::Applied {
                         applied_offset: next_offset,
                         level,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use kafka::Record;
 use kafka::dead_letter::is_replayed;
 use kafka::source::Delivery;
+use opentelemetry::trace::SpanContext;
 use uuid::Uuid;
 use vote::{EventError, VoteEvent};
 
@@ -54,6 +55,15 @@ pub struct DecodedBatch {
     pub dead_letters: Vec<(Record, EventError)>,
     /// How full the partition's allowance of undecodable records is after the batch.
     pub level: DeadLetterLevel,
+}
+
+impl Batch {
+    /// The span that wrote the record at `offset`; `None` if its trace is not sampled.
+    pub(crate) fn span_context(&self, offset: i64) -> Option<SpanContext> {
+        let offset_of = |delivery: &Delivery| delivery.record.offset;
+        let index = self.records.binary_search_by_key(&offset, offset_of).ok()?;
+        self.records.get(index)?.record.span_context()
+    }
 }
 
 impl DecodedBatch {

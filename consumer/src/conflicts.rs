@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use prometheus::{IntCounter, Registry};
 use service::metrics::counter;
+use tracing::field::display;
 use vote::Route;
 
-use crate::batch::VoteAtOffset;
+use crate::batch::{Batch, VoteAtOffset};
 
 /// The shortest time between two log lines: a faulty client may use one id for every vote.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
@@ -42,8 +43,8 @@ impl Conflicts {
         })
     }
 
-    /// Counts the votes with these indices, and logs at most one of them.
-    pub(crate) fn report(&self, votes: &[VoteAtOffset], indices: &[usize]) {
+    /// Counts the votes of `batch` with these indices, and logs at most one of them.
+    pub(crate) fn report(&self, batch: &Batch, votes: &[VoteAtOffset], indices: &[usize]) {
         let conflicts = indices.iter().filter_map(|&index| votes.get(index));
         for vote in conflicts {
             let counters = self.routes.iter().filter(|(route, _)| *route == vote.event.route);
@@ -54,6 +55,7 @@ impl Conflicts {
                     route = vote.event.route.as_str(),
                     offset = vote.offset,
                     not_logged,
+                    trace_id = batch.span_context(vote.offset).map(|span| display(span.trace_id())),
                     "a client used the id of a counted vote for another vote, which is not counted; not_logged is the number \
                      of such votes since the last line"
                 );

@@ -10,6 +10,7 @@
 pub mod apply;
 pub mod args;
 pub mod batch;
+pub mod batch_trace;
 mod bounded_label_counter;
 mod conflicts;
 pub mod dead_letter_limit;

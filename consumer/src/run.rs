@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::apply::Stores;
 use crate::args::RunArgs;
+use crate::batch_trace::BatchTracer;
 use crate::conflicts::Conflicts;
 use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
@@ -29,7 +30,8 @@ const RESTART_DELAY: Duration = Duration::from_secs(1);
 /// Consumes until `process` shuts down. Waits for stores that are not available. Errors if an option is invalid or if the
 /// dead-letter limit is exceeded.
 pub async fn run(args: RunArgs, process: Process) -> anyhow::Result<()> {
-    process.announce(args.effective());
+    let effective = args.effective();
+    process.announce(effective.with_all("traces.", process.traces.settings()));
     let stores = Arc::new(connect(&args, &process).await?);
     tokio::select! {
         prepared = prepare(&args, &stores, &process.shutdown) => if prepared.is_none() {
@@ -64,6 +66,7 @@ async fn connect(args: &RunArgs, process: &Process) -> anyhow::Result<Stores> {
         mongodb: store("mongodb", &metrics.mongodb_duration),
         kafka: store("kafka", &metrics.kafka_duration),
         conflicts: Conflicts::new(&process.registry)?,
+        tracer: BatchTracer::new(process.traces.tracer(), &args.stores.kafka.topic, &args.group),
         metrics,
     })
 }

@@ -39,7 +39,8 @@ pub(crate) struct BridgeArgs {
 pub(crate) async fn start(args: BridgeArgs, common: CommonArgs, process: Process) -> anyhow::Result<()> {
     let effective = EffectiveConfig::of_process(&common, &args.listener)
         .with_all("", args.cors.settings())
-        .with_all("", args.ingest.settings());
+        .with_all("", args.ingest.settings())
+        .with_all("traces.", process.traces.settings());
     register_config_info(&process.registry, Route::Bridge, VERSION, &effective.hash())?;
     process.announce(effective);
 
@@ -48,12 +49,13 @@ pub(crate) async fn start(args: BridgeArgs, common: CommonArgs, process: Process
     let tcp_listener = listener::bind(args.listen).await?;
     let sink = Arc::new(ForwardSink::new(args.upstream.clone()));
     tokio::spawn(Arc::clone(&sink).watch_upstream(upstream_check));
-    let ingest = Arc::new(Ingest::new(
+    let ingest = Ingest::new(
         Route::Bridge,
         sink,
         RequestMetrics::for_route(&process.registry, &metrics::BUCKETS, Route::Bridge)?,
         args.ingest.limits(&args.ingest.memory_budget()),
-    ));
+    );
+    let ingest = Arc::new(ingest.with_tracer(process.traces.tracer()));
     tracing::info!(listen = %args.listen, upstream = service::redact(&args.upstream.to_string()), "accepting votes");
     let cors = args
         .cors

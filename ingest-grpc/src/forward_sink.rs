@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use ingest::{Availability, EncodedVote, Position, Sink, SinkError};
+use ingest::{Availability, EncodedVote, Position, Sink, SinkError, TraceContext};
 use prost::Message;
 use proto::votes::Receipt;
 use service::Check;
 use tonic::client::Grpc;
+use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, Uri};
 use tonic::{Code, Request, Status};
 use tonic_health::pb::HealthCheckRequest;
@@ -70,13 +71,21 @@ impl ForwardSink {
         }
     }
 
-    async fn forward(&self, vote: Bytes, deadline: Instant) -> Result<Bytes, Status> {
+    async fn forward(
+        &self,
+        vote: Bytes,
+        deadline: Instant,
+        trace: Option<&TraceContext>,
+    ) -> Result<Bytes, Status> {
         let mut grpc = Grpc::new(self.channel.clone());
         grpc.ready()
             .await
             .map_err(|error| Status::from_error(error.into()))?;
         let mut request = Request::new(vote);
         request.set_timeout(deadline.saturating_duration_since(Instant::now()));
+        if let Some(trace) = trace {
+            add_trace_headers(request.metadata_mut(), trace);
+        }
         let path = PathAndQuery::from_static(FORWARD);
         Ok(grpc.unary(request, path, RawBytesCodec).await?.into_inner())
     }
@@ -99,12 +108,25 @@ impl ForwardSink {
     }
 }
 
+/// Also a trace that is not sampled is passed on: the upstream must not start another one.
+fn add_trace_headers(metadata: &mut MetadataMap, trace: &TraceContext) {
+    for (name, value) in trace.headers() {
+        // The values are text that came from headers.
+        if let Ok(value) = value.parse() {
+            metadata.insert(name, value);
+        }
+    }
+}
+
 impl Sink for ForwardSink {
     async fn publish(&self, record: EncodedVote) -> Result<Position, SinkError> {
         let vote = Bytes::from(record.payload);
         let mut retries = 0;
         let response = loop {
-            match self.forward(vote.clone(), record.deadline).await {
+            match self
+                .forward(vote.clone(), record.deadline, record.trace.as_deref())
+                .await
+            {
                 Err(status) if retries < retry::MAX_RETRIES && retry::is_unprocessed(&status) => retries += 1,
                 response => break response,
             }
@@ -121,5 +143,27 @@ impl Sink for ForwardSink {
 
     fn available(&self) -> Result<(), SinkError> {
         self.availability.state()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+
+    use super::*;
+
+    #[test]
+    fn call_carries_the_trace_whether_or_not_it_is_sampled() {
+        for (flags, expected) in [(TraceFlags::SAMPLED, "01"), (TraceFlags::NOT_SAMPLED, "00")] {
+            let state = TraceState::from_key_value([("a", "b")]).unwrap();
+            let span = SpanContext::new(TraceId::from(1), SpanId::from(2), flags, false, state);
+            let mut metadata = MetadataMap::new();
+            add_trace_headers(&mut metadata, &TraceContext::new(span));
+            assert_eq!(
+                metadata.get("traceparent").unwrap(),
+                format!("00-{:032x}-{:016x}-{expected}", 1, 2).as_str()
+            );
+            assert_eq!(metadata.get("tracestate").unwrap(), "a=b");
+        }
     }
 }

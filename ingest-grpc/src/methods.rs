@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use ingest::{
     Ingest, IngestError, MAX_BATCH_BYTES, MAX_BATCH_VOTES, MAX_VOTE_BYTES, MemoryReservation, Receipt,
-    RequestTimer, Sink, Stage,
+    RequestTimer, Sink, Stage, TracedCall,
 };
 use prost::Message as _;
 use proto::confproto::ReplyInfo;
@@ -49,7 +49,10 @@ pub(crate) async fn cast_vote<S: Sink, B: RequestBytes>(
     server: &Server<S>,
     request: http::Request<B>,
 ) -> Response {
-    accept_single_vote(&server.native, request, encoded_receipt).await
+    let call = TracedCall::Grpc {
+        name: "votes.v1.VoteService/CastVote",
+    };
+    accept_single_vote(&server.native, call, request, encoded_receipt).await
 }
 
 /// `confproto.getInfo/returnInfo`, the method of the course assignment. Its request is wire-compatible with a `Vote`
@@ -67,15 +70,19 @@ pub(crate) async fn return_info<S: Sink, B: RequestBytes>(
         );
         ReplyInfo { info }.encode_to_vec().into()
     };
-    accept_single_vote(&server.native, request, reply).await
+    let call = TracedCall::Grpc {
+        name: "confproto.getInfo/returnInfo",
+    };
+    accept_single_vote(&server.native, call, request, reply).await
 }
 
 async fn accept_single_vote<S: Sink, B: RequestBytes>(
     ingest: &Ingest<S>,
+    call: TracedCall,
     request: http::Request<B>,
     reply: impl FnOnce(&Receipt) -> Bytes,
 ) -> Response {
-    let mut timer = start_timer(ingest, &request);
+    let mut timer = start_timer(ingest, call, &request);
     http_api::record_timings_if_requested(&mut timer, request.headers());
     let accept = async |message: Message| {
         let draft = timer.stage(Stage::Decode, || Draft::from_protobuf(&message.bytes))?;
@@ -93,6 +100,10 @@ pub(crate) async fn forward<S: Sink, B: RequestBytes>(
 ) -> Response {
     let ingest = &server.forwarded;
     let mut timer = ingest.start_timer();
+    let call = TracedCall::Grpc {
+        name: "votes.v1.BridgeService/Forward",
+    };
+    timer.start_span(call, http_api::trace_parent(ingest, request.headers()).as_ref());
     if let Some(timeout) = client_timeout(request.headers()) {
         timer.shorten_deadline(timeout.saturating_sub(RESPONSE_MARGIN.min(timeout / 4)));
     }
@@ -118,7 +129,11 @@ pub(crate) async fn cast_votes<S: Sink, B: RequestBytes>(
     request: http::Request<B>,
 ) -> Response {
     let ingest = &server.native;
-    let timer = start_timer(ingest, &request);
+    let call = TracedCall::Grpc {
+        name: "votes.v1.VoteService/CastVotes",
+    };
+    let timer = start_timer(ingest, call, &request);
+    let span = timer.span();
     let rules = Rules {
         limit: MAX_BATCH_BYTES,
         too_large: IngestError::BatchTooLarge,
@@ -127,7 +142,7 @@ pub(crate) async fn cast_votes<S: Sink, B: RequestBytes>(
     };
     let (mut timer, mut reply_length) = (Some(timer), 0);
     let accept = async |Message { bytes, reservation }: Message| {
-        let drafts = ingest.stage(Stage::Decode, || {
+        let drafts = ingest.stage(Stage::Decode, span.as_ref(), || {
             Draft::batch_from_protobuf(&bytes, MAX_BATCH_VOTES)
         })?;
         drop(bytes);
@@ -141,7 +156,10 @@ pub(crate) async fn cast_votes<S: Sink, B: RequestBytes>(
         reply
     };
     let answered = unary::serve(request, rules, ingest.reservation(), accept, reply).await;
-    ingest.stage_since(Stage::Reply, answered.decided);
+    ingest.stage_since(Stage::Reply, span.as_ref(), answered.decided);
+    if let Some(span) = &span {
+        span.answer(answered.result.as_ref().map(drop));
+    }
     match answered.result {
         Ok((_, mut reservation)) => {
             reservation.replace(reply_length);
@@ -165,8 +183,13 @@ fn reserved_body(body: Body, reservation: MemoryReservation) -> Body {
     }))
 }
 
-fn start_timer<S: Sink, B>(ingest: &Ingest<S>, request: &http::Request<B>) -> RequestTimer {
+fn start_timer<S: Sink, B>(
+    ingest: &Ingest<S>,
+    call: TracedCall,
+    request: &http::Request<B>,
+) -> RequestTimer {
     let mut timer = ingest.start_timer();
+    timer.start_span(call, http_api::trace_parent(ingest, request.headers()).as_ref());
     if let Some(timeout) = client_timeout(request.headers()) {
         timer.shorten_deadline(timeout);
     }

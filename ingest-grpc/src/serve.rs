@@ -57,7 +57,8 @@ pub(crate) async fn start(args: ServeArgs, common: CommonArgs, process: Process)
         )
         .with_all("", args.cors.settings())
         .with("sink", args.kafka.sink)
-        .with("injected_faults", &args.fault_injection);
+        .with("injected_faults", &args.fault_injection)
+        .with_all("traces.", process.traces.settings());
     register_config_info(&process.registry, Route::Grpc, VERSION, &effective.hash())?;
     process.announce(effective);
 
@@ -73,7 +74,10 @@ pub(crate) async fn start(args: ServeArgs, common: CommonArgs, process: Process)
     )?;
     let memory = args.ingest.memory_budget();
     // Each `Ingest` has its own admission limit, so that forwarded votes cannot use up the permits of native votes.
-    let ingest = |route, metrics| Ingest::new(route, Arc::clone(&sink), metrics, args.ingest.limits(&memory));
+    let ingest = |route, metrics| {
+        Ingest::new(route, Arc::clone(&sink), metrics, args.ingest.limits(&memory))
+            .with_tracer(process.traces.tracer())
+    };
     let server = Arc::new(Server {
         native: ingest(
             Route::Grpc,

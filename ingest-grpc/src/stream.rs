@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
-use ingest::{IngestError, MAX_VOTE_BYTES, Sink, Stage};
+use ingest::{IngestError, MAX_VOTE_BYTES, Sink, Stage, TraceParent, TracedCall};
 use prost::Message as _;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
@@ -30,6 +30,11 @@ pub(crate) const MAX_STREAMS: usize = 256;
 /// permits of admission.
 const MAX_VOTES_IN_FLIGHT: usize = 256;
 
+/// The call in traces. Each vote of a stream has a span of its own.
+const CALL: TracedCall = TracedCall::Grpc {
+    name: "votes.v1.VoteService/StreamVotes",
+};
+
 /// `votes.v1.VoteService/StreamVotes`. The clock of a vote starts when its message has arrived. A drain ends the stream
 /// with UNAVAILABLE after the results of the votes that have arrived; the client sends the other votes to another
 /// replica. The idle timeout ends the stream with DEADLINE_EXCEEDED.
@@ -41,6 +46,7 @@ pub(crate) async fn stream_votes<S: Sink, B: RequestBytes>(
         return status::error_response(&server.native.reject_unread());
     };
     let arrival = Arc::new(Arrival::new(server.native.reservation()));
+    let parent = http_api::trace_parent(&server.native, request.headers());
     let rules = Rules {
         limit: MAX_VOTE_BYTES,
         too_large: IngestError::VoteTooLarge,
@@ -58,10 +64,10 @@ pub(crate) async fn stream_votes<S: Sink, B: RequestBytes>(
         let results = read_votes(Arc::clone(&server), messages, arrival).map(move |message| {
             // The closure holds the permit until the response stream is dropped.
             let _ = &permit;
-            let server = Arc::clone(&server);
+            let (server, parent) = (Arc::clone(&server), parent.clone());
             // Each vote has its own task, so that a client that does not read its results cannot keep votes and permits in
             // flight.
-            let vote = AbortOnDropHandle::new(tokio::spawn(stream_vote(server, message)));
+            let vote = AbortOnDropHandle::new(tokio::spawn(stream_vote(server, parent, message)));
             async move {
                 vote.await
                     .unwrap_or_else(|error| Err(Status::internal(error.to_string())))
@@ -80,6 +86,7 @@ pub(crate) async fn stream_votes<S: Sink, B: RequestBytes>(
 
 async fn stream_vote<S: Sink>(
     server: Arc<Server<S>>,
+    parent: Option<TraceParent>,
     message: Result<Message, StreamEnd>,
 ) -> Result<Bytes, Status> {
     let message = match message {
@@ -92,11 +99,14 @@ async fn stream_vote<S: Sink>(
         Err(StreamEnd::Idle) => return Err(status::from_error(&IngestError::IdleStream)),
         Err(StreamEnd::Invalid(error)) => {
             let status = status::from_error(&error);
-            server.native.start_timer().finish(&Err(error));
+            let mut timer = server.native.start_timer();
+            timer.start_span(CALL, parent.as_ref());
+            timer.finish(&Err(error));
             return Err(status);
         }
     };
-    let timer = server.native.start_timer();
+    let mut timer = server.native.start_timer();
+    timer.start_span(CALL, parent.as_ref());
     let result = match timer.stage(Stage::Decode, || Draft::from_protobuf(&message.bytes)) {
         Ok(draft) => server.native.accept(&timer, draft).await,
         Err(malformed) => Err(malformed.into()),

@@ -19,9 +19,11 @@ use tower_http::cors::CorsLayer;
 use crate::request_bytes::RequestBytes;
 
 /// What a page may send, in addition to what CORS always allows.
-const REQUEST_HEADERS: [HeaderName; 5] = [
+const REQUEST_HEADERS: [HeaderName; 7] = [
     header::CONTENT_TYPE,
     HeaderName::from_static("grpc-timeout"),
+    HeaderName::from_static(ingest::TRACEPARENT),
+    HeaderName::from_static(ingest::TRACESTATE),
     HeaderName::from_static("x-dualpath-timing"),
     HeaderName::from_static("x-grpc-web"),
     HeaderName::from_static("x-user-agent"),

@@ -61,7 +61,8 @@ async fn start(cli: Cli, process: Process) -> anyhow::Result<()> {
             KafkaSink::settings(&cli.kafka.producer, cli.ingest.deadline()),
         )
         .with("sink", cli.kafka.sink)
-        .with("injected_faults", &cli.fault_injection);
+        .with("injected_faults", &cli.fault_injection)
+        .with_all("traces.", process.traces.settings());
     register_config_info(
         &process.registry,
         Route::Rest,
@@ -80,12 +81,13 @@ async fn start(cli: Cli, process: Process) -> anyhow::Result<()> {
         move |state| kafka_check.report(state),
         move |reason| failure_handle.fail(reason),
     )?;
-    let ingest = Arc::new(Ingest::new(
+    let ingest = Ingest::new(
         Route::Rest,
         Arc::clone(&sink),
         RequestMetrics::for_route(&process.registry, &metrics::BUCKETS, Route::Rest)?,
         cli.ingest.limits(&cli.ingest.memory_budget()),
-    ));
+    );
+    let ingest = Arc::new(ingest.with_tracer(process.traces.tracer()));
     tracing::info!(listen = %cli.listen, sink = ?cli.kafka.sink, "accepting votes");
     let cors = cli
         .cors

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use ingest::{Ingest, IngestError, MAX_BATCH_VOTES, MemoryReservation, Receipt, Sink, Stage};
+use ingest::{Ingest, IngestError, MAX_BATCH_VOTES, MemoryReservation, Receipt, Sink, Stage, TracedCall};
 use prost::Message;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -17,9 +17,16 @@ use crate::content_type::ContentType;
 use crate::problem::ProblemJson;
 use crate::request::{BATCH, encode_response};
 use crate::single::ReceiptJson;
+use crate::trace::trace_parent;
 
 type Drafts = Vec<Result<Draft, Malformed>>;
 type Results = Vec<Result<Receipt, IngestError>>;
+
+/// The call in traces.
+const CALL: TracedCall = TracedCall::Http {
+    name: "POST /v1/votes:batch",
+    success: StatusCode::OK.as_u16(),
+};
 
 /// The response to a batch.
 #[derive(Debug, Serialize, ToSchema)]
@@ -43,7 +50,8 @@ pub(crate) enum ResultJson {
 }
 
 pub(crate) async fn cast_votes<S: Sink>(State(ingest): State<Arc<Ingest<S>>>, request: Request) -> Response {
-    let timer = ingest.start_timer();
+    let mut timer = ingest.start_timer();
+    timer.start_span(CALL, trace_parent(&ingest, request.headers()).as_ref());
     let content_type = BATCH.content_type(request.headers());
     let response_type = content_type.as_ref().map_or(ContentType::Json, |&known| known);
     let mut reservation = ingest.reservation();
@@ -58,11 +66,16 @@ pub(crate) async fn cast_votes<S: Sink>(State(ingest): State<Arc<Ingest<S>>>, re
             return response;
         }
     };
+    let span = timer.span();
     let results = ingest.accept_batch(timer.split(drafts.len()), drafts).await;
-    ingest.stage(Stage::Reply, || match results {
-        Ok(results) => success_response(&results, response_type, reservation),
-        Err(error) => BATCH.error_response(&error),
-    })
+    let response = ingest.stage(Stage::Reply, span.as_ref(), || match &results {
+        Ok(results) => success_response(results, response_type, reservation),
+        Err(error) => BATCH.error_response(error),
+    });
+    if let Some(span) = span {
+        span.answer(results.as_ref().map(drop));
+    }
+    response
 }
 
 fn decode(bytes: &[u8], content_type: ContentType, _: &HeaderMap) -> Result<Drafts, IngestError> {

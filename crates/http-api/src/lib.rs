@@ -14,8 +14,10 @@ mod request;
 mod router;
 mod server_timing;
 mod single;
+mod trace;
 
 pub use body::{body_error, discard_briefly};
 pub use openapi::openapi_json;
 pub use router::{REQUEST_HEADERS, RESPONSE_HEADERS, ROUTE_HEADER, overload_router, router};
 pub use server_timing::{add_server_timing_header, record_timings_if_requested};
+pub use trace::trace_parent;

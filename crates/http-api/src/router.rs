@@ -23,11 +23,13 @@ use crate::{batch, grpc_client, openapi_json, single};
 pub const ROUTE_HEADER: HeaderName = HeaderName::from_static("x-ingest-route");
 
 /// Request headers that the API reads, for CORS. `x-canary` is for the Ingress.
-pub const REQUEST_HEADERS: [HeaderName; 5] = [
+pub const REQUEST_HEADERS: [HeaderName; 7] = [
     header::CONTENT_TYPE,
     header::CONTENT_ENCODING,
     HeaderName::from_static("idempotency-key"),
     HeaderName::from_static("x-dualpath-timing"),
+    HeaderName::from_static(ingest::TRACEPARENT),
+    HeaderName::from_static(ingest::TRACESTATE),
     HeaderName::from_static("x-canary"),
 ];
 

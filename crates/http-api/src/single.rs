@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use ingest::{Ingest, IngestError, Receipt, RequestTimer, Sink, Stage};
+use ingest::{Ingest, IngestError, Receipt, RequestTimer, Sink, Stage, TracedCall};
 use prost::Message;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,6 +16,13 @@ use crate::content_type::ContentType;
 use crate::idempotency_key;
 use crate::request::{SINGLE, encode_response};
 use crate::server_timing::{add_server_timing_header, record_timings_if_requested};
+use crate::trace::trace_parent;
+
+/// The call in traces. The paths of the course are other names of it.
+const CALL: TracedCall = TracedCall::Http {
+    name: "POST /v1/votes",
+    success: StatusCode::ACCEPTED.as_u16(),
+};
 
 /// Confirms that a vote is durable in Kafka.
 #[derive(Debug, Serialize, ToSchema)]
@@ -46,6 +53,7 @@ impl From<Receipt> for ReceiptJson {
 pub(crate) async fn cast_vote<S: Sink>(State(ingest): State<Arc<Ingest<S>>>, request: Request) -> Response {
     let mut timer = ingest.start_timer();
     record_timings_if_requested(&mut timer, request.headers());
+    timer.start_span(CALL, trace_parent(&ingest, request.headers()).as_ref());
     let content_type = SINGLE.content_type(request.headers());
     let response_type = content_type.as_ref().map_or(ContentType::Json, |&known| known);
     let result = read_and_accept(&ingest, &timer, content_type, request).await;

@@ -5,6 +5,7 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use opentelemetry::trace::TraceId;
 use tokio::runtime::Handle;
 use vote::Route;
 
@@ -45,9 +46,9 @@ impl FailureLog {
         }
     }
 
-    /// Counts a vote without a receipt. Errors of the client and overload are not logged: the client has the reason, and
-    /// the metrics have the number.
-    pub(crate) fn record(&self, error: &IngestError) {
+    /// Counts a vote without a receipt; `trace_id` is its trace, if there is one. Errors of the client and overload are not
+    /// logged: the client has the reason, and the metrics have the number.
+    pub(crate) fn record(&self, error: &IngestError, trace_id: Option<TraceId>) {
         let mapping = error.mapping();
         if mapping.status < 500 {
             return;
@@ -58,7 +59,7 @@ impl FailureLog {
             return;
         };
         drop(recent);
-        log(self.route, mapping.outcome, new_reason, 1);
+        log(self.route, mapping.outcome, new_reason, 1, trace_id);
         if had_failures {
             return;
         }
@@ -122,18 +123,20 @@ fn log_counts(route: Route, recent: &mut Recent) -> bool {
         let votes = mem::take(&mut failure.votes);
         if votes > 0 {
             any = true;
-            log(route, failure.outcome, &failure.reason, votes);
+            log(route, failure.outcome, &failure.reason, votes, None);
         }
     }
     any
 }
 
-fn log(route: Route, outcome: Outcome, reason: &str, votes: u64) {
+/// `trace_id` is the trace of the vote, if the line is about one.
+fn log(route: Route, outcome: Outcome, reason: &str, votes: u64, trace_id: Option<TraceId>) {
     let (route, outcome_name) = (route.as_str(), outcome.as_str());
+    let trace_id = trace_id.map(tracing::field::display);
     if outcome == Outcome::Internal {
-        tracing::error!(route, outcome = outcome_name, votes, reason, "votes failed");
+        tracing::error!(route, outcome = outcome_name, votes, reason, trace_id, "votes failed");
     } else {
-        tracing::warn!(route, outcome = outcome_name, votes, reason, "votes failed");
+        tracing::warn!(route, outcome = outcome_name, votes, reason, trace_id, "votes failed");
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use opentelemetry_sdk::trace::SdkTracer;
 use tokio::time::timeout_at;
 use uuid::Uuid;
 use vote::{Draft, Route, ValidVote, VoteEvent};
@@ -12,7 +13,8 @@ use crate::failure_log::FailureLog;
 use crate::request_timer::Observer;
 use crate::{
     Admission, Catalogue, EncodedVote, IngestError, MAX_BATCH_VOTES, MemoryBudget, MemoryReservation,
-    Position, Receipt, RequestMetrics, RequestTimer, Sink, SinkError, Stage, vote_rules,
+    Position, Receipt, RequestMetrics, RequestSpan, RequestTimer, Sink, SinkError, Stage, TraceHeaders,
+    TraceParent, vote_rules,
 };
 
 /// The steps of one route between decoding a vote and writing its response.
@@ -46,9 +48,20 @@ impl<S: Sink> Ingest<S> {
             observer: Arc::new(Observer {
                 metrics,
                 failures: FailureLog::new(route),
+                tracer: None,
             }),
             limits,
         }
+    }
+
+    /// Adds the spans of requests. Without a tracer, traces are off.
+    #[must_use]
+    pub fn with_tracer(mut self, tracer: Option<SdkTracer>) -> Self {
+        // No timer shares the observer yet.
+        if let Some(observer) = Arc::get_mut(&mut self.observer) {
+            observer.tracer = tracer;
+        }
+        self
     }
 
     /// The route that this instance serves.
@@ -66,19 +79,24 @@ impl<S: Sink> Ingest<S> {
         RequestTimer::start(Arc::clone(&self.observer), self.limits.deadline)
     }
 
-    /// Runs and measures a step of a batch as a whole, after the timers of its votes have finished.
-    pub fn stage<T>(&self, stage: Stage, step: impl FnOnce() -> T) -> T {
+    /// The span of the client that sent a request; `None` if traces are off. `headers` is called only if they are on.
+    pub fn trace_parent<'a>(&self, headers: impl FnOnce() -> TraceHeaders<'a>) -> Option<TraceParent> {
+        self.observer.tracer.as_ref()?;
+        Some(TraceParent::read(&headers()))
+    }
+
+    /// Runs and measures a step of a batch as a whole, after the timers of its votes have finished. `span` is the span of the
+    /// batch, from [`RequestTimer::span`].
+    pub fn stage<T>(&self, stage: Stage, span: Option<&RequestSpan>, step: impl FnOnce() -> T) -> T {
         let started = Instant::now();
         let result = step();
-        self.stage_since(stage, started);
+        self.stage_since(stage, span, started);
         result
     }
 
     /// Measures a step of a batch as a whole that started at `started` and ends now.
-    pub fn stage_since(&self, stage: Stage, started: Instant) {
-        self.observer
-            .metrics
-            .observe_stage(stage, started.elapsed().as_secs_f64());
+    pub fn stage_since(&self, stage: Stage, span: Option<&RequestSpan>, started: Instant) {
+        self.observer.observe_stage(stage, span, started);
     }
 
     /// An empty memory reservation for one request. Keep it until the response is ready.
@@ -170,6 +188,7 @@ impl<S: Sink> Ingest<S> {
             id_from_client,
             payload,
             deadline: timer.deadline(),
+            trace: timer.trace_context(),
         };
         let started = Instant::now();
         let acknowledged = timeout_at(timer.deadline().into(), self.sink.publish(record)).await;

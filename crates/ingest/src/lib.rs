@@ -13,10 +13,12 @@ mod ingest;
 mod memory_budget;
 mod metrics;
 mod protobuf;
+mod request_span;
 mod request_timer;
 mod server_limit;
 mod sink;
 mod stage_timings;
+mod trace_context;
 mod vote_rules;
 
 pub use admission::Admission;
@@ -29,9 +31,11 @@ pub use ingest::{Ingest, Limits};
 pub use memory_budget::{MemoryBudget, MemoryReservation};
 pub use metrics::{Outcome, RequestMetrics, Stage, register_config_info};
 pub use protobuf::{batch_response, vote_result};
+pub use request_span::{RequestSpan, TraceParent, TracedCall};
 pub use request_timer::RequestTimer;
 pub use server_limit::ServerLimit;
 pub use sink::{EncodedVote, NullSink, Position, Receipt, Sink, SinkError};
+pub use trace_context::{TRACEPARENT, TRACESTATE, TraceContext, TraceHeaders};
 
 /// Largest request that carries one vote, in bytes.
 pub const MAX_VOTE_BYTES: usize = 16 * 1024;

@@ -3,15 +3,34 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use opentelemetry_sdk::trace::SdkTracer;
+
 use crate::failure_log::FailureLog;
+use crate::request_span::Arrival;
 use crate::stage_timings::StageTimings;
-use crate::{IngestError, Outcome, Receipt, RequestMetrics, Stage};
+use crate::{
+    IngestError, Outcome, Receipt, RequestMetrics, RequestSpan, Stage, TraceContext, TraceParent, TracedCall,
+};
 
 /// What a route records about its votes.
 #[derive(Debug)]
 pub(crate) struct Observer {
     pub(crate) metrics: RequestMetrics,
     pub(crate) failures: FailureLog,
+    /// `None` if traces are off.
+    pub(crate) tracer: Option<SdkTracer>,
+}
+
+impl Observer {
+    /// Measures a stage that started at `started` and ends now. Returns its time.
+    pub(crate) fn observe_stage(&self, stage: Stage, span: Option<&RequestSpan>, started: Instant) -> Duration {
+        let took = started.elapsed();
+        self.metrics.observe_stage(stage, took.as_secs_f64());
+        if let Some(span) = span {
+            span.add_stage(stage, started, took);
+        }
+        took
+    }
 }
 
 /// The clock, the deadline and the outcome of a vote in flight. Dropping it records the vote in the metrics. Without a
@@ -26,6 +45,10 @@ pub struct RequestTimer {
     records_on_drop: bool,
     /// Boxed because few requests use it.
     stage_timings: Option<Box<StageTimings>>,
+    /// `None` if traces are off.
+    span: Option<RequestSpan>,
+    /// Whether the span is that of a batch with this vote.
+    is_part_of_batch: bool,
 }
 
 impl RequestTimer {
@@ -41,6 +64,8 @@ impl RequestTimer {
             outcome: Outcome::Cancelled,
             records_on_drop: true,
             stage_timings: None,
+            span: None,
+            is_part_of_batch: false,
         }
     }
 
@@ -59,6 +84,29 @@ impl RequestTimer {
         self.deadline = self.deadline.min(self.arrived + time_limit);
     }
 
+    /// Starts the span of the request, with its arrival as the start. Does nothing without `parent`, that is if traces are
+    /// off.
+    pub fn start_span(&mut self, call: TracedCall, parent: Option<&TraceParent>) {
+        if let (Some(parent), Some(tracer)) = (parent, &self.observer.tracer) {
+            let since_epoch = Duration::from_micros(self.received_at_us.unsigned_abs());
+            let arrival = Arrival {
+                instant: self.arrived,
+                time: UNIX_EPOCH + since_epoch,
+            };
+            self.span = Some(RequestSpan::start(tracer, call, parent, arrival));
+        }
+    }
+
+    /// The span of the request; `None` if traces are off.
+    pub fn span(&self) -> Option<RequestSpan> {
+        self.span.clone()
+    }
+
+    /// The trace of the request, for the next hop; `None` if traces are off.
+    pub(crate) fn trace_context(&self) -> Option<Box<TraceContext>> {
+        self.span.as_ref().map(|span| Box::new(span.trace_context()))
+    }
+
     /// Runs and measures a step.
     pub fn stage<T>(&self, stage: Stage, step: impl FnOnce() -> T) -> T {
         let started = Instant::now();
@@ -69,8 +117,7 @@ impl RequestTimer {
 
     /// Measures a step that started at `started` and ends now.
     pub fn stage_since(&self, stage: Stage, started: Instant) {
-        let took = started.elapsed();
-        self.observer.metrics.observe_stage(stage, took.as_secs_f64());
+        let took = self.observer.observe_stage(stage, self.span.as_ref(), started);
         if let Some(timings) = &self.stage_timings {
             timings.add(stage, took);
         }
@@ -88,7 +135,7 @@ impl RequestTimer {
         Some(timings.header(self.arrived.elapsed()))
     }
 
-    /// Replaces the timer of a batch request by one timer for each of its `votes` votes.
+    /// Replaces the timer of a batch request by one timer for each of its `votes` votes. They share its span.
     pub fn split(mut self, votes: usize) -> Vec<Self> {
         self.records_on_drop = false;
         let vote_timer = |_| {
@@ -101,6 +148,8 @@ impl RequestTimer {
                 outcome: Outcome::Cancelled,
                 records_on_drop: true,
                 stage_timings: None,
+                span: self.span.clone(),
+                is_part_of_batch: true,
             }
         };
         (0..votes).map(vote_timer).collect()
@@ -112,10 +161,16 @@ impl RequestTimer {
         self.outcome = match result {
             Ok(_) => Outcome::Accepted,
             Err(error) => {
-                self.observer.failures.record(error);
+                let trace_id = self.span.as_ref().map(RequestSpan::trace_id);
+                self.observer.failures.record(error, trace_id);
                 error.mapping().outcome
             }
         };
+        match &self.span {
+            Some(span) if self.is_part_of_batch => span.count_vote(result.is_ok()),
+            Some(span) => span.answer_vote(result),
+            None => {}
+        }
     }
 }
 

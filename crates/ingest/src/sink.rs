@@ -8,8 +8,10 @@ use std::time::Instant;
 use uuid::Uuid;
 use vote::Route;
 
-/// An accepted vote, ready to publish. It has no record headers today: to add one, add a field here, fill it in
-/// `Ingest::publish`, and write it in `vote_record` in `crates/kafka/src/record.rs`.
+use crate::TraceContext;
+
+/// An accepted vote, ready to publish. To add a record header, add a field here, fill it in `Ingest::publish`, and write it
+/// in `vote_record` in `crates/kafka/src/record.rs`.
 #[derive(Clone, Debug)]
 pub struct EncodedVote {
     /// The identity of the vote; its text is the key of the record.
@@ -20,6 +22,8 @@ pub struct EncodedVote {
     pub payload: Vec<u8>,
     /// The deadline of the request.
     pub deadline: Instant,
+    /// The trace of the request, if traces are on. Boxed because they are usually off.
+    pub trace: Option<Box<TraceContext>>,
 }
 
 /// The position of a record in its topic.

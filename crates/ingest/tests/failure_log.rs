@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use ingest::{
     Admission, EncodedVote, Ingest, IngestError, Limits, MemoryBudget, Position, RequestMetrics, Sink,
-    SinkError,
+    SinkError, TraceHeaders, TracedCall,
 };
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use prometheus::Registry;
 use tracing::subscriber::DefaultGuard;
 use vote::{Draft, Malformed, Route};
@@ -183,4 +185,32 @@ async fn errors_of_clients_are_not_logged() {
     }
     tokio::time::sleep(PAUSE).await;
     assert!(log.take().is_empty());
+}
+
+#[tokio::test]
+async fn line_about_one_vote_names_its_trace() {
+    let (log, _guard) = Log::capture();
+    let provider = SdkTracerProvider::builder()
+        .with_sampler(Sampler::AlwaysOff)
+        .build();
+    let ingest = ingest(SinkError::Deadline).with_tracer(Some(provider.tracer("test")));
+    let call = TracedCall::Grpc {
+        name: "votes.v1.VoteService/CastVote",
+    };
+    for trace_id in ["4bf92f3577b34da6a3ce929d0e0e4736", "5bf92f3577b34da6a3ce929d0e0e4736"] {
+        let traceparent = format!("00-{trace_id}-00f067aa0ba902b7-00");
+        let headers = || TraceHeaders::new([traceparent.as_bytes()].into_iter(), std::iter::empty());
+        let mut timer = ingest.start_timer();
+        timer.start_span(call, ingest.trace_parent(headers).as_ref());
+        let result = ingest.accept(&timer, valid_draft()).await;
+        timer.finish(&result);
+    }
+    let line = r#"WARN route="grpc" outcome="deadline" votes=1 reason="Kafka did not acknowledge in time""#;
+    assert_eq!(
+        log.take(),
+        [format!("{line} trace_id=4bf92f3577b34da6a3ce929d0e0e4736")]
+    );
+    // A summary is not about one vote.
+    drop(ingest);
+    assert_eq!(log.take(), [line]);
 }

@@ -149,6 +149,7 @@ mod tests {
             id_from_client: true,
             payload: b"an event".to_vec(),
             deadline: Instant::now() + DEADLINE,
+            trace: None,
         };
         let rejected = sink.publish(record).await.unwrap_err();
         assert!(matches!(rejected, SinkError::Unavailable(_)), "{rejected:?}");

@@ -155,6 +155,7 @@ mod tests {
             id_from_client: true,
             payload: b"an event".to_vec(),
             deadline: Instant::now() + DEADLINE,
+            trace: None,
         };
 
         // After this error, an idempotent producer can no longer write.

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
@@ -12,7 +13,12 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::{CommonArgs, LogFormat};
 use crate::process::Process;
+use crate::traces::Traces;
 use crate::{admin, checks, metrics};
+
+/// How long the export of the last spans may take after a drain. A collector that does not respond must not delay the exit
+/// of a process beyond the grace period of its supervisor.
+const TRACES_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The name, version and default admin address of a process.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +67,23 @@ where
     F: FnOnce(Process) -> W,
     W: Future<Output = anyhow::Result<()>>,
 {
-    let process = Process::new(metrics::registry()?, args.drain_timeout());
+    let traces = Traces::from_env(identity.name, identity.version)?;
+    let process = Process::new(metrics::registry()?, args.drain_timeout(), traces.clone());
+    let outcome = run_until_drained(identity, args, work, process).await;
+    traces.shut_down(TRACES_TIMEOUT).await;
+    outcome
+}
+
+async fn run_until_drained<F, W>(
+    identity: Identity,
+    args: &CommonArgs,
+    work: F,
+    process: Process,
+) -> anyhow::Result<()>
+where
+    F: FnOnce(Process) -> W,
+    W: Future<Output = anyhow::Result<()>>,
+{
     checks::register(&process.registry, process.readiness.clone())?;
     let admin_addr = args.admin_addr.unwrap_or(identity.default_admin);
     let admin_listener = TcpListener::bind(admin_addr)

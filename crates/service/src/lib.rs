@@ -17,6 +17,7 @@ mod process;
 mod readiness;
 mod redact;
 mod secret_url;
+mod traces;
 
 pub use args::{CommonArgs, LogFormat};
 pub use boot::{Identity, run};
@@ -27,3 +28,4 @@ pub use process::Process;
 pub use readiness::{Check, Readiness};
 pub use redact::{redact, redact_hosts};
 pub use secret_url::{InvalidUrl, SecretUrl};
+pub use traces::Traces;

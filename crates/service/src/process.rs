@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::effective_config::{EffectiveConfig, SharedConfig};
 use crate::readiness::Readiness;
+use crate::traces::Traces;
 
 /// The metrics, readiness, shutdown signal and failure of a process. [`crate::run`] passes it to the work.
 #[derive(Clone, Debug)]
@@ -20,18 +21,21 @@ pub struct Process {
     pub shutdown: CancellationToken,
     /// How long the work may take to return after `shutdown`.
     pub drain_timeout: Duration,
+    /// The traces. Off unless the environment turns them on.
+    pub traces: Traces,
     configuration: SharedConfig,
     failure: Arc<OnceLock<String>>,
     failed: CancellationToken,
 }
 
 impl Process {
-    pub(crate) fn new(registry: Registry, drain_timeout: Duration) -> Self {
+    pub(crate) fn new(registry: Registry, drain_timeout: Duration, traces: Traces) -> Self {
         Self {
             registry,
             readiness: Readiness::default(),
             shutdown: CancellationToken::new(),
             drain_timeout,
+            traces,
             configuration: Arc::default(),
             failure: Arc::default(),
             failed: CancellationToken::new(),

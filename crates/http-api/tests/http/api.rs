@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use ingest::{Admission, Ingest, Limits, MemoryBudget, NullSink, RequestMetrics};
+use opentelemetry_sdk::trace::SdkTracer;
 use prometheus::Registry;
 use prost::Message;
 use proto::votes::{CastVotesRequest, Vote};
@@ -41,6 +42,14 @@ impl Api {
     }
 
     pub(crate) fn with_cors(cors: Option<CorsLayer>) -> Self {
+        Self::build(cors, None)
+    }
+
+    pub(crate) fn with_tracer(tracer: Option<SdkTracer>) -> Self {
+        Self::build(None, tracer)
+    }
+
+    fn build(cors: Option<CorsLayer>, tracer: Option<SdkTracer>) -> Self {
         let metrics = RequestMetrics::for_route(&Registry::new(), &[1.0], Route::Rest).unwrap();
         let memory = Arc::new(MemoryBudget::new(BUDGET));
         let limits = Limits {
@@ -49,12 +58,8 @@ impl Api {
             deadline: Duration::from_secs(5),
             catalogue: None,
         };
-        let ingest = Arc::new(Ingest::new(
-            Route::Rest,
-            Arc::new(NullSink::default()),
-            metrics,
-            limits,
-        ));
+        let ingest = Ingest::new(Route::Rest, Arc::new(NullSink::default()), metrics, limits);
+        let ingest = Arc::new(ingest.with_tracer(tracer));
         Self {
             router: http_api::router(Arc::clone(&ingest), cors.clone()),
             overload_router: http_api::overload_router(ingest, cors),

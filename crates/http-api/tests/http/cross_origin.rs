@@ -45,7 +45,14 @@ async fn preflight_of_an_allowed_origin_names_methods_and_headers() {
                 .contains("POST")
         );
         let headers = response.header("access-control-allow-headers").unwrap();
-        for name in ["content-type", "content-encoding", "idempotency-key", "x-canary"] {
+        for name in [
+            "content-type",
+            "content-encoding",
+            "idempotency-key",
+            "traceparent",
+            "tracestate",
+            "x-canary",
+        ] {
             assert!(headers.contains(name), "{headers}");
         }
         assert!(response.header("vary").unwrap().contains("origin"));

@@ -15,3 +15,4 @@ mod cross_origin;
 mod gzip;
 mod idempotency_keys;
 mod paths;
+mod traces;
