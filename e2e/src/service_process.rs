@@ -59,7 +59,16 @@ impl ServiceKind {
 impl ServiceProcess {
     /// Starts a process with these options and waits until it is ready.
     pub async fn start(kind: ServiceKind, options: &[&str]) -> Result<Self> {
-        let service = Self::spawn(kind, options, free_address()?)?;
+        Self::start_with_environment(kind, options, &[]).await
+    }
+
+    /// Like [`Self::start`], with additional environment variables.
+    pub async fn start_with_environment(
+        kind: ServiceKind,
+        options: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<Self> {
+        let service = Self::spawn_with_environment(kind, options, environment, free_address()?)?;
         service.wait_until_ready().await?;
         Ok(service)
     }
@@ -71,6 +80,16 @@ impl ServiceProcess {
 
     /// Starts a process that listens on `address`, and returns at once.
     pub fn spawn(kind: ServiceKind, options: &[&str], address: SocketAddr) -> Result<Self> {
+        Self::spawn_with_environment(kind, options, &[], address)
+    }
+
+    /// Like [`Self::spawn`], with additional environment variables.
+    pub fn spawn_with_environment(
+        kind: ServiceKind,
+        options: &[&str],
+        environment: &[(&str, &str)],
+        address: SocketAddr,
+    ) -> Result<Self> {
         let admin = free_address()?;
         let log = NamedTempFile::new()?;
         let [program, subcommand @ ..] = kind.command() else {
@@ -85,6 +104,7 @@ impl ServiceProcess {
                 &admin.to_string(),
             ])
             .args(options)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(log.path())?)

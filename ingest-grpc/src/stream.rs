@@ -69,8 +69,10 @@ pub(crate) async fn stream_votes<S: Sink, B: RequestBytes>(
             // flight.
             let vote = AbortOnDropHandle::new(tokio::spawn(stream_vote(server, parent, message)));
             async move {
-                vote.await
-                    .unwrap_or_else(|error| Err(Status::internal(error.to_string())))
+                vote.await.unwrap_or_else(|error| {
+                    tracing::error!(%error, "the task of a vote of a stream failed");
+                    Err(Status::internal(error.to_string()))
+                })
             }
         });
         results.buffered(votes_in_flight)

@@ -44,6 +44,11 @@ impl EphemeralStack {
 
     /// Starts a stack with additional options of `lab up`, such as `["--deadline-ms", "1000"]`. Blocks until it is ready.
     pub fn start_with(options: &[&str]) -> Result<Self> {
+        Self::start_with_environment(options, &[])
+    }
+
+    /// Like [`Self::start_with`], with additional environment variables for all servers.
+    pub fn start_with_environment(options: &[&str], environment: &[(&str, &str)]) -> Result<Self> {
         let lab = lab_program()?;
         if !lab.exists() {
             bail!(
@@ -58,6 +63,7 @@ impl EphemeralStack {
             .args(options)
             .arg("--state-dir")
             .arg(directory.path())
+            .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(File::create(&log)?)

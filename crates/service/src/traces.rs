@@ -36,8 +36,8 @@ struct Exported {
 }
 
 impl Traces {
-    /// Starts the exporter of the program `name` if the environment selects it. Needs a runtime. Errors if the address of the collector is
-    /// invalid; whether the collector runs is not checked.
+    /// Starts the exporter of the program `name` if the environment selects it. Needs a runtime. Errors if the address of
+    /// the collector is invalid; whether the collector runs is not checked.
     pub(crate) fn from_env(name: &'static str, version: &'static str) -> anyhow::Result<Self> {
         if !switch::is_on(|name| std::env::var(name).ok()) {
             return Ok(Self::default());

@@ -143,7 +143,10 @@ impl Reports {
         let directory = self.directory()?;
         let reports = self.clone();
         let work = tokio::task::spawn_blocking(move || work(&reports, &directory));
-        work.await.map_err(|_| Problem::Internal)
+        work.await.map_err(|error| {
+            tracing::error!(%error, "reading the reports failed");
+            Problem::Internal
+        })
     }
 
     /// The newest reports, newest first. A missing directory has no reports.

@@ -118,7 +118,10 @@ impl Tallies {
             .ok_or(Problem::NotConfigured(Store::Tallies))?;
         match tokio::time::timeout(TOTAL_TIMEOUT, query(connection.get())).await {
             Ok(result) => connection.checked(result).map_err(|error| problem(&error)),
-            Err(_) => Err(Problem::Unavailable(Store::Tallies)),
+            Err(_) => {
+                tracing::warn!("Redis did not answer a query within {TOTAL_TIMEOUT:?}");
+                Err(Problem::Unavailable(Store::Tallies))
+            }
         }
     }
 }

@@ -166,7 +166,10 @@ impl Prometheus {
     }
 
     fn url(&self, path: &str) -> Result<Url, Problem> {
-        self.base.join(path).map_err(|_| Problem::Internal)
+        self.base.join(path).map_err(|error| {
+            tracing::error!(%error, path, "cannot build the URL of a query to Prometheus");
+            Problem::Internal
+        })
     }
 }
 

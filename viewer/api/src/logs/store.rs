@@ -159,7 +159,10 @@ fn primary_preferred() -> SelectionCriteria {
 pub(super) async fn with_timeout<T>(query: impl Future<Output = Result<T, Error>>) -> Result<T, Problem> {
     match tokio::time::timeout(RESPONSE_TIMEOUT, query).await {
         Ok(result) => result.map_err(|error| problem(&error)),
-        Err(_) => Err(Problem::Unavailable(Store::Logs)),
+        Err(_) => {
+            tracing::warn!("MongoDB did not answer a query within {RESPONSE_TIMEOUT:?}");
+            Err(Problem::Unavailable(Store::Logs))
+        }
     }
 }
 
@@ -170,6 +173,7 @@ pub(super) fn is_too_slow(error: &Error) -> bool {
 
 fn problem(error: &Error) -> Problem {
     if is_too_slow(error) {
+        tracing::warn!(%error, "MongoDB ended a query at its time limit");
         Problem::TooSlow(Store::Logs)
     } else {
         tracing::warn!(%error, "MongoDB did not answer a query");
