@@ -251,7 +251,11 @@ mod tests {
             panic!("one span has no parent: {spans:?}");
         };
         let trace_ids: Vec<_> = votes.iter().map(|span| span.span_context.trace_id()).collect();
-        let linked: Vec<_> = batch.links.iter().map(|link| link.span_context.trace_id()).collect();
+        let linked: Vec<_> = batch
+            .links
+            .iter()
+            .map(|link| link.span_context.trace_id())
+            .collect();
         assert_eq!(linked, trace_ids);
         assert_eq!(
             trace_ids[0],
@@ -284,7 +288,11 @@ mod tests {
 
     #[tokio::test]
     async fn batch_without_a_sampled_vote_has_no_span() {
-        assert!(spans(&[None, Some(NOT_SAMPLED), Some("invalid")]).await.is_empty());
+        assert!(
+            spans(&[None, Some(NOT_SAMPLED), Some("invalid")])
+                .await
+                .is_empty()
+        );
         assert!(BatchTracer::new(None, "votes", "counters").is_none());
     }
 }

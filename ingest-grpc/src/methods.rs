@@ -183,11 +183,7 @@ fn reserved_body(body: Body, reservation: MemoryReservation) -> Body {
     }))
 }
 
-fn start_timer<S: Sink, B>(
-    ingest: &Ingest<S>,
-    call: TracedCall,
-    request: &http::Request<B>,
-) -> RequestTimer {
+fn start_timer<S: Sink, B>(ingest: &Ingest<S>, call: TracedCall, request: &http::Request<B>) -> RequestTimer {
     let mut timer = ingest.start_timer();
     timer.start_span(call, http_api::trace_parent(ingest, request.headers()).as_ref());
     if let Some(timeout) = client_timeout(request.headers()) {

@@ -134,9 +134,23 @@ fn log(route: Route, outcome: Outcome, reason: &str, votes: u64, trace_id: Optio
     let (route, outcome_name) = (route.as_str(), outcome.as_str());
     let trace_id = trace_id.map(tracing::field::display);
     if outcome == Outcome::Internal {
-        tracing::error!(route, outcome = outcome_name, votes, reason, trace_id, "votes failed");
+        tracing::error!(
+            route,
+            outcome = outcome_name,
+            votes,
+            reason,
+            trace_id,
+            "votes failed"
+        );
     } else {
-        tracing::warn!(route, outcome = outcome_name, votes, reason, trace_id, "votes failed");
+        tracing::warn!(
+            route,
+            outcome = outcome_name,
+            votes,
+            reason,
+            trace_id,
+            "votes failed"
+        );
     }
 }
 

@@ -227,7 +227,9 @@ impl Shared {
             return;
         }
         let span = self.context.span();
-        let outcome = result.err().map_or("accepted", |error| error.mapping().outcome.as_str());
+        let outcome = result
+            .err()
+            .map_or("accepted", |error| error.mapping().outcome.as_str());
         span.set_attribute(KeyValue::new("dualpath.outcome", outcome));
         span.set_attribute(self.call.status(result));
         if let Err(error) = result

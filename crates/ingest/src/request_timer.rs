@@ -23,7 +23,12 @@ pub(crate) struct Observer {
 
 impl Observer {
     /// Measures a stage that started at `started` and ends now. Returns its time.
-    pub(crate) fn observe_stage(&self, stage: Stage, span: Option<&RequestSpan>, started: Instant) -> Duration {
+    pub(crate) fn observe_stage(
+        &self,
+        stage: Stage,
+        span: Option<&RequestSpan>,
+        started: Instant,
+    ) -> Duration {
         let took = started.elapsed();
         self.metrics.observe_stage(stage, took.as_secs_f64());
         if let Some(span) = span {

@@ -21,15 +21,7 @@ pub struct TraceHeaders<'a> {
 }
 
 impl<'a> TraceHeaders<'a> {
-    /// The         let tracestates: Vec<_> = tracestates
-            .filter_map(|value| str::from_utf8(value).ok())
-            .collect();
-        let tracestate = tracestates.join(",");
-        let is_short = tracestate.len() <= MAX_TRACESTATE_BYTES;
-        Self {
-            traceparent: str::from_utf8(traceparent).ok(),
-            tracestate: if is_short { tracestate } else { String::new() },
-        }s of [`TRACEPARENT`] and of [`TRACESTATE`], each of which may be repeated: `tracestate` is a list, but two
+    /// The values of [`TRACEPARENT`] and of [`TRACESTATE`], each of which may be repeated: `tracestate` is a list, but two
     /// values of `traceparent` are invalid.
     pub fn new(
         mut traceparents: impl Iterator<Item = &'a [u8]>,
@@ -41,9 +33,11 @@ impl<'a> TraceHeaders<'a> {
         let tracestates: Vec<_> = tracestates
             .filter_map(|value| str::from_utf8(value).ok())
             .collect();
+        let tracestate = tracestates.join(",");
+        let is_short = tracestate.len() <= MAX_TRACESTATE_BYTES;
         Self {
             traceparent: str::from_utf8(traceparent).ok(),
-            tracestate: tracestates.join(","),
+            tracestate: if is_short { tracestate } else { String::new() },
         }
     }
 
@@ -117,10 +111,7 @@ mod tests {
 
     fn headers<'a>(traceparents: &[&'a str], tracestates: &[&'a str]) -> TraceHeaders<'a> {
         let bytes = |values: &[&'a str]| values.iter().map(|value| value.as_bytes()).collect::<Vec<_>>();
-        TraceHeaders::new(
-            bytes(traceparents).into_iter(),
-            bytes(tracestates).into_iter(),
-        )
+        TraceHeaders::new(bytes(traceparents).into_iter(), bytes(tracestates).into_iter())
     }
 
     #[test]
@@ -156,7 +147,11 @@ mod tests {
             &["00-4bf92f3577b34da6a3ce929d0e0e4736é-00f067aa0ba902b7-01"],
             &[PARENT, PARENT],
         ] {
-            assert_eq!(headers(traceparents, &["a=1"]).span_context(), None, "{traceparents:?}");
+            assert_eq!(
+                headers(traceparents, &["a=1"]).span_context(),
+                None,
+                "{traceparents:?}"
+            );
         }
         let not_text = TraceHeaders::new([&b"\xff"[..]].into_iter(), std::iter::empty());
         assert_eq!(not_text.span_context(), None);
@@ -168,13 +163,20 @@ mod tests {
             let state = format!("a={}", "b".repeat(length / 2 - 1));
             let other = format!("c={}", "d".repeat(length - length / 2 - 2));
             let read = headers(&[PARENT], &[&state, &other]).span_context().unwrap();
-            assert_eq!(TraceContext::new(read).headers().len() == 2, is_passed_on, "{length}");
+            assert_eq!(
+                TraceContext::new(read).headers().len() == 2,
+                is_passed_on,
+                "{length}"
+            );
         }
     }
 
     #[test]
     fn invalid_tracestate_does_not_invalidate_its_traceparent() {
         let read = headers(&[PARENT], &["=,=="]).span_context().unwrap();
-        assert_eq!(TraceContext::new(read).headers(), [(TRACEPARENT, PARENT.to_owned())]);
+        assert_eq!(
+            TraceContext::new(read).headers(),
+            [(TRACEPARENT, PARENT.to_owned())]
+        );
     }
 }

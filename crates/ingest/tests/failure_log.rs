@@ -197,7 +197,10 @@ async fn line_about_one_vote_names_its_trace() {
     let call = TracedCall::Grpc {
         name: "votes.v1.VoteService/CastVote",
     };
-    for trace_id in ["4bf92f3577b34da6a3ce929d0e0e4736", "5bf92f3577b34da6a3ce929d0e0e4736"] {
+    for trace_id in [
+        "4bf92f3577b34da6a3ce929d0e0e4736",
+        "5bf92f3577b34da6a3ce929d0e0e4736",
+    ] {
         let traceparent = format!("00-{trace_id}-00f067aa0ba902b7-00");
         let headers = || TraceHeaders::new([traceparent.as_bytes()].into_iter(), std::iter::empty());
         let mut timer = ingest.start_timer();

@@ -138,9 +138,18 @@ async fn request_continues_the_trace_of_its_client() {
     route.send(Some(SAMPLED)).await;
     let spans = route.spans();
     let server = spans.last().unwrap();
-    assert_eq!((&*server.name, &server.span_kind), ("POST /v1/votes", &SpanKind::Server));
-    assert_eq!(server.span_context.trace_id(), TraceId::from_hex(TRACE_ID).unwrap());
-    assert_eq!(server.parent_span_id, SpanId::from_hex("00f067aa0ba902b7").unwrap());
+    assert_eq!(
+        (&*server.name, &server.span_kind),
+        ("POST /v1/votes", &SpanKind::Server)
+    );
+    assert_eq!(
+        server.span_context.trace_id(),
+        TraceId::from_hex(TRACE_ID).unwrap()
+    );
+    assert_eq!(
+        server.parent_span_id,
+        SpanId::from_hex("00f067aa0ba902b7").unwrap()
+    );
     assert!(server.parent_span_is_remote);
     for (name, value) in [
         ("http.request.method", Value::from("POST")),
@@ -246,16 +255,25 @@ async fn failure_of_the_server_is_an_error_with_its_reason() {
     *route.sink.error.lock().unwrap() = Some(SinkError::Full);
     route.send(None).await;
     let spans = route.spans();
-    let [failed, overloaded] = &spans.iter().filter(|span| span.name == "POST /v1/votes").collect::<Vec<_>>()[..]
+    let [failed, overloaded] = &spans
+        .iter()
+        .filter(|span| span.name == "POST /v1/votes")
+        .collect::<Vec<_>>()[..]
     else {
         unreachable!("two requests: {spans:?}");
     };
     assert_eq!(failed.status, Status::error(reason));
-    assert_eq!(attribute(failed, "http.response.status_code"), Some(503_i64.into()));
+    assert_eq!(
+        attribute(failed, "http.response.status_code"),
+        Some(503_i64.into())
+    );
     assert_eq!(attribute(failed, "error.type"), Some("unavailable".into()));
     // An error that the client can mend is none of the server.
     assert_eq!(overloaded.status, Status::Unset);
-    assert_eq!(attribute(overloaded, "dualpath.outcome"), Some("overloaded".into()));
+    assert_eq!(
+        attribute(overloaded, "dualpath.outcome"),
+        Some("overloaded".into())
+    );
 }
 
 #[tokio::test]
@@ -283,5 +301,8 @@ async fn request_without_an_answer_is_cancelled() {
     let mut timer = route.ingest.start_timer();
     timer.start_span(call, route.parent(None).as_ref());
     timer.finish(&error);
-    assert_eq!(attribute(&route.spans()[1], "dualpath.outcome"), Some("cancelled".into()));
+    assert_eq!(
+        attribute(&route.spans()[1], "dualpath.outcome"),
+        Some("cancelled".into())
+    );
 }

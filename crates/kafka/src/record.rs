@@ -107,7 +107,11 @@ mod tests {
             (record.key, record.payload, record.partition),
             (Some("key"), Some(&vote.payload), Some(3))
         );
-        let headers = record.headers.as_ref().into_iter().flat_map(|headers| headers.iter());
+        let headers = record
+            .headers
+            .as_ref()
+            .into_iter()
+            .flat_map(|headers| headers.iter());
         headers
             .map(|header| (header.key.to_owned(), header.value.unwrap().to_vec()))
             .collect()

@@ -70,10 +70,7 @@ impl Traces {
             Some(exported) => ("otlp", exported.sampler.as_str()),
             None => (OFF, OFF),
         };
-        [
-            ("exporter", exporter.to_owned()),
-            ("sampler", sampler.to_owned()),
-        ]
+        [("exporter", exporter.to_owned()), ("sampler", sampler.to_owned())]
     }
 
     /// Exports the last spans, within `timeout`. Spans that end later are lost.

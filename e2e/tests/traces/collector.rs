@@ -98,7 +98,11 @@ async fn listener() -> (TcpListener, SocketAddr) {
 /// Serves the requests of one connection. Enough of HTTP for a client that sends `Content-Length`.
 async fn serve_http(collector: Collector, mut connection: TcpStream) {
     let mut received = BytesMut::new();
-    while connection.read_buf(&mut received).await.is_ok_and(|length| length > 0) {
+    while connection
+        .read_buf(&mut received)
+        .await
+        .is_ok_and(|length| length > 0)
+    {
         let Some(head_end) = received.windows(4).position(|bytes| bytes == b"\r\n\r\n") else {
             continue;
         };
@@ -113,7 +117,8 @@ async fn serve_http(collector: Collector, mut connection: TcpStream) {
         }
         let body = received.split_to(body_start + length).split_off(body_start);
         collector.add(ExportTraceServiceRequest::decode(body).unwrap());
-        let response = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n";
+        let response =
+            b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n";
         connection.write_all(response).await.unwrap();
     }
 }

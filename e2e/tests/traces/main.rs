@@ -94,7 +94,11 @@ async fn vote_by_each_route_is_one_complete_trace() {
     let of_stream = complete_trace(&collector, '5', 2).await;
     let call = ("ingest-grpc", "votes.v1.VoteService/StreamVotes");
     let streamed = calls(&of_stream);
-    assert_eq!(streamed.iter().filter(|span| **span == call).count(), 2, "{streamed:?}");
+    assert_eq!(
+        streamed.iter().filter(|span| **span == call).count(),
+        2,
+        "{streamed:?}"
+    );
 
     batches_link_to_their_votes(&collector);
     assert!(collector.trace(&trace_id('6')).is_empty());
@@ -108,7 +112,10 @@ async fn vote_by_each_route_is_one_complete_trace() {
         let config = reqwest::get(format!("{admin}/config")).await.unwrap();
         let config: Value = config.json().await.unwrap();
         assert_eq!(config["settings"]["traces.exporter"], "otlp", "{admin}");
-        assert_eq!(config["settings"]["traces.sampler"], "ParentBased(AlwaysOn)", "{admin}");
+        assert_eq!(
+            config["settings"]["traces.sampler"], "ParentBased(AlwaysOn)",
+            "{admin}"
+        );
     }
 }
 
@@ -153,7 +160,11 @@ async fn collector_that_is_down_delays_no_vote_and_no_exit() {
         }
         let started = Instant::now();
         service.terminate().await.unwrap();
-        assert!(started.elapsed() < Duration::from_secs(8), "{protocol}: {:?}", started.elapsed());
+        assert!(
+            started.elapsed() < Duration::from_secs(8),
+            "{protocol}: {:?}",
+            started.elapsed()
+        );
     }
 }
 
@@ -184,7 +195,10 @@ async fn collector_of_an_invalid_address_stops_the_start() {
         }
         assert!(has_ended, "{endpoint}");
         let log = service.log();
-        assert!(log.contains("cannot export traces") && log.contains(reason), "{log}");
+        assert!(
+            log.contains("cannot export traces") && log.contains(reason),
+            "{log}"
+        );
     }
 }
 
@@ -311,9 +325,16 @@ fn batches_link_to_their_votes(collector: &Collector) {
         let batch = batches.iter().find(|batch| batch.span.span_id == link.span_id);
         let batch = batch.unwrap_or_else(|| panic!("no span of the batch of {vote:?}"));
         let contexts = batch.span.links.iter().map(|link| &link.trace_id);
-        assert!(contexts.into_iter().any(|trace_id| *trace_id == vote.span.trace_id));
+        assert!(
+            contexts
+                .into_iter()
+                .any(|trace_id| *trace_id == vote.span.trace_id)
+        );
         let attributes = &vote.span.attributes;
-        assert_eq!(text_attribute(attributes, "messaging.system").as_deref(), Some("kafka"));
+        assert_eq!(
+            text_attribute(attributes, "messaging.system").as_deref(),
+            Some("kafka")
+        );
         assert_eq!(
             text_attribute(attributes, "messaging.destination.name").as_deref(),
             Some("votes")

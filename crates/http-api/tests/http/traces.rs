@@ -16,7 +16,11 @@ async fn spans(path: &str, headers: &[(&str, &str)], body: String) -> Vec<SpanDa
         .build();
     let api = Api::with_tracer(Some(provider.tracer("test")));
     let response = api.send(Method::POST, path, headers, body).await;
-    assert_eq!(response.header("traceparent"), None, "the context is for the next hop");
+    assert_eq!(
+        response.header("traceparent"),
+        None,
+        "the context is for the next hop"
+    );
     exporter.get_finished_spans().unwrap()
 }
 
@@ -40,13 +44,21 @@ async fn every_path_continues_the_trace_of_its_client() {
         ("/insert", &vote, "POST /v1/votes"),
         (BATCH, &batch, "POST /v1/votes:batch"),
     ] {
-        let headers = [("traceparent", PARENT), ("tracestate", "a=1"), ("tracestate", "b=2")];
+        let headers = [
+            ("traceparent", PARENT),
+            ("tracestate", "a=1"),
+            ("tracestate", "b=2"),
+        ];
         let spans = spans(path, &headers, body.clone()).await;
         let (request, stages) = spans.split_last().unwrap();
         assert_eq!((&*request.name, trace_of(request)), (name, client()), "{path}");
         assert_eq!(request.span_context.trace_state().header(), "a=1,b=2", "{path}");
         let stages: Vec<_> = stages.iter().map(|stage| &*stage.name).collect();
-        assert_eq!(stages, ["decode", "validate", "encode", "publish", "reply"], "{path}");
+        assert_eq!(
+            stages,
+            ["decode", "validate", "encode", "publish", "reply"],
+            "{path}"
+        );
     }
 }
 

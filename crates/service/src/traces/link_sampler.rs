@@ -27,21 +27,18 @@ impl ShouldSample for LinkSampler {
     ) -> SamplingResult {
         let has_parent = parent.is_some_and(|context| context.span().span_context().is_valid());
         let contexts = links.iter().map(|link| &link.span_context);
-        let sampled = contexts.filter(|_| !has_parent).find(|context| context.is_sampled());
+        let sampled = contexts
+            .filter(|_| !has_parent)
+            .find(|context| context.is_sampled());
         let Some(linked) = sampled else {
             return self
                 .0
                 .should_sample(parent, trace_id, name, kind, attributes, links);
         };
         let context = Context::new().with_remote_span_context(linked.clone());
-        let result = self.0.should_sample(
-            Some(&context),
-            linked.trace_id(),
-            name,
-            kind,
-            attributes,
-            links,
-        );
+        let result = self
+            .0
+            .should_sample(Some(&context), linked.trace_id(), name, kind, attributes, links);
         // The span belongs to a trace of its own.
         SamplingResult {
             trace_state: TraceState::default(),

@@ -18,7 +18,10 @@ pub(super) fn is_on(variable: impl Fn(&str) -> Option<String>) -> bool {
         Some("none") => return false,
         Some("otlp") => return true,
         Some(exporter) => {
-            tracing::warn!(exporter, "ignored OTEL_TRACES_EXPORTER: the only exporter of traces is otlp");
+            tracing::warn!(
+                exporter,
+                "ignored OTEL_TRACES_EXPORTER: the only exporter of traces is otlp"
+            );
         }
         None => {}
     }
