@@ -13,7 +13,6 @@ use std::time::{Duration, Instant, SystemTime};
 use kafka::TopicIds;
 use kafka::dead_letter::DeadLetterTopic;
 use tokio_util::sync::CancellationToken;
-use tracing::field::display;
 
 use crate::batch::{Batch, DecodedBatch, VoteAtOffset};
 use crate::batch_trace::{BatchTracer, traced_write};

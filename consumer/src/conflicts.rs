@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use prometheus::{IntCounter, Registry};
 use service::metrics::counter;
-use tracing::field::display;
 use vote::Route;
 
 use crate::batch::{Batch, VoteAtOffset};
