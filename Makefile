@@ -4,7 +4,7 @@ LAB := target/release/lab
 CACHE := $${XDG_CACHE_HOME:-$$HOME/.cache}/dualpath
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up status down test lint grafana-test grafana-preview web-test bench faults compare agreement canary cluster-test kubernetes-test
+.PHONY: help setup setup-dev demo up status down test lint grafana-test grafana-preview web-test bench faults compare agreement canary cluster-test kubernetes-test traces-test
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ faults: setup ## Inject faults into every server under load and reconcile the co
 
 compare: setup ## Compare REST with gRPC in a controlled experiment of two minutes; ARGS selects another plan
 	@target/release/compare run $(ARGS)
+
+traces-test: setup-dev ## Follow a vote by each route in a real OpenTelemetry Collector and Jaeger (first time 10 minutes)
+	@cd traces && $(CACHE)/venv-dev/bin/python -m pytest --quiet
 
 agreement: setup-dev ## Measure the same load with compare's load generator, h2load, ghz and wrk, and tabulate the latencies
 	@python3 bench/agreement.py $(ARGS)

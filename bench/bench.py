@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 
 import h2load
 import report
-from common import ROOT, BenchError, argument_parser, lab_servers, run_command
-from subjects import FLOOR, NAIVE, OURS, Settings, Subject, running
+from common import ROOT, BenchError, argument_parser, lab_servers
+from measure import measure, warm_up_broker
+from subjects import FLOOR, NAIVE, OURS, Settings
 
 TOPIC = "votes"
-BROKER_WARM_UP_VOTES = 60_000
 
 
 def main() -> int:
@@ -59,50 +59,14 @@ def main() -> int:
 
 
 def _rounds(settings: Settings, arguments: argparse.Namespace) -> Iterator[report.Measurement]:
-    # Warm up the broker: a fresh JVM is several times slower than the same broker a minute later. Use our service,
-    # because it creates the topic with the partitions that all services write to.
-    for case in h2load.cases(arguments.in_flight):
-        with running(OURS, case.service, settings) as service:
-            h2load.send(case, service.address, BROKER_WARM_UP_VOTES)
+    warm_up_broker(settings, arguments.in_flight)
     for number in range(1, arguments.rounds + 1):
         order = (OURS, NAIVE, FLOOR) if number % 2 else (NAIVE, OURS, FLOOR)
         for case in h2load.cases(arguments.in_flight):
             for subject in order:
-                measured = _measure(subject, case, number, settings, arguments.seconds)
+                measured = measure(subject, case, number, settings, arguments.seconds)
                 print(f"round {number}  {case.name:15} {subject.name:6} {measured.votes_per_second:9,.0f} votes/s")
                 yield measured
-
-
-def _measure(
-    subject: Subject, case: h2load.Case, number: int, settings: Settings, seconds: float
-) -> report.Measurement:
-    with running(subject, case.service, settings) as service:
-        # Warm up broker connections, allocator and caches. The rate of the warm-up gives the number of votes for
-        # `seconds`.
-        h2load.send(case, service.address, 2_000)
-        warm_up = h2load.send(case, service.address, 10_000)
-        votes = max(1_000, round(10_000 / warm_up.seconds * seconds))
-
-        records_before, usage_before = _records(settings), service.usage()
-        result = h2load.send(case, service.address, votes)
-        usage, records = service.usage(), _records(settings) - records_before
-    expected = votes if subject.writes else 0
-    if records != expected:
-        raise BenchError(f"{subject.name}, {case.name}: {expected} votes acknowledged, but {records} in Kafka")
-    return report.Measurement(
-        case=case.name,
-        subject=subject.name,
-        round=number,
-        votes=votes,
-        votes_per_second=votes / result.seconds,
-        cpu_seconds_per_million=(usage.cpu_seconds - usage_before.cpu_seconds) / votes * 1e6,
-        peak_rss_bytes=usage.peak_rss_bytes,
-    )
-
-
-def _records(settings: Settings) -> int:
-    command = [settings.programs / "count-records", "--kafka-brokers", settings.brokers, "--topic", settings.topic]
-    return int(run_command(command))
 
 
 if __name__ == "__main__":

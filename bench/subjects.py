@@ -6,9 +6,9 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from common import BenchError
@@ -37,12 +37,14 @@ class Subject:
         has_admin_port: True if it has an admin port with `/readyz`.
         command: returns the command that starts a service (`rest` or `grpc`) on an address. The second address is for
             the admin port, or for the other protocol's server, which `naive` always starts.
+        environment: additional environment variables.
     """
 
     name: str
     writes: bool
     has_admin_port: bool
     command: Callable[[Settings, str, str, str], list[str]]
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def _ours(sink: str) -> Callable[[Settings, str, str, str], list[str]]:
@@ -118,7 +120,8 @@ def running(subject: Subject, service: str, settings: Settings) -> Iterator[Runn
     log_path = settings.log_directory / f"{subject.name}-{service}.log"
     with log_path.open("ab") as log:
         command = subject.command(settings, service, address, other_address)
-        process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - our own arguments
+        environment = {**os.environ, **subject.environment}
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603 - our own arguments
     try:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not (_listens(address) and (not subject.has_admin_port or _is_ready(other_address))):
@@ -129,6 +132,19 @@ def running(subject: Subject, service: str, settings: Settings) -> Iterator[Runn
     finally:
         process.terminate()
         process.wait()
+
+
+def wait_for_listener(address: str, process: subprocess.Popen) -> None:
+    """Waits until a process accepts connections on `address`.
+
+    Raises:
+        BenchError: the process has ended, or does not listen in time.
+    """
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not _listens(address):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise BenchError(f"nothing listens on {address}")
+        time.sleep(0.05)
 
 
 def _listens(address: str) -> bool:
