@@ -35,8 +35,8 @@ test: setup-dev lint ## Run all checks and all tests, including tests against re
 lint: setup-dev ## Run the checks that need no server: formats, clippy, licences and layers, ruff, promtool, ESLint
 	@cargo fmt --all --check
 	@$(CACHE)/tools/bin/cargo-deny --offline check --hide-inclusion-graph licenses bans sources
-	@$(CACHE)/venv-dev/bin/ruff check locust bench grafana k8s e2e
-	@$(CACHE)/venv-dev/bin/ruff format --check locust bench grafana k8s e2e
+	@$(CACHE)/venv-dev/bin/ruff check locust bench grafana k8s e2e traces
+	@$(CACHE)/venv-dev/bin/ruff format --check locust bench grafana k8s e2e traces
 	@$(CACHE)/prometheus-2.42/usr/bin/promtool check config prometheus/prometheus.yml >/dev/null
 	@$(CACHE)/prometheus-2.42/usr/bin/promtool check config k8s/base/prometheus/prometheus.yml >/dev/null
 	@$(CACHE)/prometheus-2.42/usr/bin/promtool test rules prometheus/tests/*.yml >/dev/null
