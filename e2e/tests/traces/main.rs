@@ -22,7 +22,7 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use proto::votes::vote_service_client::VoteServiceClient;
 use proto::votes::{CastVotesRequest, Receipt, Vote};
 use serde_json::Value;
-use tonic::transport::Channel;
+use tonic::transport::{Channel, Endpoint};
 
 use crate::collector::{Collector, ReceivedSpan, hex, text_attribute};
 
@@ -55,7 +55,8 @@ async fn vote_by_each_route_is_one_complete_trace() {
 
     let rest = post_vote(&endpoints.rest, &traceparent('1', "01")).await;
     post_vote(&endpoints.bridge, &traceparent('2', "01")).await;
-    let mut grpc = VoteServiceClient::connect(endpoints.grpc.clone()).await.unwrap();
+    let channel = Endpoint::from_shared(endpoints.grpc.clone()).unwrap().connect().await;
+    let mut grpc = VoteServiceClient::new(channel.unwrap());
     grpc.cast_vote(with_traceparent(vote(), '3')).await.unwrap();
     let batch = CastVotesRequest {
         votes: vec![vote(), vote()],
