@@ -1,5 +1,6 @@
 //! A collector that keeps the spans it receives: OTLP over gRPC and over HTTP, on one free port each.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -134,5 +135,9 @@ pub(crate) fn text_attribute(attributes: &[KeyValue], name: &str) -> Option<Stri
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::new();
+    for byte in bytes {
+        write!(text, "{byte:02x}").unwrap();
+    }
+    text
 }

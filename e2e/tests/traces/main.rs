@@ -55,7 +55,10 @@ async fn vote_by_each_route_is_one_complete_trace() {
 
     let rest = post_vote(&endpoints.rest, &traceparent('1', "01")).await;
     post_vote(&endpoints.bridge, &traceparent('2', "01")).await;
-    let channel = Endpoint::from_shared(endpoints.grpc.clone()).unwrap().connect().await;
+    let channel = Endpoint::from_shared(endpoints.grpc.clone())
+        .unwrap()
+        .connect()
+        .await;
     let mut grpc = VoteServiceClient::new(channel.unwrap());
     grpc.cast_vote(with_traceparent(vote(), '3')).await.unwrap();
     let batch = CastVotesRequest {

@@ -54,8 +54,11 @@ impl RateLimit {
 /// Rejects requests beyond the client's limit. Requires [`crate::client::identify`] before it.
 pub(crate) async fn limit_rate(State(limit): State<RateLimit>, request: Request, next: Next) -> Response {
     let client = request.extensions().get::<Client>().copied();
-    let allowed = client.map_or(Err(Problem::Internal), |client| limit.check(client));
-    match allowed {
+    let Some(client) = client else {
+        tracing::error!("a request reached the rate limit before its client was identified");
+        return Problem::Internal.into_response();
+    };
+    match limit.check(client) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }

@@ -116,13 +116,11 @@ impl Tallies {
             .connection
             .as_ref()
             .ok_or(Problem::NotConfigured(Store::Tallies))?;
-        match tokio::time::timeout(TOTAL_TIMEOUT, query(connection.get())).await {
-            Ok(result) => connection.checked(result).map_err(|error| problem(&error)),
-            Err(_) => {
-                tracing::warn!("Redis did not answer a query within {TOTAL_TIMEOUT:?}");
-                Err(Problem::Unavailable(Store::Tallies))
-            }
-        }
+        let Ok(result) = tokio::time::timeout(TOTAL_TIMEOUT, query(connection.get())).await else {
+            tracing::warn!("Redis did not answer a query within {TOTAL_TIMEOUT:?}");
+            return Err(Problem::Unavailable(Store::Tallies));
+        };
+        connection.checked(result).map_err(|error| problem(&error))
     }
 }
 

@@ -61,7 +61,13 @@ pub(crate) async fn compare(
     Valid(query): Valid<CompareQuery>,
 ) -> Result<Response, Problem> {
     let window = WINDOWS.get(query.window).zip(metrics.cached.get(query.window));
-    let (&(name, seconds), cached) = window.ok_or(Problem::Internal)?;
+    let (&(name, seconds), cached) = window.ok_or_else(|| {
+        tracing::error!(
+            window = query.window,
+            "no cache for this window of the comparison"
+        );
+        Problem::Internal
+    })?;
     let load = || {
         let metrics = metrics.clone();
         async move { metrics.query(name, seconds).await.map(Arc::new) }

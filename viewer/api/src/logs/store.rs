@@ -157,13 +157,11 @@ fn primary_preferred() -> SelectionCriteria {
 
 /// Runs a query with a time limit. The reason of a failure is logged and not sent to the client.
 pub(super) async fn with_timeout<T>(query: impl Future<Output = Result<T, Error>>) -> Result<T, Problem> {
-    match tokio::time::timeout(RESPONSE_TIMEOUT, query).await {
-        Ok(result) => result.map_err(|error| problem(&error)),
-        Err(_) => {
-            tracing::warn!("MongoDB did not answer a query within {RESPONSE_TIMEOUT:?}");
-            Err(Problem::Unavailable(Store::Logs))
-        }
-    }
+    let Ok(result) = tokio::time::timeout(RESPONSE_TIMEOUT, query).await else {
+        tracing::warn!("MongoDB did not answer a query within {RESPONSE_TIMEOUT:?}");
+        return Err(Problem::Unavailable(Store::Logs));
+    };
+    result.map_err(|error| problem(&error))
 }
 
 /// Whether the server ended a query at its time limit.
