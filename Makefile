@@ -4,7 +4,7 @@ LAB := target/release/lab
 CACHE := $${XDG_CACHE_HOME:-$$HOME/.cache}/dualpath
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up status down test lint grafana-test grafana-preview web-test bench faults compare agreement canary cluster-test kubernetes-test traces-test
+.PHONY: help setup setup-dev demo up status down test lint grafana-test grafana-preview web-test bench faults compare agreement canary cluster-test kubernetes-test traces-test pictures
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,11 +32,12 @@ test: setup-dev lint ## Run all checks and all tests, including tests against re
 	@cd k8s && $(CACHE)/venv-dev/bin/python -m pytest --quiet
 	@scripts/web.sh run test
 
-lint: setup-dev ## Run the checks that need no server: formats, clippy, licences and layers, ruff, promtool, ESLint
+lint: setup-dev ## Run the checks that need no server: formats, clippy, licences and layers, ruff, shellcheck, promtool, ESLint
 	@cargo fmt --all --check
 	@$(CACHE)/tools/bin/cargo-deny --offline check --hide-inclusion-graph licenses bans sources
 	@$(CACHE)/venv-dev/bin/ruff check locust bench grafana k8s e2e traces
 	@$(CACHE)/venv-dev/bin/ruff format --check locust bench grafana k8s e2e traces
+	@git ls-files '*.sh' .ci/run k8s/lab/kafka | xargs shellcheck --external-sources
 	@$(CACHE)/prometheus-2.42/usr/bin/promtool check config prometheus/prometheus.yml >/dev/null
 	@$(CACHE)/prometheus-2.42/usr/bin/promtool check config k8s/base/prometheus/prometheus.yml >/dev/null
 	@$(CACHE)/prometheus-2.42/usr/bin/promtool test rules prometheus/tests/*.yml >/dev/null
@@ -79,6 +80,9 @@ canary: ## Send WEIGHT percent of a cluster's split path to the bridge: make can
 
 cluster-test: setup-dev ## Test the system on a real Kubernetes on this machine (about 25 minutes, first time 45; needs root)
 	@k8s/lab/test.sh $(ARGS)
+
+pictures: web-test grafana-preview demo compare ## Replace the pictures of the docs by those of new runs (about ten minutes)
+	@scripts/pictures.sh
 
 setup-dev: ## Install what the tests and the checks need, and build everything
 	@scripts/setup.sh --all-targets

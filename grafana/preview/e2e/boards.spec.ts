@@ -36,6 +36,7 @@ for (const uid of BOARDS) {
     expect(await page.getByRole('alert').allTextContents(), 'errors of the page').toEqual([])
     await expect(page.getByText('not Grafana')).toBeVisible()
     for (const [key, title] of expectedPanels(uid)) await checkPanel(page, key, title)
+    await page.screenshot({ path: join(folder, `${uid}-first-screen.png`), animations: 'disabled' })
     await showWholePage(page)
     await page.screenshot({ path: join(folder, `${uid}.png`), animations: 'disabled' })
     expect(await findCutOffText(page), 'text that is cut off').toEqual([])

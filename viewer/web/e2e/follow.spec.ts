@@ -1,14 +1,24 @@
 import { endpoints, lab } from './stack'
 import { expect, test, voteLines } from './fixtures'
-import { castByGrpc, castByHttp } from './votes'
+import { castByGrpc, castByHttp, castMany, readVotes } from './votes'
 
 const vote = (name: string) => ({ name, album: 'En vivo', year: '2026', rank: '10' })
 const state = '.state'
 
-test('new votes of every route appear while following and are announced', async ({
-  page,
-  saveScreenshot,
-}) => {
+test('votes of all routes appear in the order of their arrival', async ({ page, saveScreenshot }) => {
+  await page.goto('/?follow=1')
+  await expect(page.locator(state)).toHaveText('live')
+  const votes = await readVotes(30)
+  await castMany(endpoints().ingress, votes)
+  await expect(voteLines(page)).toHaveCount(20 + votes.length)
+  const newLines = (await voteLines(page).allTextContents()).slice(20)
+  for (const [index, { name, album }] of votes.entries()) {
+    expect(newLines[index]).toContain(`${name} · ${album}`)
+  }
+  await saveScreenshot('logs-live')
+})
+
+test('new votes of every route appear while following and are announced', async ({ page }) => {
   const { ingress } = endpoints()
   const name = `Seguida ${String(Date.now())}`
   await page.goto('/')
@@ -19,7 +29,6 @@ test('new votes of every route appear while following and are announced', async 
   await castByGrpc(ingress, vote(name))
   await expect(voteLines(page).filter({ hasText: name })).toHaveCount(3)
   await expect(page.locator('[aria-live=polite]')).toHaveText(/new votes?/)
-  await saveScreenshot('logs-live')
 
   // The newest line stays in view, unless the user has scrolled up.
   await expect(voteLines(page).last()).toBeInViewport()
