@@ -1,6 +1,7 @@
 """The committed dashboards: current, valid by Grafana's schema, and complete."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -122,6 +123,13 @@ def test_provisioned_data_sources_match_the_dashboards() -> None:
     assert set(types.values()) == {variables.PROMETHEUS_TYPE, variables.REDIS_TYPE}
     (provider,) = yaml.safe_load((GRAFANA / "provisioning/dashboards/dualpath.yml").read_text())["providers"]
     assert provider["options"]["path"] in (GRAFANA / "README.md").read_text()
+
+
+def test_preview_has_the_provisioned_scrape_interval() -> None:
+    sources = yaml.safe_load((GRAFANA / "provisioning/datasources/dualpath.yml").read_text())["datasources"]
+    (provisioned,) = [interval for source in sources if (interval := source["jsonData"].get("timeInterval"))]
+    code = (GRAFANA / "preview/src/sources/prometheus.ts").read_text()
+    assert re.findall(r"SCRAPE_INTERVAL = '(.*)'", code) == [provisioned]
 
 
 def test_kustomization_contains_every_dashboard() -> None:

@@ -8,6 +8,11 @@ import { expect, test, type Page } from '@playwright/test'
 import { findCutOffText, watchCanvases } from './cutoff'
 
 const BOARDS = ['dualpath-latency', 'dualpath-tallies', 'dualpath-pipeline']
+/** Each dashboard in the light theme, and the name of its picture; the theme is the same for all, so one is dark too. */
+const PICTURES: [board: string, theme: string, picture: string][] = [
+  ...BOARDS.map((uid): [string, string, string] => [uid, 'light', uid]),
+  ['dualpath-latency', 'dark', 'dualpath-latency-dark'],
+]
 const ROUTES = ['bridge', 'grpc', 'rest']
 /** The panels that must be empty, with the reason. */
 const EXPECTED_EMPTY = new Map([['Alerts over time', 'no alert fires on a healthy stack']])
@@ -24,21 +29,21 @@ const folder = join(import.meta.dirname, '../test-results/pictures')
 /** The time range: the load runs at least this long before the tests. */
 const range = process.env.PREVIEW_FROM ?? 'now-2m'
 
-for (const uid of BOARDS) {
-  test(`every panel of ${uid} shows its data in full`, async ({ page }) => {
+for (const [uid, theme, picture] of PICTURES) {
+  test(`every panel of ${uid} in the ${theme} theme shows its data in full`, async ({ page }) => {
     const errors = collectErrors(page)
     await watchCanvases(page)
     // Without refreshes, the panels stay as they are while the test reads them.
     await page.goto(
-      `/?${new URLSearchParams({ board: uid, from: range, to: 'now', refresh: '' }).toString()}`,
+      `/?${new URLSearchParams({ board: uid, theme, from: range, to: 'now', refresh: '' }).toString()}`,
     )
     await expect(page.locator('main, [role=alert]').first()).toBeVisible()
     expect(await page.getByRole('alert').allTextContents(), 'errors of the page').toEqual([])
     await expect(page.getByText('not Grafana')).toBeVisible()
     for (const [key, title] of expectedPanels(uid)) await checkPanel(page, key, title)
-    await page.screenshot({ path: join(folder, `${uid}-first-screen.png`), animations: 'disabled' })
+    await page.screenshot({ path: join(folder, `${picture}-first-screen.png`), animations: 'disabled' })
     await showWholePage(page)
-    await page.screenshot({ path: join(folder, `${uid}.png`), animations: 'disabled' })
+    await page.screenshot({ path: join(folder, `${picture}.png`), animations: 'disabled' })
     expect(await findCutOffText(page), 'text that is cut off').toEqual([])
     expect(errors, 'errors of the browser').toEqual([])
   })
