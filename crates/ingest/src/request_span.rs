@@ -4,7 +4,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use opentelemetry::trace::{Span, SpanBuilder, SpanKind, Status, TraceContextExt, TraceId, Tracer};
+use opentelemetry::trace::{
+    Span, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, TraceId, Tracer,
+};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::SdkTracer;
 
@@ -34,16 +36,21 @@ pub struct TraceParent(Context);
 
 /// The span of one request. Clones share it: it ends when the last one is dropped.
 #[derive(Clone, Debug)]
-pub struct RequestSpan(Arc<Shared>);
+pub struct RequestSpan(State);
+
+#[derive(Clone, Debug)]
+enum State {
+    /// The trace is not sampled, so nothing is recorded: only the ids are kept, for the log and the next hop.
+    NotSampled(SpanContext),
+    Recording(Arc<Recording>),
+}
 
 #[derive(Debug)]
-struct Shared {
+struct Recording {
     tracer: SdkTracer,
     call: TracedCall,
     /// Contains the span.
     context: Context,
-    /// False if the trace is not sampled: nothing is recorded then.
-    is_recording: bool,
     arrival: Arrival,
     recorded: Mutex<Recorded>,
 }
@@ -137,33 +144,49 @@ impl RequestSpan {
             .with_kind(SpanKind::Server)
             .with_start_time(arrival.time);
         let mut span = tracer.build_with_context(builder, &parent.0);
-        let is_recording = span.is_recording();
-        if is_recording {
-            span.set_attributes(call.attributes());
+        if !span.is_recording() {
+            return Self(State::NotSampled(span.span_context().clone()));
         }
-        Self(Arc::new(Shared {
+        span.set_attributes(call.attributes());
+        Self(State::Recording(Arc::new(Recording {
             tracer: tracer.clone(),
             call,
             context: Context::new().with_span(span),
-            is_recording,
             arrival,
             recorded: Mutex::default(),
-        }))
+        })))
     }
 
     /// The trace of the request.
     pub(crate) fn trace_id(&self) -> TraceId {
-        self.0.context.span().span_context().trace_id()
+        self.span_context().trace_id()
     }
 
     /// The context for the next hop.
     pub(crate) fn trace_context(&self) -> TraceContext {
-        TraceContext::new(self.0.context.span().span_context().clone())
+        TraceContext::new(self.span_context())
+    }
+
+    fn span_context(&self) -> SpanContext {
+        match &self.0 {
+            State::NotSampled(context) => context.clone(),
+            State::Recording(recording) => recording.context.span().span_context().clone(),
+        }
+    }
+
+    fn recording(&self) -> Option<&Recording> {
+        match &self.0 {
+            State::NotSampled(_) => None,
+            State::Recording(recording) => Some(recording),
+        }
     }
 
     /// Adds a stage that has ended.
     pub(crate) fn add_stage(&self, stage: Stage, started: Instant, took: Duration) {
-        self.0.record(|recorded| {
+        let Some(recording) = self.recording() else {
+            return;
+        };
+        recording.record(|recorded| {
             let Some(time) = recorded.stages.get_mut(stage as usize) else {
                 return;
             };
@@ -183,7 +206,10 @@ impl RequestSpan {
 
     /// Notes the result of one vote of a batch.
     pub(crate) fn count_vote(&self, is_accepted: bool) {
-        self.0.record(|recorded| {
+        let Some(recording) = self.recording() else {
+            return;
+        };
+        recording.record(|recorded| {
             let votes = if is_accepted {
                 &mut recorded.accepted_votes
             } else {
@@ -195,37 +221,28 @@ impl RequestSpan {
 
     /// Notes the result of a request that carries one vote.
     pub(crate) fn answer_vote(&self, result: &Result<Receipt, IngestError>) {
-        if !self.0.is_recording {
-            return;
-        }
-        if let Ok(receipt) = result {
-            let vote_id = receipt.vote_id.to_string();
-            self.0
-                .context
-                .span()
-                .set_attribute(KeyValue::new("dualpath.vote_id", vote_id));
+        if let (Some(recording), Ok(receipt)) = (self.recording(), result) {
+            let vote_id = KeyValue::new("dualpath.vote_id", receipt.vote_id.to_string());
+            recording.context.span().set_attribute(vote_id);
         }
         self.answer(result.as_ref().map(drop));
     }
 
     /// Notes the result of a request as a whole. Without it, the span shows that the client disconnected.
     pub fn answer(&self, result: Result<(), &IngestError>) {
-        self.0.record(|recorded| recorded.is_answered = true);
-        self.0.set_result(result);
+        if let Some(recording) = self.recording() {
+            recording.record(|recorded| recorded.is_answered = true);
+            recording.set_result(result);
+        }
     }
 }
 
-impl Shared {
+impl Recording {
     fn record(&self, record: impl FnOnce(&mut Recorded)) {
-        if self.is_recording {
-            record(&mut self.recorded.lock().unwrap_or_else(PoisonError::into_inner));
-        }
+        record(&mut self.recorded.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     fn set_result(&self, result: Result<(), &IngestError>) {
-        if !self.is_recording {
-            return;
-        }
         let span = self.context.span();
         let outcome = result
             .err()
@@ -251,11 +268,8 @@ impl Shared {
     }
 }
 
-impl Drop for Shared {
+impl Drop for Recording {
     fn drop(&mut self) {
-        if !self.is_recording {
-            return;
-        }
         let recorded = std::mem::take(self.recorded.get_mut().unwrap_or_else(PoisonError::into_inner));
         for (stage, time) in Stage::ALL.into_iter().zip(recorded.stages) {
             if let Some(time) = time {
