@@ -2,7 +2,7 @@
 # Compiles Kubernetes, CoreDNS, metrics-server and KEDA from their Go modules into the cache. The first run takes about 20
 # minutes on 2 cores. Programs that are in the cache are not compiled again.
 #
-#   build.sh [PROGRAM...]     only these programs; default: all
+#   build.sh [PROGRAM...]     only these programs, also those of Knative, which knative.sh needs; default: all others
 set -euo pipefail
 # shellcheck source=k8s/lab/common.sh
 . "$(dirname "$0")/common.sh"
@@ -62,6 +62,10 @@ compile() {
                 cd "$cache/kubernetes-$kubernetes/keda-$keda"
                 GOFLAGS=-mod=mod go build -trimpath -ldflags '-s -w' -o "$bin.new/$program" "./cmd/${program#keda-}"
             )
+            ;;
+        knative-*)
+            GOBIN="$bin.new" go install -trimpath -ldflags '-s -w' "knative.dev/serving/cmd/${program#knative-}@v$knative"
+            mv "$bin.new/${program#knative-}" "$bin.new/$program"
             ;;
         *)
             prepare_module

@@ -2,6 +2,7 @@
 # Builds images without a registry, from compiled programs and from the packages that `lab fetch` keeps in the cache.
 #
 #   images.sh system     pause, CoreDNS, metrics-server, KEDA  -> CACHE/k8s-images/system.tar
+#   images.sh knative    Knative Serving                       -> CACHE/k8s-images/knative.tar
 #   images.sh project    the project's programs and its stores -> CACHE/k8s-images/project.tar
 #
 # `cluster.sh load` loads an archive into the cluster. The base image is a Debian made by mmdebstrap.
@@ -51,13 +52,17 @@ save() {
     mv "$file.new" "$file"
 }
 
-system_images() {
-    local name entry made=()
-    mkdir -p "$work/pause"
-    printf '#include <unistd.h>\nint main(void) { for (;;) pause(); }\n' | gcc -x c -static -Os -o "$work/pause/pause" -
-    for name in "${system[@]}"; do
+# program_images ARCHIVE NAME...: builds an image of each program in $bin, and of the program `pause`, and saves them.
+program_images() {
+    local archive="$1" name entry made=()
+    shift
+    for name in "$@"; do
         mkdir -p "$work/$name"
-        [ "$name" = pause ] || ln "$bin/$name" "$work/$name/" 2>/dev/null || cp "$bin/$name" "$work/$name/"
+        if [ "$name" = pause ]; then
+            printf '#include <unistd.h>\nint main(void) { for (;;) pause(); }\n' | gcc -x c -static -Os -o "$work/pause/pause" -
+        else
+            ln "$bin/$name" "$work/$name/" 2>/dev/null || cp "$bin/$name" "$work/$name/"
+        fi
         # KEDA's manifests call the operator `keda`.
         entry="${name/#keda-operator/keda}"
         printf 'FROM scratch\nCOPY %s /%s\nUSER 65532:65532\nENTRYPOINT ["/%s"]\n' "$name" "$entry" "$entry" \
@@ -65,7 +70,7 @@ system_images() {
         build "localhost/$name:1" "$work/$name"
         made+=("localhost/$name:1")
     done
-    save "$archives/system.tar" "${made[@]}"
+    save "$archives/$archive" "${made[@]}"
 }
 
 # A small Debian with Java, Python and the shared libraries of the servers.
@@ -132,7 +137,11 @@ mkdir -p "$archives"
 case "${1:-}" in
     system)
         start_docker
-        system_images
+        program_images system.tar "${system[@]}"
+        ;;
+    knative)
+        start_docker
+        program_images knative.tar "${knative_programs[@]}"
         ;;
     project)
         start_docker
@@ -143,5 +152,5 @@ case "${1:-}" in
         save "$archives/project.tar" localhost/dualpath/{ingest-rest,ingest-grpc,consumer,viewer,locust}:0.1.0 \
             localhost/dualpath/{kafka:4.3.1,redis:7.0,mongodb:6.0.5,prometheus:2.42,traefik:3.7.15}
         ;;
-    *) sed -n '2,7p' "$0"; exit 64 ;;
+    *) sed -n '2,8p' "$0"; exit 64 ;;
 esac
