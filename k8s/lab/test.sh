@@ -24,4 +24,5 @@ else
     "$here/cluster.sh" load "$cache/k8s-images/project.tar"
 fi
 cd "$root"
-PYTHONPATH=k8s "$cache/venv-dev/bin/python" -m cluster_test "$@"
+install_python_environment venv-cluster-test k8s/cluster_test/requirements.txt
+PYTHONPATH=k8s "$cache/venv-cluster-test/bin/python" -m cluster_test "$@"

@@ -6,7 +6,18 @@ Each stage is a function. Its arguments are the ledger and the options of the st
 from collections.abc import Callable
 
 from cluster_test.report import Row
-from cluster_test.stages import autoscaling, deletions, deploy, drain, observers, rollouts, routes, security, split
+from cluster_test.stages import (
+    autoscaling,
+    deletions,
+    deploy,
+    drain,
+    knative,
+    observers,
+    rollouts,
+    routes,
+    security,
+    split,
+)
 
 STAGES: dict[str, Callable[..., list[Row]]] = {
     "deploy": deploy.deploy,
@@ -23,4 +34,6 @@ STAGES: dict[str, Callable[..., list[Row]]] = {
     "deletions": deletions.services,
     "stores": deletions.stores,
     "drain": drain.drain,
+    # Last, because Serving's pods would prolong the drain.
+    "knative": knative.knative,
 }
