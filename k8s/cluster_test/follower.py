@@ -4,6 +4,7 @@ import http.client
 import json
 import socket
 import threading
+from contextlib import suppress
 
 # The viewer sends at least a comment more often than this.
 SILENCE_S = 40
@@ -44,9 +45,10 @@ class Follower:
         return not self._ended.is_set()
 
     def close(self) -> None:
-        """Closes the connection, as a browser does when its page is closed."""
+        """Closes the connection, as a browser does when its page is closed. Has no effect the second time."""
         if self._connection.sock:
-            self._connection.sock.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):
+                self._connection.sock.shutdown(socket.SHUT_RDWR)
         self._thread.join(SILENCE_S)
         self._connection.close()
 

@@ -15,25 +15,32 @@ PAUSE_S = 0.25
 class Voter:
     """Sends a vote about four times a second through the Ingress until it is stopped."""
 
-    def __init__(self) -> None:
-        """Starts to send."""
-        self._load = Load()
+    def __init__(self, ledger: Ledger) -> None:
+        """Starts to send.
+
+        Args:
+            ledger: gets the votes when the voter stops.
+        """
+        self._ledger, self._load = ledger, Load()
         self._address = kube.cluster_ip("ingress")
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._send, daemon=True)
         self._thread.start()
 
     @property
-    def acknowledged(self) -> int:
-        """Number of votes with a receipt so far."""
-        return sum(vote["ok"] for vote in list(self._load.entries))
+    def acknowledged(self) -> list[str]:
+        """The ids of the votes with a receipt so far."""
+        return [vote["vote_id"] for vote in list(self._load.entries) if vote["ok"]]
 
-    def stop(self, ledger: Ledger) -> list[str]:
-        """Stops, adds the votes to the ledger, and returns the ids of those with a receipt."""
-        self._stopped.set()
-        self._thread.join()
-        ledger.add(self._load)
-        return [vote["vote_id"] for vote in self._load.entries if vote["ok"]]
+    def stop(self) -> None:
+        """Stops and adds the votes to the ledger. Has no effect the second time."""
+        if not self._stopped.is_set():
+            self._stopped.set()
+            self._thread.join()
+            self._ledger.add(self._load)
+
+    # `contextlib.closing` calls it.
+    close = stop
 
     def _send(self) -> None:
         while not self._stopped.wait(PAUSE_S):

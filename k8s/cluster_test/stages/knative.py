@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import time
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
 
 from cluster_test import kube, mongodb
@@ -28,6 +29,10 @@ READY_WITHIN_S, ZERO_WITHIN_S, ANSWER_WITHIN_S = 120, 90, 15
 COLD_STARTS = 10
 # The share of the first revision in the split, and the number of requests. The viewer allows 20 a second per client.
 PERCENT, REQUESTS, PAUSE_S = 70, 600, 0.06
+# Requests without a pause: more than the viewer allows a client, and far less.
+BURST, FEW = 400, 20
+# Requests after a new revision is ready.
+NEW_REQUESTS = 20
 # Seconds without an open stream, before the client reconnects.
 GAP_S = 3
 # Longer than a request is allowed to last without an answer.
@@ -60,12 +65,12 @@ class Viewer:
 
     address: str
 
-    def get(self, path: str) -> Answer:
-        """Requests a path on a new connection."""
+    def get(self, path: str, source: str = "", headers: dict[str, str] | None = None) -> Answer:
+        """Requests a path on a new connection, from this address of this machine."""
         started = time.monotonic()
-        connection = http.client.HTTPConnection(self.address, PORT, timeout=TIMEOUT_S)
+        connection = http.client.HTTPConnection(self.address, PORT, timeout=TIMEOUT_S, source_address=(source, 0))
         try:
-            connection.request("GET", path, headers={"Host": HOST})
+            connection.request("GET", path, headers={"Host": HOST, **(headers or {})})
             answer = connection.getresponse()
             content = answer.read()
         finally:
@@ -87,7 +92,7 @@ def knative(ledger: Ledger) -> list[Row]:
         try:
             return _measure(ledger)
         finally:
-            kube.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=120s")
+            _delete()
 
 
 def _measure(ledger: Ledger) -> list[Row]:
@@ -98,10 +103,21 @@ def _measure(ledger: Ledger) -> list[Row]:
     cold, to_zero = _cold_starts(viewer)
     rows += [cold, to_zero.row]
     rows += _stream(viewer, ledger, first, to_zero.longest_s)
-    rows.append(_split(viewer, first, _revision()))
+    rows += [_split(viewer, first, _revision()), _limits()]
     rows += _read_only(ledger)
     rows.append(reconciled(ledger))
     return rows
+
+
+def _delete() -> None:
+    """Deletes the Service with its pods, then the namespace.
+
+    Kubernetes looks at a namespace with pods again after half of their grace period, which is an hour.
+    """
+    options = ("--cascade=foreground", "--ignore-not-found", "--timeout=120s")
+    # After an exception, which is not to be hidden by another one, there may be no Service.
+    kube.kubectl("delete", "services.serving.knative.dev", SERVICE, f"--namespace={NAMESPACE}", *options, check=False)
+    kube.kubectl("delete", "namespace", NAMESPACE, *options, check=False)
 
 
 def _deploy() -> Row:
@@ -164,66 +180,71 @@ def _stream(viewer: Viewer, ledger: Ledger, first: str, to_zero_s: float) -> lis
     """Follows the log alone, then while a new revision starts, then after a reconnect."""
     # Without the stream, the pod would be gone after half of this time.
     alone_s = max(30.0, 2 * to_zero_s)
-    follower = viewer.follow()
-    (pod,) = _pods(first)
-    voter = Voter()
-    kept = _stays(pod, first, alone_s) and follower.is_open
-    rows = [
-        Row(
-            f"an open stream alone keeps its pod, also {alone_s:.0f} s after the last other request",
-            f"the same pod all the time, {len(follower.votes)} votes received"
-            if kept
-            else "the pod or the stream ended",
-            kept and bool(follower.votes),
-        )
-    ]
-
-    second, ready_s = _new_revision()
-    received = len(follower.votes)
-    answers = [viewer.get(STATUS).has_prometheus for _ in range(20)]
-    kept = _stays(pod, first, alone_s) and follower.is_open
-    received = len(follower.votes) - received
-    rows.append(
-        Row(
-            "a new revision gets the new requests, and the open stream stays with the old one",
-            f"ready after {ready_s:.0f} s, {answers.count(True)} of {len(answers)} requests answered by {second};"
-            f" in the next {alone_s:.0f} s the stream received {received} votes from the pod of {first}"
-            + ("" if kept else ", which ended"),
-            kept and received > 0 and answers.count(True) == len(answers),
-        )
-    )
-
-    follower.close()
-    before = voter.acknowledged
-    time.sleep(GAP_S)
-    missed = voter.acknowledged - before
-    resumed = viewer.follow(follower.last_event_id)
-    old_s = kube.wait_until(f"the end of {first}", lambda: not _pods(first), ZERO_WITHIN_S)
-    served_by_second = bool(_pods(second)) and resumed.is_open
-    rows.append(
-        Row(
-            "the old revision goes to zero after its last stream ended, while the resumed stream keeps the new one",
-            f"after {old_s:.0f} s; pods of {first}: {len(_pods(first))}, of {second}: {len(_pods(second))}",
-            served_by_second,
-        )
-    )
-    rows.append(_completeness(ledger, voter, follower, resumed, missed))
+    with closing(viewer.follow()) as follower, closing(Voter(ledger)) as voter:
+        rows = [_alone(follower, first, alone_s)]
+        row, second = _across_revisions(viewer, follower, first, alone_s)
+        rows.append(row)
+        follower.close()
+        before = len(voter.acknowledged)
+        time.sleep(GAP_S)
+        missed = len(voter.acknowledged) - before
+        with closing(viewer.follow(follower.last_event_id)) as resumed:
+            rows.append(_old_ends(resumed, first, second))
+            voter.stop()
+            rows.append(_completeness(voter.acknowledged, follower, resumed, missed))
     return rows
 
 
-def _completeness(ledger: Ledger, voter: Voter, follower: Follower, resumed: Follower, missed: int) -> Row:
+def _alone(follower: Follower, first: str, seconds: float) -> Row:
+    (pod,) = _pods(first)
+    kept = _stays(pod, first, seconds) and follower.is_open
+    return Row(
+        f"an open stream keeps its pod, also {seconds:.0f} s after the last other request",
+        f"{'the same pod all the time' if kept else 'the pod or the stream ended'},"
+        f" {len(follower.votes)} votes received",
+        kept and bool(follower.votes),
+    )
+
+
+def _across_revisions(viewer: Viewer, follower: Follower, first: str, seconds: float) -> tuple[Row, str]:
+    """Makes a new revision; returns the row and the name of the revision."""
+    (pod,) = _pods(first)
+    second, ready_s = _new_revision()
+    before = len(follower.votes)
+    answers = [viewer.get(STATUS).has_prometheus for _ in range(NEW_REQUESTS)]
+    kept = _stays(pod, first, seconds) and follower.is_open
+    received = len(follower.votes) - before
+    row = Row(
+        "a new revision gets the new requests, and the open stream stays with the old one",
+        f"ready after {ready_s:.0f} s, {answers.count(True)} of {NEW_REQUESTS} requests answered by {second};"
+        f" in the next {seconds:.0f} s the stream {'received' if kept else 'or its pod ended; it received'} {received} votes"
+        f" from {first}",
+        kept and received > 0 and answers.count(True) == NEW_REQUESTS,
+    )
+    return row, second
+
+
+def _old_ends(resumed: Follower, first: str, second: str) -> Row:
+    seconds = kube.wait_until(f"the end of {first}", lambda: not _pods(first), ZERO_WITHIN_S)
+    pods = _pods(second)
+    return Row(
+        "the old revision goes to zero after its last stream ended, and the resumed stream keeps the new one",
+        f"after {seconds:.0f} s; pods of {second}: {len(pods)}; the resumed stream is"
+        f" {'open' if resumed.is_open else 'closed'}",
+        bool(pods) and resumed.is_open,
+    )
+
+
+def _completeness(cast: list[str], follower: Follower, resumed: Follower, missed: int) -> Row:
     """Compares the votes with a receipt with those of both streams."""
-    cast = voter.stop(ledger)
 
     def lost() -> set[str]:
         return set(cast) - set(follower.votes) - set(resumed.votes)
 
-    deadline = time.monotonic() + 2 * ANSWER_WITHIN_S
+    deadline = time.monotonic() + ANSWER_WITHIN_S
     while lost() and time.monotonic() < deadline:
         time.sleep(1)
-    resumed.close()
-    times = Counter(follower.votes + resumed.votes)
-    repeated = sum(count - 1 for count in times.values())
+    repeated = sum(count - 1 for count in Counter(follower.votes + resumed.votes).values())
     resets = (follower.events + resumed.events).count("reset")
     return Row(
         "over the reconnect, the two streams have every vote once",
@@ -256,6 +277,30 @@ def _split(viewer: Viewer, first: str, second: str) -> Row:
 
 def _both_answer(viewer: Viewer) -> bool:
     return {viewer.get(STATUS).has_prometheus for _ in range(10)} == {True, False}
+
+
+def _limits() -> Row:
+    """Sends too many requests from one address, and a few from another one."""
+    # Traefik's pod, because kube-proxy would replace the address of a client outside of the cluster.
+    (pod,) = _get("pods", "--selector=app=traefik", namespace="knative-serving")["items"]
+    viewer = Viewer(pod["status"]["podIP"])
+    greedy, other = (
+        next(address["address"] for address in node["status"]["addresses"] if address["type"] == "InternalIP")
+        for node in kube.get("nodes")["items"]
+    )
+
+    def refused(count: int, source: str, *, forge: bool = False) -> int:
+        forged = [{"X-Forwarded-For": f"192.0.2.{number}"} if forge else {} for number in range(count)]
+        answers = [viewer.get("/api/bands", source, headers) for headers in forged]
+        return sum(answer.status == http.HTTPStatus.TOO_MANY_REQUESTS for answer in answers)
+
+    first, second, third = refused(BURST, greedy), refused(FEW, other), refused(FEW, greedy, forge=True)
+    return Row(
+        "behind Traefik, activator and queue-proxy each client has its own rate limit, also with a forged X-Forwarded-For",
+        f"refused: {first} of {BURST} requests of one client, {second} of {FEW} of another, {third} of {FEW} of the first"
+        " with forged addresses",
+        first > 0 and second == 0 and third > 0,
+    )
 
 
 def _read_only(ledger: Ledger) -> list[Row]:
