@@ -53,8 +53,8 @@ def connect(user: User | None = None) -> MongoClient:
 def with_users() -> Iterator[None]:
     """Creates the users and requires them during the block. Restores the lab overlay at its end."""
     _create_users()
-    kube.kubectl("apply", "--kustomize", str(OVERLAY))
     try:
+        kube.kubectl("apply", "--kustomize", str(OVERLAY))
         kube.wait_until("readiness with users in MongoDB", kube.all_ready, READY_WITHIN_S)
         yield
     finally:
@@ -82,7 +82,7 @@ def _create_users() -> None:
 def newest(user: User) -> str:
     """Returns the id of the newest vote that this user can read."""
     with connect(user) as client:
-        vote = client[DATABASE][COLLECTION].find_one(sort=[("_id", -1)])
+        vote = client[DATABASE][COLLECTION].find_one(sort=[("received_at", -1)])
     if not vote:
         raise kube.ClusterError(f"{user.name} finds no vote in MongoDB")
     return str(vote["_id"])

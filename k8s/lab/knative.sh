@@ -47,5 +47,5 @@ apply "$work/crds"
 kubectl wait --for=condition=Established crd --all --timeout=60s >/dev/null
 apply "$work/serving"
 for deployment in activator autoscaler controller webhook traefik; do
-    kubectl --namespace knative-serving rollout status "deployment/$deployment" --timeout=180s
+    kubectl --namespace knative-serving rollout status "deployment/$deployment" --timeout=180s >/dev/null
 done
