@@ -44,6 +44,10 @@ class Follower:
         """Whether the stream still runs."""
         return not self._ended.is_set()
 
+    def wait(self) -> None:
+        """Waits until the other side ends the stream."""
+        self._thread.join()
+
     def close(self) -> None:
         """Closes the connection, as a browser does when its page is closed. Has no effect the second time."""
         if self._connection.sock:

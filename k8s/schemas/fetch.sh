@@ -5,7 +5,7 @@
 #   fetch.sh DIRECTORY PYTHON       PYTHON: a Python interpreter with PyYAML
 set -euo pipefail
 cd "$(dirname "$0")"
-readonly kubernetes=1.34.4 gateway_api=1.5.1 keda=2.18.3 prometheus_operator=0.85.0 knative=0.51.0
+readonly kubernetes=1.34.4 gateway_api=1.5.1 keda=2.18.3 prometheus_operator=0.85.0 knative=0.47.0
 readonly directory="$1" python="$2"
 export GOTOOLCHAIN=local
 work="$(mktemp -d)"
@@ -35,7 +35,7 @@ for file in "$work"/generated/*.yml; do cp "$file" "$crds/$(basename "$file" .ym
 chmod -R u+w "$crds"
 
 "$python" make_json_schemas.py "$(module "k8s.io/kubernetes@v$kubernetes")/api/openapi-spec/swagger.json" "$crds" "$work/tree/json"
-# Knative: only to validate the viewer's manifest for Cloud Run. The API server does not get this CRD.
+# Knative: only to validate the viewer's manifest for Cloud Run. k8s/lab/knative.sh installs the CRDs.
 mkdir "$work/knative"
 cp "$(module "knative.dev/serving@v$knative")/config/core/300-resources/service.yaml" "$work/knative/"
 "$python" make_json_schemas.py <(printf '{"definitions": {}}') "$work/knative" "$work/tree/json"

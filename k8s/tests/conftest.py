@@ -1,6 +1,7 @@
 """The fixture `overlay`: each overlay, rendered by kustomize."""
 
 import functools
+import json
 import os
 import re
 import subprocess
@@ -13,12 +14,26 @@ import yaml
 K8S = Path(__file__).parents[1]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dualpath"
 OVERLAYS = sorted(path.parent.name for path in (K8S / "overlays").glob("*/kustomization.yaml"))
+# Written by k8s/schemas/fetch.sh.
+SCHEMAS = CACHE / "k8s-schemas" / "json"
 WORKLOADS = {"Deployment", "StatefulSet", "Job"}
 
 
 def tool(name: str) -> str:
     """Returns the path of a tool that scripts/setup-dev.sh installed."""
     return str(CACHE / "tools" / "bin" / name)
+
+
+def errors(text: str) -> list[str]:
+    """Returns the errors that kubeconform finds in manifests."""
+    command = [
+        tool("kubeconform"),
+        "-output=json",
+        f"-schema-location={SCHEMAS}/{{{{.Group}}}}/{{{{.ResourceKind}}}}_{{{{.ResourceAPIVersion}}}}.json",
+        "-",
+    ]
+    run = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    return [f"{found['kind']} {found['name']}: {found['msg']}" for found in json.loads(run.stdout)["resources"]]
 
 
 class Overlay:

@@ -1,24 +1,6 @@
 """Every object is valid by the schema of its kind and has no unknown fields."""
 
-import json
-import subprocess
-
-from conftest import CACHE, K8S, Overlay, tool
-
-# Written by k8s/schemas/fetch.sh.
-SCHEMAS = CACHE / "k8s-schemas" / "json"
-
-
-def errors(text: str) -> list[str]:
-    """Returns the errors that kubeconform finds in manifests."""
-    command = [
-        tool("kubeconform"),
-        "-output=json",
-        f"-schema-location={SCHEMAS}/{{{{.Group}}}}/{{{{.ResourceKind}}}}_{{{{.ResourceAPIVersion}}}}.json",
-        "-",
-    ]
-    run = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-    return [f"{found['kind']} {found['name']}: {found['msg']}" for found in json.loads(run.stdout)["resources"]]
+from conftest import K8S, Overlay, errors
 
 
 def test_every_object_is_valid_by_its_schema(overlay: Overlay) -> None:
