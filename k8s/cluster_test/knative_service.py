@@ -83,6 +83,11 @@ def delete() -> None:
     kube.kubectl("delete", "namespace", NAMESPACE, *options, check=False)
 
 
+def delete_pod(name: str) -> None:
+    """Starts to delete a pod."""
+    kube.kubectl("delete", "pod", name, f"--namespace={NAMESPACE}", "--wait=false")
+
+
 def patch(spec: dict) -> None:
     """Replaces fields of the Service's specification."""
     merge = json.dumps({"spec": spec})

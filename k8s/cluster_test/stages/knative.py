@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import time
 from collections import Counter
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 from cluster_test import knative_service as service
 from cluster_test import kube, mongodb
@@ -95,21 +95,27 @@ def _cold_starts(viewer: Viewer) -> tuple[list[Row], float]:
 
 
 def _stream(viewer: Viewer, ledger: Ledger, first: str, watched_s: float) -> list[Row]:
-    """Follows the log alone, then while a new revision starts, then after a reconnect."""
-    with closing(viewer.follow()) as follower, closing(Voter(ledger)) as voter:
+    """Follows the log alone, while a new revision starts, after a reconnect, and after the pod was deleted."""
+    with ExitStack() as stack:
+        streams = [stack.enter_context(closing(viewer.follow()))]
+        voter = stack.enter_context(closing(Voter(ledger)))
         pod = service.only_pod(first)
-        rows = [_alone(follower, pod, first, watched_s), _new_revision(viewer, follower, pod, first, watched_s)]
-        second = service.revision()
+        rows = [
+            _alone(streams[0], pod, first, watched_s),
+            _new_revision(viewer, streams[0], pod, first, watched_s),
+        ]
         before, ended = len(voter.acknowledged), time.monotonic()
-        follower.close()
+        streams[0].close()
         time.sleep(GAP_S)
         missed = len(voter.acknowledged) - before
-        with closing(viewer.follow(follower.last_event_id)) as resumed:
-            kube.wait_until(f"the end of {first}", lambda: not service.pods(first), ZERO_WITHIN_S)
-            rows.append(_resumed(resumed, second, time.monotonic() - ended, watched_s))
-            voter.stop()
-            rows.append(_completeness(voter.acknowledged, follower, resumed, missed))
-    return rows
+        streams.append(stack.enter_context(closing(viewer.follow(streams[0].last_event_id))))
+        kube.wait_until(f"the end of {first}", lambda: not service.pods(first), ZERO_WITHIN_S)
+        rows.append(_resumed(streams[1], time.monotonic() - ended, watched_s))
+        rows.append(_deleted(streams[1]))
+        streams.append(stack.enter_context(closing(viewer.follow(streams[1].last_event_id))))
+        time.sleep(GAP_S)
+        voter.stop()
+        return [*rows, _completeness(voter.acknowledged, streams, missed)]
 
 
 def _alone(follower: Follower, pod: str, first: str, watched_s: float) -> Row:
@@ -138,7 +144,8 @@ def _new_revision(viewer: Viewer, follower: Follower, pod: str, first: str, watc
     )
 
 
-def _resumed(resumed: Follower, second: str, to_zero_s: float, watched_s: float) -> Row:
+def _resumed(resumed: Follower, to_zero_s: float, watched_s: float) -> Row:
+    second = service.revision()
     kept = service.stays(service.only_pod(second), second, watched_s) and resumed.is_open
     return Row(
         "the old revision goes to zero after its last stream ended; a stream that resumes keeps the new one",
@@ -148,22 +155,38 @@ def _resumed(resumed: Follower, second: str, to_zero_s: float, watched_s: float)
     )
 
 
-def _completeness(cast: list[str], follower: Follower, resumed: Follower, missed: int) -> Row:
-    """Compares the votes with a receipt with those of both streams."""
+def _deleted(follower: Follower) -> Row:
+    """Deletes the pod of an open stream, and waits until the stream ends."""
+    service.delete_pod(service.only_pod(service.revision()))
+    before = len(follower.votes)
+    seconds = kube.wait_until("the end of the stream", lambda: not follower.is_open, ZERO_WITHIN_S, pause_s=0.1)
+    received = len(follower.votes) - before
+    return Row(
+        "a deleted pod serves its stream until Knative has drained it",
+        f"{received} votes received in {seconds:.0f} s, then the stream ended",
+        received > 0,
+    )
+
+
+def _completeness(cast: list[str], streams: list[Follower], missed: int) -> Row:
+    """Compares the votes with a receipt with those of all streams."""
+
+    def received() -> list[str]:
+        return [vote for stream in streams for vote in stream.votes]
 
     def lost() -> set[str]:
-        return set(cast) - set(follower.votes) - set(resumed.votes)
+        return set(cast) - set(received())
 
     deadline = time.monotonic() + ANSWER_WITHIN_S
     while lost() and time.monotonic() < deadline:
         time.sleep(1)
-    repeated = sum(count - 1 for count in Counter(follower.votes + resumed.votes).values())
-    resets = (follower.events + resumed.events).count("reset")
+    repeated = sum(count - 1 for count in Counter(received()).values())
+    resets = sum(stream.events.count("reset") for stream in streams)
     return Row(
-        "over the reconnect, the two streams have every vote once",
-        f"{len(cast)} votes cast, {len(follower.votes)} + {len(resumed.votes)} received, {missed} of them cast while no"
-        f" stream was open; {len(lost())} lost, {repeated} repeated, {resets} resets",
-        bool(cast) and missed > 0 and not lost() and repeated == 0 and resets == 0,
+        f"over the two reconnects, the {len(streams)} streams have every vote once",
+        f"{len(cast)} votes cast, {' + '.join(str(len(stream.votes)) for stream in streams)} received, {missed} of them"
+        f" cast while no stream was open; {len(lost())} lost, {repeated} repeated, {resets} resets",
+        missed > 0 and all(stream.votes for stream in streams) and not lost() and repeated == 0 and resets == 0,
     )
 
 
