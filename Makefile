@@ -78,7 +78,7 @@ kubernetes-test: setup-dev ## Render every Kubernetes overlay and validate it ag
 canary: ## Send WEIGHT percent of a cluster's split path to the bridge: make canary WEIGHT=30 [VIA=gateway]
 	@k8s/canary.sh "$(WEIGHT)" "$(or $(VIA),ingress)"
 
-cluster-test: setup-dev ## Test the system on a real Kubernetes on this machine (about 25 minutes, first time 45; needs root)
+cluster-test: setup-dev ## Test the system on a real Kubernetes on this machine (about 30 minutes, first time 55; needs root)
 	@k8s/lab/test.sh $(ARGS)
 
 pictures: web-test grafana-preview demo compare ## Replace the pictures of the docs by those of new runs (about ten minutes)
