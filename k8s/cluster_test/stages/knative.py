@@ -23,6 +23,8 @@ from cluster_test.voter import Voter
 # A page of the log: its answer needs MongoDB. The state of the stores: it differs between the revisions.
 LOGS, STATUS = "/api/logs?limit=1", "/api/status"
 COLD_STARTS, ANSWER_WITHIN_S = 10, 15
+# After this time, Knative's activator sends no request to a pod that is being deleted.
+FORGOTTEN_S = 3
 # The share of the first revision in the split, and the requests. The viewer allows a client 20 requests a second.
 PERCENT, REQUESTS, PAUSE_S = 70, 600, 0.06
 # Requests without a pause: more than the viewer allows a client, and far less.
@@ -74,6 +76,7 @@ def _cold_starts(viewer: Viewer) -> tuple[list[Row], float]:
     service.wait_for_zero()
     answers, warm_s, to_zero_s, started = [], [], [], set()
     for _ in range(COLD_STARTS):
+        time.sleep(FORGOTTEN_S)
         answers.append(viewer.get(LOGS))
         started.update(service.pods())
         warm_s.append(viewer.get(LOGS).seconds)
