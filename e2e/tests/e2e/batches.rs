@@ -7,7 +7,6 @@ use ephemeral_stack::EphemeralStack;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures::{StreamExt, stream};
-use lab::servers::Server;
 use prost::Message;
 use proto::confproto::RequestId;
 use proto::confproto::get_info_client::GetInfoClient;
@@ -19,11 +18,11 @@ use tonic::Code;
 use tonic::transport::Channel;
 use uuid::Uuid;
 
-const SERVERS: [Server; 4] = [Server::Kafka, Server::Grpc, Server::Rest, Server::Bridge];
+use crate::INGEST_SERVERS;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn batches_and_streams_answer_every_vote_in_order() {
-    let stack = EphemeralStack::start_only(&SERVERS).unwrap();
+    let stack = EphemeralStack::start_only(&INGEST_SERVERS).unwrap();
     let endpoints = stack.endpoints();
     let mut receipts = HashSet::new();
     for base in [&endpoints.rest, &endpoints.bridge] {

@@ -15,8 +15,9 @@ use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 use tokio::time::timeout;
 
+use crate::INGEST_SERVERS;
+
 const CATALOGUE: &str = "name,album\nAlux  Nahual,Centroame\u{301}rica\nLa Tona,Moneda\n";
-const SERVERS: [Server; 4] = [Server::Kafka, Server::Grpc, Server::Rest, Server::Bridge];
 const INVALID_ARGUMENT: i32 = 3;
 const NOT_FOUND: i32 = 5;
 
@@ -29,7 +30,7 @@ fn catalogue_file(content: &str) -> NamedTempFile {
 #[tokio::test]
 async fn every_endpoint_refuses_votes_that_are_not_in_the_catalogue() {
     let file = catalogue_file(CATALOGUE);
-    let names = SERVERS.map(Server::name).join(",");
+    let names = INGEST_SERVERS.map(Server::name).join(",");
     let options = ["--only", &names, "--catalogue", file.path().to_str().unwrap()];
     let stack = EphemeralStack::start_with(&options).unwrap();
     let clients = EndpointClients::connect(stack.endpoints()).await.unwrap();

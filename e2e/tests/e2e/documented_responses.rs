@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ephemeral_stack::EphemeralStack;
-use lab::servers::Server;
 
-const SERVERS: [Server; 4] = [Server::Kafka, Server::Grpc, Server::Rest, Server::Bridge];
+use crate::INGEST_SERVERS;
+
 #[tokio::test]
 async fn every_response_is_documented() {
-    let stack = EphemeralStack::start_only(&SERVERS).unwrap();
+    let stack = EphemeralStack::start_only(&INGEST_SERVERS).unwrap();
     for base in [&stack.endpoints().rest, &stack.endpoints().bridge] {
         run_schemathesis(base);
     }

@@ -10,13 +10,14 @@ use ephemeral_stack::EphemeralStack;
 use lab::process::Signal;
 use lab::servers::Server;
 
-const SERVERS: [Server; 4] = [Server::Kafka, Server::Grpc, Server::Rest, Server::Bridge];
+use crate::INGEST_SERVERS;
+
 /// Time limit of a drain: no request takes longer than the deadline of a vote.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn drain_loses_no_acknowledged_vote() {
-    let stack = EphemeralStack::start_only(&SERVERS).unwrap();
+    let stack = EphemeralStack::start_only(&INGEST_SERVERS).unwrap();
     let mut acknowledged = HashSet::new();
     for (server, endpoint) in [
         (Server::Rest, Endpoint::RestJson),

@@ -4,12 +4,11 @@
 use e2e::endpoints::{EndpointClients, VoteResponse};
 use e2e::records::Records;
 use ephemeral_stack::EphemeralStack;
-use lab::servers::Server;
 use proto::votes::{Receipt, Vote};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-const SERVERS: [Server; 4] = [Server::Kafka, Server::Grpc, Server::Rest, Server::Bridge];
+use crate::INGEST_SERVERS;
 
 async fn post(base: &str, key: Option<&str>, vote: &Value) -> (u16, Value) {
     let mut request = reqwest::Client::new().post(format!("{base}/v1/votes")).json(vote);
@@ -41,7 +40,7 @@ fn receipt(response: &Value) -> Receipt {
 
 #[tokio::test]
 async fn every_copy_of_a_vote_has_the_same_key_in_kafka() {
-    let stack = EphemeralStack::start_only(&SERVERS).unwrap();
+    let stack = EphemeralStack::start_only(&INGEST_SERVERS).unwrap();
     let endpoints = stack.endpoints();
     let clients = EndpointClients::connect(endpoints).await.unwrap();
     let id = Uuid::new_v4().to_string();

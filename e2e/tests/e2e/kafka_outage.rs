@@ -11,7 +11,8 @@ use e2e::wait::holds_within;
 use ephemeral_stack::EphemeralStack;
 use lab::servers::Server;
 
-const SERVERS: [Server; 4] = [Server::Kafka, Server::Grpc, Server::Rest, Server::Bridge];
+use crate::INGEST_SERVERS;
+
 const DEADLINE: Duration = Duration::from_secs(3);
 /// Time that the network, the scheduler and a busy machine can add to the deadline.
 const SLACK: Duration = Duration::from_secs(2);
@@ -22,7 +23,7 @@ const UNAVAILABLE: i32 = 14;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn routes_reject_votes_without_kafka_and_recover() {
     let mut options = vec!["--deadline-ms", "3000", "--only"];
-    let names = SERVERS.map(Server::name).join(",");
+    let names = INGEST_SERVERS.map(Server::name).join(",");
     options.push(&names);
     let stack = EphemeralStack::start_with(&options).unwrap();
     let clients = EndpointClients::connect(stack.endpoints()).await.unwrap();

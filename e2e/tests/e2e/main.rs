@@ -31,3 +31,8 @@ mod server_limits;
 mod server_timing;
 mod slow_clients;
 mod traces;
+
+use lab::servers::Server;
+
+/// Kafka and the three routes, for tests that need no store.
+const INGEST_SERVERS: [Server; 4] = [Server::Kafka, Server::Grpc, Server::Rest, Server::Bridge];

@@ -4,16 +4,16 @@ use e2e::cases::{self, Case, Expected};
 use e2e::endpoints::{Endpoint, EndpointClients, VoteResponse};
 use e2e::records::Records;
 use ephemeral_stack::EphemeralStack;
-use lab::servers::Server;
 use proto::votes::{Receipt, Route, VoteEvent};
 use uuid::Uuid;
 
-const SERVERS: [Server; 4] = [Server::Kafka, Server::Grpc, Server::Rest, Server::Bridge];
+use crate::INGEST_SERVERS;
+
 const INVALID_ARGUMENT: i32 = 3;
 
 #[tokio::test]
 async fn every_endpoint_gives_the_same_response_and_the_same_event() {
-    let stack = EphemeralStack::start_only(&SERVERS).unwrap();
+    let stack = EphemeralStack::start_only(&INGEST_SERVERS).unwrap();
     let clients = EndpointClients::connect(stack.endpoints()).await.unwrap();
     let cases = cases::all();
     assert!(cases.len() >= 40, "only {} cases", cases.len());
