@@ -30,7 +30,7 @@ pub(crate) const MAX_STREAMS: usize = 256;
 /// permits of admission.
 const MAX_VOTES_IN_FLIGHT: usize = 256;
 
-/// The call in traces. Each vote of a stream has a span of its own.
+/// The call in traces: one span for each vote of a stream.
 const CALL: TracedCall = TracedCall::Grpc {
     name: "votes.v1.VoteService/StreamVotes",
 };

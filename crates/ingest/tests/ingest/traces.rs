@@ -181,7 +181,7 @@ async fn request_of_a_trace_that_is_not_sampled_has_no_span() {
     let route = TestRoute::new(Sampler::AlwaysOn, true);
     route.send(Some(NOT_SAMPLED)).await;
     assert!(route.spans().is_empty());
-    // The next hop must not start a trace of its own.
+    // The next hop must continue this trace, and not start another one.
     let [Some(traceparent)] = &route.traceparents()[..] else {
         unreachable!("the context is passed on");
     };

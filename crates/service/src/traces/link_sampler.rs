@@ -39,7 +39,7 @@ impl ShouldSample for LinkSampler {
         let result = self
             .0
             .should_sample(Some(&context), linked.trace_id(), name, kind, attributes, links);
-        // The span belongs to a trace of its own.
+        // The span starts a new trace, so it does not get the state of the linked one.
         SamplingResult {
             trace_state: TraceState::default(),
             ..result
