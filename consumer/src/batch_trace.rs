@@ -9,7 +9,7 @@ use opentelemetry::trace::{Link, Span, SpanBuilder, SpanContext, SpanKind, Trace
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::SdkTracer;
 
-use crate::batch::{Batch, DecodedBatch};
+use crate::batch::BatchContent;
 
 /// Creates the spans of batches.
 #[derive(Clone, Debug)]
@@ -21,9 +21,10 @@ pub struct BatchTracer {
 
 /// The spans of a batch that is being applied.
 #[derive(Debug)]
-pub(crate) struct BatchTrace<'a> {
-    tracer: &'a BatchTracer,
-    batch: &'a Batch,
+pub(crate) struct BatchTrace {
+    tracer: BatchTracer,
+    partition: i32,
+    records: usize,
     started: SystemTime,
     votes: Vec<TracedVote>,
     writes: Vec<StoreWrite>,
@@ -58,18 +59,19 @@ impl BatchTracer {
     }
 
     /// Starts the spans of a batch. `None` if no vote is sampled.
-    pub(crate) fn start<'a>(&'a self, batch: &'a Batch, decoded: &DecodedBatch) -> Option<BatchTrace<'a>> {
-        let votes = decoded.votes.iter().filter_map(|vote| {
+    pub(crate) fn start(&self, partition: i32, content: &BatchContent) -> Option<BatchTrace> {
+        let votes = content.votes.iter().filter_map(|vote| {
             Some(TracedVote {
-                writer: batch.span_context(vote.offset)?,
+                writer: vote.span_context.as_deref()?.clone(),
                 vote_id: vote.event.vote_id.to_string(),
                 offset: vote.offset,
             })
         });
         let votes: Vec<_> = votes.collect();
         (!votes.is_empty()).then(|| BatchTrace {
-            tracer: self,
-            batch,
+            tracer: self.clone(),
+            partition,
+            records: content.votes.len() + content.dead_letters.len(),
             started: SystemTime::now(),
             votes,
             writes: Vec::new(),
@@ -118,7 +120,7 @@ impl BatchTracer {
 
 /// Runs a write to a store, and notes its time if the batch has a trace.
 pub(crate) async fn traced_write<T>(
-    trace: &mut Option<BatchTrace<'_>>,
+    trace: &mut Option<BatchTrace>,
     store: &'static str,
     write: impl Future<Output = Option<T>>,
 ) -> Option<T> {
@@ -135,17 +137,17 @@ pub(crate) async fn traced_write<T>(
     Some(value)
 }
 
-impl BatchTrace<'_> {
+impl BatchTrace {
     /// Creates the spans. Call it when the batch is applied: a batch that is applied again has no spans of its first attempt.
     pub(crate) fn finish(self) {
         let times = (self.started, SystemTime::now());
-        let tracer = self.tracer;
+        let tracer = &self.tracer;
         let links = self.votes.iter();
         let links = links.map(|vote| Link::new(vote.writer.clone(), Vec::new(), 0));
-        let count = i64::try_from(self.batch.records.len()).unwrap_or(i64::MAX);
+        let count = i64::try_from(self.records).unwrap_or(i64::MAX);
         let builder = tracer
             .process(
-                self.batch.partition,
+                self.partition,
                 [
                     KeyValue::new("messaging.batch.message_count", count),
                     KeyValue::new("dualpath.sampled_votes", self.votes.len() as i64),
@@ -156,7 +158,7 @@ impl BatchTrace<'_> {
         for vote in &self.votes {
             let builder = tracer
                 .process(
-                    self.batch.partition,
+                    self.partition,
                     [
                         KeyValue::new("messaging.kafka.offset", vote.offset),
                         KeyValue::new("messaging.kafka.message.key", vote.vote_id.clone()),
@@ -172,12 +174,14 @@ impl BatchTrace<'_> {
 #[cfg(test)]
 mod tests {
     use kafka::Record;
+    use kafka::source::Delivery;
     use opentelemetry::trace::{SpanId, TraceId, TracerProvider};
     use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
     use uuid::Uuid;
     use vote::{Draft, Route, ValidVote, VoteEvent};
 
     use super::*;
+    use crate::batch::Batch;
     use crate::dead_letter_limit::DeadLetterLevel;
 
     const SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -212,18 +216,19 @@ mod tests {
             .build();
         let tracer = BatchTracer::new(Some(provider.tracer("test")), "votes", "counters").unwrap();
         let records = (5..).zip(traceparents);
-        let batch = Batch {
+        let mut batch = Batch {
             topic_id: Uuid::nil(),
             partition: 2,
-            applied_offset: Some(5),
+            received_at: std::time::Instant::now(),
+            epoch: 0,
             next_offset: 5 + i64::try_from(traceparents.len()).unwrap(),
             level: DeadLetterLevel::default(),
             records: records
-                .map(|(offset, traceparent)| record(offset, *traceparent).into())
+                .map(|(offset, traceparent)| Delivery::from(record(offset, *traceparent)).into())
                 .collect(),
         };
-        let decoded = DecodedBatch::from_batch(&batch, 0).unwrap();
-        let mut trace = tracer.start(&batch, &decoded);
+        let content = batch.take_content(0).unwrap();
+        let mut trace = tracer.start(batch.partition, &content);
         for store in ["mongodb", "redis"] {
             let written = traced_write(&mut trace, store, std::future::ready(Some(()))).await;
             assert_eq!(written, Some(()));

@@ -8,7 +8,7 @@ use prometheus::{IntCounter, Registry};
 use service::metrics::counter;
 use vote::Route;
 
-use crate::batch::{Batch, VoteAtOffset};
+use crate::batch::VoteAtOffset;
 
 /// The shortest time between two log lines: a faulty client may use one id for every vote.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
@@ -42,8 +42,8 @@ impl Conflicts {
         })
     }
 
-    /// Counts the votes of `batch` with these indices, and logs at most one of them.
-    pub(crate) fn report(&self, batch: &Batch, votes: &[VoteAtOffset], indices: &[usize]) {
+    /// Counts the votes with these indices, and logs at most one of them.
+    pub(crate) fn report(&self, votes: &[VoteAtOffset], indices: &[usize]) {
         let conflicts = indices.iter().filter_map(|&index| votes.get(index));
         for vote in conflicts {
             let counters = self.routes.iter().filter(|(route, _)| *route == vote.event.route);
@@ -54,7 +54,7 @@ impl Conflicts {
                     route = vote.event.route.as_str(),
                     offset = vote.offset,
                     not_logged,
-                    trace_id = batch.span_context(vote.offset).map(|span| display(span.trace_id())),
+                    trace_id = vote.span_context.as_ref().map(|span| display(span.trace_id())),
                     "a client used the id of a counted vote for another vote, which is not counted; not_logged is the number \
                      of such votes since the last line"
                 );

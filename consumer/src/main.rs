@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use consumer::args::RunArgs;
+use consumer::migrate_log::{MigrateLogArgs, migrate_log};
 use consumer::prepare::{PrepareArgs, prepare};
 use consumer::rebuild::{RebuildArgs, rebuild};
 use consumer::reconcile::{ReconcileArgs, reconcile};
@@ -58,6 +59,13 @@ enum Command {
     /// reason. It also skips votes that are already logged. You may run it twice: a replayed vote is counted once.
     ReplayDeadLetters(ReplayArgs),
 
+    /// Change the layout of a log that an earlier version wrote; stop all consumers first
+    ///
+    /// Consumers of this version wait until the log has its present layout. The command copies the documents, about 100,000 a
+    /// second, then replaces the log by the copy in one step. It needs space for the copy. Votes wait in Kafka meanwhile. You may
+    /// interrupt the command and run it again: it continues. If there is nothing to migrate, it changes nothing.
+    MigrateLog(MigrateLogArgs),
+
     /// Create the topics and initiate MongoDB's replica set if they are missing
     ///
     /// For a new cluster. Waits for the stores and changes nothing that exists, so you may run it again. A topic with fewer
@@ -79,6 +87,7 @@ fn main() -> ExitCode {
         Command::Reconcile(args) => block_on(reconcile(args)),
         Command::Rebuild(args) => block_on(rebuild(args)),
         Command::ReplayDeadLetters(args) => block_on(replay(args)),
+        Command::MigrateLog(args) => block_on(migrate_log(args)),
         Command::Prepare(args) => block_on(prepare(args)),
     }
 }

@@ -1,6 +1,5 @@
 //! The consumer's Prometheus metrics. Every series exists with value 0 before the first vote.
 
-use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus::{Histogram, IntCounter, IntGauge, IntGaugeVec, Registry};
@@ -10,6 +9,7 @@ use vote::Route;
 
 use crate::batch::VoteAtOffset;
 use crate::bounded_label_counter::BoundedLabelCounter;
+use crate::vote_groups::VoteGroups;
 
 /// The route label of a record that cannot be decoded: its route is unknown.
 const UNKNOWN_ROUTE: &str = "unknown";
@@ -99,45 +99,40 @@ impl Metrics {
 
     /// Counts the votes of a batch that was just applied. `duplicates` are the ascending indices of the votes whose id was
     /// already counted.
-    pub fn applied(&self, votes: &[VoteAtOffset], duplicates: &[usize]) {
-        let now_us = micros_since_epoch();
-        for metrics in &self.routes {
-            let latency = metrics.end_to_end.local();
-            let (mut applied, mut duplicate) = (0, 0);
-            let of_route = votes
-                .iter()
-                .enumerate()
-                .filter(|(_, vote)| vote.event.route == metrics.route);
-            for (index, vote) in of_route {
-                if duplicates.binary_search(&index).is_ok() {
-                    duplicate += 1;
-                    continue;
-                }
-                applied += 1;
-                // The clocks of two machines may differ: never observe a negative latency.
-                let latency_us = now_us.saturating_sub(vote.event.received_at_us).max(0);
-                latency.observe(latency_us as f64 / 1e6);
-            }
-            metrics.applied.inc_by(applied);
-            metrics.duplicate.inc_by(duplicate);
+    pub(crate) fn applied(&self, votes: &[VoteAtOffset], groups: &VoteGroups, duplicates: &[usize]) {
+        for (group, count) in groups.counted(duplicates) {
+            self.route(group.route).applied.inc_by(count);
+            self.bands.add(group.band, count);
+            self.albums.add(&album_field(group.band, group.album), count);
         }
-        self.count_bands_and_albums(votes, duplicates);
+        let duplicate_votes = duplicates.iter().filter_map(|&index| votes.get(index));
+        duplicate_votes.for_each(|vote| self.route(vote.event.route).duplicate.inc());
+        self.observe_latencies(votes, duplicates);
     }
 
-    fn count_bands_and_albums(&self, votes: &[VoteAtOffset], duplicates: &[usize]) {
-        let mut counts: HashMap<(&str, &str), u64> = HashMap::new();
+    fn observe_latencies(&self, votes: &[VoteAtOffset], duplicates: &[usize]) {
+        let now_us = micros_since_epoch();
+        // Local histograms: the atomic ones are updated once.
+        let latencies = self.routes.each_ref().map(|metrics| metrics.end_to_end.local());
         for (index, vote) in votes.iter().enumerate() {
-            if duplicates.binary_search(&index).is_err() {
-                let vote = &vote.event.vote;
-                *counts
-                    .entry((vote.name.as_str(), vote.album.as_str()))
-                    .or_default() += 1;
+            if !duplicates.is_empty() && duplicates.binary_search(&index).is_ok() {
+                continue;
             }
+            // The clocks of two machines may differ: never observe a negative latency.
+            let latency_us = now_us.saturating_sub(vote.event.received_at_us).max(0);
+            let route = self.routes.iter().zip(&latencies);
+            let of_route = route.filter(|(metrics, _)| metrics.route == vote.event.route);
+            of_route.for_each(|(_, latency)| latency.observe(latency_us as f64 / 1e6));
         }
-        for ((band, album), count) in counts {
-            self.bands.add(band, count);
-            self.albums.add(&album_field(band, album), count);
-        }
+    }
+
+    fn route(&self, route: Route) -> &RouteMetrics {
+        let [first, ..] = &self.routes;
+        // Every route has its metrics.
+        self.routes
+            .iter()
+            .find(|metrics| metrics.route == route)
+            .unwrap_or(first)
     }
 
     /// Counts a record that was sent to the dead-letter topic.

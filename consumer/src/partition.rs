@@ -1,13 +1,18 @@
-//! One assigned partition: its pending records, its batch in flight, and its applied offset. Pure state, no I/O.
+//! One assigned partition: its pending records, its batches in flight, and its applied offset. Pure state, no I/O.
+//!
+//! Records become a batch, which is logged and then counted. At most one batch is being logged and one is being counted. A
+//! logged batch waits for the one before it, and no further batch is logged meanwhile.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
-use kafka::source::{Delivery, Watermarks};
+use kafka::source::Watermarks;
 use prometheus::IntGauge;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::batch::Batch;
+use crate::apply::LoggedBatch;
+use crate::batch::{Batch, DecodedRecord};
 use crate::dead_letter_limit::DeadLetterLevel;
 
 /// Where an assigned partition starts.
@@ -32,16 +37,24 @@ pub struct Partition {
     topic_id: Uuid,
     /// Distinguishes this assignment from an earlier one of the same partition, which may still have a batch in flight.
     generation: u64,
+    /// Incremented by each rewind: batches of an earlier epoch are discarded.
+    epoch: u64,
     /// The applied offset that Redis is expected to hold.
     applied_offset: Option<i64>,
+    /// The level after the last batch that was logged.
     level: DeadLetterLevel,
     /// The first offset that is not applied: the applied offset, or the first record that still exists.
     next_to_apply: i64,
     /// Whether `next_to_apply` has moved since it was last committed.
     is_dirty: bool,
     watermarks: Watermarks,
-    pending: VecDeque<Delivery>,
-    in_flight: bool,
+    pending: VecDeque<DecodedRecord>,
+    /// When the last pending record arrived.
+    received_at: Instant,
+    is_logging: bool,
+    /// The batch to count next.
+    logged: Option<LoggedBatch>,
+    is_counting: bool,
     /// The offset of a seek that is not yet complete. Records that arrive before its completion are stale.
     pending_seek: Option<i64>,
     stop: CancellationToken,
@@ -62,13 +75,17 @@ impl Partition {
             id,
             topic_id,
             generation,
+            epoch: 0,
             applied_offset,
             level,
             next_to_apply: offset,
             is_dirty: false,
             watermarks,
             pending: VecDeque::new(),
-            in_flight: false,
+            received_at: Instant::now(),
+            is_logging: false,
+            logged: None,
+            is_counting: false,
             pending_seek: None,
             stop: CancellationToken::new(),
             lag,
@@ -87,14 +104,24 @@ impl Partition {
         self.generation
     }
 
-    /// Cancelled when the batch in flight must not be retried any more.
+    /// Cancelled when the batches in flight must not be retried any more.
     pub fn stop(&self) -> &CancellationToken {
         &self.stop
     }
 
     /// Whether a batch is in flight.
     pub fn is_in_flight(&self) -> bool {
-        self.in_flight
+        self.is_logging || self.logged.is_some() || self.is_counting
+    }
+
+    /// The number of steps that are in progress: logging and counting.
+    pub fn steps_in_flight(&self) -> usize {
+        usize::from(self.is_logging) + usize::from(self.is_counting)
+    }
+
+    /// Whether a batch can be logged now: records are pending, and no batch is being logged or waits to be counted.
+    pub fn can_log(&self) -> bool {
+        !self.pending.is_empty() && !self.is_logging && self.logged.is_none()
     }
 
     /// The number of records that are not yet in a batch.
@@ -104,58 +131,84 @@ impl Partition {
 
     /// The applied offset that Redis is expected to hold; None while a batch or a seek may change it.
     pub fn settled_applied_offset(&self) -> Option<Option<i64>> {
-        (!self.in_flight && self.pending_seek.is_none()).then_some(self.applied_offset)
+        (!self.is_in_flight() && self.pending_seek.is_none()).then_some(self.applied_offset)
     }
 
-    /// Adds a record. Ignores a record that was read before a pending seek, and one that is already counted: another
+    /// Adds a record that was received at `received_at` or before. Ignores a record that was read before a pending seek, and one that is already counted: another
     /// consumer may have moved the applied offset beyond the position of this source.
-    pub fn push(&mut self, delivery: Delivery) {
-        if self.pending_seek.is_none() && delivery.record.offset >= self.next_to_apply {
-            self.pending.push_back(delivery);
+    pub fn push(&mut self, record: DecodedRecord, received_at: Instant) {
+        if self.pending_seek.is_none() && record.offset() >= self.next_to_apply {
+            self.pending.push_back(record);
+            self.received_at = received_at;
         }
     }
 
-    /// The next batch of at most `max_records` records. None if no records are pending or a batch is in flight.
-    pub fn next_batch(&mut self, max_records: usize) -> Option<Batch> {
-        if self.in_flight {
+    /// The next batch to log, of at most `max_records` records. None if [`Self::can_log`] is false.
+    pub fn next_to_log(&mut self, max_records: usize) -> Option<Batch> {
+        if !self.can_log() {
             return None;
         }
         let count = self.pending.len().min(max_records);
         let records: Vec<_> = self.pending.drain(..count).collect();
-        let next_offset = records.last()?.record.offset + 1;
-        self.in_flight = true;
+        let next_offset = records.last()?.offset() + 1;
+        self.is_logging = true;
         Some(Batch {
             topic_id: self.topic_id,
             partition: self.id,
-            applied_offset: self.applied_offset,
+            received_at: self.received_at,
+            epoch: self.epoch,
             next_offset,
             level: self.level,
             records,
         })
     }
 
-    /// Notes that everything below `applied_offset` is applied. That includes the batch in flight, and pending records
-    /// that another consumer has applied.
-    pub fn advance(&mut self, applied_offset: i64, level: DeadLetterLevel) {
-        self.in_flight = false;
+    /// Notes that a batch is logged.
+    pub fn finish_logging(&mut self, logged: LoggedBatch) {
+        self.is_logging = false;
+        // Otherwise the partition went back to an earlier offset meanwhile, or another consumer has counted the batch.
+        if logged.batch.epoch == self.epoch && logged.batch.next_offset > self.next_to_apply {
+            self.level = logged.level();
+            self.logged = Some(logged);
+        }
+    }
+
+    /// The next batch to count, and the applied offset that Redis is expected to hold. None if no batch is logged, or if the
+    /// one before it is being counted.
+    pub fn next_to_count(&mut self) -> Option<(LoggedBatch, Option<i64>)> {
+        if self.is_counting {
+            return None;
+        }
+        let logged = self.logged.take()?;
+        self.is_counting = true;
+        Some((logged, self.applied_offset))
+    }
+
+    /// Notes that everything below `applied_offset` is applied. That includes the batch that was being counted, and later
+    /// records that another consumer has applied.
+    pub fn advance(&mut self, applied_offset: i64) {
+        self.is_counting = false;
         self.applied_offset = Some(applied_offset);
-        self.level = level;
         self.next_to_apply = applied_offset;
         self.is_dirty = true;
+        self.logged
+            .take_if(|logged| logged.batch.next_offset <= applied_offset);
         while self
             .pending
             .front()
-            .is_some_and(|delivery| delivery.record.offset < applied_offset)
+            .is_some_and(|record| record.offset() < applied_offset)
         {
             self.pending.pop_front();
         }
         self.update_lag();
     }
 
-    /// Goes back to the applied offset that Redis holds instead of the expected one. All pending records become stale.
-    /// Returns the offset to seek to.
+    /// Goes back to the applied offset that Redis holds instead of the expected one. All pending records become stale, and so
+    /// do batches that are not counted yet. Returns the offset to seek to.
     pub fn rewind(&mut self, applied_offset: Option<i64>) -> i64 {
-        self.in_flight = false;
+        self.epoch += 1;
+        self.logged = None;
+        self.is_counting = false;
         self.applied_offset = applied_offset;
         self.next_to_apply = applied_offset.unwrap_or_default().max(self.watermarks.low);
         self.is_dirty = true;
@@ -177,9 +230,14 @@ impl Partition {
         self.pending.clear();
     }
 
-    /// Notes that the batch in flight was abandoned.
-    pub fn interrupted(&mut self) {
-        self.in_flight = false;
+    /// Notes that the batch that was being logged is abandoned.
+    pub fn logging_interrupted(&mut self) {
+        self.is_logging = false;
+    }
+
+    /// Notes that the batch that was being counted is abandoned.
+    pub fn counting_interrupted(&mut self) {
+        self.is_counting = false;
     }
 
     /// Sets the current watermarks of the log.

@@ -1,11 +1,11 @@
-//! Turns the source's events into batches and applies them to the stores. All partitions work concurrently, with one batch
-//! in flight for each.
+//! Turns the source's events into batches and applies them to the stores. All partitions work concurrently, each with at most
+//! one batch that is being logged and one that is being counted.
 
 mod drain;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kafka::source::{OffsetsReply, Source, SourceEvent, SourceHandle};
 use tokio::task::JoinSet;
@@ -13,7 +13,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::apply::{Outcome, Stores};
+use crate::apply::{LogOutcome, Outcome, Stores};
 use crate::batch::BatchLimits;
 use crate::partition::Partition;
 use crate::pipeline_end::PipelineEnd;
@@ -26,6 +26,9 @@ const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
 /// The longest delay until the lag metric is updated, and until a loss of data in an idle Redis is detected.
 const OBSERVE_INTERVAL: Duration = Duration::from_secs(2);
 
+/// Events that are handled together.
+const MAX_EVENTS: usize = 128;
+
 /// The last commit and leaving the group take milliseconds. If Kafka is down, they would exceed the time that a process
 /// has for its shutdown.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -36,7 +39,12 @@ enum TaskOutcome {
         positions: StartPositions,
         answer: OffsetsReply,
     },
-    Batch {
+    Logged {
+        partition: i32,
+        generation: u64,
+        outcome: LogOutcome,
+    },
+    Counted {
         partition: i32,
         generation: u64,
         outcome: Outcome,
@@ -108,13 +116,17 @@ impl Pipeline {
             ticker
         };
         let mut linger = ticker(self.limits.linger);
+        let mut events = Vec::with_capacity(MAX_EVENTS);
         let (mut commit, mut observe) = (ticker(COMMIT_INTERVAL), ticker(OBSERVE_INTERVAL));
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return PipelineEnd::Shutdown,
-                event = self.source.next() => {
-                    if let Some(ended) = self.on_event(event) {
-                        return ended;
+                () = self.source.next_many(&mut events, MAX_EVENTS) => {
+                    let received_at = Instant::now();
+                    for event in events.drain(..) {
+                        if let Some(ended) = self.on_event(event, received_at) {
+                            return ended;
+                        }
                     }
                 }
                 Some(finished) = self.tasks.join_next(), if !self.tasks.is_empty() => match finished {
@@ -124,20 +136,21 @@ impl Pipeline {
                     // Safe: a new pipeline starts at the applied offsets.
                     Err(error) => return PipelineEnd::Restart(format!("a task failed: {error}")),
                 },
-                _ = linger.tick(), if self.has_startable_batch() => self.start_batches(1),
+                _ = linger.tick(), if self.partitions.values().any(Partition::can_log) => self.log_batches(1),
                 _ = commit.tick() => self.commit(),
                 _ = observe.tick(), if !self.is_observing => self.observe(),
             }
         }
     }
 
-    fn on_event(&mut self, event: SourceEvent) -> Option<PipelineEnd> {
+    /// Handles an event of the source, which it sent at `received_at` or before.
+    fn on_event(&mut self, event: SourceEvent, received_at: Instant) -> Option<PipelineEnd> {
         match event {
             SourceEvent::Record(delivery) => {
                 let partition = self.partitions.get_mut(&delivery.record.partition)?;
-                partition.push(delivery);
+                partition.push(delivery.into(), received_at);
                 if partition.pending() == self.limits.max_records {
-                    self.start_batches(self.limits.max_records);
+                    self.log_batches(self.limits.max_records);
                 }
             }
             SourceEvent::Assigned { partitions, start } => self.find_starts(partitions, start),
@@ -153,11 +166,16 @@ impl Pipeline {
     fn on_finished(&mut self, finished: TaskOutcome) -> Option<PipelineEnd> {
         match finished {
             TaskOutcome::StartPositions { positions, answer } => return self.assign(positions, answer),
-            TaskOutcome::Batch {
+            TaskOutcome::Logged {
                 partition,
                 generation,
                 outcome,
-            } => return self.on_outcome(partition, generation, outcome),
+            } => return self.on_logged(partition, generation, outcome),
+            TaskOutcome::Counted {
+                partition,
+                generation,
+                outcome,
+            } => return self.on_counted(partition, generation, outcome),
             TaskOutcome::Observed(observation) => {
                 self.is_observing = false;
                 if let Some(observation) = observation {
@@ -231,39 +249,61 @@ impl Pipeline {
         self.revocations.add(&removed, done);
     }
 
-    fn on_outcome(&mut self, id: i32, generation: u64, outcome: Outcome) -> Option<PipelineEnd> {
-        let current = self
-            .partitions
-            .get_mut(&id)
-            .filter(|partition| partition.generation() == generation);
-        let Some(partition) = current else {
-            // The new owner of the partition resumes from the applied offset.
-            self.revocations.finished(id, generation, &outcome);
+    fn on_logged(&mut self, id: i32, generation: u64, outcome: LogOutcome) -> Option<PipelineEnd> {
+        let Some(partition) = self.current(id, generation) else {
+            // The new owner of the partition logs the batch again, which has no effect, and counts it.
+            self.revocations.finished(id, generation, None);
             return None;
         };
         match outcome {
-            Outcome::Applied {
-                applied_offset,
-                level,
-            } => {
-                partition.advance(applied_offset, level);
-                if partition.pending() >= self.limits.max_records {
-                    self.start_batches(self.limits.max_records);
-                }
+            LogOutcome::Logged(logged) => {
+                partition.finish_logging(*logged);
+                self.count_batch(id);
             }
-            Outcome::RedisBehind { applied_offset } => self.rewind(id, applied_offset),
-            Outcome::OtherTopic => {
-                partition.interrupted();
+            LogOutcome::OtherTopic => {
+                partition.logging_interrupted();
                 return Some(PipelineEnd::topic_changed());
             }
-            Outcome::DeadLetterLimitExceeded(exceeded) => {
-                partition.interrupted();
+            LogOutcome::DeadLetterLimitExceeded(exceeded) => {
+                partition.logging_interrupted();
                 return Some(PipelineEnd::DeadLetterLimitExceeded(exceeded));
             }
             // Happens only when the pipeline ends: the next one reads these records again, from the applied offset.
-            Outcome::Interrupted => partition.interrupted(),
+            LogOutcome::Interrupted => partition.logging_interrupted(),
         }
         None
+    }
+
+    fn on_counted(&mut self, id: i32, generation: u64, outcome: Outcome) -> Option<PipelineEnd> {
+        let Some(partition) = self.current(id, generation) else {
+            let applied_offset = match outcome {
+                Outcome::Applied { applied_offset } => Some(applied_offset),
+                // The new owner of the partition resumes from the applied offset.
+                Outcome::RedisBehind { .. } | Outcome::OtherTopic | Outcome::Interrupted => None,
+            };
+            self.revocations.finished(id, generation, applied_offset);
+            return None;
+        };
+        match outcome {
+            Outcome::Applied { applied_offset } => {
+                partition.advance(applied_offset);
+                self.count_batch(id);
+            }
+            Outcome::RedisBehind { applied_offset } => self.rewind(id, applied_offset),
+            Outcome::OtherTopic => {
+                partition.counting_interrupted();
+                return Some(PipelineEnd::topic_changed());
+            }
+            // Happens only when the pipeline ends.
+            Outcome::Interrupted => partition.counting_interrupted(),
+        }
+        None
+    }
+
+    /// The partition, if it still has this assignment.
+    fn current(&mut self, id: i32, generation: u64) -> Option<&mut Partition> {
+        let partition = self.partitions.get_mut(&id)?;
+        (partition.generation() == generation).then_some(partition)
     }
 
     fn rewind(&mut self, id: i32, applied_offset: Option<i64>) {
@@ -280,13 +320,13 @@ impl Pipeline {
         }
     }
 
-    /// Starts a batch for each partition that has `at_least` pending records and no batch in flight.
-    fn start_batches(&mut self, at_least: usize) {
+    /// Starts to log a batch of each partition that has `at_least` pending records and can log one.
+    fn log_batches(&mut self, at_least: usize) {
         for (&id, partition) in &mut self.partitions {
             if partition.pending() < at_least {
                 continue;
             }
-            let Some(batch) = partition.next_batch(self.limits.max_records) else {
+            let Some(batch) = partition.next_to_log(self.limits.max_records) else {
                 continue;
             };
             let (generation, stop, stores) = (
@@ -295,8 +335,8 @@ impl Pipeline {
                 Arc::clone(&self.stores),
             );
             self.tasks.spawn(async move {
-                let outcome = stores.apply(&batch, &stop).await;
-                TaskOutcome::Batch {
+                let outcome = stores.log(batch, &stop).await;
+                TaskOutcome::Logged {
                     partition: id,
                     generation,
                     outcome,
@@ -305,10 +345,25 @@ impl Pipeline {
         }
     }
 
-    fn has_startable_batch(&self) -> bool {
-        self.partitions
-            .values()
-            .any(|partition| partition.pending() > 0 && !partition.is_in_flight())
+    /// Starts to count the logged batch of a partition, if the one before it is counted. Then the next batch can be logged.
+    fn count_batch(&mut self, id: i32) {
+        let next = self.partitions.get_mut(&id).and_then(|partition| {
+            let (logged, applied_offset) = partition.next_to_count()?;
+            let task = (partition.generation(), partition.stop().clone());
+            Some((logged, applied_offset, task))
+        });
+        if let Some((logged, applied_offset, (generation, stop))) = next {
+            let stores = Arc::clone(&self.stores);
+            self.tasks.spawn(async move {
+                let outcome = stores.count(logged, applied_offset, &stop).await;
+                TaskOutcome::Counted {
+                    partition: id,
+                    generation,
+                    outcome,
+                }
+            });
+        }
+        self.log_batches(self.limits.max_records);
     }
 
     fn commit(&mut self) {

@@ -70,7 +70,7 @@ struct Replay {
 
 /// A dead-letter record that can be replayed.
 struct Replayable {
-    id: Uuid,
+    event: VoteEvent,
     origin: Origin,
     dead_letter: Record,
 }
@@ -125,23 +125,24 @@ impl Replay {
         let mut replayable = Vec::new();
         for dead_letter in dead_letters {
             match self.decode(&dead_letter) {
-                Ok((id, origin)) => replayable.push(Replayable {
-                    id,
+                Ok((event, origin)) => replayable.push(Replayable {
+                    event,
                     origin,
                     dead_letter,
                 }),
                 Err(reason) => self.skip(&dead_letter, reason),
             }
         }
-        let ids: Vec<Uuid> = replayable.iter().map(|record| record.id).collect();
-        let logged = self.mongodb.logged(&ids).await?;
+        let events: Vec<_> = replayable.iter().map(|record| &record.event).collect();
+        let logged = self.mongodb.logged(&events).await?;
         let mut sending = JoinSet::new();
         for Replayable {
-            id,
+            event,
             origin,
             dead_letter,
         } in replayable
         {
+            let id = event.vote_id;
             // The topic may hold two copies of a dead-letter record.
             if logged.contains(&id) || !self.sent.insert(id) {
                 self.already_logged += 1;
@@ -159,8 +160,8 @@ impl Replay {
         Ok(())
     }
 
-    /// The vote's id and the origin of a dead-letter record, or why it cannot be replayed.
-    fn decode(&self, dead_letter: &Record) -> Result<(Uuid, Origin), String> {
+    /// The vote and the origin of a dead-letter record, or why it cannot be replayed.
+    fn decode(&self, dead_letter: &Record) -> Result<(VoteEvent, Origin), String> {
         let event = VoteEvent::decode(&dead_letter.payload).map_err(|error| error.to_string())?;
         let origin = Origin::of(dead_letter).ok_or("its headers do not give its origin")?;
         if origin.topic != self.args.kafka.topic {
@@ -169,7 +170,7 @@ impl Replay {
                 "it is from another topic: use --topic {topic} to replay it"
             ));
         }
-        Ok((event.vote_id, origin))
+        Ok((event, origin))
     }
 
     fn skip(&mut self, dead_letter: &Record, reason: String) {

@@ -2,7 +2,6 @@
 
 use kafka::source::OffsetsReply;
 
-use crate::apply::Outcome;
 use crate::partition::Partition;
 
 /// All revocations that are not yet answered.
@@ -13,7 +12,7 @@ pub(crate) struct Revocations {
 
 #[derive(Debug)]
 struct Revocation {
-    /// Partition and generation of each batch in flight.
+    /// Partition and generation of each step of a batch in flight. Two steps of one partition may be in flight.
     in_flight: Vec<(i32, u64)>,
     /// The offset to commit for each partition.
     applied: Vec<(i32, i64)>,
@@ -21,13 +20,13 @@ struct Revocation {
 }
 
 impl Revocations {
-    /// Adds revoked partitions. `done` is answered when the last of their batches has finished.
+    /// Adds revoked partitions. `done` is answered when the last step of their batches has finished.
     pub(crate) fn add(&mut self, revoked: &[(i32, Partition)], done: OffsetsReply) {
-        let in_flight = revoked.iter().filter(|(_, partition)| partition.is_in_flight());
+        let in_flight = revoked
+            .iter()
+            .flat_map(|(id, partition)| vec![(*id, partition.generation()); partition.steps_in_flight()]);
         self.pending.push(Revocation {
-            in_flight: in_flight
-                .map(|(id, partition)| (*id, partition.generation()))
-                .collect(),
+            in_flight: in_flight.collect(),
             applied: revoked
                 .iter()
                 .map(|(id, partition)| (*id, partition.next_to_apply()))
@@ -37,25 +36,24 @@ impl Revocations {
         self.answer();
     }
 
-    /// Records that a batch of an earlier assignment has finished.
-    pub(crate) fn finished(&mut self, partition: i32, generation: u64, outcome: &Outcome) {
+    /// Records that a step of a batch of an earlier assignment has finished. `applied_offset` is the partition's new one; None
+    /// if it did not change.
+    pub(crate) fn finished(&mut self, partition: i32, generation: u64, applied_offset: Option<i64>) {
         for revocation in &mut self.pending {
-            let before = revocation.in_flight.len();
-            revocation
-                .in_flight
-                .retain(|&batch| batch != (partition, generation));
-            if revocation.in_flight.len() == before {
+            let mut in_flight = revocation.in_flight.iter();
+            let Some(index) = in_flight.position(|&step| step == (partition, generation)) else {
                 continue;
-            }
-            if let Outcome::Applied { applied_offset, .. } = outcome {
+            };
+            revocation.in_flight.swap_remove(index);
+            if let Some(applied_offset) = applied_offset {
                 let applied = revocation.applied.iter_mut().filter(|(id, _)| *id == partition);
-                applied.for_each(|(_, offset)| *offset = *applied_offset);
+                applied.for_each(|(_, offset)| *offset = applied_offset);
             }
         }
         self.answer();
     }
 
-    /// Whether a batch of a revoked partition is in flight.
+    /// Whether a step of a batch of a revoked partition is in flight.
     pub(crate) fn is_in_flight(&self) -> bool {
         !self.pending.is_empty()
     }

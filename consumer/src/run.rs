@@ -14,12 +14,12 @@ use crate::apply::Stores;
 use crate::args::RunArgs;
 use crate::batch_trace::BatchTracer;
 use crate::conflicts::Conflicts;
+use crate::log_writer::LogWriter;
 use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
 use crate::pipeline_end::PipelineEnd;
 use crate::store_retry::StoreRetry;
 use crate::tally::Tally;
-use crate::vote_log::VoteLog;
 
 /// The longest time for which readers see incomplete top sets (the sorted sets of the highest counts), after an upgrade for example.
 const TOP_SETS_INTERVAL: Duration = Duration::from_secs(2);
@@ -55,7 +55,7 @@ async fn connect(args: &RunArgs, process: &Process) -> anyhow::Result<Stores> {
     };
     Ok(Stores {
         tally: Tally::new(args.stores.redis.validated()?, args.dedup_window()).context("--redis-url")?,
-        log: VoteLog::new(args.stores.mongodb.validated()?)
+        log: LogWriter::new(args.stores.mongodb.validated()?)
             .await
             .context("--mongodb-uri")?,
         dead_letters: DeadLetterTopic::new(&args.stores.kafka.brokers, &args.stores.kafka.dead_letter_topic)?,
@@ -83,7 +83,7 @@ async fn prepare(args: &RunArgs, stores: &Stores, shutdown: &CancellationToken) 
     };
     stores
         .mongodb
-        .retry(shutdown, || stores.log.ensure_index())
+        .retry(shutdown, || stores.log.ensure_collection())
         .await?;
     stores
         .redis

@@ -18,9 +18,9 @@ use tallies::keys::{DEAD_LETTERS, HOLD, OFFSETS, SEEN_PREFIX, TOP_STATE, TOPIC, 
 use tallies::{ReconnectingConnection, TOP_SIZE, TallyHash};
 use uuid::Uuid;
 
-use crate::batch::VoteAtOffset;
 use crate::dead_letter_limit::DeadLetterLevel;
 use crate::fingerprint::fingerprint;
+use crate::vote_groups::{VoteGroup, VoteGroups};
 use crate::{scripts, top_sets};
 
 /// A script blocks Redis for about a millisecond. If a response takes longer than this, it is lost or Redis is overloaded.
@@ -64,7 +64,7 @@ pub struct BatchCount<'a> {
     /// How full the partition's leaky bucket of undecodable records is after them.
     pub level: DeadLetterLevel,
     /// The votes.
-    pub votes: &'a [VoteAtOffset],
+    pub(crate) votes: &'a VoteGroups<'a>,
 }
 
 /// The result of the script that counts a batch.
@@ -146,7 +146,7 @@ impl Tally {
     /// Counts a batch and moves the applied offset, if Redis holds the topic and the applied offset of the batch. You may
     /// retry after any error: a batch is counted once.
     pub async fn count(&self, batch: BatchCount<'_>) -> RedisResult<CountOutcome> {
-        let sums = BatchSums::of(batch.votes);
+        let votes = batch.votes;
         let mut call = self.count.key(TOPIC);
         for key in [OFFSETS, DEAD_LETTERS, TOTAL, HOLD, TOP_STATE] {
             call.key(key);
@@ -166,74 +166,59 @@ impl Tally {
             .arg(self.dedup_window.as_secs())
             .arg(TOP_SIZE)
             .arg(TallyHash::ALL.len())
-            .arg(sums.generated_id_votes);
-        for hash in &sums.hashes {
-            call.arg(hash.len());
-            for (field, count) in hash {
+            .arg(votes.new_votes());
+        for increments in increments(votes) {
+            call.arg(increments.len());
+            for (field, count) in increments {
                 call.arg(field).arg(count);
             }
         }
-        for (_, vote) in &sums.chosen_id_votes {
+        for (_, vote) in &votes.may_be_counted {
             call.key(format!("{SEEN_PREFIX}{}", vote.event.vote_id));
             call.arg(fingerprint(&vote.event.vote));
-            for field in fields(vote) {
+            for field in fields(VoteGroup::of(vote)) {
                 call.arg(field);
             }
         }
         let response = call.invoke_async(&mut self.connection.get()).await;
         let response: Vec<Option<i64>> = self.connection.checked(response)?;
-        Ok(sums.outcome(&response))
+        Ok(outcome(votes, &response))
     }
 }
 
-/// A batch's votes as the script takes them. Votes with server-generated ids are added up by field. Votes with ids that
-/// clients chose stay single, because each may already be counted.
-#[derive(Debug, Default)]
-struct BatchSums<'a> {
-    generated_id_votes: u64,
-    hashes: [HashMap<String, u64>; TallyHash::ALL.len()],
-    chosen_id_votes: Vec<(usize, &'a VoteAtOffset)>,
+/// The increments of each hash, in the order of [`TallyHash::ALL`], by the votes that cannot be counted already.
+fn increments(votes: &VoteGroups) -> [HashMap<String, u64>; TallyHash::ALL.len()] {
+    let mut hashes = <[HashMap<String, u64>; TallyHash::ALL.len()]>::default();
+    for (group, count) in &votes.new {
+        for (hash, field) in hashes.iter_mut().zip(fields(*group)) {
+            *hash.entry(field).or_default() += count;
+        }
+    }
+    hashes
 }
 
-impl<'a> BatchSums<'a> {
-    fn of(votes: &'a [VoteAtOffset]) -> Self {
-        let mut sums = Self::default();
-        for (index, vote) in votes.iter().enumerate() {
-            if vote.event.id_from_client {
-                sums.chosen_id_votes.push((index, vote));
-                continue;
-            }
-            sums.generated_id_votes += 1;
-            for (hash, field) in sums.hashes.iter_mut().zip(fields(vote)) {
-                *hash.entry(field).or_default() += 1;
+fn outcome(votes: &VoteGroups, response: &[Option<i64>]) -> CountOutcome {
+    match response {
+        [Some(1), Some(duplicate_count), indices @ ..] => {
+            let indices = indices.iter().flatten();
+            let indices = indices.filter_map(|&index| usize::try_from(index).ok());
+            let mut duplicates: Vec<usize> = indices
+                .filter_map(|index| votes.may_be_counted.get(index))
+                .map(|(index, _)| *index)
+                .collect();
+            // The script returns the duplicates, then the conflicts among them.
+            let duplicate_count = usize::try_from(*duplicate_count).unwrap_or_default();
+            let conflicts = duplicates.split_off(duplicate_count.min(duplicates.len()));
+            CountOutcome::Counted {
+                duplicates,
+                conflicts,
             }
         }
-        sums
-    }
-
-    fn outcome(&self, response: &[Option<i64>]) -> CountOutcome {
-        match response {
-            [Some(1), Some(duplicate_count), indices @ ..] => {
-                let indices = indices.iter().flatten();
-                let indices = indices.filter_map(|&index| usize::try_from(index).ok());
-                let mut duplicates: Vec<usize> = indices
-                    .filter_map(|index| self.chosen_id_votes.get(index))
-                    .map(|(index, _)| *index)
-                    .collect();
-                // The script returns the duplicates, then the conflicts among them.
-                let duplicate_count = usize::try_from(*duplicate_count).unwrap_or_default();
-                let conflicts = duplicates.split_off(duplicate_count.min(duplicates.len()));
-                CountOutcome::Counted {
-                    duplicates,
-                    conflicts,
-                }
-            }
-            [Some(3), ..] => CountOutcome::CountingPaused,
-            [Some(2), ..] => CountOutcome::OtherTopic,
-            // Redis cuts a response off at the first nil of Lua.
-            [_, applied_offset, ..] => CountOutcome::OffsetMismatch(*applied_offset),
-            [] | [_] => CountOutcome::OffsetMismatch(None),
-        }
+        [Some(3), ..] => CountOutcome::CountingPaused,
+        [Some(2), ..] => CountOutcome::OtherTopic,
+        // Redis cuts a response off at the first nil of Lua.
+        [_, applied_offset, ..] => CountOutcome::OffsetMismatch(*applied_offset),
+        [] | [_] => CountOutcome::OffsetMismatch(None),
     }
 }
 
@@ -247,9 +232,8 @@ fn incomplete(values: &[String]) -> redis::RedisError {
         .into()
 }
 
-/// The field of each hash that a vote increments, in the order of [`TallyHash::ALL`].
-fn fields(vote: &VoteAtOffset) -> [String; TallyHash::ALL.len()] {
-    let (band, album) = (vote.event.vote.name.as_str(), vote.event.vote.album.as_str());
-    let route = vote.event.route.as_str();
-    TallyHash::ALL.map(|hash| hash.field(band, album, route))
+/// The field of each hash that a vote of the group increments, in the order of [`TallyHash::ALL`].
+fn fields(group: VoteGroup) -> [String; TallyHash::ALL.len()] {
+    let VoteGroup { band, album, route } = group;
+    TallyHash::ALL.map(|hash| hash.field(band, album, route.as_str()))
 }

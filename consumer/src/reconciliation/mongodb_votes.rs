@@ -1,26 +1,46 @@
 //! The votes in MongoDB whose records are below the applied offsets, by id.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{self, Bson, DateTime, RawDocument, RawDocumentBuf, doc};
 use mongodb::options::ClientOptions;
 use mongodb::{Client, Collection};
+use serde::Deserialize;
 use uuid::Uuid;
+use vote::VoteEvent;
+use vote_log::{COLLECTION, DATABASE, LogKey};
 
 use super::snapshot::Snapshot;
 use super::tally_counts::TallyCounts;
 use super::vote_key::{Albums, VoteKey};
+use crate::log_writer;
 use crate::progress::Progress;
-use crate::vote_log::{COLLECTION, DATABASE};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The log in MongoDB, for reading.
 #[derive(Clone, Debug)]
 pub(crate) struct MongodbLog {
-    collection: Collection<Document>,
+    collection: Collection<RawDocumentBuf>,
+}
+
+/// The fields of a document that a count needs.
+#[derive(Debug, Deserialize)]
+struct LoggedVote<'a> {
+    #[serde(rename = "_id")]
+    key: LogKey,
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow)]
+    album: Cow<'a, str>,
+    #[serde(borrow)]
+    route: Cow<'a, str>,
+    consumed_at: DateTime,
+    partition: i32,
+    offset: i64,
 }
 
 /// The votes in MongoDB.
@@ -57,11 +77,12 @@ impl MongodbLog {
         let mut votes = MongodbVotes::default();
         let (mut progress, mut documents_read) = (Progress::new("reading MongoDB"), 0_u64);
         while documents.advance().await.with_context(context)? {
-            let document = documents.deserialize_current().with_context(context)?;
-            if votes.add(&document, snapshot).is_none() {
-                votes
-                    .invalid
-                    .push(format!("MongoDB document {document} is not a vote"));
+            let document = documents.current();
+            if votes.add(document, snapshot).is_none() {
+                votes.invalid.push(format!(
+                    "MongoDB document {} is not a vote",
+                    log_writer::display(document)
+                ));
             }
             documents_read += 1;
             progress.report(|| format!("{documents_read} documents"));
@@ -69,16 +90,21 @@ impl MongodbLog {
         Ok(votes)
     }
 
-    /// The subset of `ids` that is logged.
-    pub(crate) async fn logged(&self, ids: &[Uuid]) -> Result<HashSet<Uuid>> {
-        let names: Vec<String> = ids.iter().map(Uuid::to_string).collect();
+    /// The ids of those `events` that are logged.
+    pub(crate) async fn logged(&self, events: &[&VoteEvent]) -> Result<HashSet<Uuid>> {
+        let keys = events.iter().map(|event| log_writer::key(event).into());
+        let chosen_ids = events.iter().filter_map(|event| log_writer::chosen_id(event));
+        let condition = doc! { "$or": [
+            { "_id": { "$in": keys.collect::<Vec<Bson>>() } },
+            { "chosen_id": { "$in": chosen_ids.map(Bson::from).collect::<Vec<_>>() } },
+        ] };
         let context = "looking up votes in MongoDB";
-        let find = self.collection.find(doc! { "_id": { "$in": names } });
-        let mut documents = find.projection(doc! { "_id": 1 }).await.context(context)?;
+        let find = self.collection.find(condition).projection(doc! { "_id": 1 });
+        let mut documents = find.await.context(context)?;
         let mut logged = HashSet::new();
         while documents.advance().await.context(context)? {
-            let document = documents.deserialize_current().context(context)?;
-            logged.insert(document.get_str("_id")?.parse()?);
+            let key = documents.current().get_binary("_id").context(context)?.bytes;
+            logged.extend(LogKey::from_bytes(key).map(|key| key.vote_id()));
         }
         Ok(logged)
     }
@@ -91,17 +117,12 @@ impl MongodbVotes {
     }
 
     /// None if a field is missing or wrong.
-    fn add(&mut self, document: &Document, snapshot: &Snapshot) -> Option<()> {
-        let text = |field| document.get_str(field).ok();
-        let id = text("_id")?.parse().ok()?;
-        let (band, album, route) = (text("name")?, text("album")?, text("route")?.parse().ok()?);
-        let consumed_at = document.get_datetime("consumed_at").ok()?.timestamp_millis();
-        let (partition, offset) = (
-            document.get_i32("partition").ok()?,
-            document.get_i64("offset").ok()?,
-        );
-        if snapshot.includes(consumed_at, partition, offset) {
-            self.votes.insert(id, self.albums.vote_key(band, album, route));
+    fn add(&mut self, document: &RawDocument, snapshot: &Snapshot) -> Option<()> {
+        let vote: LoggedVote = bson::deserialize_from_slice(document.as_bytes()).ok()?;
+        let route = vote.route.parse().ok()?;
+        if snapshot.includes(vote.consumed_at.timestamp_millis(), vote.partition, vote.offset) {
+            let key = self.albums.vote_key(&vote.name, &vote.album, route);
+            self.votes.insert(vote.key.vote_id(), key);
         }
         Some(())
     }

@@ -25,7 +25,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 pub use self::config::settings;
 use self::context::{GroupConsumer, GroupContext};
-pub use self::event::{Delivery, OffsetsReply, SourceEvent};
+pub use self::event::{Delivery, OffsetsReply, Permit, SourceEvent};
 use self::offsets::offset_list;
 use self::thread::{Command, Reader};
 use crate::KafkaError;
@@ -120,8 +120,14 @@ impl Source {
 
     /// The next event. Cancel-safe.
     pub async fn next(&mut self) -> SourceEvent {
-        let ended = || SourceEvent::Failed("the consuming thread has ended".to_owned());
         self.events.recv().await.unwrap_or_else(ended)
+    }
+
+    /// Appends the next events to `events`: at least one, and at most `limit`. Cancel-safe.
+    pub async fn next_many(&mut self, events: &mut Vec<SourceEvent>, limit: usize) {
+        if self.events.recv_many(events, limit).await == 0 {
+            events.push(ended());
+        }
     }
 
     /// Continues to read `partition` at `offset`. Records after [`SourceEvent::SeekCompleted`] are from the
@@ -149,6 +155,10 @@ impl Source {
         drop(events);
         let _ = tokio::task::spawn_blocking(move || thread.join()).await;
     }
+}
+
+fn ended() -> SourceEvent {
+    SourceEvent::Failed("the consuming thread has ended".to_owned())
 }
 
 /// Leaves the group. Dropping the last reference blocks until the consumer has left. This thread must drop it, because

@@ -12,8 +12,8 @@ use mongodb::error::{Error, ErrorKind};
 use mongodb::options::ClientOptions;
 use service::SecretUrl;
 
-use crate::logs::DATABASE;
 use crate::mongodb_uri::validated_mongodb_uri;
+use vote_log::DATABASE;
 
 /// How long the driver searches for a server.
 const SELECTION_TIMEOUT: Duration = Duration::from_secs(10);

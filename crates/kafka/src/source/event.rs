@@ -38,11 +38,18 @@ pub enum SourceEvent {
     Failed(String),
 }
 
-/// A record that counts against `max_outstanding` until it is dropped.
+/// A record that the source has read.
 #[derive(Debug)]
 pub struct Delivery {
     /// The record.
     pub record: Record,
+    /// Keep it as long as the record, or its content, is in memory.
+    pub permit: Permit,
+}
+
+/// Counts a record against `max_outstanding` until it is dropped.
+#[derive(Debug)]
+pub struct Permit {
     /// None for a record that arrives while partitions are being paused.
     pub(super) _permit: Option<OwnedSemaphorePermit>,
 }
@@ -52,7 +59,7 @@ impl From<Record> for Delivery {
     fn from(record: Record) -> Self {
         Self {
             record,
-            _permit: None,
+            permit: Permit { _permit: None },
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::context::GroupConsumer;
-use super::event::{Delivery, SourceEvent};
+use super::event::{Delivery, Permit, SourceEvent};
 use super::offsets::offset_list;
 use crate::Record;
 
@@ -134,7 +134,7 @@ impl Reader {
                 let record = Record::from_message(&message);
                 let _ = self.events.send(SourceEvent::Record(Delivery {
                     record,
-                    _permit: permit,
+                    permit: Permit { _permit: permit },
                 }));
                 Ok(Polled::Record)
             }

@@ -1,87 +1,57 @@
-//! The end of a page or of a search: a position in the index `{received_at: -1, _id: -1}`, as text that clients send back.
+//! The end of a page or of a search: a position in the log, as text that clients send back.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use mongodb::bson::{DateTime, Document, RawDocument, doc};
-
-/// Length of the time before the id, in bytes.
-const TIME_BYTES: usize = 8;
-/// Longest id, in bytes: twice the length of a UUID as text.
-const MAX_ID_BYTES: usize = 72;
+use mongodb::bson::{DateTime, RawDocument};
+use vote_log::LogKey;
 
 /// A position in the log, newest first. Older votes have smaller positions.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Cursor {
-    received_at: DateTime,
-    vote_id: String,
-}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Cursor(LogKey);
 
 impl Cursor {
     /// The position of a document. None if it is not a vote.
     pub(super) fn of(document: &RawDocument) -> Option<Self> {
-        Some(Self {
-            received_at: document.get_datetime("received_at").ok()?,
-            vote_id: document.get_str("_id").ok()?.to_owned(),
-        })
+        let key = document.get_binary("_id").ok()?;
+        LogKey::from_bytes(key.bytes).map(Self)
+    }
+
+    /// The position of the first possible vote of a millisecond.
+    pub(super) fn at_start_of(time: DateTime) -> Self {
+        Self(LogKey::first_of(time))
+    }
+
+    /// The key of the vote at the position.
+    pub(super) fn key(self) -> LogKey {
+        self.0
     }
 
     /// The time of the position.
-    pub(super) fn received_at(&self) -> DateTime {
-        self.received_at
+    pub(super) fn received_at(self) -> DateTime {
+        self.0.received_at()
     }
 
     /// The cursor as text for clients.
     pub(super) fn encode(&self) -> String {
-        let mut bytes = self.received_at.timestamp_millis().to_be_bytes().to_vec();
-        bytes.extend(self.vote_id.as_bytes());
-        URL_SAFE_NO_PAD.encode(bytes)
+        URL_SAFE_NO_PAD.encode(self.0.as_bytes())
     }
 
     /// Decodes the text of [`Self::encode`]. None if it is anything else.
     pub(super) fn decode(text: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let (time, id) = bytes.split_first_chunk::<TIME_BYTES>()?;
-        let vote_id = std::str::from_utf8(id).ok()?;
-        let is_id = (1..=MAX_ID_BYTES).contains(&vote_id.len()) && !vote_id.contains(char::is_control);
-        is_id.then(|| Self {
-            received_at: DateTime::from_millis(i64::from_be_bytes(*time)),
-            vote_id: vote_id.to_owned(),
-        })
-    }
-
-    /// Selects the votes after this position. The first condition uses the index; the second one is exact.
-    pub(super) fn older(&self) -> Document {
-        doc! {
-            "received_at": { "$lte": self.received_at },
-            "$or": [
-                { "received_at": { "$lt": self.received_at } },
-                { "_id": { "$lt": &self.vote_id } },
-            ],
-        }
-    }
-
-    /// Selects the vote at this position and the votes before it.
-    pub(super) fn and_newer(&self) -> Document {
-        doc! {
-            "received_at": { "$gte": self.received_at },
-            "$or": [
-                { "received_at": { "$gt": self.received_at } },
-                { "_id": { "$gte": &self.vote_id } },
-            ],
-        }
+        LogKey::from_bytes(&URL_SAFE_NO_PAD.decode(text).ok()?).map(Self)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     #[test]
     fn decode_reverses_encode() {
-        let cursor = Cursor {
-            received_at: DateTime::from_millis(1_700_000_000_007),
-            vote_id: "018f4c9e-7f2a-7000-8000-000000000001".to_owned(),
-        };
+        let id = Uuid::from_u128(0x018f_4c9e_7f2a_7000_8000_0000_0000_0001);
+        let cursor = Cursor(LogKey::new(DateTime::from_millis(1_700_000_000_007), id));
         let text = cursor.encode();
         assert!(
             text.bytes()
@@ -92,19 +62,11 @@ mod tests {
 
     #[test]
     fn other_text_is_not_a_cursor() {
-        let long = URL_SAFE_NO_PAD.encode([b'a'; TIME_BYTES + MAX_ID_BYTES + 1]);
-        let control = URL_SAFE_NO_PAD.encode(b"12345678\n");
-        let invalid = URL_SAFE_NO_PAD.encode(b"12345678\xff");
-        for text in [
-            "",
-            "x",
-            "!!!!",
-            "AAAAAAAAAAA",
-            "{\"$gt\":\"\"}",
-            &long,
-            &control,
-            &invalid,
-        ] {
+        let long = URL_SAFE_NO_PAD.encode([b'a'; 44]);
+        // A cursor of an earlier version: the time and the id as text.
+        let earlier =
+            URL_SAFE_NO_PAD.encode(b"\0\0\x01\x8b\xcf\xe5h\x07018f4c9e-7f2a-7000-8000-000000000001");
+        for text in ["", "x", "!!!!", "AAAAAAAAAAA", "{\"$gt\":\"\"}", &long, &earlier] {
             assert_eq!(Cursor::decode(text), None, "{text}");
         }
     }

@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
-use mongodb::bson::{DateTime, Document, doc};
+use mongodb::bson::{DateTime, Document};
+use vote_log::LogKey;
 
 use super::band_filter::BandFilter;
+use super::key_range::KeyRange;
 use super::time_parameter::{Bound, parse_time};
 use super::vote::rfc3339_text;
 use crate::query::{FromParameters, Parameters};
@@ -43,14 +45,19 @@ impl FromParameters for Filter {
 }
 
 impl Filter {
-    /// Whether a query must read votes that the filter does not select. The index selects only times.
+    /// Whether a query must read votes that the filter does not select. The log is in the order of time alone.
     pub(super) fn reads_other_votes(&self) -> bool {
         self.route.is_some() || self.band.is_some()
     }
 
-    /// The filter as a MongoDB condition.
-    pub(super) fn condition(&self) -> Document {
-        let mut condition = self.time_condition();
+    /// The keys of the votes in the time range.
+    pub(super) fn keys(&self) -> KeyRange {
+        KeyRange::new(self.from.map(LogKey::first_of), self.to.map(LogKey::last_of))
+    }
+
+    /// Selects the votes of the filter that are in `keys`, as a MongoDB condition.
+    pub(super) fn condition(&self, keys: KeyRange) -> Document {
+        let mut condition = keys.condition();
         if let Some(route) = self.route {
             condition.insert("route", route);
         }
@@ -58,22 +65,6 @@ impl Filter {
             condition.insert("name", band.condition());
         }
         condition
-    }
-
-    /// The part of the filter that the index selects, as a MongoDB condition.
-    pub(super) fn time_condition(&self) -> Document {
-        let mut received = Document::new();
-        if let Some(from) = self.from {
-            received.insert("$gte", from);
-        }
-        if let Some(to) = self.to {
-            received.insert("$lte", to);
-        }
-        if received.is_empty() {
-            Document::new()
-        } else {
-            doc! { "received_at": received }
-        }
     }
 }
 
@@ -85,13 +76,15 @@ pub(crate) fn parse_route(text: &str) -> Result<&'static str, Cow<'static, str>>
 
 #[cfg(test)]
 mod tests {
+    use mongodb::bson::doc;
+
     use super::*;
 
     fn read(query: &str) -> Result<Document, Vec<String>> {
         let mut parameters = Parameters::parse(query);
         let filter = Filter::take(&mut parameters);
         match parameters.finish() {
-            Ok(()) => Ok(filter.condition()),
+            Ok(()) => Ok(filter.condition(filter.keys())),
             Err(crate::problem::Problem::Parameters(errors)) => {
                 Err(errors.into_iter().map(|error| error.field).collect())
             }
@@ -112,15 +105,16 @@ mod tests {
             Ok(doc! { "name": { "$in": ["Centroame\u{301}rica", "Centroam\u{e9}rica"] } })
         );
         let noon = DateTime::from_millis(1_769_860_800_000);
+        let (first, last) = (LogKey::first_of, LogKey::last_of);
         assert_eq!(
             read("from=2026-01-31T12:00:00Z&to=2026-01-31T13:00:00.000%2B01:00"),
-            Ok(doc! { "received_at": { "$gte": noon, "$lte": noon } })
+            Ok(doc! { "_id": { "$gte": first(noon), "$lte": last(noon) } })
         );
         let end_of_day = DateTime::from_millis(1_769_903_999_999);
         assert_eq!(
             // The plus sign is not encoded, so it arrives as a space.
             read("from=2026-01-31T13:00:00+01:00&to=2026-01-31"),
-            Ok(doc! { "received_at": { "$gte": noon, "$lte": end_of_day } })
+            Ok(doc! { "_id": { "$gte": first(noon), "$lte": last(end_of_day) } })
         );
     }
 

@@ -80,7 +80,8 @@ async fn find(logs: &Logs, query: PageQuery) -> Result<Page, Error> {
         });
         match step.await {
             Ok(()) if has_more || search.is_complete() => break false,
-            Ok(()) if started.elapsed() < SEARCH_TIME => {}
+            // The next page needs a position from which it can continue.
+            Ok(()) if started.elapsed() < SEARCH_TIME || search.position().is_none() => {}
             Ok(()) => break true,
             // The steps so far have a result, and the next request starts with a small step.
             Err(error) if is_too_slow(&error) && search.position().is_some() => break true,

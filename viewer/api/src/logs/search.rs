@@ -1,37 +1,41 @@
 //! A search of the log for the votes that a filter selects, newest first.
 //!
-//! The log has one index, by time. A second one would slow down the writes of the consumer. So a filter by route or band
-//! reads all documents of its time range: a filter that matches almost nothing would read the whole log in one query.
-//! Therefore a search takes steps. Each step first finds the document that ends it, from the index alone, and then
-//! queries the documents up to there. The position after a step is exact, also while votes arrive, so a client can
-//! continue the search from it.
+//! The log is in the order of time. An index by band or route would slow down the writes of the consumer. So a filter by band
+//! or route reads all documents of its time range: a filter that matches almost nothing would read the whole log in one query.
+//! Therefore a search takes steps. Each step reads the documents of a span of time. The position after a step is exact, also
+//! while votes arrive, so a client can continue the search from it.
 
 use std::time::{Duration, Instant};
 
-use mongodb::bson::{Document, RawDocument, doc};
+use mongodb::bson::{DateTime, Document, RawDocument, doc};
 use mongodb::error::Error;
 
 use super::cursor::Cursor;
 use super::filter::Filter;
-use super::store::{Logs, QUERY_TIMEOUT};
+use super::key_range::KeyRange;
+use super::store::{Logs, QUERY_TIMEOUT, is_too_slow};
 
-/// Documents of the first step: enough for a page of most filters, and read within milliseconds.
-const FIRST_STEP: u64 = 10_000;
-/// Documents of the largest step.
-const MAX_STEP: u64 = 500_000;
-/// The time that a step should take. It is longer if the documents are not in memory.
+/// The span of the first step: read within a fraction of a second, even if the system works at its limit.
+const FIRST_SPAN: Duration = Duration::from_secs(1);
+/// The time that a step should take.
 const STEP_TIME: Duration = Duration::from_millis(200);
-/// How much larger a step may be than the previous one.
-const MAX_GROWTH: u64 = 4;
+/// The time after which a step is given up, and taken again with a shorter span: the votes of its span are many, or not in
+/// memory.
+const MAX_STEP_TIME: Duration = Duration::from_millis(600);
+const MIN_SPAN: Duration = Duration::from_millis(1);
+/// How much longer a span may be than the previous one. Long spans without votes are passed in few steps.
+const MAX_GROWTH: u32 = 8;
 
 /// A search in progress.
 #[derive(Debug)]
 pub(super) struct Search {
     filter: Filter,
-    /// All votes from the start up to here, inclusive, were read.
+    /// All votes from the start down to here were read, including the vote at this position.
     position: Option<Cursor>,
-    /// Documents of the next step.
-    step: u64,
+    /// The time of the oldest vote that the filter can select; None until it is known.
+    oldest: Option<DateTime>,
+    /// The span of the next step.
+    span: Duration,
     is_complete: bool,
 }
 
@@ -41,7 +45,8 @@ impl Search {
         Self {
             filter,
             position,
-            step: FIRST_STEP,
+            oldest: None,
+            span: FIRST_SPAN,
             is_complete: false,
         }
     }
@@ -61,91 +66,122 @@ impl Search {
         &mut self,
         logs: &Logs,
         limit: u32,
-        mut visit: impl FnMut(&RawDocument),
+        visit: impl FnMut(&RawDocument),
     ) -> Result<(), Error> {
         let started = Instant::now();
-        let end = if self.filter.reads_other_votes() {
-            self.find_end(logs).await?
+        let stepped = self.try_step(logs, limit, visit).await;
+        self.resize_span(started.elapsed());
+        match stepped {
+            Err(error) if is_too_slow(&error) && self.span > MIN_SPAN && self.filter.reads_other_votes() => {
+                Ok(())
+            }
+            stepped => stepped,
+        }
+    }
+
+    async fn try_step(
+        &mut self,
+        logs: &Logs,
+        limit: u32,
+        visit: impl FnMut(&RawDocument),
+    ) -> Result<(), Error> {
+        let start = if self.filter.reads_other_votes() {
+            self.start_of_step(logs).await?
         } else {
             None
         };
-        if let (Some(end), Some(position)) = (&end, &self.position)
-            && end >= position
-        {
-            // All documents of the step have the same time as the position. Only a larger step gets past it.
-            self.step = self.step.saturating_mul(MAX_GROWTH);
-            return Ok(());
-        }
-        let mut found = 0;
-        let mut last = None;
-        let mut documents = logs
+        let max_time = if self.filter.reads_other_votes() {
+            MAX_STEP_TIME
+        } else {
+            QUERY_TIMEOUT
+        };
+        let mut cursor = logs
             .collection()
             .await?
-            .find(self.condition(end.as_ref()))
+            .find(
+                self.filter
+                    .condition(self.remaining().since(start.map(Cursor::key))),
+            )
             .sort(newest_first())
             .limit(i64::from(limit))
-            .max_time(QUERY_TIMEOUT)
+            .max_time(max_time)
             .await?;
-        while documents.advance().await? {
-            found += 1;
-            last = Cursor::of(documents.current()).or(last);
-            visit(documents.current());
+        // A step that is given up must not have passed on documents, because they are read again.
+        let mut documents = Vec::new();
+        while cursor.advance().await? {
+            documents.push(cursor.current().to_owned());
         }
+        let last = documents.iter().rev().find_map(|document| Cursor::of(document));
         // Fewer documents than requested: all of this step were read.
-        let reached = if found < limit { end } else { last };
+        let reached = if documents.len() < limit as usize {
+            start
+        } else {
+            last
+        };
         self.is_complete = reached.is_none();
-        self.position = reached.or(self.position.take());
-        self.resize_step(started.elapsed());
+        self.position = reached.or(self.position);
+        documents.iter().map(AsRef::as_ref).for_each(visit);
         Ok(())
     }
 
-    /// The document that ends the next step. None if the log ends before it. Uses only times, which is not exact: with the
-    /// condition on the id, MongoDB would read the documents too.
-    async fn find_end(&self, logs: &Logs) -> Result<Option<Cursor>, Error> {
-        let until = self
-            .position
-            .as_ref()
-            .map(|position| doc! { "received_at": { "$lte": position.received_at() } });
-        let conditions: Vec<_> = [self.filter.time_condition()].into_iter().chain(until).collect();
+    /// The position that ends the next step. None if the step reads all the rest of the log.
+    async fn start_of_step(&mut self, logs: &Logs) -> Result<Option<Cursor>, Error> {
+        let Some(oldest) = self.oldest(logs).await? else {
+            return Ok(None);
+        };
+        let newest = match self.position {
+            Some(position) => position.received_at(),
+            None => match self.end_of_range(logs, -1).await? {
+                Some(newest) => newest,
+                None => return Ok(None),
+            },
+        };
+        let span = i64::try_from(self.span.as_millis()).unwrap_or(i64::MAX);
+        let start = newest.timestamp_millis().saturating_sub(span);
+        Ok((start > oldest.timestamp_millis()).then(|| Cursor::at_start_of(DateTime::from_millis(start))))
+    }
+
+    /// The time of the oldest vote in the time range of the filter. None if there is no vote.
+    async fn oldest(&mut self, logs: &Logs) -> Result<Option<DateTime>, Error> {
+        if self.oldest.is_none() {
+            self.oldest = self.end_of_range(logs, 1).await?;
+        }
+        Ok(self.oldest)
+    }
+
+    /// The time of the first vote of the remaining range in this order of keys: 1 for the oldest vote, -1 for the newest.
+    async fn end_of_range(&self, logs: &Logs, order: i32) -> Result<Option<DateTime>, Error> {
         let mut documents = logs
             .collection()
             .await?
-            .find(doc! { "$and": conditions })
-            .sort(newest_first())
-            // Both are in the index, so no document is read.
-            .projection(doc! { "received_at": 1, "_id": 1 })
-            .skip(self.step)
+            .find(self.remaining().condition())
+            .sort(doc! { "_id": order })
+            .projection(doc! { "_id": 1 })
             .limit(1)
             .max_time(QUERY_TIMEOUT)
             .await?;
         Ok(if documents.advance().await? {
-            Cursor::of(documents.current())
+            Cursor::of(documents.current()).map(Cursor::received_at)
         } else {
             None
         })
     }
 
-    /// Selects the votes of the filter after the position, up to and including `end`.
-    fn condition(&self, end: Option<&Cursor>) -> Document {
-        let position = self.position.as_ref().map(Cursor::older);
-        let end = end.map(Cursor::and_newer);
-        let conditions: Vec<_> = [self.filter.condition()]
-            .into_iter()
-            .chain(position)
-            .chain(end)
-            .collect();
-        doc! { "$and": conditions }
+    /// The keys of the time range that were not read yet.
+    fn remaining(&self) -> KeyRange {
+        self.filter.keys().before(self.position.map(Cursor::key))
     }
 
-    fn resize_step(&mut self, duration: Duration) {
-        let fitting = self.step as f64 * STEP_TIME.as_secs_f64() / duration.as_secs_f64().max(1e-6);
-        let largest = MAX_STEP.min(self.step.saturating_mul(MAX_GROWTH));
-        self.step = (fitting as u64).clamp(FIRST_STEP / 10, largest);
+    fn resize_span(&mut self, duration: Duration) {
+        let fitting = self
+            .span
+            .mul_f64(STEP_TIME.as_secs_f64() / duration.as_secs_f64().max(1e-3));
+        self.span = fitting.clamp(MIN_SPAN, self.span.saturating_mul(MAX_GROWTH));
     }
 }
 
 fn newest_first() -> Document {
-    doc! { "received_at": -1, "_id": -1 }
+    doc! { "_id": -1 }
 }
 
 #[cfg(test)]
@@ -153,20 +189,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn step_approaches_the_number_of_documents_that_fit_its_time() {
+    fn span_approaches_the_one_that_takes_the_time_of_a_step() {
         let mut search = Search::new(Filter::default(), None);
         for (duration, expected) in [
-            (STEP_TIME / 100, 4 * FIRST_STEP),
-            (STEP_TIME, 4 * FIRST_STEP),
-            (STEP_TIME * 4, FIRST_STEP),
-            (STEP_TIME * 100, FIRST_STEP / 10),
+            (STEP_TIME / 100, FIRST_SPAN * MAX_GROWTH),
+            (STEP_TIME, FIRST_SPAN * MAX_GROWTH),
+            (STEP_TIME * 4, FIRST_SPAN * MAX_GROWTH / 4),
         ] {
-            search.resize_step(duration);
-            assert_eq!(search.step, expected);
+            search.resize_span(duration);
+            assert_eq!(search.span, expected);
         }
-        for _ in 0..10 {
-            search.resize_step(Duration::ZERO);
+        for _ in 0..100 {
+            search.resize_span(Duration::ZERO);
         }
-        assert_eq!(search.step, MAX_STEP);
+        assert!(search.span > Duration::from_hours(24 * 365));
+        for _ in 0..100 {
+            search.resize_span(STEP_TIME * 100);
+        }
+        assert_eq!(search.span, MIN_SPAN);
     }
 }

@@ -9,13 +9,11 @@ use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria};
 use mongodb::{Client, Collection};
 use prometheus::IntCounter;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use vote_log::{COLLECTION, DATABASE};
 
 use super::vote::Vote;
 use crate::cache::Cached;
 use crate::problem::{LoadPanicked, Problem, Store};
-
-pub(crate) const DATABASE: &str = "votes";
-const COLLECTION: &str = "logs";
 
 /// How long the driver searches for a server that can answer. A page that loads for longer looks broken.
 const SELECTION_TIMEOUT: Duration = Duration::from_secs(2);
@@ -85,7 +83,7 @@ impl Logs {
     async fn find_bands(&self, limit: i64) -> Result<Vec<String>, Error> {
         let collection = self.collection().await?;
         let pipeline = [
-            doc! { "$sort": { "received_at": -1, "_id": -1 } },
+            doc! { "$sort": { "_id": -1 } },
             doc! { "$limit": BANDS_FROM_VOTES },
             doc! { "$group": { "_id": "$name" } },
             doc! { "$sort": { "_id": 1 } },

@@ -1,16 +1,18 @@
 //! A vote, as it is stored in the log and as clients receive it.
 
 use mongodb::bson::DateTime;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::OffsetDateTime;
+use uuid::Uuid;
+use vote_log::LogKey;
 
 /// A vote in the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(clippy::struct_field_names, reason = "the name is part of the API")]
 pub(crate) struct Vote {
     /// The vote's id.
-    #[serde(rename(deserialize = "_id"))]
-    pub vote_id: String,
+    #[serde(rename(deserialize = "_id"), deserialize_with = "id_of_key")]
+    pub vote_id: Uuid,
     /// The name of the band.
     pub name: String,
     album: String,
@@ -25,6 +27,10 @@ pub(crate) struct Vote {
     consumed_at: DateTime,
     partition: i32,
     offset: i64,
+}
+
+fn id_of_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D::Error> {
+    LogKey::deserialize(deserializer).map(|key| key.vote_id())
 }
 
 /// RFC 3339 in UTC, always with milliseconds. All results have the same length, so they sort by time.
@@ -65,11 +71,12 @@ mod tests {
 
     #[test]
     fn document_is_converted_to_the_json_of_the_contract() {
+        let received_at = DateTime::from_millis(1_700_000_000_007);
+        let id = Uuid::from_u128(0x018f_4c9e_7f2a_7000_8000_0000_0000_0001);
         let document = doc! {
-            "_id": "018f4c9e-7f2a-7000-8000-000000000001", "name": "Alux Nahual", "album": "Centroamérica",
+            "_id": LogKey::new(received_at, id), "name": "Alux Nahual", "album": "Centroamérica",
             "year": "1984", "rank": "9.5", "route": "grpc",
-            "received_at": DateTime::from_millis(1_700_000_000_007),
-            "consumed_at": DateTime::from_millis(1_700_000_001_000), "partition": 3, "offset": 17_i64,
+            "received_at": received_at, "consumed_at": DateTime::from_millis(1_700_000_001_000), "partition": 3, "offset": 17_i64,
         };
         let vote: Vote = mongodb::bson::deserialize_from_document(document).unwrap();
         let json = serde_json::to_value(&vote).unwrap();
