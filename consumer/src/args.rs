@@ -35,8 +35,8 @@ pub struct RunArgs {
     #[arg(long, env = "DEDUP_WINDOW_S", default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(1..))]
     pub dedup_window_s: u64,
 
-    /// Maximum number of records of a batch: a larger batch costs less per vote, but blocks Redis for longer
-    #[arg(long, env = "BATCH_MAX_RECORDS", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    /// Maximum number of records of a batch: with a backlog, a larger batch costs less per vote, but blocks Redis for longer
+    #[arg(long, env = "BATCH_MAX_RECORDS", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub batch_max_records: u32,
 
     /// Longest time that a record waits for its batch to fill, in ms: it delays the count of a vote, and makes counting
@@ -44,8 +44,8 @@ pub struct RunArgs {
     #[arg(long, env = "BATCH_LINGER_MS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub batch_linger_ms: u64,
 
-    /// Maximum number of records in memory: enough for some batches of each partition; while a store is down, reading pauses at this limit
-    #[arg(long, env = "MAX_OUTSTANDING", default_value_t = 6_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    /// Maximum number of records in memory: enough for two batches of each partition; while a store is down, reading pauses at this limit
+    #[arg(long, env = "MAX_OUTSTANDING", default_value_t = 24_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_outstanding: u32,
 }
 

@@ -114,6 +114,17 @@ impl DecodedRecord {
 }
 
 impl VoteAtOffset {
+    /// A vote that does not come from a source, so that it counts against no limit.
+    pub fn new(offset: i64, event: VoteEvent) -> Self {
+        Self {
+            offset,
+            event,
+            is_replayed: false,
+            span_context: None,
+            _permit: Permit::default(),
+        }
+    }
+
     /// Whether the vote may already be counted: a client chose its id, or an operator sent its record again.
     pub fn may_be_counted(&self) -> bool {
         self.event.id_from_client || self.is_replayed

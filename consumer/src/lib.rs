@@ -35,6 +35,6 @@ pub mod store_retry;
 mod store_state;
 pub mod tally;
 pub mod top_sets;
-mod vote_groups;
+pub mod vote_groups;
 
 pub use run::run;

@@ -148,7 +148,11 @@ impl Migration {
         let mut progress = Progress::new("copying the log");
         // The earlier layout has an index in this order. In it, ids are text, and they sort like the bytes of the new keys.
         let oldest_first = doc! { "received_at": 1, "_id": 1 };
-        let find = self.log.find(self.remaining().await?).sort(oldest_first);
+        let find = self
+            .log
+            .find(self.remaining().await?)
+            .sort(oldest_first)
+            .allow_disk_use(true);
         let mut documents = find.batch_size(BATCH as u32).await.with_context(context)?;
         let mut batch = Vec::with_capacity(BATCH);
         loop {
@@ -199,6 +203,11 @@ impl Migration {
 }
 
 fn parse(document: &RawDocument) -> Result<VoteDocument<'static>> {
+    if document.get_binary("_id").is_ok() {
+        // The collection was dropped while a consumer of this version ran, and MongoDB created it again with its defaults.
+        return bson::deserialize_from_slice(document.as_bytes())
+            .with_context(|| format!("the document {} is not a vote", display(document)));
+    }
     match bson::deserialize_from_slice::<EarlierDocument>(document.as_bytes()) {
         Ok(earlier) => Ok(earlier.into()),
         Err(error) => bail!(

@@ -286,8 +286,10 @@ pub fn start_offset(
 #[cfg(test)]
 mod tests {
     use kafka::Record;
+    use kafka::source::Delivery;
 
     use super::*;
+    use crate::batch::BatchContent;
 
     const WATERMARKS: Watermarks = Watermarks { low: 5, high: 100 };
 
@@ -317,16 +319,25 @@ mod tests {
                 headers: Vec::new(),
                 timestamp_ms: None,
             };
-            partition.push(record.into());
+            partition.push(Delivery::from(record).into(), Instant::now());
         }
     }
 
     fn offsets(batch: &Batch) -> Vec<i64> {
-        batch
-            .records
-            .iter()
-            .map(|delivery| delivery.record.offset)
-            .collect()
+        batch.records.iter().map(DecodedRecord::offset).collect()
+    }
+
+    fn logged(batch: Batch) -> LoggedBatch {
+        LoggedBatch::new(batch, BatchContent::default(), None)
+    }
+
+    /// Logs the next batch. Returns its offsets, and the applied offset on which its count builds.
+    fn log_and_count(partition: &mut Partition, max_records: usize) -> (Vec<i64>, Option<i64>) {
+        let batch = partition.next_to_log(max_records).unwrap();
+        let offsets = offsets(&batch);
+        partition.finish_logging(logged(batch));
+        let (_, applied_offset) = partition.next_to_count().unwrap();
+        (offsets, applied_offset)
     }
 
     #[test]
@@ -352,64 +363,99 @@ mod tests {
     }
 
     #[test]
-    fn one_batch_is_in_flight_and_the_next_builds_on_its_applied_offset() {
+    fn batch_is_logged_while_the_one_before_it_is_counted() {
         let mut partition = partition(Some(10));
         assert_eq!(partition.lag.get(), 90);
         // A gap: the offsets of aborted transactions are never delivered.
-        push(&mut partition, [10, 11, 14, 15]);
-        let first = partition.next_batch(3).unwrap();
-        assert_eq!(
-            (offsets(&first), first.applied_offset, first.next_offset),
-            (vec![10, 11, 14], Some(10), 15)
+        push(&mut partition, [10, 11, 14, 15, 16]);
+        let first = partition.next_to_log(3).unwrap();
+        assert_eq!((offsets(&first), first.next_offset), (vec![10, 11, 14], 15));
+        assert!(partition.next_to_log(3).is_none(), "one batch is being logged");
+        assert!(partition.next_to_count().is_none(), "none is logged");
+        partition.finish_logging(logged(first));
+        assert_eq!(partition.next_to_count().unwrap().1, Some(10));
+
+        let second = partition.next_to_log(1).unwrap();
+        assert_eq!((offsets(&second), partition.steps_in_flight()), (vec![15], 2));
+        partition.finish_logging(logged(second));
+        assert!(
+            partition.next_to_count().is_none(),
+            "the first batch is being counted"
         );
-        assert!(partition.next_batch(3).is_none());
-        partition.advance(15, DeadLetterLevel::default());
+        assert!(partition.next_to_log(3).is_none(), "a logged batch waits");
+        assert_eq!(partition.settled_applied_offset(), None);
+        partition.advance(15);
         assert_eq!(
             (partition.lag.get(), partition.take_uncommitted()),
             (85, Some((2, 15)))
         );
         assert_eq!(partition.take_uncommitted(), None);
-        let second = partition.next_batch(3).unwrap();
-        assert_eq!(
-            (offsets(&second), second.applied_offset, second.next_offset),
-            (vec![15], Some(15), 16)
-        );
-        partition.advance(16, DeadLetterLevel::default());
-        assert!(partition.next_batch(3).is_none(), "no record is pending");
+        assert_eq!(partition.next_to_count().unwrap().1, Some(15));
+        partition.advance(16);
+        assert_eq!(log_and_count(&mut partition, 3), (vec![16], Some(16)));
+        partition.advance(17);
+        assert!(partition.next_to_log(3).is_none(), "no record is pending");
+        assert_eq!(partition.settled_applied_offset(), Some(Some(17)));
     }
 
     #[test]
-    fn pending_records_that_another_consumer_counted_are_dropped() {
+    fn records_that_another_consumer_counted_are_dropped() {
         let mut partition = partition(Some(10));
         push(&mut partition, 10..20);
-        partition.next_batch(2).unwrap();
-        partition.advance(17, DeadLetterLevel::default());
-        let batch = partition.next_batch(100).unwrap();
-        assert_eq!(
-            (offsets(&batch), batch.applied_offset),
-            (vec![17, 18, 19], Some(17))
-        );
+        log_and_count(&mut partition, 2);
+        let second = partition.next_to_log(2).unwrap();
+        partition.finish_logging(logged(second));
+        let third = partition.next_to_log(2);
+        assert!(third.is_none());
+        partition.advance(17);
+        assert!(partition.next_to_count().is_none(), "the logged batch is counted");
+        assert_eq!(log_and_count(&mut partition, 100), (vec![17, 18, 19], Some(17)));
+    }
+
+    #[test]
+    fn batch_that_another_consumer_counted_while_it_was_logged_is_dropped() {
+        let mut partition = partition(Some(10));
+        push(&mut partition, 10..14);
+        log_and_count(&mut partition, 2);
+        let second = partition.next_to_log(2).unwrap();
+        partition.advance(14);
+        partition.finish_logging(logged(second));
+        assert!(partition.next_to_count().is_none());
     }
 
     #[test]
     fn later_records_that_another_consumer_counted_are_not_added() {
         let mut partition = partition(Some(10));
         push(&mut partition, 10..13);
-        partition.next_batch(9).unwrap();
-        partition.advance(17, DeadLetterLevel::default());
+        log_and_count(&mut partition, 9);
+        partition.advance(17);
         push(&mut partition, 13..20);
-        let batch = partition.next_batch(100).unwrap();
-        assert_eq!(
-            (offsets(&batch), batch.applied_offset),
-            (vec![17, 18, 19], Some(17))
+        assert_eq!(log_and_count(&mut partition, 100), (vec![17, 18, 19], Some(17)));
+    }
+
+    #[test]
+    fn batch_that_was_logged_during_a_rewind_is_not_counted() {
+        let mut partition = partition(Some(30));
+        push(&mut partition, 30..35);
+        log_and_count(&mut partition, 2);
+        let second = partition.next_to_log(2).unwrap();
+        assert_eq!(partition.rewind(Some(20)), 20);
+        partition.seek_completed(20);
+        push(&mut partition, 20..22);
+        assert!(
+            partition.next_to_log(9).is_none(),
+            "a batch is still being logged"
         );
+        partition.finish_logging(logged(second));
+        assert!(partition.next_to_count().is_none());
+        assert_eq!(log_and_count(&mut partition, 9), (vec![20, 21], Some(20)));
     }
 
     #[test]
     fn records_read_before_a_seek_completes_are_ignored() {
         let mut partition = partition(Some(30));
         push(&mut partition, 30..35);
-        partition.next_batch(2).unwrap();
+        log_and_count(&mut partition, 2);
         assert_eq!(partition.rewind(Some(20)), 20);
         assert_eq!(
             (partition.settled_applied_offset(), partition.lag.get()),
@@ -417,11 +463,10 @@ mod tests {
         );
         push(&mut partition, 35..40);
         partition.seek_completed(30);
-        assert!(partition.next_batch(9).is_none(), "an older seek completed");
+        assert!(partition.next_to_log(9).is_none(), "an older seek completed");
         partition.seek_completed(20);
         push(&mut partition, 20..22);
-        let batch = partition.next_batch(9).unwrap();
-        assert_eq!((offsets(&batch), batch.applied_offset), (vec![20, 21], Some(20)));
+        assert_eq!(log_and_count(&mut partition, 9), (vec![20, 21], Some(20)));
         assert_eq!(partition.rewind(None), 5);
     }
 }

@@ -64,7 +64,7 @@ pub struct BatchCount<'a> {
     /// How full the partition's leaky bucket of undecodable records is after them.
     pub level: DeadLetterLevel,
     /// The votes.
-    pub(crate) votes: &'a VoteGroups<'a>,
+    pub votes: &'a VoteGroups<'a>,
 }
 
 /// The result of the script that counts a batch.

@@ -20,7 +20,7 @@ pub(crate) struct VoteGroup<'a> {
 
 /// The votes of a batch.
 #[derive(Debug, Default)]
-pub(crate) struct VoteGroups<'a> {
+pub struct VoteGroups<'a> {
     /// The number of votes of each group that cannot be counted already: their ids are from the service.
     pub(crate) new: HashMap<VoteGroup<'a>, u64>,
     /// The votes that may be counted already, with their index in the batch, in ascending order.
@@ -40,7 +40,7 @@ impl<'a> VoteGroup<'a> {
 
 impl<'a> VoteGroups<'a> {
     /// Groups votes.
-    pub(crate) fn of(votes: &'a [VoteAtOffset]) -> Self {
+    pub fn of(votes: &'a [VoteAtOffset]) -> Self {
         let mut groups = Self::default();
         for (index, vote) in votes.iter().enumerate() {
             if vote.may_be_counted() {

@@ -9,6 +9,7 @@ use clap::Args;
 use consumer::batch::VoteAtOffset;
 use consumer::dead_letter_limit::DeadLetterLevel;
 use consumer::tally::{BatchCount, CountOutcome, Tally};
+use consumer::vote_groups::VoteGroups;
 use ephemeral_stack::EphemeralStack;
 use lab::progress::Progress;
 use lab::servers::Server;
@@ -120,7 +121,7 @@ impl Counter {
             applied_offset: self.applied_offset,
             next_offset,
             level: DeadLetterLevel::default(),
-            votes: &votes,
+            votes: &VoteGroups::of(&votes),
         };
         match self.tally.count(batch).await? {
             CountOutcome::Counted { duplicates, .. } if duplicates.is_empty() => {
@@ -139,7 +140,7 @@ impl Counter {
             route: Route::Rest,
             received_at_us: 0,
         };
-        VoteAtOffset { offset, event }
+        VoteAtOffset::new(offset, event)
     }
 }
 

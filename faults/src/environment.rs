@@ -8,7 +8,7 @@ use ephemeral_stack::EphemeralStack;
 use lab::endpoints::Endpoints;
 use lab::process::{Identity, Signal};
 use lab::servers::Server;
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{self, Bson, Document, doc};
 use mongodb::options::ClientOptions;
 use procfs::process::{ProcState, Process};
 use redis::AsyncConnectionConfig;
@@ -134,9 +134,10 @@ impl TestEnvironment {
         with_timeout(async { Ok(log.count_documents(filter).await?) }).await
     }
 
-    /// Whether the log in MongoDB has the vote with this id.
+    /// Whether the log in MongoDB has the vote with this id, which the client chose.
     pub async fn is_logged(&self, id: Uuid) -> Result<bool> {
-        Ok(self.logged_votes(doc! { "_id": id.to_string() }).await? > 0)
+        let id = bson::Uuid::from_bytes(id.into_bytes());
+        Ok(self.logged_votes(doc! { "chosen_id": id }).await? > 0)
     }
 
     /// Runs an administrative command on MongoDB.

@@ -37,7 +37,7 @@ pub(crate) struct BridgeArgs {
 
 /// Runs until the process shuts down.
 pub(crate) async fn start(args: BridgeArgs, common: CommonArgs, process: Process) -> anyhow::Result<()> {
-    let effective = EffectiveConfig::of_process(&common, &args.listener)
+    let effective = EffectiveConfig::of_route(&common, &args.listener)
         .with_all("", args.cors.settings())
         .with_all("", args.ingest.settings())
         .with_all("traces.", process.traces.settings());

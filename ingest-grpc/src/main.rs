@@ -28,6 +28,9 @@ use crate::bridge::BridgeArgs;
 use crate::serve::ServeArgs;
 use crate::version::VERSION;
 
+#[global_allocator]
+static ALLOCATOR: service::RouteAllocator = service::ROUTE_ALLOCATOR;
+
 /// Accepts votes over gRPC and confirms each one after it is durable in Kafka.
 #[derive(Clone, Debug, Parser)]
 #[command(version)]

@@ -49,7 +49,7 @@ pub(crate) async fn start(args: ServeArgs, common: CommonArgs, process: Process)
         .listener
         .clone()
         .with_nagle(args.fault_injection.has(InjectedFault::Nagle));
-    let effective = EffectiveConfig::of_process(&common, &listener_args)
+    let effective = EffectiveConfig::of_route(&common, &listener_args)
         .with_all("", args.ingest.settings())
         .with_all(
             "kafka.",

@@ -12,6 +12,9 @@ use service::listener::{self, ListenerArgs};
 use service::{CommonArgs, CorsArgs, EffectiveConfig, Identity, Process, metrics};
 use vote::Route;
 
+#[global_allocator]
+static ALLOCATOR: service::RouteAllocator = service::ROUTE_ALLOCATOR;
+
 const IDENTITY: Identity = Identity {
     name: "ingest-rest",
     version: env!("CARGO_PKG_VERSION"),
@@ -53,7 +56,7 @@ async fn start(cli: Cli, process: Process) -> anyhow::Result<()> {
         .listener
         .clone()
         .with_nagle(cli.fault_injection.has(InjectedFault::Nagle));
-    let effective = EffectiveConfig::of_process(&cli.common, &listener_args)
+    let effective = EffectiveConfig::of_route(&cli.common, &listener_args)
         .with_all("", cli.cors.settings())
         .with_all("", cli.ingest.settings())
         .with_all(

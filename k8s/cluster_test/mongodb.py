@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
@@ -82,10 +83,11 @@ def _create_users() -> None:
 def newest(user: User) -> str:
     """Returns the id of the newest vote that this user can read."""
     with connect(user) as client:
-        vote = client[DATABASE][COLLECTION].find_one(sort=[("received_at", -1)])
+        vote = client[DATABASE][COLLECTION].find_one(sort=[("_id", -1)])
     if not vote:
         raise kube.ClusterError(f"{user.name} finds no vote in MongoDB")
-    return str(vote["_id"])
+    # The key of a document is the time of reception and the vote's id.
+    return str(UUID(bytes=vote["_id"][-16:]))
 
 
 def follows(user: User, cause: Callable[[], object]) -> bool:

@@ -40,6 +40,14 @@ pub enum LogOutcome {
 }
 
 impl LoggedBatch {
+    pub(crate) fn new(batch: Batch, content: BatchContent, trace: Option<BatchTrace>) -> Self {
+        Self {
+            batch,
+            content,
+            trace,
+        }
+    }
+
     /// How full the partition's leaky bucket of undecodable records is after the batch.
     pub fn level(&self) -> DeadLetterLevel {
         self.content.level
@@ -80,11 +88,8 @@ impl Stores {
             .mongodb
             .write(stop, || self.log.insert(vote_log::inserts(documents())));
         traced_write(&mut trace, "mongodb", insert).await?;
-        Some(LogOutcome::Logged(Box::new(LoggedBatch {
-            batch,
-            content,
-            trace,
-        })))
+        let logged = LoggedBatch::new(batch, content, trace);
+        Some(LogOutcome::Logged(Box::new(logged)))
     }
 
     async fn send_to_dead_letter_topic(

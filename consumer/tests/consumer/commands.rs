@@ -23,16 +23,14 @@ pub(crate) fn run(environment: &TestEnvironment, command: &str, options: &[&str]
     let endpoints = environment.stack.endpoints();
     let mut process = Command::new(env!("CARGO_BIN_EXE_consumer"));
     process
-        .args([command, "--kafka-brokers", &endpoints.kafka])
-        .args([
-            "--topic",
-            &environment.topic,
-            "--dead-letter-topic",
-            &environment.dead_letter_topic(),
-        ])
-        .args(["--mongodb-uri", &endpoints.mongodb])
+        .args([command, "--mongodb-uri", &endpoints.mongodb])
         .args(options);
-    if command != "replay-dead-letters" {
+    if command != "migrate-log" {
+        process
+            .args(["--kafka-brokers", &endpoints.kafka, "--topic", &environment.topic])
+            .args(["--dead-letter-topic", &environment.dead_letter_topic()]);
+    }
+    if !["migrate-log", "replay-dead-letters"].contains(&command) {
         process.args(["--redis-url", &endpoints.redis]);
     }
     let output = tokio::task::block_in_place(|| process.output().unwrap());

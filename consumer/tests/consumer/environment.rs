@@ -6,16 +6,16 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use consumer::vote_log::VoteDocument;
 use ephemeral_stack::EphemeralStack;
 use futures::TryStreamExt;
 use kafka::RecordWriter;
 use lab::ports::free_address;
 use lab::process::{Identity, Signal};
 use lab::servers::Server;
-use mongodb::bson::doc;
+use mongodb::bson::{self, RawDocumentBuf, doc};
 use redis::AsyncCommands;
 use tokio::sync::{Mutex, MutexGuard};
+use vote_log::VoteDocument;
 
 use crate::votes::{Tallies, expected};
 
@@ -29,7 +29,7 @@ pub(crate) struct TestEnvironment {
     pub(crate) topic: String,
     pub(crate) writer: RecordWriter,
     pub(crate) redis: redis::aio::ConnectionManager,
-    pub(crate) log: mongodb::Collection<VoteDocument>,
+    pub(crate) log: mongodb::Collection<RawDocumentBuf>,
 }
 
 /// A running consumer. Dropping it kills the process.
@@ -120,11 +120,14 @@ impl TestEnvironment {
     }
 
     /// The log, by id.
-    pub(crate) async fn logged(&self) -> BTreeMap<String, VoteDocument> {
+    pub(crate) async fn logged(&self) -> BTreeMap<String, VoteDocument<'static>> {
         let documents: Vec<_> = self.log.find(doc! {}).await.unwrap().try_collect().await.unwrap();
         documents
             .into_iter()
-            .map(|document| (document.vote_id.clone(), document))
+            .map(|document| {
+                let vote: VoteDocument = bson::deserialize_from_slice(document.as_bytes()).unwrap();
+                (vote.key.vote_id().to_string(), vote)
+            })
             .collect()
     }
 

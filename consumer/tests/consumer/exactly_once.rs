@@ -1,7 +1,9 @@
 //! Each vote is counted and logged exactly once.
 
+use mongodb::bson;
 use uuid::Uuid;
 use vote::Route;
+use vote_log::LogKey;
 
 use crate::environment::TestEnvironment;
 use crate::votes::{event, expected, mixed, send};
@@ -60,17 +62,43 @@ async fn document_has_the_fields_of_the_vote_and_its_offset() {
     assert_eq!((document.partition, document.offset), (partition, offset));
     assert_eq!(document.name, vote.vote.name.as_str());
     assert_eq!(document.album, vote.vote.album.as_str());
-    assert_eq!((document.year.as_str(), document.rank.as_str()), ("1997", "9.5"));
+    assert_eq!((&*document.year, &*document.rank), ("1997", "9.5"));
     assert_eq!(document.route, vote.route.as_str());
     assert_eq!(
         document.received_at.timestamp_millis(),
         vote.received_at_us / 1_000
     );
     assert!(document.consumed_at >= document.received_at);
-    let indexes = environment.log.list_index_names().await.unwrap();
-    assert!(
-        indexes.contains(&"received_at_-1__id_-1".to_owned()),
-        "{indexes:?}"
+    assert_eq!(document.key, LogKey::new(document.received_at, vote.vote_id));
+    assert_eq!(
+        document.chosen_id.map(bson::Uuid::bytes),
+        Some(vote.vote_id.into_bytes())
     );
+    assert!(consumer.terminate().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn vote_whose_client_repeats_its_id_later_is_logged_once_and_a_new_id_needs_no_index() {
+    let environment = TestEnvironment::new("repeated_later").await;
+    let random = &mut fastrand::Rng::with_seed(3);
+    // The key has the time of reception, so that the two copies have different keys.
+    let first = event(random, Some(Uuid::from_u128(7)));
+    let mut second = first.clone();
+    second.received_at_us += 3_600_000_000;
+    let generated = event(random, None);
+    for vote in [&first, &second, &generated] {
+        environment
+            .writer
+            .write(&crate::votes::record(vote))
+            .await
+            .unwrap();
+    }
+    let consumer = environment.consumer(&[]);
+    environment.wait_until_applied(3).await;
+    let logged = environment.logged().await;
+    assert_eq!(logged.len(), 2);
+    let kept = &logged[&first.vote_id.to_string()];
+    assert_eq!(kept.received_at.timestamp_millis(), first.received_at_us / 1_000);
+    assert_eq!(logged[&generated.vote_id.to_string()].chosen_id, None);
     assert!(consumer.terminate().await.success());
 }

@@ -16,6 +16,7 @@ mod drain;
 mod environment;
 mod exactly_once;
 mod faults;
+mod migrate_log;
 mod prepare;
 mod rebuild;
 mod reconciliation;

@@ -1,10 +1,11 @@
 //! `consumer reconcile`: finds every kind of difference, and reports no other.
 
 use lab::servers::Server;
-use mongodb::bson::doc;
+use mongodb::bson::{self, doc};
 use redis::AsyncCommands;
 use uuid::Uuid;
 use vote::VoteEvent;
+use vote_log::{LogKey, VoteDocument};
 
 use crate::commands::{Ledger, Reconciled, reconcile, run};
 use crate::environment::TestEnvironment;
@@ -74,6 +75,8 @@ async fn difference_in_each_store_is_found() {
     let consumer = environment.consumer(&[]);
     let events = send_and_wait(&environment, 31).await;
     let event = &events[7];
+    let received_at = bson::DateTime::from_millis(event.received_at_us / 1_000);
+    let key = LogKey::new(received_at, event.vote_id);
     let (id, route, band) = (
         event.vote_id.to_string(),
         event.route.as_str(),
@@ -83,31 +86,33 @@ async fn difference_in_each_store_is_found() {
 
     let document = environment
         .log
-        .find_one_and_delete(doc! { "_id": &id })
+        .find_one_and_delete(doc! { "_id": key })
         .await
         .unwrap()
         .unwrap();
     let lost = reconcile(&environment, &[]);
     assert_differences(&lost, &[(route, "mongodb", "missing", &id)]);
     assert_eq!((lost.sum("lost"), lost.sum("double")), (1, 0));
+    let document: VoteDocument = bson::deserialize_from_slice(document.as_bytes()).unwrap();
     let mut changed = document.clone();
-    changed.name = "Changed".to_owned();
-    environment.log.insert_one(&changed).await.unwrap();
+    changed.name = "Changed".into();
+    environment.log.insert_one(changed.to_raw()).await.unwrap();
     assert_differences(
         &reconcile(&environment, &[]),
         &[(route, "mongodb", "invalid", &id)],
     );
-    environment.log.delete_one(doc! { "_id": &id }).await.unwrap();
+    environment.log.delete_one(doc! { "_id": key }).await.unwrap();
     let mut unknown = document.clone();
-    unknown.vote_id = Uuid::from_u128(1).to_string();
-    environment.log.insert_many([&document, &unknown]).await.unwrap();
+    unknown.key = LogKey::new(unknown.received_at, Uuid::from_u128(1));
+    let documents = [&document, &unknown].map(VoteDocument::to_raw);
+    environment.log.insert_many(&documents).await.unwrap();
     assert_differences(
         &reconcile(&environment, &[]),
-        &[(route, "kafka", "missing", &unknown.vote_id)],
+        &[(route, "kafka", "missing", &unknown.key.vote_id().to_string())],
     );
     environment
         .log
-        .delete_one(doc! { "_id": &unknown.vote_id })
+        .delete_one(doc! { "_id": unknown.key })
         .await
         .unwrap();
 

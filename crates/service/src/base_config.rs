@@ -6,11 +6,15 @@ use crate::effective_config::EffectiveConfig;
 use crate::listener::{self, ListenerArgs};
 
 impl EffectiveConfig {
-    /// The settings of the runtime, the allocator and the listener. A binary adds its own settings to them.
+    /// The settings of a route's runtime, allocator and listener. A binary adds its own settings to them.
+    pub fn of_route(common: &CommonArgs, listener: &ListenerArgs) -> Self {
+        Self::of_process(common, listener).with("allocator", allocator::NAME)
+    }
+
+    /// The settings of the runtime and the listener. A binary adds its own settings to them.
     pub fn of_process(common: &CommonArgs, listener: &ListenerArgs) -> Self {
         Self::default()
             .with("worker_threads", common.worker_threads)
-            .with("allocator", allocator::NAME)
             .with_all("", listener::settings(listener))
     }
 }

@@ -19,6 +19,7 @@ mod redact;
 mod secret_url;
 mod traces;
 
+pub use allocator::{ROUTE_ALLOCATOR, RouteAllocator};
 pub use args::{CommonArgs, LogFormat};
 pub use boot::{Identity, run};
 pub use command_line::parse_command_line;

@@ -47,8 +47,8 @@ pub struct Delivery {
     pub permit: Permit,
 }
 
-/// Counts a record against `max_outstanding` until it is dropped.
-#[derive(Debug)]
+/// Counts a record against `max_outstanding` until it is dropped. The default counts against no limit.
+#[derive(Debug, Default)]
 pub struct Permit {
     /// None for a record that arrives while partitions are being paused.
     pub(super) _permit: Option<OwnedSemaphorePermit>,
@@ -59,7 +59,7 @@ impl From<Record> for Delivery {
     fn from(record: Record) -> Self {
         Self {
             record,
-            permit: Permit { _permit: None },
+            permit: Permit::default(),
         }
     }
 }

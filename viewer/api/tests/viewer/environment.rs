@@ -13,6 +13,7 @@ use tallies::keys::{ALBUM, BAND, ROUTE, TOTAL};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
+use vote_log::LogKey;
 
 /// Time limit of every wait.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
@@ -47,11 +48,9 @@ impl TestEnvironment {
         let redis = client.get_connection_manager().await.unwrap();
         let mongodb = mongodb::Client::with_uri_str(&endpoints.mongodb).await.unwrap();
         let log: mongodb::Collection<Document> = mongodb.database("votes").collection("logs");
-        log.delete_many(doc! {}).await.unwrap();
-        // The consumer creates this index at its start. An earlier test may have dropped the collection.
-        let newest_first = doc! { "received_at": -1, "_id": -1 };
-        let index = mongodb::IndexModel::builder().keys(newest_first).build();
-        log.create_index(index).await.unwrap();
+        log.drop().await.unwrap();
+        // The consumer creates the collection at its start.
+        vote_log::ensure(&mongodb.database("votes")).await.unwrap();
         Self { stack, log, redis }
     }
 
@@ -155,9 +154,10 @@ impl Drop for Viewer {
 
 /// A vote in the format of the consumer, received `age_ms` before [`BASE_TIME_MS`].
 pub(crate) fn vote(name: &str, route: &str, age_ms: i64) -> Document {
+    let received_at = DateTime::from_millis(BASE_TIME_MS - age_ms);
     doc! {
-        "_id": Uuid::now_v7().to_string(), "name": name, "album": "Álbum \"uno\"", "year": "1999", "rank": "9.5",
-        "route": route, "received_at": DateTime::from_millis(BASE_TIME_MS - age_ms),
+        "_id": LogKey::new(received_at, Uuid::now_v7()), "name": name, "album": "Álbum \"uno\"", "year": "1999", "rank": "9.5",
+        "route": route, "received_at": received_at,
         "consumed_at": DateTime::from_millis(BASE_TIME_MS + 5), "partition": 3, "offset": age_ms,
     }
 }
@@ -171,7 +171,8 @@ pub(crate) fn votes(count: i64, name: &str, route: &str) -> Vec<Document> {
 }
 
 pub(crate) fn id(vote: &Document) -> String {
-    vote.get_str("_id").unwrap().to_owned()
+    let key = vote.get_binary_generic("_id").unwrap();
+    LogKey::from_bytes(key).unwrap().vote_id().to_string()
 }
 
 pub(crate) fn free_address() -> String {
