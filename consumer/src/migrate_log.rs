@@ -8,7 +8,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use mongodb::bson::{self, DateTime, RawDocument, RawDocumentBuf, doc};
 use mongodb::options::ClientOptions;
 use mongodb::{Client, Collection, Database};
@@ -37,7 +37,7 @@ pub struct MigrateLogArgs {
 #[derive(Debug, Deserialize)]
 struct EarlierDocument {
     #[serde(rename = "_id")]
-    vote_id: Uuid,
+    vote_id: String,
     name: String,
     album: String,
     year: String,
@@ -49,12 +49,15 @@ struct EarlierDocument {
     offset: i64,
 }
 
-impl From<EarlierDocument> for VoteDocument<'_> {
-    fn from(earlier: EarlierDocument) -> Self {
-        Self {
-            key: LogKey::new(earlier.received_at, earlier.vote_id),
+impl TryFrom<EarlierDocument> for VoteDocument<'_> {
+    type Error = uuid::Error;
+
+    fn try_from(earlier: EarlierDocument) -> Result<Self, uuid::Error> {
+        let vote_id = Uuid::try_parse(&earlier.vote_id)?;
+        Ok(Self {
+            key: LogKey::new(earlier.received_at, vote_id),
             // The earlier layout does not tell whether a client chose the id. If one did, it must stay unique.
-            chosen_id: Some(bson::Uuid::from_bytes(earlier.vote_id.into_bytes())),
+            chosen_id: Some(bson::Uuid::from_bytes(vote_id.into_bytes())),
             name: earlier.name.into(),
             album: earlier.album.into(),
             year: earlier.year.into(),
@@ -64,7 +67,7 @@ impl From<EarlierDocument> for VoteDocument<'_> {
             consumed_at: earlier.consumed_at,
             partition: earlier.partition,
             offset: earlier.offset,
-        }
+        })
     }
 }
 
@@ -203,16 +206,16 @@ impl Migration {
 }
 
 fn parse(document: &RawDocument) -> Result<VoteDocument<'static>> {
-    if document.get_binary("_id").is_ok() {
-        // The collection was dropped while a consumer of this version ran, and MongoDB created it again with its defaults.
-        return bson::deserialize_from_slice(document.as_bytes())
-            .with_context(|| format!("the document {} is not a vote", display(document)));
-    }
-    match bson::deserialize_from_slice::<EarlierDocument>(document.as_bytes()) {
-        Ok(earlier) => Ok(earlier.into()),
-        Err(error) => bail!(
-            "the document {} is not a vote ({error}); delete it and run this command again",
-            display(document)
-        ),
-    }
+    let parsed = if document.get_binary("_id").is_ok() {
+        // The log was dropped while a consumer of this version ran, and MongoDB created it again with its defaults.
+        bson::deserialize_from_slice(document.as_bytes()).map_err(anyhow::Error::from)
+    } else {
+        bson::deserialize_from_slice::<EarlierDocument>(document.as_bytes())
+            .map_err(anyhow::Error::from)
+            .and_then(|earlier| Ok(earlier.try_into()?))
+    };
+    parsed.with_context(|| {
+        let document = display(document);
+        format!("the document {document} is not a vote: delete it and run this command again")
+    })
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use consumer::batch::VoteAtOffset;
 use consumer::dead_letter_limit::DeadLetterLevel;
 use consumer::tally::{BatchCount, CountOutcome, Tally};
+use consumer::vote_groups::VoteGroups;
 use redis::AsyncCommands;
 use uuid::Uuid;
 
@@ -31,9 +32,8 @@ fn duplicates(outcome: CountOutcome) -> Vec<usize> {
 
 pub(crate) fn votes(first: i64, client_ids: &[Option<u128>]) -> Vec<VoteAtOffset> {
     let mut random = fastrand::Rng::with_seed(u64::try_from(first).unwrap());
-    let vote = |(offset, id): (i64, &Option<u128>)| VoteAtOffset {
-        offset,
-        event: event(&mut random, id.map(Uuid::from_u128)),
+    let vote = |(offset, id): (i64, &Option<u128>)| {
+        VoteAtOffset::new(offset, event(&mut random, id.map(Uuid::from_u128)))
     };
     (first..).zip(client_ids).map(vote).collect()
 }
@@ -73,7 +73,7 @@ impl Script {
             applied_offset,
             next_offset,
             level: DeadLetterLevel::default(),
-            votes,
+            votes: &VoteGroups::of(votes),
         };
         self.tally.count(batch).await
     }
@@ -139,7 +139,7 @@ async fn level_of_the_dead_letter_limit_moves_with_the_applied_offset() {
             applied_offset,
             next_offset,
             level: DeadLetterLevel::from(level),
-            votes: &[],
+            votes: &VoteGroups::default(),
         };
         assert_eq!(script.tally.count(batch).await.unwrap(), counted(&[]));
         let applied = script.tally.applied_offsets(&[PARTITION, 4]).await.unwrap();

@@ -182,7 +182,7 @@ impl TestEnvironment {
         assert_eq!(logged.len() as u64, expected.total);
         let mut routes = BTreeMap::new();
         for document in logged.values() {
-            *routes.entry(document.route.clone()).or_insert(0u64) += 1;
+            *routes.entry(document.route.to_string()).or_insert(0u64) += 1;
         }
         assert_eq!(
             routes, expected.route,

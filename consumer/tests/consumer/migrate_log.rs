@@ -27,6 +27,8 @@ fn earlier_document(event: &VoteEvent, offset: i64) -> bson::Document {
 /// A log with the earlier layout, and the votes in it.
 async fn earlier_log(environment: &TestEnvironment) -> Vec<VoteEvent> {
     let log: Collection<bson::Document> = environment.log.clone_with_type();
+    let database = log.client().database("votes");
+    database.collection::<bson::Document>(COPY).drop().await.unwrap();
     let newest_first = IndexModel::builder()
         .keys(doc! { "received_at": -1, "_id": -1 })
         .build();
