@@ -59,3 +59,14 @@ def run_command(command: Sequence[str | Path]) -> str:
     if result.returncode != 0:
         raise BenchError(f"{command[0]} failed: {result.stderr or result.stdout}")
     return result.stdout
+
+
+def markdown_table(rows: Sequence[Sequence[str]]) -> str:
+    """Returns a table in Markdown, aligned for a terminal. The first row has the heads; the first column is text."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        for row in rows
+    ]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "".join(f"| {' | '.join(line)} |\n" for line in (lines[0], rule, *lines[1:]))

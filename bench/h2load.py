@@ -3,6 +3,7 @@
 import json
 import re
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,8 @@ class Case:
         connections: the number of TCP connections.
         streams: votes in flight per connection.
         options: h2load's options for this protocol.
-        body: one encoded vote.
+        body: the body of a request.
+        votes: the number of votes in a body.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Case:
     streams: int
     options: tuple[str, ...]
     body: bytes
+    votes: int = 1
 
 
 def _json_body() -> bytes:
@@ -62,6 +65,17 @@ def cases(in_flight: int) -> list[Case]:
     ]
 
 
+JSON_BATCH = 1_000
+"""The most votes that the API accepts in a batch."""
+
+
+def json_batch(votes: Sequence[Mapping[str, object]]) -> Case:
+    """Returns a batch on the route `rest`, sent by four clients that wait for the answer."""
+    options = ("--h1", "--header", "content-type: application/json")
+    body = json.dumps(votes, ensure_ascii=False).encode()
+    return Case("batches of 1,000, JSON", "rest", "/v1/votes:batch", 4, 1, options, body, len(votes))
+
+
 @dataclass(frozen=True)
 class LoadResult:
     """The summary of h2load: total seconds, number of 2xx responses, total bytes of the response bodies."""
@@ -87,7 +101,7 @@ def parse(output: str) -> LoadResult:
 
 
 def send(case: Case, address: str, votes: int) -> LoadResult:
-    """Sends votes and waits for all responses.
+    """Sends votes and waits for all responses. `votes` is a multiple of the votes in a request.
 
     The number of votes is fixed, not the time: at the end of a fixed time h2load would drop votes in flight that Kafka
     stores anyway.
@@ -95,13 +109,14 @@ def send(case: Case, address: str, votes: int) -> LoadResult:
     Raises:
         BenchError: not every response is a receipt.
     """
+    requests = votes // case.votes
     with tempfile.NamedTemporaryFile() as body:
         Path(body.name).write_bytes(case.body)
-        command = ["h2load", f"--requests={votes}", f"--clients={case.connections}"]
+        command = ["h2load", f"--requests={requests}", f"--clients={case.connections}"]
         command += [f"--max-concurrent-streams={case.streams}", f"--data={body.name}", *case.options]
         result = parse(run_command([*command, f"http://{address}{case.url_path}"]))
-    if result.succeeded != votes:
-        raise BenchError(f"{case.name}: {votes - result.succeeded} of {votes} votes were not accepted")
+    if result.succeeded != requests:
+        raise BenchError(f"{case.name}: {requests - result.succeeded} of {requests} requests were not accepted")
     # A gRPC error is HTTP 200 without a body. A receipt is longer than 20 bytes.
     if result.body_bytes < 20 * votes:
         raise BenchError(f"{case.name}: {result.body_bytes} bytes are too few for {votes} receipts")

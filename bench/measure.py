@@ -38,9 +38,9 @@ def measure(subject: Subject, case: h2load.Case, number: int, settings: Settings
         warm_up = h2load.send(case, service.address, 10_000)
         votes = max(1_000, round(10_000 / warm_up.seconds * seconds))
 
-        records_before, usage_before = _records(settings), service.usage()
+        records_before, usage_before = count_records(settings), service.usage()
         result = h2load.send(case, service.address, votes)
-        usage, records = service.usage(), _records(settings) - records_before
+        usage, records = service.usage(), count_records(settings) - records_before
     expected = votes if subject.writes else 0
     if records != expected:
         raise BenchError(f"{subject.name}, {case.name}: {expected} votes acknowledged, but {records} in Kafka")
@@ -55,6 +55,7 @@ def measure(subject: Subject, case: h2load.Case, number: int, settings: Settings
     )
 
 
-def _records(settings: Settings) -> int:
+def count_records(settings: Settings) -> int:
+    """Returns the number of records ever written to the topic."""
     command = [settings.programs / "count-records", "--kafka-brokers", settings.brokers, "--topic", settings.topic]
     return int(run_command(command))

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 
+from common import markdown_table
+
 RSS_LIMIT_BYTES = 64 * 1024 * 1024
 
 
@@ -103,14 +105,7 @@ COLUMNS = (
 
 def markdown(summaries: Sequence[Summary]) -> str:
     """Returns the table in Markdown, aligned for a terminal."""
-    rows = [COLUMNS, *(_row(summary) for summary in summaries)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    lines = [
-        [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        for row in rows
-    ]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    return "".join(f"| {' | '.join(line)} |\n" for line in (lines[0], rule, *lines[1:]))
+    return markdown_table([COLUMNS, *(_row(summary) for summary in summaries)])
 
 
 def _row(summary: Summary) -> tuple[str, ...]:

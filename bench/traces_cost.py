@@ -22,7 +22,7 @@ import h2load
 from common import ROOT, BenchError, argument_parser, lab_servers
 from measure import measure, warm_up_broker
 from report import Measurement
-from subjects import OURS, Settings, Subject, free_addresses, wait_for_listener
+from subjects import OURS, Settings, Subject, free_addresses, wait_until_ready
 
 COLLECTOR = """
 receivers:
@@ -104,7 +104,7 @@ def _collector(directory: Path) -> Iterator[str]:
             [program, "--config", config], env={**os.environ, "COLLECTOR_GRPC": address}, stdout=log, stderr=log
         )
     try:
-        wait_for_listener(address, process)
+        wait_until_ready("the collector", process, address, None)
         yield address
     finally:
         process.terminate()
