@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 
@@ -47,6 +48,30 @@ def lab_servers(programs: Path, names: Sequence[str], state_directory: Path) -> 
             raise BenchError(f"lab did not start {', '.join(names)}: see its messages above")
         yield json.loads(endpoints)
         lab.stdin.close()
+
+
+def server_processes(state_directory: Path) -> dict[str, dict[str, Any]]:
+    """Returns the processes of a running stack by name, with `pid` and `command`, from the state that `lab` keeps."""
+    state = json.loads((state_directory / "state.json").read_text())
+    return {process["name"]: process for process in state["processes"]}
+
+
+def vote_file() -> list[dict[str, object]]:
+    """Returns the votes that Locust sends, too."""
+    return json.loads((ROOT / "locust" / "votes" / "bandas_guatemala.json").read_text("utf-8"))
+
+
+def build_collector() -> Path:
+    """Compiles the OpenTelemetry Collector if needed; returns the path of the program.
+
+    Raises:
+        BenchError: it does not compile.
+    """
+    command = [ROOT / "traces" / "build.sh", "otelcol"]
+    build = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own script
+    if build.returncode != 0:
+        raise BenchError("the collector was not built: see the messages above")
+    return Path(build.stdout.strip())
 
 
 def run_command(command: Sequence[str | Path]) -> str:

@@ -13,17 +13,17 @@ import json
 import re
 import shlex
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+import cases
 import consumer_report
 import counting_delay
 import drain
 import h2load
 import targets
-from common import ROOT, BenchError, argument_parser, lab_servers, run_command
+from common import ROOT, BenchError, argument_parser, lab_servers, run_command, server_processes, vote_file
 from consumer_report import Bare, Round
 from drain import Drain, Stack
 from measure import count_records
@@ -43,8 +43,9 @@ def main() -> int:
     directory.mkdir(parents=True)
     try:
         with lab_servers(arguments.programs, ("kafka", "redis", "mongodb"), directory / "lab") as endpoints:
-            stack = Stack(arguments.programs, endpoints, directory, _consumer_options(arguments))
-            rounds, delays = _measure(replace(stack, server_pids=_pids(directory / "lab")), arguments)
+            mongodb_pid = server_processes(directory / "lab")["mongodb"]["pid"]
+            stack = Stack(arguments.programs, endpoints, directory, _consumer_options(arguments), mongodb_pid)
+            rounds, delays = _measure(stack, arguments)
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -72,7 +73,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=int, default=1_000, help="votes per second while the delay is measured")
     parser.add_argument("--seconds", type=int, default=30, help="length of the measurement of the delay; 0: none")
     arguments = parser.parse_args()
-    if arguments.votes < h2load.JSON_BATCH or arguments.votes % h2load.JSON_BATCH:
+    if arguments.votes < cases.BATCH or arguments.votes % cases.BATCH:
         parser.error("--votes must be a multiple of 1,000")
     if arguments.batch_size is None:
         arguments.batch_size = _default_batch_size(arguments.programs)
@@ -90,15 +91,6 @@ def _default_batch_size(programs: Path) -> int:
 
 def _consumer_options(arguments: argparse.Namespace) -> list[str]:
     return ["--batch-max-records", str(arguments.batch_size), *shlex.split(arguments.consumer_options)]
-
-
-def _pids(state_directory: Path) -> dict[str, int]:
-    state = json.loads((state_directory / "state.json").read_text())
-    return {process["name"]: process["pid"] for process in state["processes"]}
-
-
-def _votes_of_file() -> list[Mapping[str, object]]:
-    return json.loads((ROOT / "locust" / "votes" / "bandas_guatemala.json").read_text("utf-8"))
 
 
 def _measure(stack: Stack, arguments: argparse.Namespace) -> tuple[list[Round], list[float]]:
@@ -124,14 +116,14 @@ def _measure(stack: Stack, arguments: argparse.Namespace) -> tuple[list[Round], 
         return rounds, []
     with running(OURS, "rest", settings) as rest, drain.running_consumer(stack):
         delays = counting_delay.measure(
-            stack.endpoints["redis"], rest.address, _votes_of_file(), arguments.rate, arguments.seconds
+            stack.endpoints["redis"], rest.address, vote_file(), arguments.rate, arguments.seconds
         )
     return rounds, [delay * 1e3 for delay in delays]
 
 
 def _fill(settings: Settings, votes: int) -> None:
     """Fills the topic by batches. Each batch has the same votes, but the service gives each vote its own id."""
-    case = h2load.json_batch(_votes_of_file()[: h2load.JSON_BATCH])
+    case, *_ = cases.bulk(vote_file()[: cases.BATCH])
     with running(OURS, case.service, settings) as rest:
         h2load.send(case, rest.address, votes)
     records = count_records(settings)

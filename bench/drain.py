@@ -4,7 +4,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,14 +27,14 @@ class Stack:
         endpoints: the addresses of Kafka, Redis and MongoDB.
         directory: the directory for logs.
         consumer_options: additional options of the consumer.
-        server_pids: the process ids of the servers, by name.
+        mongodb_pid: the process id of the MongoDB server.
     """
 
     programs: Path
     endpoints: dict[str, str]
     directory: Path
-    consumer_options: Sequence[str] = ()
-    server_pids: dict[str, int] = field(default_factory=dict)
+    consumer_options: Sequence[str]
+    mongodb_pid: int
 
 
 @dataclass(frozen=True)
@@ -87,14 +87,13 @@ def measure(stack: Stack, votes: int) -> Drain:
     Raises:
         BenchError: the consumer stalls, or Redis has counted another number of votes.
     """
-    mongodb = stack.server_pids["mongodb"]
     redis = Redis(stack.endpoints["redis"])
-    server_before = process_usage(mongodb)
+    server_before = process_usage(stack.mongodb_pid)
     # Before the start: a consumer that is ready may already have counted votes.
     samples = [Sample(time.monotonic(), 0)]
     with running_consumer(stack) as process:
         samples += _samples(redis, votes, process)
-        usage, server = process_usage(process.pid), process_usage(mongodb)
+        usage, server = process_usage(process.pid), process_usage(stack.mongodb_pid)
     counted = redis.total()
     if counted != votes:
         raise BenchError(f"{votes} votes in Kafka, but {counted} counted in Redis")

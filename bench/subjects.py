@@ -11,7 +11,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common import BenchError
+import report
+from common import ROOT, BenchError
 from usage import Usage, process_usage
 
 START_TIMEOUT_S = 30
@@ -69,9 +70,23 @@ def _common(settings: Settings) -> list[str]:
     ]
 
 
-OURS = Subject("ours", writes=True, has_admin_port=True, command=_ours("kafka"))
-NAIVE = Subject("naive", writes=True, has_admin_port=False, command=_naive)
-FLOOR = Subject("floor", writes=False, has_admin_port=True, command=_ours("null"))
+def collector(program: Path) -> Subject:
+    """Returns the OpenTelemetry Collector as a subject."""
+
+    def command(settings: Settings, service: str, address: str, other_address: str) -> list[str]:
+        http, grpc = (address, other_address) if service == "rest" else (other_address, address)
+        # `env` becomes the program, so the process id stays the same. GOMAXPROCS: the threads that run Go code.
+        variables = {"COLLECTOR_HTTP": http, "COLLECTOR_GRPC": grpc, "KAFKA_BROKERS": settings.brokers}
+        variables |= {"KAFKA_TOPIC": settings.topic, "GOMAXPROCS": str(settings.worker_threads)}
+        config = ROOT / "bench" / "collector.yaml"
+        return ["env", *(f"{name}={value}" for name, value in variables.items()), str(program), "--config", str(config)]
+
+    return Subject(report.COLLECTOR, writes=True, has_admin_port=False, command=command)
+
+
+OURS = Subject(report.OURS, writes=True, has_admin_port=True, command=_ours("kafka"))
+NAIVE = Subject(report.NAIVE, writes=True, has_admin_port=False, command=_naive)
+FLOOR = Subject(report.FLOOR, writes=False, has_admin_port=True, command=_ours("null"))
 
 
 @dataclass(frozen=True)

@@ -51,5 +51,5 @@ def passed(targets: Sequence[Target]) -> bool:
 def _line(target: Target) -> str:
     bound = "at least" if target.is_minimum else "at most"
     verdict = "yes" if target.is_met else "**no**"
-    note = "" if target.is_required else " (does not decide the exit code)"
-    return f"{target.name}: {target.value:.2f}, {bound} {target.limit:g}. Target met: {verdict}{note}"
+    name = f"{target.name} (required)" if target.is_required else target.name
+    return f"{name}: {target.value:.2f}, {bound} {target.limit:g}. Target met: {verdict}"
