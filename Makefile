@@ -57,7 +57,7 @@ grafana-preview: setup-dev ## Draw the Grafana dashboards with Grafana's compone
 	@scripts/web.sh --in grafana/preview build
 	@cd grafana && $(CACHE)/venv-dev/bin/python -m pytest --quiet -m preview
 
-bench: setup-dev ## Compare throughput, CPU time and memory with a naive service, and with the project without Kafka
+bench: setup-dev ## Compare throughput, CPU time and memory with peers; ARGS="--collector" adds the OpenTelemetry Collector
 	@python3 bench/bench.py $(ARGS)
 
 bench-consumer: setup-dev ## Compare the consumer with bare inserts of the same documents, and measure the delay of a count
