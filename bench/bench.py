@@ -105,7 +105,7 @@ def _round(
     yield producers.measure_librdkafka(settings, VOTE, in_flight, number, seconds)
     for case in cases.bulk(vote_file()[: cases.BATCH]):
         yield measure(OURS, case, number, settings, seconds)
-    yield perf_test.measure(settings, number, seconds, PERF_TEST_RATE)
+    yield from perf_test.measure(settings, number, seconds, PERF_TEST_RATE)
 
 
 if __name__ == "__main__":

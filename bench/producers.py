@@ -9,7 +9,7 @@ import messages
 from common import BenchError, run_command
 from measure import count_records
 from messages import Vote
-from report import BARE_LIBRDKAFKA, KAFKA_ALONE, PERF_TEST, Measurement
+from report import BARE_LIBRDKAFKA, KAFKA_ALONE, PERF_TEST, WARM_PERF_TEST, Measurement
 from subjects import Settings
 from usage import process_usage
 
@@ -75,8 +75,11 @@ class PerfTest:
     class_path: str
     record_bytes: int
 
-    def measure(self, settings: Settings, number: int, seconds: float, rate: float) -> Measurement:
+    def measure(self, settings: Settings, number: int, seconds: float, rate: float) -> list[Measurement]:
         """Measures `kafka-producer-perf-test` with acks=all, and its defaults otherwise.
+
+        Returns the rate of the whole run, as the tool reports it by default, and that after a warm-up: a fresh JVM is
+        slower.
 
         Args:
             settings: the settings of all subjects.
@@ -94,23 +97,28 @@ class PerfTest:
         command += ["--bootstrap-server", settings.brokers, "--topic", settings.topic, "--throughput", "-1"]
         command += ["--num-records", str(records), "--warmup-records", str(PERF_TEST_WARM_UP)]
         command += ["--record-size", str(self.record_bytes), "--command-property", "acks=all"]
-        measured = parse_perf_test(run_command(command))
+        whole, warm = parse_perf_test(run_command(command))
         written = count_records(settings) - before
         if written != records:
             raise BenchError(f"perf-test: {records} records sent, but {written} in Kafka")
-        return Measurement(KAFKA_ALONE, PERF_TEST, number, records - PERF_TEST_WARM_UP, measured, 0, 0)
+        return [
+            Measurement(KAFKA_ALONE, PERF_TEST, number, records, whole, 0, 0),
+            Measurement(KAFKA_ALONE, WARM_PERF_TEST, number, records - PERF_TEST_WARM_UP, warm, 0, 0),
+        ]
 
 
-def parse_perf_test(output: str) -> float:
-    """Returns the records per second after the warm-up.
+def parse_perf_test(output: str) -> tuple[float, float]:
+    """Returns the records per second of the whole run, and those after the warm-up.
 
     Raises:
         BenchError: the output has no summary.
     """
-    found = re.search(r"^\d+ steady state records sent, ([\d.]+) records/sec ", output, re.MULTILINE)
+    # The lines before are intermediate reports.
+    summary = r"^\d+ records sent, ([\d.]+) records/sec .*\n\d+ steady state records sent, ([\d.]+) records/sec "
+    found = re.search(summary, output, re.MULTILINE)
     if not found:
         raise BenchError(f"kafka-producer-perf-test printed no summary:\n{output}")
-    return float(found[1])
+    return float(found[1]), float(found[2])
 
 
 def mean_record_bytes(votes: Sequence[Vote]) -> int:

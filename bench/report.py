@@ -10,7 +10,7 @@ from targets import Target, at_least, at_most, passed
 OURS, NAIVE, FLOOR, COLLECTOR = "ours", "naive", "floor", "Collector"
 KAFKA_ALONE = "Kafka alone"
 """The case of the producers without a service."""
-BARE_LIBRDKAFKA, PERF_TEST = "librdkafka", "perf-test"
+BARE_LIBRDKAFKA, PERF_TEST, WARM_PERF_TEST = "librdkafka", "perf-test", "perf-test after warm-up"
 MIB = 2**20
 
 RSS_LIMIT_MIB = 64
@@ -26,7 +26,8 @@ class Measurement:
 
     Attributes:
         case: the protocol, or `KAFKA_ALONE`.
-        subject: `ours`, `naive`, `floor` (ours without Kafka), `Collector`; or a producer, `librdkafka` or `perf-test`.
+        subject: `ours`, `naive`, `floor` (ours without Kafka), `Collector`; or a producer, `librdkafka` or
+            `perf-test`.
         round: the round, counted from 1.
         votes: the number of votes sent and acknowledged.
         votes_per_second: the rate.
@@ -144,11 +145,14 @@ def cost_table(results: Results) -> str:
 
 def bulk_table(results: Results) -> str:
     """Returns batches and streams in Markdown."""
-    rows = [("", "votes/s ours", "perf-test", "ratio", "by round", "CPU s per million ours", "peak MiB ours")]
+    perf_tests = (PERF_TEST, WARM_PERF_TEST)
+    compared_heads = [head for name in perf_tests for head in (name, "ratio", "by round")]
+    rows = [("", "votes/s ours", *compared_heads, "CPU s per million ours", "peak MiB ours")]
     for case in results.cases(without_subject=NAIVE):
         ours = f"{results.rate(case, OURS):,.0f}"
         cost = (f"{results.cpu(case, OURS):.1f}", f"{results.peak_mib(case, OURS):.1f}")
-        rows.append((case, ours, *_compared(results, case, PERF_TEST, KAFKA_ALONE), *cost))
+        compared = [cell for name in perf_tests for cell in _compared(results, case, name, KAFKA_ALONE)]
+        rows.append((case, ours, *compared, *cost))
     return markdown_table(rows)
 
 
