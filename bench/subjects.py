@@ -78,6 +78,7 @@ def collector(program: Path) -> Subject:
         # `env` becomes the program, so the process id stays the same. GOMAXPROCS: the threads that run Go code.
         variables = {"COLLECTOR_HTTP": http, "COLLECTOR_GRPC": grpc, "KAFKA_BROKERS": settings.brokers}
         variables |= {"KAFKA_TOPIC": settings.topic, "GOMAXPROCS": str(settings.worker_threads)}
+        variables["METRICS_PORT"] = free_addresses(1)[0].split(":")[1]
         config = ROOT / "bench" / "collector.yaml"
         return ["env", *(f"{name}={value}" for name, value in variables.items()), str(program), "--config", str(config)]
 
