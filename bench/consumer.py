@@ -25,6 +25,7 @@ import h2load
 import targets
 from common import ROOT, BenchError, argument_parser, lab_servers, run_command, server_processes, vote_file
 from consumer_report import Bare, Round
+from counting_delay import Delays
 from drain import Drain, Stack
 from measure import count_records
 from redis_client import Redis
@@ -55,11 +56,11 @@ def main() -> int:
         "run": run,
         "settings": settings,
         "rounds": [{**asdict(one), "ratio": one.ratio} for one in rounds],
-        "delays_ms": delays,
+        "delays_ms": asdict(delays) if delays else None,
         "targets": [{**asdict(target), "is_met": target.is_met} for target in reached],
     }
     (directory / "bench.json").write_text(json.dumps(document, indent=2) + "\n")
-    report = f"{consumer_report.table(rounds)}\n{consumer_report.delay_line(delays)}\n{targets.lines(reached)}"
+    report = f"{consumer_report.table(rounds)}\n{consumer_report.delay_lines(delays)}\n{targets.lines(reached)}"
     (directory / "bench.md").write_text(report)
     print(f"\n{report}\nDetails: {directory / 'bench.json'}")
     return 0 if targets.passed(reached) else 1
@@ -93,8 +94,8 @@ def _consumer_options(arguments: argparse.Namespace) -> list[str]:
     return ["--batch-max-records", str(arguments.batch_size), *shlex.split(arguments.consumer_options)]
 
 
-def _measure(stack: Stack, arguments: argparse.Namespace) -> tuple[list[Round], list[float]]:
-    """Returns the rounds and the delays in ms, shortest first."""
+def _measure(stack: Stack, arguments: argparse.Namespace) -> tuple[list[Round], Delays | None]:
+    """Returns the rounds, and the delays unless their measurement is switched off."""
     settings = Settings(stack.programs, stack.endpoints["kafka"], TOPIC, 2, stack.directory)
     _fill(settings, arguments.votes)
     rounds = []
@@ -113,12 +114,12 @@ def _measure(stack: Stack, arguments: argparse.Namespace) -> tuple[list[Round], 
             flush=True,
         )
     if arguments.seconds == 0:
-        return rounds, []
+        return rounds, None
     with running(OURS, "rest", settings) as rest, drain.running_consumer(stack):
         delays = counting_delay.measure(
             stack.endpoints["redis"], rest.address, vote_file(), arguments.rate, arguments.seconds
         )
-    return rounds, [delay * 1e3 for delay in delays]
+    return rounds, delays
 
 
 def _fill(settings: Settings, votes: int) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from common import markdown_table
-from counting_delay import quantile
+from counting_delay import Delays, quantile
 from drain import Drain
 from targets import Target, at_least, at_most
 
@@ -59,23 +59,30 @@ def _cells(value: Callable[[Callable[[Round], float]], float]) -> list[str]:
     ]
 
 
-def delay_line(delays_ms: Sequence[float]) -> str:
-    """Returns a line with the quantiles of the delays in ms, shortest first; empty without delays."""
-    if not delays_ms:
+def delay_lines(delays: Delays | None) -> str:
+    """Returns lines with the quantiles of the delays; empty without delays."""
+    if delays is None:
         return ""
-    quantiles = ", ".join(f"p{share} {quantile(delays_ms, share / 100):.1f} ms" for share in (50, 95, 99))
-    return f"From the receipt of a vote until it is counted: {quantiles} ({len(delays_ms):,} votes).\n"
+    return (
+        f"From the receipt of a vote until it is counted: {_quantiles(delays.since_receipt)} "
+        f"({len(delays.since_receipt):,} votes). Since the vote was sent: {_quantiles(delays.since_sent)}.\n"
+    )
 
 
-def targets(rounds: Sequence[Round], delays_ms: Sequence[float]) -> list[Target]:
+def _quantiles(ascending: Sequence[float]) -> str:
+    return ", ".join(f"p{share} {quantile(ascending, share / 100):.1f} ms" for share in (50, 95, 99))
+
+
+def targets(rounds: Sequence[Round], delays: Delays | None) -> list[Target]:
     """Returns the targets: medians of the rounds, and the largest peak of memory."""
     found = [
         at_least("consumer / bare inserts", median(one.ratio for one in rounds), 0.8, required=False),
         at_least("last tenth / first tenth", median(_last_to_first(one.drain) for one in rounds), 0.9, required=False),
         at_most("peak MiB", max(one.drain.peak_rss_bytes for one in rounds) / MIB, 64, required=False),
     ]
-    if delays_ms:
-        found.append(at_most("receipt to count, p99 in ms", quantile(delays_ms, 0.99), 50, required=False))
+    if delays is not None:
+        p99 = quantile(delays.since_receipt, 0.99)
+        found.append(at_most("receipt to count, p99 in ms", p99, 50, required=False))
     return found
 
 

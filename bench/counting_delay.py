@@ -3,7 +3,8 @@
 A receipt has the partition and the offset of the vote. Redis has the applied offset of each partition: the next offset
 to count. A vote is counted as soon as the applied offset is above its offset. Two processes run at the same time: one
 sends votes and notes the time of each receipt, the other polls the applied offsets. A vote is noted as counted at the
-first poll that shows it, so a result is too long by at most the time between two polls.
+first poll that shows it, so a result is too long by at most the time between two polls. A sender that gets no CPU time
+notes a receipt too late, and its delay is too short. So there is an upper bound, too: the time since the vote was sent.
 """
 
 import asyncio
@@ -27,11 +28,12 @@ TIMEOUT_S = 30
 
 @dataclass(frozen=True)
 class Receipt:
-    """The position of an acknowledged vote, and when its receipt arrived, in seconds."""
+    """The position of an acknowledged vote; when the vote was sent and when the receipt arrived, in seconds."""
 
     partition: int
     offset: int
-    seconds: float
+    sent: float
+    received: float
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,16 @@ class Applied:
     seconds: float
 
 
-def measure(
-    redis_url: str, address: str, votes: Sequence[Mapping[str, object]], rate: int, seconds: int
-) -> list[float]:
-    """Sends votes at a constant rate while a consumer runs; returns the delays in seconds, shortest first.
+@dataclass(frozen=True)
+class Delays:
+    """The times until votes were counted, in ms, shortest first: since the receipt, and since the vote was sent."""
+
+    since_receipt: list[float]
+    since_sent: list[float]
+
+
+def measure(redis_url: str, address: str, votes: Sequence[Mapping[str, object]], rate: int, seconds: int) -> Delays:
+    """Sends votes at a constant rate while a consumer runs.
 
     Args:
         redis_url: the URL of Redis.
@@ -66,17 +74,19 @@ def measure(
     counted = Redis(redis_url).total() - before
     if counted != total:
         raise BenchError(f"{total} votes acknowledged, but {counted} counted")
-    return sorted(delays(receipts[rate * WARM_UP_S :], applied))
+    return delays(receipts[rate * WARM_UP_S :], applied)
 
 
-def delays(receipts: Sequence[Receipt], applied: Mapping[int, Sequence[Applied]]) -> list[float]:
-    """Returns the time from the receipt of each vote until an applied offset is above the vote's offset, in seconds."""
-    found = []
+def delays(receipts: Sequence[Receipt], applied: Mapping[int, Sequence[Applied]]) -> Delays:
+    """Returns the times until an applied offset is above the vote's offset."""
+    since_receipt, since_sent = [], []
     for receipt in receipts:
         of_partition = applied[receipt.partition]
         index = bisect.bisect_right(of_partition, receipt.offset, key=lambda one: one.offset)
-        found.append(of_partition[index].seconds - receipt.seconds)
-    return found
+        counted = of_partition[index].seconds
+        since_receipt.append((counted - receipt.received) * 1e3)
+        since_sent.append((counted - receipt.sent) * 1e3)
+    return Delays(sorted(since_receipt), sorted(since_sent))
 
 
 def quantile(ascending: Sequence[float], share: float) -> float:
@@ -117,24 +127,25 @@ async def _send(address: str, bodies: Sequence[bytes], rate: int, total: int) ->
         for number in range(first, total, CONNECTIONS):
             await asyncio.sleep(max(0, start + number / rate - time.monotonic()))
             body = bodies[number % len(bodies)]
+            sent = time.monotonic()
             writer.write(
                 b"POST /v1/votes HTTP/1.1\r\nhost: %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
                 % (address.encode(), len(body), body)
             )
-            receipts[number] = await _receipt(reader)
+            receipts[number] = await _receipt(reader, sent)
         writer.close()
 
     await asyncio.gather(*(connection(first) for first in range(CONNECTIONS)))
     return [receipt for _, receipt in sorted(receipts.items())]
 
 
-async def _receipt(reader: asyncio.StreamReader) -> Receipt:
+async def _receipt(reader: asyncio.StreamReader, sent: float) -> Receipt:
     head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
     status, *lines = head.splitlines()
     headers = dict(line.split(": ", 1) for line in lines if line)
     body = await reader.readexactly(int(headers["content-length"]))
-    seconds = time.monotonic()
+    received = time.monotonic()
     if status.split()[1] != "202":
         raise BenchError(f"a vote was not accepted: {status}: {body.decode()}")
     receipt = json.loads(body)
-    return Receipt(receipt["partition"], receipt["offset"], seconds)
+    return Receipt(receipt["partition"], receipt["offset"], sent, received)

@@ -8,7 +8,7 @@ import consumer_report
 import targets
 from common import BenchError
 from consumer_report import Bare, Round
-from counting_delay import Applied, Receipt, delays, quantile
+from counting_delay import Applied, Delays, Receipt, delays, quantile
 from drain import Drain, Sample, summarise
 from redis_client import read_reply
 from usage import Usage
@@ -27,9 +27,9 @@ def test_rates_begin_with_the_first_counted_vote() -> None:
 
 
 def test_delay_ends_at_the_first_poll_that_shows_the_vote_as_counted() -> None:
-    receipts = [Receipt(0, 7, 1.0), Receipt(1, 0, 1.0)]
+    receipts = [Receipt(0, 7, 0.5, 1.0), Receipt(1, 0, 0.75, 1.0)]
     applied = {0: [Applied(7, 1.1), Applied(8, 1.5), Applied(9, 2.0)], 1: [Applied(5, 1.25)]}
-    assert delays(receipts, applied) == [0.5, 0.25]
+    assert delays(receipts, applied) == Delays(since_receipt=[250, 500], since_sent=[500, 1000])
 
 
 def test_quantile_is_a_value_of_the_sample() -> None:
@@ -56,20 +56,20 @@ def one_round(rate: float, bare: float, last_tenth: float = 90, peak_mib: float 
 
 def test_targets_of_the_consumer_use_medians() -> None:
     rounds = [one_round(80, 100), one_round(10, 100), one_round(90, 100)]
-    assert all(target.is_met for target in consumer_report.targets(rounds, [1.0, 50.0]))
+    assert all(target.is_met for target in consumer_report.targets(rounds, Delays([1.0, 50.0], [60.0])))
 
 
 @pytest.mark.parametrize(
-    ("missing", "delays_ms", "name"),
+    ("missing", "delay_ms", "name"),
     [
-        (one_round(79, 100), [50.0], "consumer / bare inserts"),
-        (one_round(80, 100, last_tenth=89), [50.0], "last tenth / first tenth"),
-        (one_round(80, 100, peak_mib=65), [50.0], "peak MiB"),
-        (one_round(80, 100), [50.1], "receipt to count, p99 in ms"),
+        (one_round(79, 100), 50.0, "consumer / bare inserts"),
+        (one_round(80, 100, last_tenth=89), 50.0, "last tenth / first tenth"),
+        (one_round(80, 100, peak_mib=65), 50.0, "peak MiB"),
+        (one_round(80, 100), 50.1, "receipt to count, p99 in ms"),
     ],
 )
-def test_missed_target_is_named(missing: Round, delays_ms: list[float], name: str) -> None:
-    reached = consumer_report.targets([missing], delays_ms)
+def test_missed_target_is_named(missing: Round, delay_ms: float, name: str) -> None:
+    reached = consumer_report.targets([missing], Delays([delay_ms], [60.0]))
     assert [target.name for target in reached if not target.is_met] == [name]
 
 
@@ -87,5 +87,7 @@ def test_table_of_the_consumer_has_rounds_and_medians() -> None:
 
 
 def test_delays_are_summarised_in_one_line() -> None:
-    assert "p50 2.0 ms, p95 4.0 ms, p99 4.0 ms (4 votes)" in consumer_report.delay_line([1.0, 2.0, 3.0, 4.0])
-    assert consumer_report.delay_line([]) == ""
+    line = consumer_report.delay_lines(Delays([1.0, 2.0, 3.0, 4.0], [9.0]))
+    assert "p50 2.0 ms, p95 4.0 ms, p99 4.0 ms (4 votes)" in line
+    assert "Since the vote was sent: p50 9.0 ms" in line
+    assert consumer_report.delay_lines(None) == ""
