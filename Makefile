@@ -4,7 +4,7 @@ LAB := target/release/lab
 CACHE := $${XDG_CACHE_HOME:-$$HOME/.cache}/dualpath
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up status down test lint grafana-test grafana-preview web-test bench faults compare agreement canary cluster-test kubernetes-test traces-test pictures
+.PHONY: help setup setup-dev demo up status down test lint grafana-test grafana-preview web-test bench bench-consumer faults compare agreement canary cluster-test kubernetes-test traces-test pictures
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,8 +57,11 @@ grafana-preview: setup-dev ## Draw the Grafana dashboards with Grafana's compone
 	@scripts/web.sh --in grafana/preview build
 	@cd grafana && $(CACHE)/venv-dev/bin/python -m pytest --quiet -m preview
 
-bench: setup-dev ## Compare throughput, CPU time and memory with a naive service, and with the project without Kafka
+bench: setup-dev ## Compare throughput, CPU time and memory with peers; ARGS="--collector" adds the OpenTelemetry Collector
 	@python3 bench/bench.py $(ARGS)
+
+bench-consumer: setup-dev ## Compare the consumer with bare inserts of the same documents, and measure the delay of a count
+	@python3 bench/consumer.py $(ARGS)
 
 faults: setup ## Inject faults into every server under load and reconcile the counts after each (about 40 minutes)
 	@target/release/faults $(ARGS)

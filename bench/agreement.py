@@ -26,8 +26,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import h2load
+import cases
+from cases import Case
 from common import BenchError, argument_parser, lab_servers, run_command
+from messages import VOTE
 from subjects import FLOOR, Settings, running
 
 
@@ -65,7 +67,7 @@ def main() -> int:
         settings = Settings(arguments.programs, endpoints["kafka"], "votes", 2, Path(directory))
         floors = {name: without_kafka.enter_context(running(FLOOR, name, settings)) for name in ("rest", "grpc")}
         rows = []
-        for case in h2load.cases(arguments.in_flight):
+        for case in cases.single_votes(arguments.in_flight):
             target = Target(case, endpoints[case.service], arguments.programs, load)
             floor = replace(target, url=f"http://{floors[case.service].address}")
             for pair in _pairs(target):
@@ -88,7 +90,7 @@ def main() -> int:
 class Target:
     """A route under load, with the programs that send it."""
 
-    case: h2load.Case
+    case: Case
     url: str
     programs: Path
     load: Load
@@ -261,7 +263,7 @@ def _run_h2load(target: Target, *options: str) -> Sent:
 
 def _ghz(target: Target) -> Sent:
     load = target.load
-    command = [_tool("ghz"), "--insecure", "--call", "votes.v1.VoteService.CastVote", "--data", json.dumps(h2load.VOTE)]
+    command = [_tool("ghz"), "--insecure", "--call", "votes.v1.VoteService.CastVote", "--data", json.dumps(VOTE)]
     command += ["--total", str(load.votes), "--rps", str(load.rate), "--connections", str(target.case.connections)]
     command += ["--concurrency", str(load.in_flight), "--format", "json", target.url.removeprefix("http://")]
     calls = json.loads(run_command(command))["details"]

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 
@@ -49,6 +50,30 @@ def lab_servers(programs: Path, names: Sequence[str], state_directory: Path) -> 
         lab.stdin.close()
 
 
+def server_processes(state_directory: Path) -> dict[str, dict[str, Any]]:
+    """Returns the processes of a running stack by name, with `pid` and `command`, from the state that `lab` keeps."""
+    state = json.loads((state_directory / "state.json").read_text())
+    return {process["name"]: process for process in state["processes"]}
+
+
+def vote_file() -> list[dict[str, object]]:
+    """Returns the votes that Locust sends, too."""
+    return json.loads((ROOT / "locust" / "votes" / "bandas_guatemala.json").read_text("utf-8"))
+
+
+def build_collector() -> Path:
+    """Compiles the OpenTelemetry Collector if needed; returns the path of the program.
+
+    Raises:
+        BenchError: it does not compile.
+    """
+    command = [ROOT / "traces" / "build.sh", "otelcol"]
+    build = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own script
+    if build.returncode != 0:
+        raise BenchError("the collector was not built: see the messages above")
+    return Path(build.stdout.strip())
+
+
 def run_command(command: Sequence[str | Path]) -> str:
     """Runs a command and returns its standard output.
 
@@ -59,3 +84,14 @@ def run_command(command: Sequence[str | Path]) -> str:
     if result.returncode != 0:
         raise BenchError(f"{command[0]} failed: {result.stderr or result.stdout}")
     return result.stdout
+
+
+def markdown_table(rows: Sequence[Sequence[str]]) -> str:
+    """Returns a table in Markdown, aligned for a terminal. The first row has the heads; the first column is text."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        for row in rows
+    ]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "".join(f"| {' | '.join(line)} |\n" for line in (lines[0], rule, *lines[1:]))

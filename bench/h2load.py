@@ -1,65 +1,12 @@
 """Runs h2load and parses its summary."""
 
-import json
 import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from cases import Case
 from common import BenchError, run_command
-
-VOTE = {"name": "Alux Nahual", "album": "Alto al fuego", "year": "1987", "rank": "9.5"}
-
-
-@dataclass(frozen=True)
-class Case:
-    """A protocol under test.
-
-    Attributes:
-        name: the name in the report.
-        service: the service that implements the protocol, `rest` or `grpc`.
-        url_path: the URL path of a single vote.
-        connections: the number of TCP connections.
-        streams: votes in flight per connection.
-        options: h2load's options for this protocol.
-        body: one encoded vote.
-    """
-
-    name: str
-    service: str
-    url_path: str
-    connections: int
-    streams: int
-    options: tuple[str, ...]
-    body: bytes
-
-
-def _json_body() -> bytes:
-    return json.dumps(VOTE).encode()
-
-
-def _grpc_body() -> bytes:
-    # A protobuf string field is tag, length, text. gRPC prefixes the message with a flag and the length.
-    texts = [text.encode() for text in VOTE.values()]
-    message = b"".join(bytes([number << 3 | 2, len(text)]) + text for number, text in enumerate(texts, start=1))
-    return b"\0" + len(message).to_bytes(4, "big") + message
-
-
-def cases(in_flight: int) -> list[Case]:
-    """Returns all protocols, each with `in_flight` votes in flight.
-
-    HTTP/1.1 carries one vote per connection at a time. HTTP/2 carries many, so four connections keep both cores of the
-    service busy.
-    """
-    json_header = ("--header", "content-type: application/json")
-    grpc_headers = ("--header", "content-type: application/grpc", "--header", "te: trailers")
-    multiplexed = 4, in_flight // 4
-    cast_vote = "/votes.v1.VoteService/CastVote"
-    return [
-        Case("REST, HTTP/1.1", "rest", "/v1/votes", in_flight, 1, ("--h1", *json_header), _json_body()),
-        Case("REST, h2c", "rest", "/v1/votes", *multiplexed, json_header, _json_body()),
-        Case("gRPC", "grpc", cast_vote, *multiplexed, grpc_headers, _grpc_body()),
-    ]
 
 
 @dataclass(frozen=True)
@@ -87,7 +34,7 @@ def parse(output: str) -> LoadResult:
 
 
 def send(case: Case, address: str, votes: int) -> LoadResult:
-    """Sends votes and waits for all responses.
+    """Sends votes and waits for all responses. `votes` is a multiple of the votes in a request.
 
     The number of votes is fixed, not the time: at the end of a fixed time h2load would drop votes in flight that Kafka
     stores anyway.
@@ -95,14 +42,15 @@ def send(case: Case, address: str, votes: int) -> LoadResult:
     Raises:
         BenchError: not every response is a receipt.
     """
+    requests = votes // case.votes
     with tempfile.NamedTemporaryFile() as body:
         Path(body.name).write_bytes(case.body)
-        command = ["h2load", f"--requests={votes}", f"--clients={case.connections}"]
+        command = ["h2load", f"--requests={requests}", f"--clients={case.connections}"]
         command += [f"--max-concurrent-streams={case.streams}", f"--data={body.name}", *case.options]
         result = parse(run_command([*command, f"http://{address}{case.url_path}"]))
-    if result.succeeded != votes:
-        raise BenchError(f"{case.name}: {votes - result.succeeded} of {votes} votes were not accepted")
-    # A gRPC error is HTTP 200 without a body. A receipt is longer than 20 bytes.
-    if result.body_bytes < 20 * votes:
-        raise BenchError(f"{case.name}: {result.body_bytes} bytes are too few for {votes} receipts")
+    if result.succeeded != requests:
+        raise BenchError(f"{case.name}: {requests - result.succeeded} of {requests} requests were not accepted")
+    # A gRPC error is HTTP 200 without a body.
+    if result.body_bytes < case.answer_bytes * votes:
+        raise BenchError(f"{case.name}: {result.body_bytes} bytes are too few for the answers to {votes} votes")
     return result

@@ -1,8 +1,10 @@
 """One measurement of the benchmark: a new process, a warm-up, and a fixed number of votes."""
 
+import cases
 import h2load
-import report
+from cases import Case
 from common import BenchError, run_command
+from report import Measurement
 from subjects import OURS, Settings, Subject, running
 
 BROKER_WARM_UP_VOTES = 60_000
@@ -13,12 +15,12 @@ def warm_up_broker(settings: Settings, in_flight: int) -> None:
 
     Uses our service, because it creates the topic with the partitions that all services write to.
     """
-    for case in h2load.cases(in_flight):
+    for case in cases.single_votes(in_flight):
         with running(OURS, case.service, settings) as service:
             h2load.send(case, service.address, BROKER_WARM_UP_VOTES)
 
 
-def measure(subject: Subject, case: h2load.Case, number: int, settings: Settings, seconds: float) -> report.Measurement:
+def measure(subject: Subject, case: Case, number: int, settings: Settings, seconds: float) -> Measurement:
     """Measures one subject on one protocol, in a new process.
 
     Args:
@@ -34,17 +36,18 @@ def measure(subject: Subject, case: h2load.Case, number: int, settings: Settings
     with running(subject, case.service, settings) as service:
         # Warm up broker connections, allocator and caches. The rate of the warm-up gives the number of votes for
         # `seconds`.
-        h2load.send(case, service.address, 2_000)
-        warm_up = h2load.send(case, service.address, 10_000)
-        votes = max(1_000, round(10_000 / warm_up.seconds * seconds))
+        h2load.send(case, service.address, case.whole_requests(case.warm_up_votes / 5))
+        warm_up_votes = case.whole_requests(case.warm_up_votes)
+        warm_up = h2load.send(case, service.address, warm_up_votes)
+        votes = case.whole_requests(warm_up_votes / warm_up.seconds * seconds)
 
-        records_before, usage_before = _records(settings), service.usage()
+        records_before, usage_before = count_records(settings), service.usage()
         result = h2load.send(case, service.address, votes)
-        usage, records = service.usage(), _records(settings) - records_before
+        usage, records = service.usage(), count_records(settings) - records_before
     expected = votes if subject.writes else 0
     if records != expected:
         raise BenchError(f"{subject.name}, {case.name}: {expected} votes acknowledged, but {records} in Kafka")
-    return report.Measurement(
+    return Measurement(
         case=case.name,
         subject=subject.name,
         round=number,
@@ -55,6 +58,7 @@ def measure(subject: Subject, case: h2load.Case, number: int, settings: Settings
     )
 
 
-def _records(settings: Settings) -> int:
+def count_records(settings: Settings) -> int:
+    """Returns the number of records ever written to the topic."""
     command = [settings.programs / "count-records", "--kafka-brokers", settings.brokers, "--topic", settings.topic]
     return int(run_command(command))

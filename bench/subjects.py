@@ -11,7 +11,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common import BenchError
+import report
+from common import ROOT, BenchError
+from usage import Usage, process_usage
 
 START_TIMEOUT_S = 30
 
@@ -68,17 +70,24 @@ def _common(settings: Settings) -> list[str]:
     ]
 
 
-OURS = Subject("ours", writes=True, has_admin_port=True, command=_ours("kafka"))
-NAIVE = Subject("naive", writes=True, has_admin_port=False, command=_naive)
-FLOOR = Subject("floor", writes=False, has_admin_port=True, command=_ours("null"))
+def collector(program: Path) -> Subject:
+    """Returns the OpenTelemetry Collector as a subject."""
+
+    def command(settings: Settings, service: str, address: str, other_address: str) -> list[str]:
+        http, grpc = (address, other_address) if service == "rest" else (other_address, address)
+        # `env` becomes the program, so the process id stays the same. GOMAXPROCS: the threads that run Go code.
+        variables = {"COLLECTOR_HTTP": http, "COLLECTOR_GRPC": grpc, "KAFKA_BROKERS": settings.brokers}
+        variables |= {"KAFKA_TOPIC": settings.topic, "GOMAXPROCS": str(settings.worker_threads)}
+        variables["METRICS_PORT"] = free_addresses(1)[0].split(":")[1]
+        config = ROOT / "bench" / "collector.yaml"
+        return ["env", *(f"{name}={value}" for name, value in variables.items()), str(program), "--config", str(config)]
+
+    return Subject(report.COLLECTOR, writes=True, has_admin_port=False, command=command)
 
 
-@dataclass(frozen=True)
-class Usage:
-    """The resource usage of a process since its start: CPU seconds (user and system) and peak resident set in bytes."""
-
-    cpu_seconds: float
-    peak_rss_bytes: int
+OURS = Subject(report.OURS, writes=True, has_admin_port=True, command=_ours("kafka"))
+NAIVE = Subject(report.NAIVE, writes=True, has_admin_port=False, command=_naive)
+FLOOR = Subject(report.FLOOR, writes=False, has_admin_port=True, command=_ours("null"))
 
 
 @dataclass(frozen=True)
@@ -89,14 +98,8 @@ class RunningSubject:
     process: subprocess.Popen
 
     def usage(self) -> Usage:
-        """Reads the resource usage from /proc."""
-        directory = Path(f"/proc/{self.process.pid}")
-        # The process name in parentheses can contain spaces; the fields after it cannot.
-        fields = (directory / "stat").read_text().rpartition(")")[2].split()
-        ticks = int(fields[11]) + int(fields[12])
-        status = dict(line.split(":", 1) for line in (directory / "status").read_text().splitlines())
-        peak_kib = int(status["VmHWM"].split()[0])
-        return Usage(ticks / os.sysconf("SC_CLK_TCK"), peak_kib * 1024)
+        """Reads the resource usage of the process."""
+        return process_usage(self.process.pid)
 
 
 def free_addresses(count: int) -> list[str]:
@@ -123,27 +126,23 @@ def running(subject: Subject, service: str, settings: Settings) -> Iterator[Runn
         environment = {**os.environ, **subject.environment}
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603 - our own arguments
     try:
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while not (_listens(address) and (not subject.has_admin_port or _is_ready(other_address))):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise BenchError(f"{subject.name} is not ready on {address}: see {log_path}")
-            time.sleep(0.05)
+        wait_until_ready(subject.name, process, address, other_address if subject.has_admin_port else None)
         yield RunningSubject(address, process)
     finally:
         process.terminate()
         process.wait()
 
 
-def wait_for_listener(address: str, process: subprocess.Popen) -> None:
-    """Waits until a process accepts connections on `address`.
+def wait_until_ready(name: str, process: subprocess.Popen, address: str, admin_address: str | None) -> None:
+    """Waits until a process accepts connections on `address`, and reports on its admin port, if any, that it is ready.
 
     Raises:
-        BenchError: the process has ended, or does not listen in time.
+        BenchError: the process has ended, or is not ready in time.
     """
     deadline = time.monotonic() + START_TIMEOUT_S
-    while not _listens(address):
+    while not (_listens(address) and (admin_address is None or _is_ready(admin_address))):
         if process.poll() is not None or time.monotonic() > deadline:
-            raise BenchError(f"nothing listens on {address}")
+            raise BenchError(f"{name} is not ready on {address}: see its log")
         time.sleep(0.05)
 
 

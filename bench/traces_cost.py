@@ -18,11 +18,11 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-import h2load
-from common import ROOT, BenchError, argument_parser, lab_servers
+import cases
+from common import argument_parser, build_collector, lab_servers
 from measure import measure, warm_up_broker
 from report import Measurement
-from subjects import OURS, Settings, Subject, free_addresses, wait_for_listener
+from subjects import OURS, Settings, Subject, free_addresses, wait_until_ready
 
 COLLECTOR = """
 receivers:
@@ -65,7 +65,7 @@ def main() -> int:
         order = random.Random(SEED)  # noqa: S311 - not a secret
         warm_up_broker(settings, arguments.in_flight)
         for number in range(arguments.rounds):
-            for case in h2load.cases(arguments.in_flight):
+            for case in cases.single_votes(arguments.in_flight):
                 for subject in order.sample(subjects, len(subjects)):
                     measured = measure(subject, case, number, settings, arguments.seconds)
                     print(f"round {number + 1}  {case.name:15} {subject.name:12} {measured.votes_per_second:9,.0f}/s")
@@ -92,19 +92,16 @@ def _traced(ratio: str, collector: str) -> Subject:
 @contextmanager
 def _collector(directory: Path) -> Iterator[str]:
     """Starts a collector that discards spans; yields its address."""
-    build = subprocess.run([ROOT / "traces" / "build.sh"], stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
-    if build.returncode != 0:
-        raise BenchError("the collector was not built: see the messages above")
+    program = build_collector()
     (address,) = free_addresses(1)
     config = directory / "collector.yaml"
     config.write_text(COLLECTOR)
-    program = Path(build.stdout.strip().splitlines()[-1]) / "otelcol"
     with (directory / "collector.log").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own arguments
             [program, "--config", config], env={**os.environ, "COLLECTOR_GRPC": address}, stdout=log, stderr=log
         )
     try:
-        wait_for_listener(address, process)
+        wait_until_ready("the collector", process, address, None)
         yield address
     finally:
         process.terminate()

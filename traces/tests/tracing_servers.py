@@ -39,13 +39,14 @@ class TracingServers:
 @contextmanager
 def tracing_servers(directory: Path) -> Iterator[TracingServers]:
     """Compiles both programs if needed, starts them, and stops them at the end. Their logs are in `directory`."""
-    build = subprocess.run([TRACES / "build.sh"], stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603
-    programs = Path(build.stdout.strip().splitlines()[-1])
+    command = [TRACES / "build.sh", "jaeger", "otelcol"]
+    build = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 (our own script)
+    jaeger, collector = map(Path, build.stdout.splitlines())
     names = ("COLLECTOR_GRPC", "COLLECTOR_HTTP", "JAEGER_GRPC", "JAEGER_HTTP", "JAEGER_QUERY_GRPC")
     addresses = dict(zip(names, _free_addresses(len(names)), strict=True))
     with ExitStack() as processes:
-        for program, config in (("jaeger", "jaeger.yaml"), ("otelcol", "collector.yaml")):
-            processes.enter_context(_running(programs / program, TRACES / config, addresses, directory))
+        for program, config in ((jaeger, "jaeger.yaml"), (collector, "collector.yaml")):
+            processes.enter_context(_running(program, TRACES / config, addresses, directory))
         for name in ("JAEGER_GRPC", "JAEGER_HTTP", "COLLECTOR_GRPC", "COLLECTOR_HTTP"):
             _wait_for_listener(addresses[name], directory)
         yield TracingServers(addresses["COLLECTOR_GRPC"], addresses["COLLECTOR_HTTP"], addresses["JAEGER_HTTP"])
