@@ -9,7 +9,7 @@ CACHE := $${XDG_CACHE_HOME:-$$HOME/.cache}/dualpath
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Install missing apt packages, Locust and servers, and build the programs
+setup: ## Install missing apt packages, Locust and servers, and build the programs of the stack
 	@scripts/setup.sh
 
 demo: setup ## Send votes through all three routes for a minute, reconcile the counts, write results/latest/report.html
@@ -32,7 +32,7 @@ test: setup-dev lint ## Run all checks and all tests, including tests against re
 	@cd k8s && $(CACHE)/venv-dev/bin/python -m pytest --quiet
 	@scripts/web.sh run test
 
-lint: setup-dev ## Run the checks that need no server: formats, clippy, licences and layers, ruff, shellcheck, promtool, ESLint
+lint: setup-dev ## Run the checks that need no server: formats, clippy, features, licences and layers, ruff, shellcheck, promtool, ESLint
 	@cargo fmt --all --check
 	@$(CACHE)/tools/bin/cargo-deny --offline check --hide-inclusion-graph licenses bans sources
 	@$(CACHE)/venv-dev/bin/ruff check locust bench grafana k8s e2e traces
@@ -43,6 +43,7 @@ lint: setup-dev ## Run the checks that need no server: formats, clippy, licences
 	@$(CACHE)/prometheus-2.42/usr/bin/promtool test rules prometheus/tests/*.yml >/dev/null
 	@scripts/web.sh run lint
 	@scripts/web.sh run types
+	@scripts/check-features.sh
 	@cargo clippy --release --locked --workspace --all-targets -- -D warnings
 
 web-test: setup-dev ## Test the viewer's web page: components, size, and in a browser against a running stack
@@ -63,10 +64,12 @@ bench: setup-dev ## Compare throughput, CPU time and memory with peers; ARGS="--
 bench-consumer: setup-dev ## Compare the consumer with bare inserts of the same documents, and measure the delay of a count
 	@python3 bench/consumer.py $(ARGS)
 
-faults: setup ## Inject faults into every server under load and reconcile the counts after each (about 40 minutes)
+faults: ## Inject faults into every server under load and reconcile the counts after each (about 40 minutes)
+	@scripts/setup.sh faults
 	@target/release/faults $(ARGS)
 
-compare: setup ## Compare REST with gRPC in a controlled experiment of two minutes; ARGS selects another plan
+compare: ## Compare REST with gRPC in a controlled experiment of two minutes; ARGS selects another plan
+	@scripts/setup.sh compare naive
 	@target/release/compare run $(ARGS)
 
 traces-test: setup-dev ## Follow a vote by each route in a real OpenTelemetry Collector and Jaeger (first time 10 minutes)
@@ -88,5 +91,4 @@ pictures: web-test grafana-preview demo compare ## Replace the pictures of the d
 	@scripts/pictures.sh
 
 setup-dev: ## Install what the tests and the checks need, and build everything
-	@scripts/setup.sh --all-targets
-	@scripts/setup-dev.sh
+	@scripts/setup.sh --dev

@@ -4,8 +4,17 @@
 # The scripts that source this file use it.
 # shellcheck disable=SC2034
 readonly cache="${XDG_CACHE_HOME:-$HOME/.cache}/dualpath"
+# The programs of the stack: lab, and those that it starts.
+# shellcheck disable=SC2034
+readonly stack_programs=(lab ingest-grpc ingest-rest consumer viewer)
 
-say() { printf 'setup: %s\n' "$*"; }
+# Messages go to the file descriptor `setup_messages`, because the output of a step that runs in the background goes to a
+# file. On a terminal, a message replaces the line of the compilation's progress.
+say() {
+    local fd="${setup_messages:-1}" clear=''
+    if [ -t "$fd" ]; then clear=$'\r\033[K'; fi
+    printf '%ssetup: %s\n' "$clear" "$*" >&"$fd"
+}
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
 as_root() {
@@ -15,13 +24,25 @@ as_root() {
     fi
 }
 
-# install_packages PACKAGE...: installs the missing Debian packages.
-install_packages() {
-    local missing=() package
+# missing_packages PACKAGE...: prints those of the Debian packages that are not installed.
+missing_packages() {
+    local package
     for package in "$@"; do
         dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed \
-            || missing+=("$package")
+            || printf '%s\n' "$package"
     done
+}
+
+# ask_for_root PACKAGE...: lets sudo ask for the password now if a package is missing, because later the output of a
+# compilation would hide the question.
+ask_for_root() {
+    if [ "$(id -u)" -ne 0 ] && [ -n "$(missing_packages "$@")" ]; then as_root true; fi
+}
+
+# install_packages PACKAGE...: installs the missing Debian packages.
+install_packages() {
+    local missing
+    mapfile -t missing < <(missing_packages "$@")
     if [ "${#missing[@]}" -gt 0 ]; then
         say "installing ${missing[*]}"
         as_root apt-get update --quiet=2

@@ -1,9 +1,6 @@
 #!/usr/bin/env bash
-# Installs the tools that `make test` and `make bench` need in addition to scripts/setup.sh. Takes a second or two if
-# everything is installed.
-#   - by apt: curl, h2load and wrk (independent clients); a browser and a font for it; shellcheck
-#   - into ${XDG_CACHE_HOME:-~/.cache}/dualpath: cargo-deny, grpcurl, ghz, kustomize, kubeconform, the schemas of the
-#     Kubernetes kinds, and the Python tools
+# Installs the tools of `make test` and `make bench` into ${XDG_CACHE_HOME:-~/.cache}/dualpath: cargo-deny, grpcurl, ghz,
+# kustomize, kubeconform, the schemas of the Kubernetes kinds, and the Python tools. `scripts/setup.sh --dev` runs this.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/common.sh
@@ -29,7 +26,6 @@ go_tool() {
     GOBIN="$cache/tools/bin" CGO_ENABLED=0 go install -ldflags '-s -w' "$1@v$2"
 }
 
-install_packages curl nghttp2-client wrk chromium fonts-dejavu-core shellcheck
 install_tool cargo-deny "$cargo_deny" cargo_tool cargo-deny "$cargo_deny"
 install_tool grpcurl "$grpcurl" go_tool github.com/fullstorydev/grpcurl/cmd/grpcurl "$grpcurl"
 install_tool ghz "$ghz" go_tool github.com/bojand/ghz/cmd/ghz "$ghz"

@@ -14,5 +14,6 @@ mod content_types;
 mod cross_origin;
 mod gzip;
 mod idempotency_keys;
+mod openapi;
 mod paths;
 mod traces;

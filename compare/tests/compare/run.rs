@@ -1,12 +1,5 @@
 //! The binary on an ephemeral stack: the votes of a run reconcile, and an invalid plan is an error.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a failed step fails the test"
-)]
-
 use std::path::Path;
 use std::process::{Command, Output};
 

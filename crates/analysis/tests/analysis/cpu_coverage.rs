@@ -1,9 +1,5 @@
 //! The promise of the interval of CPU time: it contains the true difference, although two processes of one program differ.
 
-#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
-
-mod random;
-
 use analysis::comparison::{Blocks, Comparison, compare_all};
 use analysis::decision_rule::{DecisionRule, RoundsPerProcess};
 use analysis::margin::Margin;

@@ -1,14 +1,6 @@
 //! The promise of the intervals, on latencies with heavy tails: they contain the true difference of the median, the 95th and
 //! the 99th percentile, although some rounds are slow for all variants and some for one.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a failed step fails the test"
-)]
-
-mod random;
-
 use analysis::comparison::{Blocks, Comparison, compare_all};
 use analysis::decision_rule::DecisionRule;
 use analysis::margin::Margin;

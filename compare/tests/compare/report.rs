@@ -1,12 +1,5 @@
 //! Writes and reads the report of a synthetic run, and repeats its decisions.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a failed step fails the test"
-)]
-
 use std::process::Command;
 
 use analysis::report::model::Report;
@@ -14,11 +7,7 @@ use analysis::report::text;
 use analysis::stats::verdict::Verdict;
 use compare::report_files;
 
-use self::synthetic_run::{PLAN, synthetic_run};
-
-#[path = "../../crates/analysis/tests/synthetic_run/mod.rs"]
-#[expect(dead_code, reason = "other tests use the sweep")]
-mod synthetic_run;
+use crate::synthetic_run::{PLAN, synthetic_run};
 
 #[test]
 fn written_report_reads_back_unchanged() {
