@@ -61,9 +61,9 @@ enum Command {
 
     /// Change the layout of a log that an earlier version wrote; stop all consumers first
     ///
-    /// Consumers of this version wait until the log has its present layout. The command copies the documents, about 100,000 a
-    /// second, then replaces the log by the copy in one step. It needs space for the copy. Votes wait in Kafka meanwhile. You may
-    /// interrupt the command and run it again: it continues. If there is nothing to migrate, it changes nothing.
+    /// Consumers of this version wait until the log has its present layout. The command copies the documents, then
+    /// replaces the log by the copy in one step. It needs space for the copy. Votes wait in Kafka meanwhile. You may interrupt
+    /// the command and run it again: it continues. If there is nothing to migrate, it changes nothing.
     MigrateLog(MigrateLogArgs),
 
     /// Create the topics and initiate MongoDB's replica set if they are missing

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use opentelemetry_sdk::trace::SdkTracer;
 use tokio::time::timeout_at;
-use uuid::{NoContext, Timestamp, Uuid};
+use uuid::Uuid;
 use vote::{Draft, Route, ValidVote, VoteEvent};
 
 use crate::failure_log::FailureLog;
@@ -169,7 +169,7 @@ impl<S: Sink> Ingest<S> {
         let ValidVote { vote, chosen_id } =
             timer.stage(Stage::Validate, || vote_rules::check(draft, catalogue))?;
         let event = VoteEvent {
-            vote_id: chosen_id.unwrap_or_else(|| generate_id(timer.received_at_us())),
+            vote_id: chosen_id.unwrap_or_else(Uuid::now_v7),
             id_from_client: chosen_id.is_some(),
             vote,
             route: self.route,
@@ -203,37 +203,5 @@ impl<S: Sink> Ingest<S> {
             route,
             position,
         })
-    }
-}
-
-/// An id of version 7 with the time of reception: microseconds since the Unix epoch. `Uuid::now_v7` would order the ids of a
-/// millisecond, with a lock that all threads share.
-fn generate_id(received_at_us: i64) -> Uuid {
-    let micros = u64::try_from(received_at_us).unwrap_or_default();
-    let nanos = (micros % 1_000_000) * 1_000;
-    let time = Timestamp::from_unix(
-        NoContext,
-        micros / 1_000_000,
-        u32::try_from(nanos).unwrap_or_default(),
-    );
-    Uuid::new_v7(time)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn generated_id_has_the_time_of_reception_and_is_unique() {
-        let (first, second) = (
-            generate_id(1_700_000_000_123_456),
-            generate_id(1_700_000_000_123_456),
-        );
-        for id in [first, second] {
-            assert_eq!(id.get_version_num(), 7);
-            let (seconds, nanos) = id.get_timestamp().unwrap().to_unix();
-            assert_eq!((seconds, nanos / 1_000_000), (1_700_000_000, 123));
-        }
-        assert_ne!(first, second);
     }
 }
