@@ -44,8 +44,8 @@ pub struct RunArgs {
     #[arg(long, env = "BATCH_LINGER_MS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub batch_linger_ms: u64,
 
-    /// Maximum number of records in memory: enough for two batches of each partition; while a store is down, reading pauses at this limit
-    #[arg(long, env = "MAX_OUTSTANDING", default_value_t = 24_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    /// Maximum number of records in memory: enough for a full batch of each partition; while a store is down, reading pauses at this limit
+    #[arg(long, env = "MAX_OUTSTANDING", default_value_t = 12_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_outstanding: u32,
 }
 
