@@ -6,25 +6,24 @@
 //! atomic step.
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use mongodb::bson::{self, DateTime, RawDocument, RawDocumentBuf, doc};
-use mongodb::options::ClientOptions;
-use mongodb::{Client, Collection, Database};
+use mongodb::{Collection, Database};
 use serde::Deserialize;
 use uuid::Uuid;
 use vote_log::{COLLECTION, DATABASE, Layout, LogKey, VoteDocument};
 
 use crate::log_writer::display;
 use crate::progress::Progress;
+use crate::reconciliation::mongodb_votes::log_database;
 use crate::store_args::MongodbArgs;
 
 /// The copy, until it replaces the log.
 const COPY: &str = "logs_migrating";
 /// Documents of one insert.
 const BATCH: usize = 2_000;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Options of `consumer migrate-log`.
 #[derive(Clone, Debug, clap::Args)]
@@ -86,7 +85,7 @@ pub async fn migrate_log(args: MigrateLogArgs) -> ExitCode {
 }
 
 async fn migrate(args: &MigrateLogArgs) -> Result<String> {
-    let database = connect(args.mongodb.validated()?).await?;
+    let database = log_database(args.mongodb.validated()?, "consumer-migration").await?;
     match vote_log::layout(&database, COLLECTION).await.context("MongoDB")? {
         Layout::Clustered => return Ok("nothing to migrate: the log has the present layout".to_owned()),
         Layout::Missing => return Ok("nothing to migrate: there is no log yet".to_owned()),
@@ -111,16 +110,6 @@ async fn migrate(args: &MigrateLogArgs) -> Result<String> {
         "migrated the log: {total} documents, {copied} of them copied by this run in {:.0} s",
         started.elapsed().as_secs_f64()
     ))
-}
-
-async fn connect(uri: &str) -> Result<Database> {
-    let mut options = ClientOptions::parse(uri).await.context("--mongodb-uri")?;
-    options.app_name = Some("consumer-migration".to_owned());
-    options.connect_timeout = Some(CONNECT_TIMEOUT);
-    options.server_selection_timeout = Some(CONNECT_TIMEOUT);
-    Ok(Client::with_options(options)
-        .context("--mongodb-uri")?
-        .database(DATABASE))
 }
 
 /// Replaces the log by the copy, in one step.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use mongodb::bson::{self, Bson, DateTime, RawDocument, RawDocumentBuf, doc};
 use mongodb::options::ClientOptions;
-use mongodb::{Client, Collection};
+use mongodb::{Client, Collection, Database};
 use serde::Deserialize;
 use uuid::Uuid;
 use vote::VoteEvent;
@@ -54,16 +54,22 @@ pub(crate) struct MongodbVotes {
     pub(crate) invalid: Vec<String>,
 }
 
+/// The database of the log, for a command. Connects on first use. Errors if `uri` is not a MongoDB URI.
+pub(crate) async fn log_database(uri: &str, app_name: &str) -> Result<Database> {
+    let mut options = ClientOptions::parse(uri).await.context("--mongodb-uri")?;
+    options.app_name = Some(app_name.to_owned());
+    options.connect_timeout = Some(CONNECT_TIMEOUT);
+    options.server_selection_timeout = Some(CONNECT_TIMEOUT);
+    let client = Client::with_options(options).context("--mongodb-uri")?;
+    Ok(client.database(DATABASE))
+}
+
 impl MongodbLog {
     /// Connects on first use. Errors if `uri` is not a MongoDB URI.
     pub(crate) async fn new(uri: &str) -> Result<Self> {
-        let mut options = ClientOptions::parse(uri).await.context("--mongodb-uri")?;
-        options.app_name = Some("consumer-reconciliation".to_owned());
-        options.connect_timeout = Some(CONNECT_TIMEOUT);
-        options.server_selection_timeout = Some(CONNECT_TIMEOUT);
-        let client = Client::with_options(options).context("--mongodb-uri")?;
+        let database = log_database(uri, "consumer-reconciliation").await?;
         Ok(Self {
-            collection: client.database(DATABASE).collection(COLLECTION),
+            collection: database.collection(COLLECTION),
         })
     }
 

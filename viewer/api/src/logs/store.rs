@@ -17,7 +17,7 @@ use crate::problem::{LoadPanicked, Problem, Store};
 
 /// How long the driver searches for a server that can answer. A page that loads for longer looks broken.
 const SELECTION_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long the server may work on a query. With the index a query takes milliseconds; `search` divides the others.
+/// How long the server may work on a query. By time, a query takes milliseconds; `search` divides the others.
 pub(super) const QUERY_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long this service waits for MongoDB. The driver has no limit for a server that accepts a query and never answers.
 pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(6);
