@@ -23,6 +23,8 @@ const STEP_TIME: Duration = Duration::from_millis(200);
 /// memory.
 const MAX_STEP_TIME: Duration = Duration::from_millis(600);
 const MIN_SPAN: Duration = Duration::from_millis(1);
+/// Longer than any log. It keeps the calculation of the next span within the limits of `Duration`.
+const MAX_SPAN: Duration = Duration::from_hours(100 * 365 * 24);
 /// How much longer a span may be than the previous one. Long spans without votes are passed in few steps.
 const MAX_GROWTH: u32 = 8;
 
@@ -176,7 +178,8 @@ impl Search {
         let fitting = self
             .span
             .mul_f64(STEP_TIME.as_secs_f64() / duration.as_secs_f64().max(1e-3));
-        self.span = fitting.clamp(MIN_SPAN, self.span.saturating_mul(MAX_GROWTH));
+        let longest = (self.span * MAX_GROWTH).min(MAX_SPAN);
+        self.span = fitting.clamp(MIN_SPAN, longest);
     }
 }
 
@@ -202,7 +205,7 @@ mod tests {
         for _ in 0..100 {
             search.resize_span(Duration::ZERO);
         }
-        assert!(search.span > Duration::from_hours(24 * 365));
+        assert_eq!(search.span, MAX_SPAN);
         for _ in 0..100 {
             search.resize_span(STEP_TIME * 100);
         }
