@@ -68,7 +68,7 @@ show_progress() {
                     shown=$SECONDS
                 fi
                 ;;
-            *" Compiling "* | *" Downloading "* | *" Downloaded "* | *" Finished "*) ;;
+            *" Compiling "* | *" Updating "* | *"  Fetch ["* | *" Downloading "* | *" Downloaded "* | *" Finished "*) ;;
             *[![:space:]]*) printf '%s\n' "$line" >&2 ;;
         esac
     done
