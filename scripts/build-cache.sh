@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 . scripts/common.sh
 
 readonly copies="$cache/build" target=target/release
-# A copy of the current and of the previous dependencies: about 1 GB each.
+# A copy of the current and of the previous dependencies: 1 to 2 GB each.
 readonly kept=2
 
 # The inputs of the compilation of dependencies.

@@ -19,7 +19,11 @@ install_tool() {
     printf '%s\n' "$version" >"$stamp"
 }
 
-cargo_tool() { cargo install --quiet --locked --root "$cache/tools" --version "$2" "$1"; }
+# The tool runs for seconds: link-time optimisation, which its profile asks for, costs more than it saves.
+cargo_tool() {
+    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+        cargo install --quiet --locked --root "$cache/tools" --version "$2" "$1"
+}
 
 go_tool() {
     command -v go >/dev/null || die "Go is missing: see https://go.dev/doc/install, then run this again"
