@@ -1,7 +1,9 @@
 //! The metrics of every route, measured at the same points and with the same buckets.
 
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{HistogramOpts, IntGauge, IntGaugeVec, Opts, Registry};
 use vote::Route;
+
+use crate::sharded_histogram::{ShardedHistogram, ShardedHistogramVec};
 
 /// How a vote ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,8 +88,8 @@ impl Stage {
 /// The metrics of one route. Every label is resolved in advance, so recording a vote takes no lock.
 #[derive(Debug)]
 pub struct RequestMetrics {
-    durations: [Histogram; Outcome::ALL.len()],
-    stages: [Histogram; Stage::ALL.len()],
+    durations: [ShardedHistogram; Outcome::ALL.len()],
+    stages: [ShardedHistogram; Stage::ALL.len()],
     in_flight: IntGauge,
 }
 
@@ -119,7 +121,7 @@ impl RequestMetrics {
     ) -> prometheus::Result<Self> {
         let histogram = |name: &str, help: &str, label: &str| {
             let options = HistogramOpts::new(format!("{prefix}_{name}"), help).buckets(buckets.to_vec());
-            HistogramVec::new(options, &["route", label])
+            ShardedHistogramVec::new(&options, &["route", label])
         };
         let durations = histogram(
             "request_duration_seconds",
