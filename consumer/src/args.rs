@@ -36,7 +36,7 @@ pub struct RunArgs {
     pub dedup_window_s: u64,
 
     /// Maximum number of records of a batch: with a backlog, a larger batch costs less per vote, but blocks Redis for longer
-    #[arg(long, env = "BATCH_MAX_RECORDS", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    #[arg(long, env = "BATCH_MAX_RECORDS", default_value_t = 4_000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub batch_max_records: u32,
 
     /// Longest time that a record waits for its batch to fill, in ms: it delays the count of a vote, and makes counting
@@ -45,7 +45,7 @@ pub struct RunArgs {
     pub batch_linger_ms: u64,
 
     /// Maximum number of records in memory: enough for a full batch of each partition; while a store is down, reading pauses at this limit
-    #[arg(long, env = "MAX_OUTSTANDING", default_value_t = 12_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, env = "MAX_OUTSTANDING", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_outstanding: u32,
 }
 

@@ -35,10 +35,20 @@ pub struct VoteDocument<'a> {
     pub offset: i64,
 }
 
+/// Initial capacity of a document's buffer: a usual vote fits.
+const USUAL_BYTES: usize = 384;
+
+/// An empty document with a buffer that need not grow for a usual vote.
+fn empty_document() -> RawDocumentBuf {
+    let mut bytes = Vec::with_capacity(USUAL_BYTES);
+    bytes.extend(RawDocumentBuf::new().into_bytes());
+    RawDocumentBuf::from_bytes(bytes).unwrap_or_default()
+}
+
 impl VoteDocument<'_> {
     /// The document as BSON. Appends each field, without a serializer between: this runs for every vote.
     pub fn to_raw(&self) -> RawDocumentBuf {
-        let mut raw = RawDocumentBuf::new();
+        let mut raw = empty_document();
         raw.append(cstr!("_id"), self.key.to_raw());
         if let Some(chosen_id) = self.chosen_id {
             raw.append(cstr!("chosen_id"), bson::Binary::from(chosen_id));
