@@ -55,7 +55,7 @@ def main() -> int:
     document = {
         "run": run,
         "settings": settings,
-        "rounds": [{**asdict(one), "ratio": one.ratio} for one in rounds],
+        "rounds": [{**asdict(one), "ratio": one.ratio, "ratio_500": one.ratio_500} for one in rounds],
         "delays_ms": asdict(delays) if delays else None,
         "targets": [{**asdict(target), "is_met": target.is_met} for target in reached],
     }
@@ -103,14 +103,15 @@ def _measure(stack: Stack, arguments: argparse.Namespace) -> tuple[list[Round], 
         # The inserts need a log to copy, so the first round starts with the consumer.
         if number % 2:
             drained = _drain(stack, arguments.votes)
-            bare = _bare(stack, arguments)
+            bare, bare_500 = _both_bare(stack, arguments)
         else:
-            bare = _bare(stack, arguments)
+            bare, bare_500 = _both_bare(stack, arguments)
             drained = _drain(stack, arguments.votes)
-        rounds.append(Round(drained, bare))
+        rounds.append(Round(drained, bare, bare_500))
         print(
             f"round {number}  consumer {drained.votes_per_second:9,.0f} votes/s  "
-            f"bare {bare.documents_per_second:9,.0f} documents/s  ratio {rounds[-1].ratio:.2f}",
+            f"bare {bare.documents_per_second:9,.0f} documents/s  ratio {rounds[-1].ratio:.2f}  "
+            f"bare by 500 {bare_500.documents_per_second:9,.0f} documents/s  ratio {rounds[-1].ratio_500:.2f}",
             flush=True,
         )
     if arguments.seconds == 0:
@@ -142,8 +143,12 @@ def _drain(stack: Stack, votes: int) -> Drain:
     return measured
 
 
-def _bare(stack: Stack, arguments: argparse.Namespace) -> Bare:
-    options = ["--connections", str(CONNECTIONS), "--batch-size", str(arguments.batch_size)]
+def _both_bare(stack: Stack, arguments: argparse.Namespace) -> tuple[Bare, Bare]:
+    return _bare(stack, arguments, arguments.batch_size), _bare(stack, arguments, 500)
+
+
+def _bare(stack: Stack, arguments: argparse.Namespace, batch_size: int) -> Bare:
+    options = ["--connections", str(CONNECTIONS), "--batch-size", str(batch_size)]
     report = json.loads(run_command([*_bare_insert(stack, "insert"), *options]))
     if report["documents"] != arguments.votes:
         raise BenchError(f"{arguments.votes} documents in the log, but {report['documents']} inserted")

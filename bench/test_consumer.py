@@ -50,8 +50,9 @@ def test_error_of_redis_is_raised() -> None:
         read_reply(io.BytesIO(b""))
 
 
-def one_round(rate: float, bare: float, last_tenth: float = 90, peak_mib: float = 64) -> Round:
-    return Round(Drain(rate, [100, *[95] * 8, last_tenth], 7, 12, int(peak_mib * MIB)), Bare(bare, 11))
+def one_round(rate: float, bare: float, last_tenth: float = 90, peak_mib: float = 64, bare_500: float = 50) -> Round:
+    drain = Drain(rate, [100, *[95] * 8, last_tenth], 7, 12, int(peak_mib * MIB))
+    return Round(drain, Bare(bare, 11), Bare(bare_500, 11))
 
 
 def test_targets_of_the_consumer_use_medians() -> None:
@@ -62,7 +63,8 @@ def test_targets_of_the_consumer_use_medians() -> None:
 @pytest.mark.parametrize(
     ("missing", "delay_ms", "name"),
     [
-        (one_round(79, 100), 50.0, "consumer / bare inserts"),
+        (one_round(79, 100), 50.0, "consumer / bare inserts as large"),
+        (one_round(80, 100, bare_500=101), 50.0, "consumer / bare inserts of 500"),
         (one_round(80, 100, last_tenth=89), 50.0, "last tenth / first tenth"),
         (one_round(80, 100, peak_mib=65), 50.0, "peak MiB"),
         (one_round(80, 100), 50.1, "receipt to count, p99 in ms"),
@@ -83,7 +85,9 @@ def test_only_required_targets_decide() -> None:
 def test_table_of_the_consumer_has_rounds_and_medians() -> None:
     lines = consumer_report.table([one_round(50, 100), one_round(70, 100), one_round(90, 100)]).splitlines()
     assert len({len(line) for line in lines}) == 1
-    assert [cell.strip() for cell in lines[-1].split("|")][1:7] == ["median", "70", "100", "90", "100", "0.70"]
+    assert [cell.strip() for cell in lines[-1].split("|")][1:9] == [
+        *("median", "70", "100", "90", "100", "0.70", "50", "1.40"),
+    ]
 
 
 def test_delays_are_summarised_in_one_line() -> None:
