@@ -1,11 +1,15 @@
 //! The streaming method `StreamVotes`: one result per vote, in the order of the votes.
+//!
+//! The votes that have arrived together are accepted together, by one task: a task, a timer and a lock for each vote would cost
+//! more than the vote itself.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::{Stream, StreamExt, stream};
+use futures::{FutureExt, Stream, StreamExt, stream};
 use ingest::{IngestError, MAX_VOTE_BYTES, Sink, Stage, TraceParent, TracedCall};
 use prost::Message as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::body::Body;
@@ -29,6 +33,9 @@ pub(crate) const MAX_STREAMS: usize = 256;
 /// Maximum number of votes in flight on one stream: enough to fill the batches of the Kafka producer, but not all
 /// permits of admission.
 const MAX_VOTES_IN_FLIGHT: usize = 256;
+
+/// Maximum number of votes that are accepted together. The result of the first one waits for all of them.
+const MAX_GROUP: usize = 64;
 
 /// The call in traces: one span for each vote of a stream.
 const CALL: TracedCall = TracedCall::Grpc {
@@ -58,24 +65,27 @@ pub(crate) async fn stream_votes<S: Sink, B: RequestBytes>(
         .accept_compressed(CompressionEncoding::Gzip);
     let (head, body) = request.into_parts();
     let body = RequestBody::new(body, &head.headers, rules, Arc::clone(&arrival));
-    // A stream alone cannot overload its route.
-    let votes_in_flight = MAX_VOTES_IN_FLIGHT.min(server.native.max_in_flight());
     let mut start_results = Some(move |messages| {
-        let results = read_votes(Arc::clone(&server), messages, arrival).map(move |message| {
+        let groups = Groups::new(Arc::clone(&server), messages, arrival);
+        let results = groups.into_stream().map(move |group| {
             // The closure holds the permit until the response stream is dropped.
             let _ = &permit;
-            let (server, parent) = (Arc::clone(&server), parent.clone());
-            // Each vote has its own task, so that a client that does not read its results cannot keep votes and permits in
+            let Group { votes, end, permits } = group;
+            let accepted = accept_group(Arc::clone(&server), parent.clone(), votes, end);
+            // Each group has its own task, so that a client that does not read its results cannot keep votes and permits in
             // flight.
-            let vote = AbortOnDropHandle::new(tokio::spawn(stream_vote(server, parent, message)));
-            async move {
-                vote.await.unwrap_or_else(|error| {
-                    tracing::error!(%error, "the task of a vote of a stream failed");
-                    Err(Status::internal(error.to_string()))
+            AbortOnDropHandle::new(tokio::spawn(accepted)).map(move |results| {
+                let results = results.unwrap_or_else(|error| {
+                    tracing::error!(%error, "the task of a group of votes of a stream failed");
+                    vec![Err(Status::internal(error.to_string()))]
+                });
+                stream::iter(results).inspect(move |_| {
+                    // The closure holds the permits until the response stream has taken the last result.
+                    let _ = &permits;
                 })
-            }
+            })
         });
-        results.buffered(votes_in_flight)
+        results.buffered(MAX_VOTES_IN_FLIGHT).flatten()
     });
     let method = service_fn(move |request: Request<Streaming<Message>>| {
         let results = start_results.take().map(|start| start(request.into_inner()));
@@ -86,36 +96,55 @@ pub(crate) async fn stream_votes<S: Sink, B: RequestBytes>(
         .await
 }
 
-async fn stream_vote<S: Sink>(
+/// Votes that have arrived together.
+struct Group {
+    votes: Vec<Message>,
+    /// Set if the server ends the stream after these votes.
+    end: Option<StreamEnd>,
+    /// One for each vote, at least one.
+    permits: OwnedSemaphorePermit,
+}
+
+/// The results of a group, in order.
+async fn accept_group<S: Sink>(
     server: Arc<Server<S>>,
     parent: Option<TraceParent>,
-    message: Result<Message, StreamEnd>,
-) -> Result<Bytes, Status> {
-    let message = match message {
-        Ok(message) => message,
-        Err(StreamEnd::Draining) => {
-            return Err(Status::unavailable(
-                "shutting down; send the votes without a result again",
-            ));
-        }
-        Err(StreamEnd::Idle) => return Err(status::from_error(&IngestError::IdleStream)),
-        Err(StreamEnd::Invalid(error)) => {
+    votes: Vec<Message>,
+    end: Option<StreamEnd>,
+) -> Vec<Result<Bytes, Status>> {
+    // They count the votes in the memory budget until their results are ready.
+    let mut reservations = Vec::with_capacity(votes.len());
+    let votes = votes.into_iter().map(|Message { bytes, reservation }| {
+        reservations.push(reservation);
+        let mut timer = server.native.start_timer();
+        timer.start_span(CALL, parent.as_ref());
+        let draft = timer.stage(Stage::Decode, || Draft::from_protobuf(&bytes));
+        (timer, draft)
+    });
+    let votes = votes.collect();
+    let results = server.native.accept_group(votes).await.into_iter();
+    let results = results.map(|(timer, result)| {
+        let response = timer.stage(Stage::Reply, || ingest::vote_result(&result).encode_to_vec());
+        timer.finish(&result);
+        Ok(Bytes::from(response))
+    });
+    let end = end.map(|end| Err(end_of_stream(&server, parent.as_ref(), end)));
+    results.chain(end).collect()
+}
+
+/// The status of a stream that the server ends.
+fn end_of_stream<S: Sink>(server: &Server<S>, parent: Option<&TraceParent>, end: StreamEnd) -> Status {
+    match end {
+        StreamEnd::Draining => Status::unavailable("shutting down; send the votes without a result again"),
+        StreamEnd::Idle => status::from_error(&IngestError::IdleStream),
+        StreamEnd::Invalid(error) => {
             let status = status::from_error(&error);
             let mut timer = server.native.start_timer();
-            timer.start_span(CALL, parent.as_ref());
+            timer.start_span(CALL, parent);
             timer.finish(&Err(error));
-            return Err(status);
+            status
         }
-    };
-    let mut timer = server.native.start_timer();
-    timer.start_span(CALL, parent.as_ref());
-    let result = match timer.stage(Stage::Decode, || Draft::from_protobuf(&message.bytes)) {
-        Ok(draft) => server.native.accept(&timer, draft).await,
-        Err(malformed) => Err(malformed.into()),
-    };
-    let response = timer.stage(Stage::Reply, || ingest::vote_result(&result).encode_to_vec());
-    timer.finish(&result);
-    Ok(response.into())
+    }
 }
 
 /// Why the server ends a stream of votes.
@@ -128,28 +157,81 @@ enum StreamEnd {
     Draining,
 }
 
-/// The messages of a stream with their reservations. Ends when the client ends the stream, or after a [`StreamEnd`].
-fn read_votes<S: Sink>(
+/// Reads the votes of a stream in groups.
+struct Groups<S> {
     server: Arc<Server<S>>,
     messages: Streaming<Message>,
     arrival: Arc<Arrival>,
-) -> impl Stream<Item = Result<Message, StreamEnd>> + Send {
-    stream::unfold(Some((server, messages, arrival)), |open| async move {
-        let (server, mut messages, arrival) = open?;
+    /// One for each vote that may be in flight.
+    permits: Arc<Semaphore>,
+    is_ended: bool,
+}
+
+impl<S: Sink> Groups<S> {
+    fn new(server: Arc<Server<S>>, messages: Streaming<Message>, arrival: Arc<Arrival>) -> Self {
+        // A stream alone cannot overload its route.
+        let votes_in_flight = MAX_VOTES_IN_FLIGHT.min(server.native.max_in_flight());
+        Self {
+            server,
+            messages,
+            arrival,
+            permits: Arc::new(Semaphore::new(votes_in_flight)),
+            is_ended: false,
+        }
+    }
+
+    /// Ends when the client or the server ends the stream.
+    fn into_stream(self) -> impl Stream<Item = Group> + Send {
+        stream::unfold(self, |mut groups| async move {
+            let group = groups.next().await?;
+            Some((group, groups))
+        })
+    }
+
+    /// Waits for a vote, and adds those that have arrived with it.
+    async fn next(&mut self) -> Option<Group> {
+        if self.is_ended {
+            return None;
+        }
+        // Nothing closes the semaphore.
+        let permits = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+        let (votes, end) = match self.first_vote().await {
+            Ok(vote) => (vec![vote?], None),
+            Err(end) => (Vec::new(), Some(end)),
+        };
+        let mut group = Group { votes, end, permits };
+        while group.end.is_none() && !self.is_ended && group.votes.len() < MAX_GROUP {
+            let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+                break;
+            };
+            let Some(next) = self.messages.message().now_or_never() else {
+                break;
+            };
+            match next_message(next, &self.arrival) {
+                Ok(Some(vote)) => {
+                    group.votes.push(vote);
+                    group.permits.merge(permit);
+                }
+                Ok(None) => self.is_ended = true,
+                Err(error) => group.end = Some(StreamEnd::Invalid(error)),
+            }
+        }
+        self.is_ended |= group.end.is_some();
+        Some(group)
+    }
+
+    /// None if the client has ended the stream.
+    async fn first_vote(&mut self) -> Result<Option<Message>, StreamEnd> {
         let next = tokio::select! {
             biased;
-            () = server.shutdown.cancelled() => Err(StreamEnd::Draining),
-            next = timeout(server.idle_timeout, messages.message()) => match next {
-                Ok(next) => next_message(next, &arrival).map_err(StreamEnd::Invalid),
-                Err(_) => Err(StreamEnd::Idle),
-            }
+            () = self.server.shutdown.cancelled() => return Err(StreamEnd::Draining),
+            next = timeout(self.server.idle_timeout, self.messages.message()) => next,
         };
         match next {
-            Ok(Some(message)) => Some((Ok(message), Some((server, messages, arrival)))),
-            Ok(None) => None,
-            Err(error) => Some((Err(error), None)),
+            Ok(next) => next_message(next, &self.arrival).map_err(StreamEnd::Invalid),
+            Err(_) => Err(StreamEnd::Idle),
         }
-    })
+    }
 }
 
 /// The message that tonic has read, or the reason why it could not.

@@ -106,6 +106,13 @@ impl Sink for VoteSink {
         }
     }
 
+    async fn publish_all(&self, records: Vec<EncodedVote>) -> Vec<Result<Position, SinkError>> {
+        match &self.0 {
+            Selected::Plain(target) => target.publish_all(records).await,
+            Selected::Faulty(faulty) => faulty.publish_all(records).await,
+        }
+    }
+
     fn available(&self) -> Result<(), SinkError> {
         match &self.0 {
             Selected::Plain(target) => target.available(),
@@ -120,6 +127,14 @@ impl Sink for Target {
             Self::Kafka(sink) => sink.publish(record).await,
             Self::ProducerPerRequest(sink) => sink.publish(record).await,
             Self::Null(sink) => sink.publish(record).await,
+        }
+    }
+
+    async fn publish_all(&self, records: Vec<EncodedVote>) -> Vec<Result<Position, SinkError>> {
+        match self {
+            Self::Kafka(sink) => sink.publish_all(records).await,
+            Self::ProducerPerRequest(sink) => sink.publish_all(records).await,
+            Self::Null(sink) => sink.publish_all(records).await,
         }
     }
 

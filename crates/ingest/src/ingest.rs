@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::future::join_all;
 use opentelemetry_sdk::trace::SdkTracer;
 use tokio::time::timeout_at;
 use uuid::Uuid;
@@ -14,7 +13,7 @@ use crate::request_timer::Observer;
 use crate::{
     Admission, Catalogue, EncodedVote, IngestError, MAX_BATCH_VOTES, MemoryBudget, MemoryReservation,
     Position, Receipt, RequestMetrics, RequestSpan, RequestTimer, Sink, SinkError, Stage, TraceHeaders,
-    TraceParent, vote_rules,
+    TraceParent, vote_id, vote_rules,
 };
 
 /// The steps of one route between decoding a vote and writing its response.
@@ -37,6 +36,13 @@ pub struct Limits {
     pub deadline: Duration,
     /// The bands and albums that can be voted for; `None` for all.
     pub catalogue: Option<Arc<Catalogue>>,
+}
+
+/// A vote that is ready to be published.
+struct Prepared {
+    record: EncodedVote,
+    /// The end of the stage before.
+    encoded_at: Instant,
 }
 
 impl<S: Sink> Ingest<S> {
@@ -113,8 +119,9 @@ impl<S: Sink> Ingest<S> {
 
     /// Accepts one decoded vote. `Ok` means: durable in the sink.
     pub async fn accept(&self, timer: &RequestTimer, draft: Draft) -> Result<Receipt, IngestError> {
-        let _permit = self.limits.admission.admit(1)?;
-        self.accept_admitted(timer, draft).await
+        let _admitted = self.limits.admission.admit(1)?;
+        let prepared = self.prepare(timer, draft)?;
+        self.publish(timer, prepared).await
     }
 
     /// Accepts a batch. Admission covers the batch as a whole; each vote is then accepted or rejected on its own.
@@ -124,13 +131,13 @@ impl<S: Sink> Ingest<S> {
         timers: Vec<RequestTimer>,
         drafts: Vec<Result<Draft, E>>,
     ) -> Result<Vec<Result<Receipt, IngestError>>, IngestError> {
-        let permit = if drafts.len() > MAX_BATCH_VOTES {
+        let admitted = if drafts.len() > MAX_BATCH_VOTES {
             Err(IngestError::BatchTooLarge)
         } else {
             self.limits.admission.admit(drafts.len())
         };
-        let _permit = match permit {
-            Ok(permit) => permit,
+        let _admitted = match admitted {
+            Ok(admitted) => admitted,
             Err(error) => {
                 let rejected = Err(error.clone());
                 for timer in timers {
@@ -139,21 +146,43 @@ impl<S: Sink> Ingest<S> {
                 return Err(error);
             }
         };
-        let votes = timers.into_iter().zip(drafts).map(|(timer, draft)| async move {
-            let result = match draft {
-                Ok(draft) => self.accept_admitted(&timer, draft).await,
-                Err(malformed) => Err(malformed.into()),
-            };
+        let votes = timers.into_iter().zip(drafts).map(|(timer, draft)| {
+            let draft = draft.map_err(Into::into);
+            let prepared = draft.and_then(|draft| self.prepare(&timer, draft));
+            (timer, prepared)
+        });
+        let results = self.publish_all(votes.collect()).await.into_iter();
+        let results = results.map(|(timer, result)| {
             timer.finish(&result);
             result
         });
-        Ok(join_all(votes).await)
+        Ok(results.collect())
+    }
+
+    /// Accepts votes that arrived together. Admission covers each vote. Returns the votes in the same order, with their
+    /// results.
+    pub async fn accept_group<E: Into<IngestError>>(
+        &self,
+        votes: Vec<(RequestTimer, Result<Draft, E>)>,
+    ) -> Vec<(RequestTimer, Result<Receipt, IngestError>)> {
+        let mut admitted = Vec::with_capacity(votes.len());
+        let votes = votes.into_iter().map(|(timer, draft)| {
+            let draft = draft.map_err(Into::into);
+            let prepared = draft.and_then(|draft| {
+                admitted.push(self.limits.admission.admit(1)?);
+                self.prepare(&timer, draft)
+            });
+            (timer, prepared)
+        });
+        let votes = votes.collect();
+        self.publish_all(votes).await
     }
 
     /// Publishes an event that the bridge has accepted, with the route, id and time stamp that the bridge gave it.
     pub async fn forward(&self, timer: &RequestTimer, event: VoteEvent) -> Result<Receipt, IngestError> {
-        let _permit = self.limits.admission.admit(1)?;
-        self.publish(timer, event).await
+        let _admitted = self.limits.admission.admit(1)?;
+        let prepared = self.encode(timer, event, Instant::now())?;
+        self.publish(timer, prepared).await
     }
 
     /// The error for a request that reached its deadline: the reason why the sink is unavailable, if it is.
@@ -164,43 +193,85 @@ impl<S: Sink> Ingest<S> {
         }
     }
 
-    async fn accept_admitted(&self, timer: &RequestTimer, draft: Draft) -> Result<Receipt, IngestError> {
-        let catalogue = self.limits.catalogue.as_deref();
-        let ValidVote { vote, chosen_id } =
-            timer.stage(Stage::Validate, || vote_rules::check(draft, catalogue))?;
+    /// Validates and encodes a vote.
+    fn prepare(&self, timer: &RequestTimer, draft: Draft) -> Result<Prepared, IngestError> {
+        let started = Instant::now();
+        let checked = vote_rules::check(draft, self.limits.catalogue.as_deref());
+        let validated = timer.stage_since(Stage::Validate, started);
+        let ValidVote { vote, chosen_id } = checked?;
+        let received_at_us = timer.received_at_us();
         let event = VoteEvent {
-            vote_id: chosen_id.unwrap_or_else(Uuid::now_v7),
+            vote_id: chosen_id.unwrap_or_else(|| vote_id::new(received_at_us)),
             id_from_client: chosen_id.is_some(),
             vote,
             route: self.route,
-            received_at_us: timer.received_at_us(),
+            received_at_us,
         };
-        self.publish(timer, event).await
+        self.encode(timer, event, validated)
     }
 
-    async fn publish(&self, timer: &RequestTimer, event: VoteEvent) -> Result<Receipt, IngestError> {
+    /// Encodes an event. `started` is the end of the stage before.
+    fn encode(
+        &self,
+        timer: &RequestTimer,
+        event: VoteEvent,
+        started: Instant,
+    ) -> Result<Prepared, IngestError> {
         // Fail at once while the sink is known to be down; do not wait for the deadline.
         self.sink.available()?;
-        let (vote_id, id_from_client, route) = (event.vote_id, event.id_from_client, event.route);
-        let payload = timer.stage(Stage::Encode, || event.encode());
         let record = EncodedVote {
-            vote_id,
-            id_from_client,
-            payload,
+            vote_id: event.vote_id,
+            id_from_client: event.id_from_client,
+            payload: event.encode(),
             deadline: timer.deadline(),
             trace: timer.trace_context(),
         };
-        let started = Instant::now();
-        let acknowledged = timeout_at(timer.deadline().into(), self.sink.publish(record)).await;
-        timer.stage_since(Stage::Publish, started);
-        let position: Position = match acknowledged {
-            Ok(Ok(position)) => position,
-            Ok(Err(SinkError::Deadline)) | Err(_) => return Err(self.deadline_error()),
-            Ok(Err(error)) => return Err(error.into()),
-        };
+        let encoded_at = timer.stage_since(Stage::Encode, started);
+        Ok(Prepared { record, encoded_at })
+    }
+
+    async fn publish(&self, timer: &RequestTimer, vote: Prepared) -> Result<Receipt, IngestError> {
+        let Prepared { record, encoded_at } = vote;
+        let vote_id = record.vote_id;
+        let published = timeout_at(timer.deadline().into(), self.sink.publish(record)).await;
+        timer.stage_since(Stage::Publish, encoded_at);
+        self.receipt(vote_id, published.unwrap_or(Err(SinkError::Deadline)))
+    }
+
+    /// Publishes those votes that could be prepared. Returns all, in order.
+    async fn publish_all(
+        &self,
+        votes: Vec<(RequestTimer, Result<Prepared, IngestError>)>,
+    ) -> Vec<(RequestTimer, Result<Receipt, IngestError>)> {
+        let mut records = Vec::with_capacity(votes.len());
+        let votes = votes.into_iter().map(|(timer, prepared)| {
+            let sent = prepared.map(|Prepared { record, encoded_at }| {
+                let vote_id = record.vote_id;
+                records.push(record);
+                (vote_id, encoded_at)
+            });
+            (timer, sent)
+        });
+        let votes: Vec<_> = votes.collect();
+        let mut published = self.sink.publish_all(records).await.into_iter();
+        let results = votes.into_iter().map(|(timer, sent)| {
+            let result = sent.and_then(|(vote_id, encoded_at)| {
+                timer.stage_since(Stage::Publish, encoded_at);
+                self.receipt(vote_id, published.next().unwrap_or(Err(SinkError::Deadline)))
+            });
+            (timer, result)
+        });
+        results.collect()
+    }
+
+    fn receipt(&self, vote_id: Uuid, published: Result<Position, SinkError>) -> Result<Receipt, IngestError> {
+        let position = published.map_err(|error| match error {
+            SinkError::Deadline => self.deadline_error(),
+            error => error.into(),
+        })?;
         Ok(Receipt {
             vote_id,
-            route,
+            route: self.route,
             position,
         })
     }

@@ -16,9 +16,11 @@ mod protobuf;
 mod request_span;
 mod request_timer;
 mod server_limit;
+mod sharded_histogram;
 mod sink;
 mod stage_timings;
 mod trace_context;
+mod vote_id;
 mod vote_rules;
 
 pub use admission::Admission;

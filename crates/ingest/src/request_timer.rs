@@ -22,19 +22,20 @@ pub(crate) struct Observer {
 }
 
 impl Observer {
-    /// Measures a stage that started at `started` and ends now. Returns its time.
+    /// Measures a stage that started at `started` and ends now. Returns its end.
     pub(crate) fn observe_stage(
         &self,
         stage: Stage,
         span: Option<&RequestSpan>,
         started: Instant,
-    ) -> Duration {
-        let took = started.elapsed();
+    ) -> Instant {
+        let now = Instant::now();
+        let took = now - started;
         self.metrics.observe_stage(stage, took.as_secs_f64());
         if let Some(span) = span {
             span.add_stage(stage, started, took);
         }
-        took
+        now
     }
 }
 
@@ -120,12 +121,13 @@ impl RequestTimer {
         result
     }
 
-    /// Measures a step that started at `started` and ends now.
-    pub fn stage_since(&self, stage: Stage, started: Instant) {
-        let took = self.observer.observe_stage(stage, self.span.as_ref(), started);
+    /// Measures a step that started at `started` and ends now. Returns its end.
+    pub fn stage_since(&self, stage: Stage, started: Instant) -> Instant {
+        let now = self.observer.observe_stage(stage, self.span.as_ref(), started);
         if let Some(timings) = &self.stage_timings {
-            timings.add(stage, took);
+            timings.add(stage, now - started);
         }
+        now
     }
 
     /// Records the time of each following stage, for [`RequestTimer::server_timing`].

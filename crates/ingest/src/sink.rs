@@ -5,6 +5,8 @@ use std::future::Future;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;
 
+use futures::future::join_all;
+use tokio::time::timeout_at;
 use uuid::Uuid;
 use vote::Route;
 
@@ -68,6 +70,19 @@ pub enum SinkError {
 pub trait Sink: Send + Sync + 'static {
     /// Returns `Ok` only after the record is durable.
     fn publish(&self, record: EncodedVote) -> impl Future<Output = Result<Position, SinkError>> + Send;
+
+    /// Publishes records at the same time. Returns one result per record, in order; [`SinkError::Deadline`] for a record that is
+    /// not acknowledged by its deadline.
+    fn publish_all(
+        &self,
+        records: Vec<EncodedVote>,
+    ) -> impl Future<Output = Vec<Result<Position, SinkError>>> + Send {
+        join_all(records.into_iter().map(async |record| {
+            let deadline = record.deadline.into();
+            let published = timeout_at(deadline, self.publish(record)).await;
+            published.unwrap_or(Err(SinkError::Deadline))
+        }))
+    }
 
     /// Whether the sink can publish now; the error is the reason why not. Called for every vote, so it must be cheap.
     fn available(&self) -> Result<(), SinkError>;

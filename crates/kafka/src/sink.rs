@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use ingest::{EncodedVote, Position, Sink, SinkError};
 use rdkafka::error::KafkaError as ClientError;
+use rdkafka::producer::future_producer::DeliveryFuture;
 use rdkafka::producer::{FutureProducer, Producer};
 use rdkafka::types::RDKafkaErrorCode;
+use tokio::time::timeout_at;
 
 use crate::health::{self, Health};
 use crate::record::vote_record;
@@ -70,6 +72,27 @@ impl Sink for KafkaSink {
         self.producer.send(self.partition(&record), &record).await
     }
 
+    async fn publish_all(&self, records: Vec<EncodedVote>) -> Vec<Result<Position, SinkError>> {
+        // First hand all records to the producer. Then it makes no difference that the acknowledgements are awaited one after
+        // another, and there is one timer instead of one for each.
+        let records = records.into_iter();
+        let sent = records.map(|record| {
+            let delivery = self.producer.enqueue(self.partition(&record), &record);
+            (delivery, record.deadline)
+        });
+        let sent: Vec<_> = sent.collect();
+        let mut results = Vec::with_capacity(sent.len());
+        for (delivery, deadline) in sent {
+            results.push(match delivery {
+                Ok(delivery) => timeout_at(deadline.into(), acknowledged(delivery))
+                    .await
+                    .unwrap_or(Err(SinkError::Deadline)),
+                Err(error) => Err(error),
+            });
+        }
+        results
+    }
+
     fn available(&self) -> Result<(), SinkError> {
         self.health.availability.state()
     }
@@ -87,23 +110,30 @@ impl VoteProducer {
 
     /// Sends a vote and waits for its acknowledgement. Without `partition`, the key selects the partition.
     pub async fn send(&self, partition: Option<i32>, vote: &EncodedVote) -> Result<Position, SinkError> {
+        acknowledged(self.enqueue(partition, vote)?).await
+    }
+
+    /// Hands a vote to the client library, which sends it in the background.
+    fn enqueue(&self, partition: Option<i32>, vote: &EncodedVote) -> Result<DeliveryFuture, SinkError> {
         let mut key_buffer = [0_u8; uuid::fmt::Hyphenated::LENGTH];
         let key: &str = vote.vote_id.as_hyphenated().encode_lower(&mut key_buffer);
         let record = vote_record(&self.topic, key, partition, vote);
         // `FutureProducer::send` would wait for space in a full queue, in steps of 100 ms. Admission already limits the
         // votes in flight, so a full queue is an error.
-        let delivery = self
-            .producer
+        self.producer
             .send_result(record)
-            .map_err(|(error, _)| sink_error(&error))?;
-        match delivery.await {
-            Ok(Ok(delivered)) => Ok(Position {
-                partition: delivered.partition,
-                offset: delivered.offset,
-            }),
-            Ok(Err((error, _))) => Err(sink_error(&error)),
-            Err(_) => Err(SinkError::Unavailable("the producer was shut down".to_owned())),
-        }
+            .map_err(|(error, _)| sink_error(&error))
+    }
+}
+
+async fn acknowledged(delivery: DeliveryFuture) -> Result<Position, SinkError> {
+    match delivery.await {
+        Ok(Ok(delivered)) => Ok(Position {
+            partition: delivered.partition,
+            offset: delivered.offset,
+        }),
+        Ok(Err((error, _))) => Err(sink_error(&error)),
+        Err(_) => Err(SinkError::Unavailable("the producer was shut down".to_owned())),
     }
 }
 
@@ -140,24 +170,57 @@ mod tests {
 
     const DEADLINE: Duration = Duration::from_secs(30);
 
-    #[tokio::test]
-    async fn fatal_error_of_one_producer_does_not_affect_the_next() {
-        let cluster = MockCluster::new(1).unwrap();
-        cluster.create_topic("votes", 1, 1).unwrap();
-        let args = KafkaArgs {
+    fn args(cluster: &MockCluster<'_, impl rdkafka::ClientContext>) -> KafkaArgs {
+        KafkaArgs {
             kafka_brokers: cluster.bootstrap_servers(),
             topic: "votes".to_owned(),
             sink: SinkKind::Kafka,
             producer: ProducerArgs::default(),
-        };
-        let record = EncodedVote {
+        }
+    }
+
+    fn record(deadline: Duration) -> EncodedVote {
+        EncodedVote {
             vote_id: Uuid::nil(),
             id_from_client: true,
             payload: b"an event".to_vec(),
-            deadline: Instant::now() + DEADLINE,
+            deadline: Instant::now() + deadline,
             trace: None,
-        };
+        }
+    }
 
+    #[tokio::test]
+    async fn results_of_records_that_are_published_together_are_in_order() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("votes", 1, 1).unwrap();
+        let sink = KafkaSink::new(&args(&cluster), DEADLINE, |_| {}, |_| {}).unwrap();
+        let results = sink
+            .publish_all((0..100).map(|_| record(DEADLINE)).collect())
+            .await;
+        let offsets: Vec<_> = results.into_iter().map(|result| result.unwrap().offset).collect();
+        assert_eq!(offsets, (0..100).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn records_that_are_published_together_keep_their_deadlines() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("votes", 1, 1).unwrap();
+        let sink = KafkaSink::new(&args(&cluster), DEADLINE, |_| {}, |_| {}).unwrap();
+        cluster
+            .broker_round_trip_time(-1, Duration::from_secs(2))
+            .unwrap();
+        let records = [50, 30_000, 50].map(|ms| record(Duration::from_millis(ms)));
+        let results = sink.publish_all(records.into()).await;
+        assert_eq!(results[0], Err(SinkError::Deadline));
+        // The acknowledgement of the last record has come by the time at which it is looked at.
+        assert!(results[1..].iter().all(Result::is_ok), "{results:?}");
+    }
+
+    #[tokio::test]
+    async fn fatal_error_of_one_producer_does_not_affect_the_next() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("votes", 1, 1).unwrap();
+        let (args, record) = (args(&cluster), record(DEADLINE));
         // After this error, an idempotent producer can no longer write.
         cluster.request_errors(
             RDKafkaApiKey::Produce,

@@ -235,3 +235,43 @@ async fn batch_is_admitted_as_a_whole_and_checked_vote_by_vote() {
         ]
     );
 }
+
+#[tokio::test]
+async fn group_is_admitted_vote_by_vote() {
+    let environment = environment(2);
+    let drafts = [
+        Ok(valid_draft()),
+        Err(Malformed("no message".to_owned())),
+        Ok(valid_draft()),
+        Ok(valid_draft()),
+    ];
+    let votes = drafts.map(|draft| (environment.ingest.start_timer(), draft));
+    let release = async {
+        environment.sink.release.notify_one();
+        tokio::task::yield_now().await;
+        environment.sink.release.notify_one();
+    };
+    let (results, ()) = tokio::join!(environment.ingest.accept_group(votes.into()), release);
+    let results: Vec<_> = results.into_iter().map(|(_, result)| result).collect();
+    assert!(results[0].is_ok());
+    assert_eq!(results[1], Err(IngestError::Malformed("no message".to_owned())));
+    assert!(results[2].is_ok());
+    assert_eq!(results[3], Err(IngestError::Overloaded));
+    // The votes of the group are no longer in flight.
+    environment.sink.release.notify_one();
+    assert!(environment.vote().await.is_ok());
+}
+
+#[tokio::test]
+async fn vote_of_a_batch_that_was_acknowledged_before_the_deadline_has_a_receipt() {
+    let environment = environment(3);
+    environment.sink.release.notify_one();
+    let timers = environment.ingest.start_timer().split(3);
+    let drafts = vec![Ok::<_, Malformed>(valid_draft()); 3];
+    let results = environment.ingest.accept_batch(timers, drafts).await.unwrap();
+    assert!(results[0].is_ok());
+    assert_eq!(
+        results[1..],
+        [Err(IngestError::Deadline), Err(IngestError::Deadline)]
+    );
+}
