@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import gevent
+import psutil
 from gevent import GreenletExit
 from grpc.experimental import gevent as grpc_gevent
 from locust import events
@@ -66,8 +67,20 @@ def _prepare(environment: Environment, runner: Runner, **_: object) -> None:
         _normalise_host(environment)
     except (VoteFileError, HostError, OSError) as error:
         logger.error(error)  # noqa: TRY400 - the message is sufficient, a traceback would hide it
+        if not isinstance(runner, WorkerRunner):
+            _end_workers()
         sys.exit(2)
     _interrupt_only_main()
+
+
+def _end_workers() -> None:
+    """Ends the worker processes that `--processes` has started.
+
+    Locust ends only those that have ended anyway: it takes "still running" for "ended". A worker that has not reached the
+    master yet would try for five minutes.
+    """
+    for worker in psutil.Process().children():
+        worker.kill()
 
 
 def _interrupt_only_main() -> None:

@@ -285,7 +285,7 @@ def test_invalid_host_from_the_web_ui_starts_no_test(service: Service, tmp_path:
         (("--host", "127.0.0.1:8000", "RestUser"), "type --host http://127.0.0.1:8000"),
         (("--host", "127.0.0.1:8000", "GrpcUser"), "type --host http://127.0.0.1:8000"),
         (("--host", "http://localhost:8000/grpc", "RestUser"), "type --host http://localhost:8000"),
-        (("--host", "http://localhost:8000/v1/votes", "--processes", "2"), "type --host http://localhost:8000"),
+        (("--host", "http://localhost:8000/v1/votes", "--processes", "8"), "type --host http://localhost:8000"),
     ],
 )
 def test_invalid_option_ends_the_run_before_the_first_vote(
