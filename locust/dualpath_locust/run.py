@@ -76,8 +76,8 @@ def _prepare(environment: Environment, runner: Runner, **_: object) -> None:
 def _end_workers() -> None:
     """Ends the worker processes that `--processes` has started.
 
-    Locust ends only those that have ended anyway: it takes "still running" for "ended". A worker that has not reached the
-    master yet would try for five minutes.
+    Locust ends only those that have ended anyway: it takes "still running" for "ended". A worker that has not reached
+    the master yet would try for five minutes.
     """
     for worker in psutil.Process().children():
         worker.kill()
