@@ -26,10 +26,7 @@ down: ## Stop the stack and remove its data
 
 test: setup-dev lint ## Run all checks and all tests, including tests against real servers
 	@cargo test --release --locked --workspace
-	@cd locust && $(CACHE)/venv-dev/bin/python -m pytest --quiet
-	@$(CACHE)/venv-dev/bin/python -m pytest --quiet -p no:locust bench
-	@cd grafana && $(CACHE)/venv-dev/bin/python -m pytest --quiet
-	@cd k8s && $(CACHE)/venv-dev/bin/python -m pytest --quiet
+	@scripts/test-python.sh
 	@scripts/web.sh run test
 
 lint: setup-dev ## Run the checks that need no server: formats, clippy, features, licences and layers, ruff, shellcheck, promtool, ESLint
