@@ -63,7 +63,7 @@ def test_targets_of_the_consumer_use_medians() -> None:
 @pytest.mark.parametrize(
     ("missing", "delay_ms", "name"),
     [
-        (one_round(79, 100), 50.0, "consumer / bare inserts as large"),
+        (one_round(79, 100), 50.0, "consumer / bare inserts of batches as large"),
         (one_round(80, 100, bare_500=101), 50.0, "consumer / bare inserts of 500"),
         (one_round(80, 100, last_tenth=89), 50.0, "last tenth / first tenth"),
         (one_round(80, 100, peak_mib=65), 50.0, "peak MiB"),
