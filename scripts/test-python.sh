@@ -14,8 +14,7 @@ others() {
 }
 
 log="$(mktemp)"
-# A function in a condition would not stop at its first failure.
-(set -e; others) >"$log" 2>&1 &
+others >"$log" 2>&1 &
 readonly log others=$!
 trap 'kill "$others" 2>/dev/null || true; rm -f "$log"' EXIT
 failed=0
