@@ -34,6 +34,8 @@ from subjects import OURS, Settings, running
 TOPIC = "votes"
 CONNECTIONS = 6
 """The inserts in flight of `bare-insert`: as many as the topic has partitions."""
+SMALL_BATCH = 500
+"""The documents of an insert of an application without a backlog; `Round.bare_500` names it."""
 
 
 def main() -> int:
@@ -144,7 +146,7 @@ def _drain(stack: Stack, votes: int) -> Drain:
 
 
 def _both_bare(stack: Stack, arguments: argparse.Namespace) -> tuple[Bare, Bare]:
-    return _bare(stack, arguments, arguments.batch_size), _bare(stack, arguments, 500)
+    return _bare(stack, arguments, arguments.batch_size), _bare(stack, arguments, SMALL_BATCH)
 
 
 def _bare(stack: Stack, arguments: argparse.Namespace, batch_size: int) -> Bare:
