@@ -11,6 +11,7 @@ use tonic::transport::Uri;
 use vote::Route;
 
 use crate::forward_sink::ForwardSink;
+use crate::upstream::{self, UpstreamTlsArgs};
 use crate::version::VERSION;
 
 /// Options of `ingest-grpc bridge`.
@@ -19,7 +20,7 @@ pub(crate) struct BridgeArgs {
     /// Address to accept votes on
     #[arg(long, env = "LISTEN_ADDR", default_value = "127.0.0.1:8081")]
     listen: SocketAddr,
-    /// Address of the ingest-grpc that publishes the votes
+    /// Address of the ingest-grpc that publishes the votes; https for TLS
     #[arg(
         long,
         env = "UPSTREAM",
@@ -27,6 +28,8 @@ pub(crate) struct BridgeArgs {
         default_value = "http://127.0.0.1:50051"
     )]
     upstream: Uri,
+    #[command(flatten)]
+    upstream_tls: UpstreamTlsArgs,
     #[command(flatten)]
     listener: ListenerArgs,
     #[command(flatten)]
@@ -40,6 +43,7 @@ pub(crate) async fn start(args: BridgeArgs, common: CommonArgs, process: Process
     let effective = EffectiveConfig::of_route(&common, &args.listener)
         .with_all("", args.cors.settings())
         .with_all("", args.ingest.settings())
+        .with_all("", args.upstream_tls.settings())
         .with_all("traces.", process.traces.settings());
     register_config_info(&process.registry, Route::Bridge, VERSION, &effective.hash())?;
     process.announce(effective);
@@ -47,7 +51,8 @@ pub(crate) async fn start(args: BridgeArgs, common: CommonArgs, process: Process
     let upstream_check = process.readiness.register("upstream");
     // Bind before the process can report that it is ready, because clients may then connect at once.
     let tcp_listener = listener::bind(args.listen).await?;
-    let sink = Arc::new(ForwardSink::new(args.upstream.clone()));
+    let channel = upstream::channel(args.upstream.clone(), &args.upstream_tls)?;
+    let sink = Arc::new(ForwardSink::new(channel));
     tokio::spawn(Arc::clone(&sink).watch_upstream(upstream_check));
     let ingest = Ingest::new(
         Route::Bridge,

@@ -12,7 +12,7 @@ use proto::votes::Receipt;
 use service::Check;
 use tonic::client::Grpc;
 use tonic::metadata::MetadataMap;
-use tonic::transport::{Channel, Uri};
+use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -27,13 +27,6 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Failed probes in a row until the upstream counts as down. One slow response or one draining replica is not an
 /// outage.
 const FAILURES_UNTIL_DOWN: u32 = 2;
-/// Calls that may wait for the connection. It equals the default of --max-in-flight, so that admission is the limit.
-const MAX_QUEUED_CALLS: usize = 4096;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Detects an upstream that disappears without closing its connection.
-const PING_INTERVAL: Duration = Duration::from_secs(10);
-const PING_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// Publishes votes by forwarding them to `ingest-grpc`.
 #[derive(Debug)]
 pub(crate) struct ForwardSink {
@@ -42,15 +35,8 @@ pub(crate) struct ForwardSink {
 }
 
 impl ForwardSink {
-    /// Connects on first use, and again whenever the connection is lost.
-    pub(crate) fn new(upstream: Uri) -> Self {
-        let channel = Channel::builder(upstream)
-            .tcp_nodelay(true)
-            .buffer_size(MAX_QUEUED_CALLS)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .http2_keep_alive_interval(PING_INTERVAL)
-            .keep_alive_timeout(PING_TIMEOUT)
-            .connect_lazy();
+    /// Forwards over `channel`.
+    pub(crate) fn new(channel: Channel) -> Self {
         Self {
             channel,
             availability: Availability::default(),
@@ -103,7 +89,11 @@ impl ForwardSink {
             Ok(_) => Err("ingest-grpc is not ready".to_owned()),
             // An overloaded upstream is up: it accepts or rejects votes.
             Err(status) if status.code() == Code::ResourceExhausted => Ok(()),
-            Err(status) => Err(format!("ingest-grpc: {}", status.message())),
+            // The message of a status does not say why the connection failed.
+            Err(status) => Err(match retry::causes(&status).last() {
+                Some(cause) => format!("ingest-grpc: {}: {cause}", status.message()),
+                None => format!("ingest-grpc: {}", status.message()),
+            }),
         }
     }
 }

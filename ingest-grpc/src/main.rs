@@ -15,6 +15,7 @@ mod services;
 mod status;
 mod stream;
 mod unary;
+mod upstream;
 mod version;
 mod web;
 

@@ -1,15 +1,17 @@
 //! The HTTP listener that all routes share: the same accept loop, limits, socket options and HTTP settings. So REST
 //! and gRPC differ only in their protocol.
 //!
-//! `socket` accepts TCP connections, `transport` is the place to add TLS, `connection` serves HTTP, and `lingering_close`
-//! ends a connection without the loss of its last response.
+//! `socket` accepts TCP connections, `transport` adds TLS, `connection` serves HTTP, and `lingering_close` ends a connection
+//! without the loss of its last response.
 
 mod args;
 mod connection;
 mod http_service;
 mod in_flight;
 mod lingering_close;
+mod refusal_log;
 mod socket;
+mod tls;
 mod tracked_body;
 mod transport;
 
@@ -22,9 +24,13 @@ use tokio::sync::Semaphore;
 pub use args::{ListenerArgs, MAX_HEAD_BYTES};
 pub use http_service::HttpService;
 pub use socket::bind;
+pub use tls::TlsArgs;
 
 use crate::process::Process;
+use connection::{Protocols, Shared};
 use in_flight::InFlightRequests;
+use refusal_log::RefusalLog;
+use tls::Tls;
 
 /// Maximum number of open connections; it limits memory and file descriptors. Further connections wait in the kernel's
 /// accept queue.
@@ -39,7 +45,10 @@ pub(crate) fn settings(args: &ListenerArgs) -> impl IntoIterator<Item = (&'stati
         ("head_timeout_ms", args.head_timeout_ms.to_string()),
         ("idle_timeout_ms", args.idle_timeout_ms.to_string()),
     ];
-    listener_settings.into_iter().chain(connection::settings())
+    let listener_settings = listener_settings.into_iter();
+    listener_settings
+        .chain(args.tls.settings())
+        .chain(connection::settings())
 }
 
 /// Like [`serve_per_peer`], with the same services for all connections.
@@ -54,8 +63,9 @@ pub async fn serve<S: HttpService>(
     serve_per_peer(listener, services, args, process).await
 }
 
-/// Serves HTTP/1.1 and HTTP/2 without TLS until `process.shutdown` is cancelled. Then it stops accepting, lets every connection finish its
-/// requests in flight, and returns when all connections are closed or `process.connections_timeout()` has passed.
+/// Serves HTTP/1.1 and HTTP/2, with TLS if `args` have a certificate, until `process.shutdown` is cancelled. Then it stops
+/// accepting, lets every connection finish its requests in flight, and returns when all connections are closed or
+/// `process.connections_timeout()` has passed. Errors if the TLS files are missing or invalid.
 ///
 /// `services` returns two services for a peer's connection: one for requests, and one for requests beyond the limit. The
 /// second one must respond at once.
@@ -65,27 +75,30 @@ pub async fn serve_per_peer<S: HttpService>(
     args: ListenerArgs,
     process: &Process,
 ) -> anyhow::Result<()> {
-    let protocols = Arc::new(connection::protocols(&args));
-    let in_flight = Arc::new(InFlightRequests::new(args.max_calls as usize));
-    let args = Arc::new(args);
+    let tls = Tls::load(&args.tls)?;
+    match &tls {
+        Some(tls) => drop(tokio::spawn(Arc::clone(tls).reload(process.shutdown.clone()))),
+        None => warn_without_tls(listener.local_addr()?),
+    }
+    let shared = Arc::new(Shared {
+        tls,
+        protocols: Protocols::new(&args),
+        in_flight: Arc::new(InFlightRequests::new(args.max_calls as usize)),
+        refusals: RefusalLog::default(),
+        shutdown: process.shutdown.clone(),
+        args,
+    });
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS as usize));
     let accept_next = async || {
         let slot = Arc::clone(&slots).acquire_owned().await?;
-        anyhow::Ok((socket::accept(&listener, &args).await, slot))
+        anyhow::Ok((socket::accept(&listener, &shared.args).await, slot))
     };
     loop {
         let ((socket, peer), slot) = tokio::select! {
             accepted = accept_next() => accepted?,
             () = process.shutdown.cancelled() => break,
         };
-        let connection = connection::serve(
-            socket,
-            Arc::clone(&protocols),
-            services(peer),
-            Arc::clone(&in_flight),
-            Arc::clone(&args),
-            process.shutdown.clone(),
-        );
+        let connection = connection::serve(socket, peer, Arc::clone(&shared), services(peer));
         tokio::spawn(async move {
             connection.await;
             drop(slot);
@@ -98,4 +111,13 @@ pub async fn serve_per_peer<S: HttpService>(
         tracing::warn!(?timeout, "connections were still open when the drain ended");
     }
     Ok(())
+}
+
+fn warn_without_tls(address: SocketAddr) {
+    if !address.ip().is_loopback() {
+        tracing::warn!(
+            %address,
+            "other machines can read and change what clients send: TLS is off (--tls-cert, --tls-key)"
+        );
+    }
 }

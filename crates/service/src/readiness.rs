@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// The reason of a check that has no result yet.
+const NOT_CHECKED: &str = "not checked yet";
+
 /// All checks of a process. The process is ready if it is not draining and every check passes.
 #[derive(Clone, Debug, Default)]
 pub struct Readiness {
@@ -26,9 +29,7 @@ pub struct Check {
 impl Readiness {
     /// Adds a check. It fails until the first success is reported.
     pub fn register(&self, name: &'static str) -> Check {
-        self.inner
-            .checks()
-            .insert(name, Err("not checked yet".to_owned()));
+        self.inner.checks().insert(name, Err(NOT_CHECKED.to_owned()));
         Check {
             name,
             inner: Arc::clone(&self.inner),
@@ -98,11 +99,11 @@ impl Check {
         self.inner.checks().get(self.name).is_some_and(Result::is_ok)
     }
 
-    /// Stores the result. Returns whether the check changed between success and failure.
+    /// Stores the result. Returns whether it is the first one, or the check changed between success and failure.
     fn set(&self, state: Result<(), String>) -> bool {
         let is_ok = state.is_ok();
         let before = self.inner.checks().insert(self.name, state);
-        before.is_none_or(|before| before.is_ok() != is_ok)
+        before.is_none_or(|before| before.is_ok() != is_ok || before == Err(NOT_CHECKED.to_owned()))
     }
 }
 

@@ -360,7 +360,8 @@ fn run(command: &mut Command) -> Output {
 }
 
 /// The path of a tool that `make setup-dev` compiles from Go modules.
-fn tool(name: &str) -> PathBuf {
+/// A tool that the set-up of the tests has installed.
+pub(crate) fn tool(name: &str) -> PathBuf {
     cache().join("tools/bin").join(name)
 }
 

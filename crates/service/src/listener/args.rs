@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::tls::TlsArgs;
+
 /// Size of an HTTP/1.1 connection's buffer, which bounds a request head; also the limit for the header list of HTTP/2.
 pub const MAX_HEAD_BYTES: u32 = 16 * 1024;
 
@@ -23,6 +25,10 @@ pub struct ListenerArgs {
     /// an HTTP/2 connection
     #[arg(long, env = "IDLE_TIMEOUT_MS", default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
     pub idle_timeout_ms: u64,
+
+    /// TLS.
+    #[command(flatten)]
+    pub tls: TlsArgs,
 
     /// Leaves Nagle's algorithm on. Not a command-line option: only fault injection sets it.
     #[arg(skip)]

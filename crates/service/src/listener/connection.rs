@@ -1,5 +1,6 @@
 //! One HTTP connection from its first byte to its end.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +16,10 @@ use super::args::{ListenerArgs, MAX_HEAD_BYTES};
 use super::http_service::HttpService;
 use super::in_flight::{Activity, Capacity, ConnectionRequests, InFlightRequests};
 use super::lingering_close::LingeringClose;
+use super::refusal_log::RefusalLog;
+use super::tls::Tls;
 use super::tracked_body::TrackedBody;
-use super::transport;
+use super::transport::{self, Version};
 
 /// Requests in flight on one HTTP/2 connection: as many as the default in-flight limit. The bridge has one connection, and
 /// admission must reject its requests before they queue in its client.
@@ -54,8 +57,46 @@ pub(super) fn settings() -> impl IntoIterator<Item = (&'static str, String)> {
     ]
 }
 
-/// HTTP/1.1 and HTTP/2 with the settings that all connections share.
-pub(super) fn protocols(args: &ListenerArgs) -> Builder<TokioExecutor> {
+/// HTTP with the settings that all connections share.
+#[derive(Debug)]
+pub(super) struct Protocols {
+    by_preface: Builder<TokioExecutor>,
+    http1: Builder<TokioExecutor>,
+    http2: Builder<TokioExecutor>,
+}
+
+/// What all connections of a listener share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) args: ListenerArgs,
+    /// None if TLS is off.
+    pub(super) tls: Option<Arc<Tls>>,
+    pub(super) protocols: Protocols,
+    pub(super) in_flight: Arc<InFlightRequests>,
+    pub(super) refusals: RefusalLog,
+    pub(super) shutdown: CancellationToken,
+}
+
+impl Protocols {
+    pub(super) fn new(args: &ListenerArgs) -> Self {
+        let builder = builder(args);
+        Self {
+            http1: builder.clone().http1_only(),
+            http2: builder.clone().http2_only(),
+            by_preface: builder,
+        }
+    }
+
+    fn of(&self, version: Version) -> &Builder<TokioExecutor> {
+        match version {
+            Version::Preface => &self.by_preface,
+            Version::Http1 => &self.http1,
+            Version::Http2 => &self.http2,
+        }
+    }
+}
+
+fn builder(args: &ListenerArgs) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -87,21 +128,21 @@ struct Exhausted;
 /// in flight has finished.
 pub(super) async fn serve<S: HttpService>(
     socket: TcpStream,
-    protocols: Arc<Builder<TokioExecutor>>,
+    peer: SocketAddr,
+    shared: Arc<Shared>,
     (service, overload_service): (S, S),
-    in_flight: Arc<InFlightRequests>,
-    args: Arc<ListenerArgs>,
-    shutdown: CancellationToken,
 ) {
+    let Shared { args, shutdown, .. } = &*shared;
     let opened = tokio::select! {
-        opened = transport::open(socket) => opened.ok(),
-        () = tokio::time::sleep(args.head_timeout()) => None,
-        () = shutdown.cancelled() => None,
+        opened = transport::open(socket, shared.tls.as_deref()) => opened,
+        () = tokio::time::sleep(args.head_timeout()) => return,
+        () = shutdown.cancelled() => return,
     };
-    let Some(transport) = opened else {
-        return;
+    let (transport, version) = match opened {
+        Ok(opened) => opened,
+        Err(error) => return shared.refusals.record(peer, &error),
     };
-    let requests = Arc::new(ConnectionRequests::new(in_flight));
+    let requests = Arc::new(ConnectionRequests::new(Arc::clone(&shared.in_flight)));
     let respond = |request| {
         let (guard, capacity) = requests.begin();
         let service = match capacity {
@@ -115,8 +156,10 @@ pub(super) async fn serve<S: HttpService>(
             Ok::<_, Exhausted>(response.map(|body| TrackedBody::new(body, guard)))
         }
     };
-    let served =
-        protocols.serve_connection(TokioIo::new(LingeringClose::new(transport)), service_fn(respond));
+    let served = shared
+        .protocols
+        .of(version)
+        .serve_connection(TokioIo::new(LingeringClose::new(transport)), service_fn(respond));
     tokio::pin!(served);
     let mut activity_checks = interval_at(Instant::now() + args.idle_timeout(), args.idle_timeout());
     let mut is_closing = false;

@@ -42,6 +42,14 @@ impl<T> LingeringClose<T> {
             linger: None,
         }
     }
+
+    /// A stream whose input was not read.
+    pub(super) fn after_unread_input(stream: T) -> Self {
+        Self {
+            has_more_input: true,
+            ..Self::new(stream)
+        }
+    }
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for LingeringClose<T> {

@@ -1,7 +1,5 @@
 //! A process that reports a failure drains and exits with code 1, so that its supervisor restarts it.
 
-#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
-
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
