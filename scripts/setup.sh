@@ -4,7 +4,7 @@
 #   scripts/setup.sh PROGRAM...    also these programs of the workspace
 #   scripts/setup.sh --dev         also every program and test, and what the tests and the checks need (scripts/setup-dev.sh)
 # Installs:
-#   - by apt: a C++ toolchain (librdkafka), Java and Maven (Kafka), Python (Locust), libcurl (MongoDB); with --dev also h2load,
+#   - by apt: a C++ toolchain and OpenSSL (librdkafka), Java and Maven (Kafka), Python (Locust), libcurl (MongoDB); with --dev also h2load,
 #     wrk, curl, a browser and shellcheck
 #   - into ${XDG_CACHE_HOME:-~/.cache}/dualpath: Locust in a virtual environment, and the servers (`lab fetch`)
 #   - by npm: the build tools of the viewer's web page (scripts/web.sh, which also provides Node)
@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.."
 . scripts/common.sh
 
 # Debian packages. A compiler, Java, Maven or Python from another source does not count.
-readonly compiler=(build-essential zlib1g-dev)
+readonly compiler=(build-essential libssl-dev pkg-config zlib1g-dev)
 readonly packages=(
     openjdk-17-jre-headless maven
     python3 python3-venv

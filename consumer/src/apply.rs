@@ -9,8 +9,8 @@
 mod count;
 mod log;
 
-use kafka::TopicIds;
 use kafka::dead_letter::DeadLetterTopic;
+use kafka::{Brokers, TopicIds};
 
 use crate::batch_trace::BatchTracer;
 use crate::conflicts::Conflicts;
@@ -30,6 +30,8 @@ pub struct Stores {
     pub log: LogWriter,
     /// Kafka's dead-letter topic.
     pub dead_letters: DeadLetterTopic,
+    /// The brokers of Kafka.
+    pub brokers: Brokers,
     /// The topic of the votes.
     pub topic: String,
     /// Returns the current id of that topic.

@@ -66,7 +66,10 @@ impl RunArgs {
     /// The effective configuration, without passwords.
     pub fn effective(&self) -> EffectiveConfig {
         EffectiveConfig::default()
-            .with("kafka_brokers", redact_hosts(&self.stores.kafka.brokers))
+            .with(
+                "kafka_brokers",
+                redact_hosts(&self.stores.kafka.brokers.addresses),
+            )
             .with("topic", &self.stores.kafka.topic)
             .with("dead_letter_topic", &self.stores.kafka.dead_letter_topic)
             .with("group", &self.group)
@@ -78,5 +81,6 @@ impl RunArgs {
             .with("batch_linger_ms", self.batch_linger_ms)
             .with("max_outstanding", self.max_outstanding)
             .with_all("kafka.", kafka::source::settings(&self.group))
+            .with_all("kafka.", self.stores.kafka.brokers.security.settings())
     }
 }

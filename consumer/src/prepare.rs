@@ -97,8 +97,9 @@ async fn topics(args: &PrepareArgs) -> Result<String> {
         topic,
         dead_letter_topic,
     } = &args.kafka;
-    ensure_topic(brokers, topic, args.partitions.into()).await?;
-    ensure_topic(brokers, dead_letter_topic, DEAD_LETTER_PARTITIONS.into()).await?;
+    let brokers = brokers.open()?;
+    ensure_topic(&brokers, topic, args.partitions.into()).await?;
+    ensure_topic(&brokers, dead_letter_topic, DEAD_LETTER_PARTITIONS.into()).await?;
     Ok(format!("{topic} and {dead_letter_topic} exist"))
 }
 

@@ -79,7 +79,7 @@ impl Replay {
     async fn new(args: ReplayArgs) -> Result<Self> {
         Ok(Self {
             mongodb: MongodbLog::new(args.mongodb.validated()?).await?,
-            writer: RecordWriter::new(&args.kafka.brokers, &args.kafka.topic)?,
+            writer: RecordWriter::new(&args.kafka.brokers.open()?, &args.kafka.topic)?,
             args,
             dead_letters: 0,
             sent: HashSet::new(),
@@ -96,6 +96,7 @@ impl Replay {
             dead_letter_topic: topic,
             ..
         } = self.args.kafka.clone();
+        let brokers = brokers.open()?;
         // The channel is bounded: a large dead-letter topic may not fit into memory.
         let (scanned, mut received) = mpsc::channel(CHUNK);
         let scan = tokio::task::spawn_blocking(move || {

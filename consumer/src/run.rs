@@ -50,6 +50,7 @@ pub async fn run(args: RunArgs, process: Process) -> anyhow::Result<()> {
 
 async fn connect(args: &RunArgs, process: &Process) -> anyhow::Result<Stores> {
     let metrics = Metrics::new(&process.registry)?;
+    let brokers = args.stores.kafka.brokers.open()?;
     let store = |name, duration: &prometheus::Histogram| {
         StoreRetry::new(process.readiness.register(name), duration.clone())
     };
@@ -58,9 +59,10 @@ async fn connect(args: &RunArgs, process: &Process) -> anyhow::Result<Stores> {
         log: LogWriter::new(args.stores.mongodb.validated()?)
             .await
             .context("--mongodb-uri")?,
-        dead_letters: DeadLetterTopic::new(&args.stores.kafka.brokers, &args.stores.kafka.dead_letter_topic)?,
+        dead_letters: DeadLetterTopic::new(&brokers, &args.stores.kafka.dead_letter_topic)?,
+        brokers: brokers.clone(),
         topic: args.stores.kafka.topic.clone(),
-        topic_ids: TopicIds::new(&args.stores.kafka.brokers, &args.stores.kafka.topic),
+        topic_ids: TopicIds::new(&brokers, &args.stores.kafka.topic),
         dead_letter_limit: args.dead_letter_limit,
         redis: store("redis", &metrics.redis_duration),
         mongodb: store("mongodb", &metrics.mongodb_duration),
@@ -74,13 +76,8 @@ async fn connect(args: &RunArgs, process: &Process) -> anyhow::Result<Stores> {
 /// Waits for the stores and creates what is missing, before the consumer joins the group. A member without stores would
 /// take partitions from other members and not count their votes.
 async fn prepare(args: &RunArgs, stores: &Stores, shutdown: &CancellationToken) -> Option<()> {
-    let ensure_dead_letter_topic = || {
-        kafka::admin::ensure_topic(
-            &args.stores.kafka.brokers,
-            &args.stores.kafka.dead_letter_topic,
-            1,
-        )
-    };
+    let ensure_dead_letter_topic =
+        || kafka::admin::ensure_topic(&stores.brokers, &args.stores.kafka.dead_letter_topic, 1);
     stores
         .mongodb
         .retry(shutdown, || stores.log.ensure_collection())
@@ -94,7 +91,7 @@ async fn prepare(args: &RunArgs, stores: &Stores, shutdown: &CancellationToken) 
 
 async fn consume(args: &RunArgs, stores: &Arc<Stores>, process: &Process) -> anyhow::Result<()> {
     let config = SourceConfig {
-        brokers: args.stores.kafka.brokers.clone(),
+        brokers: stores.brokers.clone(),
         topic: args.stores.kafka.topic.clone(),
         group: args.group.clone(),
         max_outstanding: args.max_outstanding as usize,

@@ -1,19 +1,15 @@
 //! The addresses of the stores: options that all commands share.
 
+use kafka::BrokerArgs;
 use mongodb::options::ConnectionString;
 use service::{InvalidUrl, SecretUrl};
 
 /// The address and the topics of Kafka.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ConsumerKafkaArgs {
-    /// Kafka brokers, as host:port, comma-separated
-    #[arg(
-        long = "kafka-brokers",
-        env = "KAFKA_BROKERS",
-        default_value = "127.0.0.1:9092",
-        value_parser = kafka::parse_brokers
-    )]
-    pub brokers: String,
+    /// The brokers.
+    #[command(flatten)]
+    pub brokers: BrokerArgs,
 
     /// Topic of the votes
     #[arg(long, env = "KAFKA_TOPIC", default_value = "votes")]

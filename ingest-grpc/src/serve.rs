@@ -56,6 +56,7 @@ pub(crate) async fn start(args: ServeArgs, common: CommonArgs, process: Process)
             KafkaSink::settings(&args.kafka.producer, args.ingest.deadline()),
         )
         .with_all("", args.cors.settings())
+        .with_all("kafka.", args.kafka.brokers.security.settings())
         .with("sink", args.kafka.sink)
         .with("injected_faults", &args.fault_injection)
         .with_all("traces.", process.traces.settings());

@@ -63,6 +63,7 @@ async fn start(cli: Cli, process: Process) -> anyhow::Result<()> {
             "kafka.",
             KafkaSink::settings(&cli.kafka.producer, cli.ingest.deadline()),
         )
+        .with_all("kafka.", cli.kafka.brokers.security.settings())
         .with("sink", cli.kafka.sink)
         .with("injected_faults", &cli.fault_injection)
         .with_all("traces.", process.traces.settings());

@@ -65,7 +65,7 @@ pub(crate) fn read(
     snapshot: &Snapshot,
     extents: &BTreeMap<i32, Extent>,
 ) -> Result<KafkaVotes> {
-    let ConsumerKafkaArgs { brokers, topic, .. } = kafka;
+    let (brokers, topic) = (kafka.brokers.open()?, &kafka.topic);
     let dead_letters = dead_letter_positions(kafka, snapshot)?;
     let mut votes = KafkaVotes::default();
     let ends: BTreeMap<i32, i64> = extents
@@ -74,7 +74,7 @@ pub(crate) fn read(
         .collect();
     let total: i64 = ends.values().sum();
     let (mut progress, mut records_read) = (Progress::new("reading Kafka"), 0_u64);
-    kafka::scan_until(brokers, topic, &ends, |record| {
+    kafka::scan_until(&brokers, topic, &ends, |record| {
         records_read += 1;
         progress.report(|| format!("{records_read} of {total} records"));
         let is_dead_letter = dead_letters.contains(&(record.partition, record.offset));
@@ -82,7 +82,7 @@ pub(crate) fn read(
     })
     .with_context(|| format!("reading the topic {topic}"))?;
     // Read the extents after the scan: records that still exist now existed during the whole scan.
-    let extents = kafka::extents(brokers, topic).context("asking Kafka for the offsets of the topic")?;
+    let extents = kafka::extents(&brokers, topic).context("asking Kafka for the offsets of the topic")?;
     votes.incomplete = find_missing_records(snapshot, &extents);
     Ok(votes)
 }
@@ -150,7 +150,7 @@ impl KafkaVotes {
 fn dead_letter_positions(kafka: &ConsumerKafkaArgs, snapshot: &Snapshot) -> Result<HashSet<(i32, i64)>> {
     let since = snapshot.counted_since_ms().unwrap_or_default();
     let mut positions = HashSet::new();
-    kafka::scan(&kafka.brokers, &kafka.dead_letter_topic, |dead_letter| {
+    kafka::scan(&kafka.brokers.open()?, &kafka.dead_letter_topic, |dead_letter| {
         // An earlier topic with the same name may have existed: its dead-letter records are older.
         let is_current = dead_letter.timestamp_ms.is_some_and(|written| written >= since);
         let origin = Origin::of(dead_letter);

@@ -26,7 +26,7 @@ pub(crate) struct TopicSnapshot {
 impl TopicSnapshot {
     /// Reads the topic's id and extents from Kafka.
     pub(crate) async fn read(kafka: &ConsumerKafkaArgs) -> Result<Self> {
-        let ConsumerKafkaArgs { brokers, topic, .. } = kafka.clone();
+        let (brokers, topic) = (kafka.brokers.open()?, kafka.topic.clone());
         let ids = TopicIds::new(&brokers, &topic);
         let id = ids
             .requested_after(Instant::now())

@@ -26,7 +26,7 @@ struct Member {
 impl Member {
     fn join(environment: &TestEnvironment) -> Self {
         let config = SourceConfig {
-            brokers: environment.stack.endpoints().kafka.clone(),
+            brokers: (&environment.stack.endpoints().kafka).into(),
             topic: environment.topic.clone(),
             group: environment.topic.clone(),
             max_outstanding: 100_000,

@@ -1,5 +1,6 @@
 //! The fault `producer-per-request`: every vote needs a new connection, the metadata and a new producer id.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ingest::{EncodedVote, Position, Sink, SinkError};
@@ -11,20 +12,24 @@ use tokio::sync::oneshot;
 pub(crate) struct ProducerPerRequestSink {
     /// Checks the health of the topic and selects the partition of each vote. It publishes nothing.
     sink: KafkaSink,
-    args: KafkaArgs,
+    args: Arc<KafkaArgs>,
     deadline: Duration,
 }
 
 impl ProducerPerRequestSink {
     /// Publishes to the topic of `sink` with producers that have the options `args` and `deadline`.
     pub(crate) fn new(sink: KafkaSink, args: KafkaArgs, deadline: Duration) -> Self {
-        Self { sink, args, deadline }
+        Self {
+            sink,
+            args: Arc::new(args),
+            deadline,
+        }
     }
 }
 
 impl Sink for ProducerPerRequestSink {
     async fn publish(&self, record: EncodedVote) -> Result<Position, SinkError> {
-        let (args, deadline) = (self.args.clone(), self.deadline);
+        let (args, deadline) = (Arc::clone(&self.args), self.deadline);
         let partition = self.sink.partition(&record);
         let (sender, published) = oneshot::channel();
         let runtime = Handle::current();

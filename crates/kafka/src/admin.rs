@@ -6,15 +6,20 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::types::RDKafkaErrorCode;
 
-use crate::{KafkaError, settings};
+use crate::{Brokers, KafkaError, settings};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Creates `topic` with `partitions` partitions and one replica. If the topic exists, checks that it has at least as many
 /// partitions.
-pub async fn ensure_topic(brokers: &str, topic: &str, partitions: i32) -> Result<(), KafkaError> {
+pub async fn ensure_topic(
+    brokers: impl Into<Brokers>,
+    topic: &str,
+    partitions: i32,
+) -> Result<(), KafkaError> {
+    let brokers = brokers.into();
     let client: AdminClient<DefaultClientContext> =
-        settings::client(brokers, "dualpath-admin", &[]).create()?;
+        settings::client(&brokers, "dualpath-admin", &[]).create()?;
     let new_topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
     let options = AdminOptions::new()
         .operation_timeout(Some(TIMEOUT))
@@ -22,7 +27,7 @@ pub async fn ensure_topic(brokers: &str, topic: &str, partitions: i32) -> Result
     let created = client.create_topics([&new_topic], &options).await?;
     match created.into_iter().next() {
         Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => {
-            check_partitions(brokers, topic, partitions).await
+            check_partitions(&brokers, topic, partitions).await
         }
         Some(Err((_, code))) => Err(KafkaError::Topic {
             topic: topic.to_owned(),
@@ -33,9 +38,10 @@ pub async fn ensure_topic(brokers: &str, topic: &str, partitions: i32) -> Result
 }
 
 /// Deletes `topic` with all its records. Returns when no broker lists it any more.
-pub async fn delete_topic(brokers: &str, topic: &str) -> Result<(), KafkaError> {
+pub async fn delete_topic(brokers: impl Into<Brokers>, topic: &str) -> Result<(), KafkaError> {
+    let brokers = brokers.into();
     let client: AdminClient<DefaultClientContext> =
-        settings::client(brokers, "dualpath-admin", &[]).create()?;
+        settings::client(&brokers, "dualpath-admin", &[]).create()?;
     let options = AdminOptions::new().operation_timeout(Some(TIMEOUT));
     let deleted = client.delete_topics(&[topic], &options).await?;
     if let Some(Err((_, code))) = deleted.into_iter().next() {
@@ -44,16 +50,21 @@ pub async fn delete_topic(brokers: &str, topic: &str) -> Result<(), KafkaError> 
             reason: code.to_string(),
         });
     }
-    while partitions(brokers, topic, TIMEOUT).await? > 0 {
+    while partitions(&brokers, topic, TIMEOUT).await? > 0 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     Ok(())
 }
 
 /// The number of partitions of `topic`; 0 if it does not exist. Does not create the topic.
-pub async fn partitions(brokers: &str, topic: &str, timeout: Duration) -> Result<usize, KafkaError> {
+pub async fn partitions(
+    brokers: impl Into<Brokers>,
+    topic: &str,
+    timeout: Duration,
+) -> Result<usize, KafkaError> {
+    let brokers = brokers.into();
     let client: AdminClient<DefaultClientContext> =
-        settings::client(brokers, "dualpath-admin", &[]).create()?;
+        settings::client(&brokers, "dualpath-admin", &[]).create()?;
     let topic = topic.to_owned();
     // `fetch_metadata` blocks.
     tokio::task::spawn_blocking(move || count_partitions(&client, &topic, timeout))
@@ -73,7 +84,7 @@ fn count_partitions(
         .map_or(0, |described| described.partitions().len()))
 }
 
-async fn check_partitions(brokers: &str, topic: &str, needed: i32) -> Result<(), KafkaError> {
+async fn check_partitions(brokers: &Brokers, topic: &str, needed: i32) -> Result<(), KafkaError> {
     let found = partitions(brokers, topic, TIMEOUT).await?;
     if usize::try_from(needed).is_ok_and(|needed| found >= needed) {
         return Ok(());

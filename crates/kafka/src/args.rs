@@ -1,13 +1,13 @@
 //! Options of the services that write votes to Kafka.
 
-use crate::linger;
+use crate::{BrokerArgs, linger};
 
 /// Options of the services that write votes to Kafka.
 #[derive(Clone, Debug, clap::Args)]
 pub struct KafkaArgs {
-    /// Kafka brokers, as host:port, comma-separated
-    #[arg(long, env = "KAFKA_BROKERS", default_value = "127.0.0.1:9092", value_parser = parse_brokers)]
-    pub kafka_brokers: String,
+    /// The brokers.
+    #[command(flatten)]
+    pub brokers: BrokerArgs,
 
     /// Topic of the votes
     #[arg(long, env = "KAFKA_TOPIC", default_value = "votes")]
@@ -54,15 +54,6 @@ pub enum Acks {
     /// None: a record counts as acknowledged when it is sent.
     #[value(name = "0")]
     None,
-}
-
-/// Parses a list of brokers. The client library logs the addresses of brokers, so they must not contain a password.
-pub fn parse_brokers(text: &str) -> Result<String, String> {
-    if text.contains('@') {
-        Err("expected host:port, comma-separated, without a user and a password".to_owned())
-    } else {
-        Ok(text.to_owned())
-    }
 }
 
 impl Default for ProducerArgs {

@@ -1,6 +1,6 @@
 //! Dead-letter records: copies of records that cannot be decoded, with headers that give the origin and the error.
 
-use crate::{KafkaError, Record, RecordWriter};
+use crate::{Brokers, KafkaError, Record, RecordWriter};
 
 /// Prefix of the names of all headers below.
 const HEADER_PREFIX: &str = "dlq.";
@@ -68,7 +68,7 @@ pub struct DeadLetterTopic {
 
 impl DeadLetterTopic {
     /// A producer for the dead-letter topic `topic`.
-    pub fn new(brokers: &str, topic: &str) -> Result<Self, KafkaError> {
+    pub fn new(brokers: impl Into<Brokers>, topic: &str) -> Result<Self, KafkaError> {
         Ok(Self {
             writer: RecordWriter::new(brokers, topic)?,
         })

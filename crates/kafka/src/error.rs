@@ -14,6 +14,9 @@ pub enum KafkaError {
         /// What is wrong with the topic.
         reason: String,
     },
+    /// Options of encryption or login are missing or invalid.
+    #[error("{0}")]
+    Security(String),
     /// A thread could not be started.
     #[error("cannot start the thread {0}")]
     Thread(&'static str),

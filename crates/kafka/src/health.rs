@@ -9,6 +9,7 @@ use ingest::Availability;
 use rdkafka::producer::{FutureProducer, Producer};
 
 use crate::KafkaError;
+use crate::last_error::LastError;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -32,7 +33,8 @@ impl Health {
 /// Starts the health check, which passes every result to `report`. It ends when the last `Arc` of the returned state is
 /// dropped, or at the first fatal error of the producer, which it passes to `fatal`.
 pub(crate) fn watch(
-    producer: FutureProducer,
+    producer: FutureProducer<LastError>,
+    last_error: LastError,
     topic: String,
     report: impl Fn(Result<(), String>) + Send + 'static,
     fatal: impl FnOnce(String) + Send + 'static,
@@ -41,21 +43,22 @@ pub(crate) fn watch(
     let observed = Arc::downgrade(&health);
     std::thread::Builder::new()
         .name("kafka-health".to_owned())
-        .spawn(move || probe_while_in_use(&observed, &producer, &topic, report, fatal))
+        .spawn(move || probe_while_in_use(&observed, &producer, &last_error, &topic, report, fatal))
         .map_err(|_| KafkaError::Thread("kafka-health"))?;
     Ok(health)
 }
 
 fn probe_while_in_use(
     observed: &Weak<Health>,
-    producer: &FutureProducer,
+    producer: &FutureProducer<LastError>,
+    last_error: &LastError,
     topic: &str,
     report: impl Fn(Result<(), String>),
     fatal: impl FnOnce(String),
 ) {
     let mut failures_in_a_row = 0_u32;
     loop {
-        let state = probe(producer, topic);
+        let state = probe(producer, last_error, topic);
         let Some(health) = observed.upgrade() else { return };
         if let Some((code, reason)) = producer.client().fatal_error() {
             let reason = format!("the Kafka producer has failed for good ({code}): {reason}");
@@ -79,11 +82,11 @@ fn probe_while_in_use(
 }
 
 /// The number of partitions of the topic. An error if one of them has no leader.
-fn probe(producer: &FutureProducer, topic: &str) -> Result<i32, String> {
+fn probe(producer: &FutureProducer<LastError>, last_error: &LastError, topic: &str) -> Result<i32, String> {
     let metadata = producer
         .client()
         .fetch_metadata(Some(topic), TIMEOUT)
-        .map_err(|error| format!("no broker responds: {error}"))?;
+        .map_err(|error| last_error.explain(format!("no broker responds: {error}")))?;
     let described = metadata
         .topics()
         .first()
@@ -115,7 +118,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{KafkaArgs, KafkaSink, ProducerArgs, SinkKind};
+    use crate::{BrokerArgs, KafkaArgs, KafkaSink, ProducerArgs, SinkKind};
 
     const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -130,7 +133,7 @@ mod tests {
         let (states, reported) = mpsc::channel();
         let (reasons, failed) = mpsc::channel();
         let args = KafkaArgs {
-            kafka_brokers: cluster.bootstrap_servers(),
+            brokers: BrokerArgs::plaintext(&cluster.bootstrap_servers()),
             topic: "votes".to_owned(),
             sink: SinkKind::Kafka,
             producer: ProducerArgs::default(),

@@ -4,22 +4,27 @@
 pub mod admin;
 mod args;
 mod broker_order;
+mod brokers;
 pub mod dead_letter;
 mod error;
 mod health;
+mod last_error;
 mod linger;
 mod record;
 mod scan;
+mod security;
 mod settings;
 mod sink;
 pub mod source;
 mod topic_id;
 mod writer;
 
-pub use args::{Acks, KafkaArgs, ProducerArgs, SinkKind, parse_brokers};
+pub use args::{Acks, KafkaArgs, ProducerArgs, SinkKind};
+pub use brokers::{BrokerArgs, Brokers};
 pub use error::KafkaError;
 pub use record::Record;
 pub use scan::{Extent, extents, scan, scan_until};
+pub use security::{SaslMechanism, Security, SecurityArgs, SecurityProtocol};
 pub use settings::producer as producer_settings;
 pub use sink::{KafkaSink, VoteProducer};
 pub use topic_id::TopicIds;

@@ -8,7 +8,7 @@ use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::{KafkaError, Record, settings};
+use crate::{Brokers, KafkaError, Record, settings};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// A scan that is not at its end and receives no record for this long fails: the broker is unreachable.
@@ -24,14 +24,14 @@ pub struct Extent {
 }
 
 /// The offsets that each partition of `topic` holds now; empty if the topic does not exist. Blocks.
-pub fn extents(brokers: &str, topic: &str) -> Result<BTreeMap<i32, Extent>, KafkaError> {
-    fetch_extents(&consumer(brokers)?, topic)
+pub fn extents(brokers: impl Into<Brokers>, topic: &str) -> Result<BTreeMap<i32, Extent>, KafkaError> {
+    fetch_extents(&consumer(&brokers.into())?, topic)
 }
 
 /// Calls `visit` with every record of `topic`, each partition in order, up to the end that each partition has when the
 /// scan starts. Blocks.
-pub fn scan(brokers: &str, topic: &str, visit: impl FnMut(&Record)) -> Result<(), KafkaError> {
-    let consumer = consumer(brokers)?;
+pub fn scan(brokers: impl Into<Brokers>, topic: &str, visit: impl FnMut(&Record)) -> Result<(), KafkaError> {
+    let consumer = consumer(&brokers.into())?;
     let extents = fetch_extents(&consumer, topic)?;
     let ends = extents
         .into_iter()
@@ -42,15 +42,15 @@ pub fn scan(brokers: &str, topic: &str, visit: impl FnMut(&Record)) -> Result<()
 /// Like [`scan`], but reads each partition up to the offset in `ends`, or to the end of the partition if that comes
 /// first. Skips partitions that are not in `ends`. Blocks.
 pub fn scan_until(
-    brokers: &str,
+    brokers: impl Into<Brokers>,
     topic: &str,
     ends: &BTreeMap<i32, i64>,
     visit: impl FnMut(&Record),
 ) -> Result<(), KafkaError> {
-    read(&consumer(brokers)?, topic, ends.clone(), visit)
+    read(&consumer(&brokers.into())?, topic, ends.clone(), visit)
 }
 
-fn consumer(brokers: &str) -> Result<BaseConsumer, KafkaError> {
+fn consumer(brokers: &Brokers) -> Result<BaseConsumer, KafkaError> {
     let scan_settings = [
         ("enable.auto.commit", "false".to_owned()),
         ("group.id", "dualpath-scan".to_owned()),

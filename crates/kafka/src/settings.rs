@@ -5,6 +5,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 
 use crate::args::{Acks, KafkaArgs, ProducerArgs};
+use crate::{Brokers, KafkaError};
 
 /// The settings of a producer. `deadline` bounds the time from sending a record to its acknowledgement.
 pub fn producer(args: &ProducerArgs, deadline: Duration) -> Vec<(&'static str, String)> {
@@ -38,18 +39,22 @@ pub fn producer(args: &ProducerArgs, deadline: Duration) -> Vec<(&'static str, S
 }
 
 /// The client configuration of a producer of votes.
-pub(crate) fn ingest_client(args: &KafkaArgs, deadline: Duration) -> ClientConfig {
+pub(crate) fn ingest_client(args: &KafkaArgs, deadline: Duration) -> Result<ClientConfig, KafkaError> {
     let settings = producer(&args.producer, deadline);
-    client(&args.kafka_brokers, "dualpath-ingest", &settings)
+    Ok(client(&args.brokers.open()?, "dualpath-ingest", &settings))
 }
 
 /// A client configuration for `brokers` with `settings`.
-pub(crate) fn client(brokers: &str, client_id: &str, settings: &[(&'static str, String)]) -> ClientConfig {
+pub(crate) fn client(
+    brokers: &Brokers,
+    client_id: &str,
+    settings: &[(&'static str, String)],
+) -> ClientConfig {
     let mut config = ClientConfig::new();
     config
-        .set("bootstrap.servers", brokers)
+        .set("bootstrap.servers", &brokers.addresses)
         .set("client.id", client_id);
-    for (name, value) in settings {
+    for (name, value) in settings.iter().chain(&brokers.security.client_settings()) {
         config.set(*name, value);
     }
     config

@@ -11,6 +11,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use tokio::time::timeout_at;
 
 use crate::health::{self, Health};
+use crate::last_error::LastError;
 use crate::record::vote_record;
 use crate::{KafkaArgs, KafkaError, ProducerArgs, settings};
 
@@ -22,7 +23,8 @@ pub struct KafkaSink {
 
 /// A producer of votes for one topic.
 pub struct VoteProducer {
-    producer: FutureProducer,
+    producer: FutureProducer<LastError>,
+    last_error: LastError,
     topic: String,
 }
 
@@ -37,7 +39,13 @@ impl KafkaSink {
         fatal: impl FnOnce(String) + Send + 'static,
     ) -> Result<Self, KafkaError> {
         let producer = VoteProducer::new(args, deadline)?;
-        let health = health::watch(producer.producer.clone(), args.topic.clone(), report, fatal)?;
+        let health = health::watch(
+            producer.producer.clone(),
+            producer.last_error.clone(),
+            args.topic.clone(),
+            report,
+            fatal,
+        )?;
         Ok(Self { producer, health })
     }
 
@@ -102,8 +110,11 @@ impl VoteProducer {
     /// Connects in the background. `deadline` bounds the time from sending a record to its acknowledgement. Dropping
     /// the producer blocks until it is closed.
     pub fn new(args: &KafkaArgs, deadline: Duration) -> Result<Self, KafkaError> {
+        let last_error = LastError::default();
+        let client = settings::ingest_client(args, deadline)?;
         Ok(Self {
-            producer: settings::ingest_client(args, deadline).create()?,
+            producer: client.create_with_context(last_error.clone())?,
+            last_error,
             topic: args.topic.clone(),
         })
     }
@@ -166,13 +177,13 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::SinkKind;
+    use crate::{BrokerArgs, SinkKind};
 
     const DEADLINE: Duration = Duration::from_secs(30);
 
     fn args(cluster: &MockCluster<'_, impl rdkafka::ClientContext>) -> KafkaArgs {
         KafkaArgs {
-            kafka_brokers: cluster.bootstrap_servers(),
+            brokers: BrokerArgs::plaintext(&cluster.bootstrap_servers()),
             topic: "votes".to_owned(),
             sink: SinkKind::Kafka,
             producer: ProducerArgs::default(),

@@ -28,7 +28,7 @@ use self::context::{GroupConsumer, GroupContext};
 pub use self::event::{Delivery, OffsetsReply, Permit, SourceEvent};
 use self::offsets::offset_list;
 use self::thread::{Command, Reader};
-use crate::KafkaError;
+use crate::{Brokers, KafkaError};
 
 /// The limit of a request to the brokers.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,8 +38,8 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The topic that a source reads, and its group.
 #[derive(Clone, Debug)]
 pub struct SourceConfig {
-    /// Brokers, as host:port, comma-separated.
-    pub brokers: String,
+    /// The brokers.
+    pub brokers: Brokers,
     /// The topic.
     pub topic: String,
     /// The consumer group.

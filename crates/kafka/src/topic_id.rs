@@ -3,23 +3,22 @@
 //!
 //! The client library does not expose the id, so this module sends its own metadata request.
 
+mod connection;
+mod scram;
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
-use kafka_protocol::messages::{
-    ApiKey, MetadataRequest, MetadataResponse, RequestHeader, ResponseHeader, TopicName,
-};
-use kafka_protocol::protocol::{
-    Decodable, Encodable, HeaderVersion, StrBytes, encode_request_header_into_buffer,
-};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, lookup_host};
+use kafka_protocol::messages::{ApiKey, MetadataRequest, MetadataResponse, TopicName};
+use kafka_protocol::protocol::StrBytes;
+use tokio::net::lookup_host;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use crate::KafkaError;
+use self::connection::Connection;
 use crate::broker_order::BrokerOrder;
+use crate::{Brokers, KafkaError, Security};
 
 /// The newest version of the metadata request that Kafka 2.8 supports. Version 10 introduced topic ids.
 const METADATA_VERSION: i16 = 12;
@@ -27,13 +26,12 @@ const METADATA_VERSION: i16 = 12;
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// The minimum time limit for one broker or one of its addresses, to accept a connection and to respond.
 const MIN_TIMEOUT: Duration = Duration::from_secs(1);
-/// The metadata of one topic takes less than one kilobyte per broker; a longer response is invalid.
-const MAX_RESPONSE_BYTES: u32 = 4 * 1024 * 1024;
 
 /// Asks the brokers for the current id of a topic. Keeps one connection; concurrent callers share one response.
 #[derive(Debug)]
 pub struct TopicIds {
     topic: String,
+    security: Security,
     state: Mutex<State>,
 }
 
@@ -43,18 +41,20 @@ struct State {
     /// The number of addresses that have failed. A host name may have several addresses; the next call
     /// begins with the next one.
     failed_addresses: usize,
-    idle_connection: Option<TcpStream>,
+    idle_connection: Option<Connection>,
     /// The last id, and when it was requested.
     last: Option<(Instant, Uuid)>,
 }
 
 impl TopicIds {
-    /// For `topic`; `brokers` as host:port, comma-separated. Connects on first use.
-    pub fn new(brokers: &str, topic: &str) -> Self {
+    /// For `topic`. Connects on first use.
+    pub fn new(brokers: impl Into<Brokers>, topic: &str) -> Self {
+        let Brokers { addresses, security } = brokers.into();
         Self {
             topic: topic.to_owned(),
+            security,
             state: Mutex::new(State {
-                brokers: BrokerOrder::new(brokers),
+                brokers: BrokerOrder::new(&addresses),
                 failed_addresses: 0,
                 idle_connection: None,
                 last: None,
@@ -126,7 +126,7 @@ impl TopicIds {
         limit: Duration,
         deadline: Instant,
         failed_addresses: &mut usize,
-    ) -> std::io::Result<(TcpStream, MetadataResponse)> {
+    ) -> std::io::Result<(Connection, MetadataResponse)> {
         let mut addresses: Vec<SocketAddr> = within(limit, deadline, lookup_host(broker)).await?.collect();
         // A resolver may return them in another order each time.
         addresses.sort_unstable();
@@ -136,9 +136,7 @@ impl TopicIds {
         let mut failure = std::io::Error::other("the name has no address");
         for address in addresses {
             let attempt = async {
-                let mut connection = TcpStream::connect(address).await?;
-                // The request is small, and batches wait for the response.
-                connection.set_nodelay(true)?;
+                let mut connection = Connection::open(broker, address, &self.security).await?;
                 let response = self.request(&mut connection).await?;
                 Ok((connection, response))
             };
@@ -154,7 +152,7 @@ impl TopicIds {
     fn finish(
         &self,
         state: &mut State,
-        connection: TcpStream,
+        connection: Connection,
         response: &MetadataResponse,
     ) -> Result<Uuid, KafkaError> {
         let known = response
@@ -166,36 +164,14 @@ impl TopicIds {
         self.parse(response)
     }
 
-    async fn request(&self, connection: &mut TcpStream) -> std::io::Result<MetadataResponse> {
-        let invalid = |error| std::io::Error::new(std::io::ErrorKind::InvalidData, format!("{error}"));
+    async fn request(&self, connection: &mut Connection) -> std::io::Result<MetadataResponse> {
         let name = TopicName(StrBytes::from_string(self.topic.clone()));
         let request = MetadataRequest::default()
             .with_topics(Some(vec![MetadataRequestTopic::default().with_name(Some(name))]))
             .with_allow_auto_topic_creation(false);
-        let header = RequestHeader::default()
-            .with_request_api_key(ApiKey::Metadata as i16)
-            .with_request_api_version(METADATA_VERSION)
-            .with_client_id(Some(StrBytes::from_static_str("dualpath-topic-id")));
-        let mut frame = bytes::BytesMut::new();
-        encode_request_header_into_buffer(&mut frame, &header).map_err(invalid)?;
-        request.encode(&mut frame, METADATA_VERSION).map_err(invalid)?;
         connection
-            .write_u32(u32::try_from(frame.len()).map_err(std::io::Error::other)?)
-            .await?;
-        connection.write_all(&frame).await?;
-
-        let length = connection.read_u32().await?;
-        if length > MAX_RESPONSE_BYTES {
-            return Err(std::io::Error::other(format!(
-                "the response has {length} bytes, more than {MAX_RESPONSE_BYTES}"
-            )));
-        }
-        let mut response = vec![0; length as usize];
-        connection.read_exact(&mut response).await?;
-        let mut response = bytes::Bytes::from(response);
-        let header_version = MetadataResponse::header_version(METADATA_VERSION);
-        ResponseHeader::decode(&mut response, header_version).map_err(invalid)?;
-        MetadataResponse::decode(&mut response, METADATA_VERSION).map_err(invalid)
+            .call(ApiKey::Metadata, &request, METADATA_VERSION)
+            .await
     }
 
     fn parse(&self, response: &MetadataResponse) -> Result<Uuid, KafkaError> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
-use crate::{KafkaError, ProducerArgs, Record, settings};
+use crate::{Brokers, KafkaError, ProducerArgs, Record, settings};
 
 /// The time limit of one attempt. The caller decides whether to retry.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -19,10 +19,10 @@ pub struct RecordWriter {
 
 impl RecordWriter {
     /// A producer for `topic`.
-    pub fn new(brokers: &str, topic: &str) -> Result<Self, KafkaError> {
+    pub fn new(brokers: impl Into<Brokers>, topic: &str) -> Result<Self, KafkaError> {
         let settings = settings::producer(&ProducerArgs::default(), TIMEOUT);
         Ok(Self {
-            producer: settings::client(brokers, "record-writer", &settings).create()?,
+            producer: settings::client(&brokers.into(), "record-writer", &settings).create()?,
             topic: topic.to_owned(),
         })
     }

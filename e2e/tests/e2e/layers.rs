@@ -7,12 +7,14 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Every crate of the workspace with the crates of the workspace that it may depend on. Dependencies point inward.
-const MAY_IMPORT: [(&str, &[&str]); 25] = [
+const MAY_IMPORT: [(&str, &[&str]); 27] = [
     ("proto", &[]),
     ("vote", &["proto"]),
     ("ingest", &["proto", "vote"]),
-    ("kafka", &["ingest"]),
-    ("service", &[]),
+    ("kafka", &["ingest", "tls"]),
+    ("tls", &[]),
+    ("authority", &[]),
+    ("service", &["tls"]),
     ("http-api", &["ingest", "proto", "vote"]),
     ("fault-injection", &["ingest", "kafka"]),
     (
@@ -35,6 +37,7 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
             "kafka",
             "proto",
             "service",
+            "tls",
             "vote",
         ],
     ),

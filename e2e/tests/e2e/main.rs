@@ -23,6 +23,7 @@ mod http_clients;
 mod idempotency;
 mod ingress_errors;
 mod kafka_outage;
+mod kafka_security;
 mod layers;
 mod module_cycles;
 mod overload;
@@ -30,6 +31,7 @@ mod parity;
 mod server_limits;
 mod server_timing;
 mod slow_clients;
+mod tls;
 mod traces;
 
 use lab::servers::Server;

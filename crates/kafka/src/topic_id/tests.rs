@@ -1,7 +1,8 @@
 //! Brokers that do not respond, as a consumer sees them.
 
 use bytes::{BufMut, BytesMut};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 
@@ -120,7 +121,13 @@ async fn broker_that_falls_silent_on_an_open_connection_is_replaced_by_a_discove
     assert_eq!(timed(&ids).await.0.unwrap(), ID);
     serving.abort();
     let silent = silent().await;
-    let connection = TcpStream::connect(silent.local_addr().unwrap()).await.unwrap();
+    let connection = Connection::open(
+        &address(&silent),
+        silent.local_addr().unwrap(),
+        &Security::default(),
+    )
+    .await
+    .unwrap();
     ids.state.lock().await.idle_connection = Some(connection);
     let (id, elapsed) = timed(&ids).await;
     assert_eq!(id.unwrap(), ID);
