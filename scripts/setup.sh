@@ -4,8 +4,8 @@
 #   scripts/setup.sh PROGRAM...    also these programs of the workspace
 #   scripts/setup.sh --dev         also every program and test, and what the tests and the checks need (scripts/setup-dev.sh)
 # Installs:
-#   - by apt: a C++ toolchain and OpenSSL (librdkafka), Java and Maven (Kafka), Python (Locust), libcurl (MongoDB); with --dev also h2load,
-#     wrk, curl, a browser and shellcheck
+#   - by apt: a C++ toolchain and OpenSSL (librdkafka), Java and Maven (Kafka), Python (Locust), libcurl (MongoDB); with --dev
+#     also h2load, wrk, curl, a browser and shellcheck
 #   - into ${XDG_CACHE_HOME:-~/.cache}/dualpath: Locust in a virtual environment, and the servers (`lab fetch`)
 #   - by npm: the build tools of the viewer's web page (scripts/web.sh, which also provides Node)
 # The installation runs beside the compilation, because it mostly waits for the network.

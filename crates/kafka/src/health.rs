@@ -9,7 +9,7 @@ use ingest::Availability;
 use rdkafka::producer::{FutureProducer, Producer};
 
 use crate::KafkaError;
-use crate::last_error::LastError;
+use crate::connection_log::ConnectionLog;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -33,8 +33,8 @@ impl Health {
 /// Starts the health check, which passes every result to `report`. It ends when the last `Arc` of the returned state is
 /// dropped, or at the first fatal error of the producer, which it passes to `fatal`.
 pub(crate) fn watch(
-    producer: FutureProducer<LastError>,
-    last_error: LastError,
+    producer: FutureProducer<ConnectionLog>,
+    connection_log: ConnectionLog,
     topic: String,
     report: impl Fn(Result<(), String>) + Send + 'static,
     fatal: impl FnOnce(String) + Send + 'static,
@@ -43,22 +43,22 @@ pub(crate) fn watch(
     let observed = Arc::downgrade(&health);
     std::thread::Builder::new()
         .name("kafka-health".to_owned())
-        .spawn(move || probe_while_in_use(&observed, &producer, &last_error, &topic, report, fatal))
+        .spawn(move || probe_while_in_use(&observed, &producer, &connection_log, &topic, report, fatal))
         .map_err(|_| KafkaError::Thread("kafka-health"))?;
     Ok(health)
 }
 
 fn probe_while_in_use(
     observed: &Weak<Health>,
-    producer: &FutureProducer<LastError>,
-    last_error: &LastError,
+    producer: &FutureProducer<ConnectionLog>,
+    connection_log: &ConnectionLog,
     topic: &str,
     report: impl Fn(Result<(), String>),
     fatal: impl FnOnce(String),
 ) {
     let mut failures_in_a_row = 0_u32;
     loop {
-        let state = probe(producer, last_error, topic);
+        let state = probe(producer, connection_log, topic);
         let Some(health) = observed.upgrade() else { return };
         if let Some((code, reason)) = producer.client().fatal_error() {
             let reason = format!("the Kafka producer has failed for good ({code}): {reason}");
@@ -82,11 +82,16 @@ fn probe_while_in_use(
 }
 
 /// The number of partitions of the topic. An error if one of them has no leader.
-fn probe(producer: &FutureProducer<LastError>, last_error: &LastError, topic: &str) -> Result<i32, String> {
+fn probe(
+    producer: &FutureProducer<ConnectionLog>,
+    connection_log: &ConnectionLog,
+    topic: &str,
+) -> Result<i32, String> {
     let metadata = producer
         .client()
         .fetch_metadata(Some(topic), TIMEOUT)
-        .map_err(|error| last_error.explain(format!("no broker responds: {error}")))?;
+        .map_err(|error| connection_log.explain(format!("no broker responds: {error}")))?;
+    connection_log.clear();
     let described = metadata
         .topics()
         .first()

@@ -10,8 +10,8 @@ use rdkafka::producer::{FutureProducer, Producer};
 use rdkafka::types::RDKafkaErrorCode;
 use tokio::time::timeout_at;
 
+use crate::connection_log::ConnectionLog;
 use crate::health::{self, Health};
-use crate::last_error::LastError;
 use crate::record::vote_record;
 use crate::{KafkaArgs, KafkaError, ProducerArgs, settings};
 
@@ -23,8 +23,8 @@ pub struct KafkaSink {
 
 /// A producer of votes for one topic.
 pub struct VoteProducer {
-    producer: FutureProducer<LastError>,
-    last_error: LastError,
+    producer: FutureProducer<ConnectionLog>,
+    connection_log: ConnectionLog,
     topic: String,
 }
 
@@ -41,7 +41,7 @@ impl KafkaSink {
         let producer = VoteProducer::new(args, deadline)?;
         let health = health::watch(
             producer.producer.clone(),
-            producer.last_error.clone(),
+            producer.connection_log.clone(),
             args.topic.clone(),
             report,
             fatal,
@@ -110,11 +110,11 @@ impl VoteProducer {
     /// Connects in the background. `deadline` bounds the time from sending a record to its acknowledgement. Dropping
     /// the producer blocks until it is closed.
     pub fn new(args: &KafkaArgs, deadline: Duration) -> Result<Self, KafkaError> {
-        let last_error = LastError::default();
+        let connection_log = ConnectionLog::default();
         let client = settings::ingest_client(args, deadline)?;
         Ok(Self {
-            producer: client.create_with_context(last_error.clone())?,
-            last_error,
+            producer: client.create_with_context(connection_log.clone())?,
+            connection_log,
             topic: args.topic.clone(),
         })
     }

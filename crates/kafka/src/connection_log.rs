@@ -1,0 +1,36 @@
+//! Why the connections of a client fail. The client library only logs it; the error of a request says that no broker responds.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+
+/// The facility of the library's log that says why a connection has failed.
+const FAILED_CONNECTION: &str = "FAIL";
+
+/// Keeps the last reason for whoever explains a failed request. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ConnectionLog(Arc<Mutex<Option<String>>>);
+
+impl ClientContext for ConnectionLog {
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
+        if facility == FAILED_CONNECTION {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(message.to_owned());
+        }
+    }
+}
+
+impl ConnectionLog {
+    /// Adds the last reason to that of a failed request.
+    pub(crate) fn explain(&self, reason: String) -> String {
+        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(cause) => format!("{reason}: {cause}"),
+            None => reason,
+        }
+    }
+
+    /// Forgets the last reason, because a request has succeeded.
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
