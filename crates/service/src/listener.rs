@@ -77,7 +77,7 @@ pub async fn serve_per_peer<S: HttpService>(
 ) -> anyhow::Result<()> {
     let tls = Tls::load(&args.tls)?;
     match &tls {
-        Some(tls) => drop(tokio::spawn(Arc::clone(tls).reload(process.shutdown.clone()))),
+        Some(tls) => drop(tokio::spawn(tls.watch(process.shutdown.clone()))),
         None => warn_without_tls(listener.local_addr()?),
     }
     let shared = Arc::new(Shared {

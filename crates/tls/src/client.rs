@@ -4,8 +4,8 @@ use std::io;
 use std::sync::Arc;
 
 use anyhow::Context;
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -49,7 +49,8 @@ impl TlsClient {
         TlsConnector::from(Arc::new(config)).connect(name, socket).await
     }
 
-    fn config(&self) -> anyhow::Result<ClientConfig> {
+    /// The configuration of a connection, with the present contents of the files.
+    pub fn config(&self) -> anyhow::Result<ClientConfig> {
         let roots = authorities(&self.ca.read()?)
             .with_context(|| format!("{} has no valid certificate of a CA", self.ca.option()))?;
         let builder = ClientConfig::builder_with_provider(provider())
@@ -72,4 +73,12 @@ impl TlsClient {
         config.alpn_protocols = self.protocol.map(<[u8]>::to_vec).into_iter().collect();
         Ok(config)
     }
+}
+
+/// The configuration of a client that trusts no CA: it cannot connect by TLS.
+pub fn without_authorities() -> anyhow::Result<ClientConfig> {
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    Ok(builder
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth())
 }

@@ -70,7 +70,7 @@ pub(super) struct Protocols {
 pub(super) struct Shared {
     pub(super) args: ListenerArgs,
     /// None if TLS is off.
-    pub(super) tls: Option<Arc<Tls>>,
+    pub(super) tls: Option<Tls>,
     pub(super) protocols: Protocols,
     pub(super) in_flight: Arc<InFlightRequests>,
     pub(super) refusals: RefusalLog,
@@ -134,7 +134,7 @@ pub(super) async fn serve<S: HttpService>(
 ) {
     let Shared { args, shutdown, .. } = &*shared;
     let opened = tokio::select! {
-        opened = transport::open(socket, shared.tls.as_deref()) => opened,
+        opened = transport::open(socket, shared.tls.as_ref()) => opened,
         () = tokio::time::sleep(args.head_timeout()) => return,
         () = shutdown.cancelled() => return,
     };

@@ -4,10 +4,10 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::Arc;
 
 use anyhow::Context;
+use reload::{Files, Reloaded};
 use rustls::ServerConfig;
 use rustls::crypto::ring::Ticketer;
 use rustls::server::WebPkiClientVerifier;
@@ -17,8 +17,6 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-/// How often the files are compared with the loaded ones. Kubernetes needs up to a minute to update a mounted secret.
-const RELOAD_INTERVAL: Duration = Duration::from_secs(2);
 /// The names of HTTP/2 and HTTP/1.1 in a handshake (ALPN), in the order of preference.
 const PROTOCOLS: [&[u8]; 2] = [HTTP2, b"http/1.1"];
 /// The name of HTTP/2 in a handshake.
@@ -43,13 +41,10 @@ pub struct TlsArgs {
 
 /// The certificates of a listener.
 #[derive(Debug)]
-pub(super) struct Tls {
-    files: Files,
-    loaded: RwLock<Loaded>,
-}
+pub(super) struct Tls(Arc<Reloaded<TlsFiles>>);
 
 #[derive(Clone, Debug)]
-struct Files {
+struct TlsFiles {
     cert: PemFile,
     key: PemFile,
     client_ca: Option<PemFile>,
@@ -61,11 +56,6 @@ struct Contents {
     cert: Vec<u8>,
     key: Vec<u8>,
     client_ca: Option<Vec<u8>>,
-}
-
-struct Loaded {
-    contents: Contents,
-    config: Arc<ServerConfig>,
 }
 
 impl TlsArgs {
@@ -83,11 +73,11 @@ impl TlsArgs {
 
 impl Tls {
     /// Reads the files. None if TLS is off.
-    pub(super) fn load(args: &TlsArgs) -> anyhow::Result<Option<Arc<Self>>> {
+    pub(super) fn load(args: &TlsArgs) -> anyhow::Result<Option<Self>> {
         let (Some(cert), Some(key)) = (&args.tls_cert, &args.tls_key) else {
             return Ok(None);
         };
-        let files = Files {
+        let files = TlsFiles {
             cert: PemFile::new(cert, "--tls-cert"),
             key: PemFile::new(key, "--tls-key"),
             client_ca: args
@@ -95,75 +85,38 @@ impl Tls {
                 .as_ref()
                 .map(|path| PemFile::new(path, "--tls-client-ca")),
         };
-        let contents = files.read()?;
-        let config = Arc::new(contents.config()?);
-        let loaded = RwLock::new(Loaded { contents, config });
-        Ok(Some(Arc::new(Self { files, loaded })))
+        Ok(Some(Self(Arc::new(Reloaded::load(files)?))))
     }
 
     /// Does the handshake of a new connection.
     pub(super) async fn accept(&self, socket: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        let config = {
-            let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(&loaded.config)
-        };
-        TlsAcceptor::from(config).accept(socket).await
+        TlsAcceptor::from(self.0.value()).accept(socket).await
     }
 
-    /// Loads the files again when they change, until `shutdown`. If they are invalid, for example because only one of them is
-    /// written yet, the loaded ones stay.
-    pub(super) async fn reload(self: Arc<Self>, shutdown: CancellationToken) {
-        let mut failure = None;
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep(RELOAD_INTERVAL) => {}
-                () = shutdown.cancelled() => return,
-            }
-            let tls = Arc::clone(&self);
-            let reloaded = tokio::task::spawn_blocking(move || tls.reload_if_changed()).await;
-            let error = match reloaded {
-                Ok(Ok(true)) => {
-                    tracing::info!(certificate = %self.files.cert.path().display(), "loaded the changed TLS files");
-                    None
-                }
-                Ok(Ok(false)) => None,
-                Ok(Err(error)) => Some(format!("{error:#}")),
-                Err(error) => Some(error.to_string()),
-            };
-            if let Some(error) = &error
-                && failure != Some(error.clone())
-            {
-                tracing::warn!(
-                    error,
-                    "cannot load the changed TLS files; the loaded ones stay in use"
-                );
-            }
-            failure = error;
-        }
-    }
-
-    /// Returns whether the files have changed.
-    fn reload_if_changed(&self) -> anyhow::Result<bool> {
-        let contents = self.files.read()?;
-        {
-            let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
-            if loaded.contents == contents {
-                return Ok(false);
-            }
-        }
-        let config = Arc::new(contents.config()?);
-        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Loaded { contents, config };
-        Ok(true)
+    /// Loads the files again when they change, until `shutdown`.
+    pub(super) fn watch(&self, shutdown: CancellationToken) -> impl Future<Output = ()> + use<> {
+        Arc::clone(&self.0).watch(shutdown)
     }
 }
 
-impl Files {
+impl Files for TlsFiles {
+    type Contents = Contents;
+    type Value = ServerConfig;
+
+    fn name(&self) -> String {
+        format!("TLS files ({})", self.cert.path().display())
+    }
+
     fn read(&self) -> anyhow::Result<Contents> {
         Ok(Contents {
             cert: self.cert.read()?,
             key: self.key.read()?,
             client_ca: self.client_ca.as_ref().map(PemFile::read).transpose()?,
         })
+    }
+
+    fn build(&self, contents: &Contents) -> anyhow::Result<ServerConfig> {
+        contents.config()
     }
 }
 
@@ -195,11 +148,4 @@ impl Contents {
 /// Whether the handshake selected HTTP/2. Without a selection, HTTP/1.1 is spoken.
 pub(super) fn selected_http2(stream: &TlsStream<TcpStream>) -> bool {
     stream.get_ref().1.alpn_protocol() == Some(HTTP2)
-}
-
-impl std::fmt::Debug for Loaded {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The contents have the private key.
-        formatter.debug_struct("Loaded").finish_non_exhaustive()
-    }
 }
