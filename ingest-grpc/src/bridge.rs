@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use auth::AuthArgs;
 use ingest::{Ingest, IngestArgs, RequestMetrics, register_config_info};
 use service::listener::{self, ListenerArgs};
 use service::{CommonArgs, CorsArgs, EffectiveConfig, Process, metrics};
@@ -11,7 +12,7 @@ use tonic::transport::Uri;
 use vote::Route;
 
 use crate::forward_sink::ForwardSink;
-use crate::upstream::{self, UpstreamTlsArgs};
+use crate::upstream::{self, UpstreamArgs};
 use crate::version::VERSION;
 
 /// Options of `ingest-grpc bridge`.
@@ -29,13 +30,15 @@ pub(crate) struct BridgeArgs {
     )]
     upstream: Uri,
     #[command(flatten)]
-    upstream_tls: UpstreamTlsArgs,
+    upstream_connection: UpstreamArgs,
     #[command(flatten)]
     listener: ListenerArgs,
     #[command(flatten)]
     cors: CorsArgs,
     #[command(flatten)]
     ingest: IngestArgs,
+    #[command(flatten)]
+    auth: AuthArgs,
 }
 
 /// Runs until the process shuts down.
@@ -43,7 +46,8 @@ pub(crate) async fn start(args: BridgeArgs, common: CommonArgs, process: Process
     let effective = EffectiveConfig::of_route(&common, &args.listener)
         .with_all("", args.cors.settings())
         .with_all("", args.ingest.settings())
-        .with_all("", args.upstream_tls.settings())
+        .with_all("", args.auth.settings())
+        .with_all("", args.upstream_connection.settings())
         .with_all("traces.", process.traces.settings());
     register_config_info(&process.registry, Route::Bridge, VERSION, &effective.hash())?;
     process.announce(effective);
@@ -51,8 +55,12 @@ pub(crate) async fn start(args: BridgeArgs, common: CommonArgs, process: Process
     let upstream_check = process.readiness.register("upstream");
     // Bind before the process can report that it is ready, because clients may then connect at once.
     let tcp_listener = listener::bind(args.listen).await?;
-    let channel = upstream::channel(args.upstream.clone(), &args.upstream_tls)?;
-    let sink = Arc::new(ForwardSink::new(channel));
+    let channel = upstream::channel(args.upstream.clone(), &args.upstream_connection)?;
+    let token = args.upstream_connection.token()?;
+    if let Some(token) = &token {
+        tokio::spawn(Arc::clone(token).watch(process.shutdown.clone()));
+    }
+    let sink = Arc::new(ForwardSink::new(channel, token));
     tokio::spawn(Arc::clone(&sink).watch_upstream(upstream_check));
     let ingest = Ingest::new(
         Route::Bridge,
@@ -60,7 +68,10 @@ pub(crate) async fn start(args: BridgeArgs, common: CommonArgs, process: Process
         RequestMetrics::for_route(&process.registry, &metrics::BUCKETS, Route::Bridge)?,
         args.ingest.limits(&args.ingest.memory_budget()),
     );
-    let ingest = Arc::new(ingest.with_tracer(process.traces.tracer()));
+    let ingest = ingest
+        .with_tracer(process.traces.tracer())
+        .with_authenticator(args.auth.open(&process.shutdown)?);
+    let ingest = Arc::new(ingest);
     tracing::info!(listen = %args.listen, upstream = service::redact(&args.upstream.to_string()), "accepting votes");
     let cors = args
         .cors

@@ -11,7 +11,7 @@ use prost::Message;
 use proto::votes::Receipt;
 use service::Check;
 use tonic::client::Grpc;
-use tonic::metadata::MetadataMap;
+use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_health::pb::HealthCheckRequest;
@@ -19,6 +19,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::codec::RawBytesCodec;
+use crate::upstream_token::UpstreamToken;
 use crate::{retry, status};
 
 const FORWARD: &str = "/votes.v1.BridgeService/Forward";
@@ -31,14 +32,16 @@ const FAILURES_UNTIL_DOWN: u32 = 2;
 #[derive(Debug)]
 pub(crate) struct ForwardSink {
     channel: Channel,
+    token: Option<Arc<UpstreamToken>>,
     availability: Availability,
 }
 
 impl ForwardSink {
-    /// Forwards over `channel`.
-    pub(crate) fn new(channel: Channel) -> Self {
+    /// Forwards over `channel`, with `token` if the upstream asks for one.
+    pub(crate) fn new(channel: Channel, token: Option<Arc<UpstreamToken>>) -> Self {
         Self {
             channel,
+            token,
             availability: Availability::default(),
         }
     }
@@ -71,6 +74,10 @@ impl ForwardSink {
         request.set_timeout(deadline.saturating_duration_since(Instant::now()));
         if let Some(trace) = trace {
             add_trace_headers(request.metadata_mut(), trace);
+        }
+        if let Some(token) = &self.token {
+            let value = MetadataValue::clone(&token.value());
+            request.metadata_mut().insert("authorization", value);
         }
         let path = PathAndQuery::from_static(FORWARD);
         Ok(grpc.unary(request, path, RawBytesCodec).await?.into_inner())

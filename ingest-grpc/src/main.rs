@@ -16,6 +16,7 @@ mod status;
 mod stream;
 mod unary;
 mod upstream;
+mod upstream_token;
 mod version;
 mod web;
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use auth::Identity;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use ingest::{
@@ -104,6 +105,7 @@ pub(crate) async fn forward<S: Sink, B: RequestBytes>(
         name: "votes.v1.BridgeService/Forward",
     };
     timer.start_span(call, http_api::trace_parent(ingest, request.headers()).as_ref());
+    timer.set_client(client(&request));
     if let Some(timeout) = client_timeout(request.headers()) {
         timer.shorten_deadline(timeout.saturating_sub(RESPONSE_MARGIN.min(timeout / 4)));
     }
@@ -186,10 +188,16 @@ fn reserved_body(body: Body, reservation: MemoryReservation) -> Body {
 fn start_timer<S: Sink, B>(ingest: &Ingest<S>, call: TracedCall, request: &http::Request<B>) -> RequestTimer {
     let mut timer = ingest.start_timer();
     timer.start_span(call, http_api::trace_parent(ingest, request.headers()).as_ref());
+    timer.set_client(client(request));
     if let Some(timeout) = client_timeout(request.headers()) {
         timer.shorten_deadline(timeout);
     }
     timer
+}
+
+/// Who sent a call, as [`crate::services`] has found out; `None` if authentication is off.
+pub(crate) fn client<B>(request: &http::Request<B>) -> Option<Arc<Identity>> {
+    request.extensions().get().cloned()
 }
 
 fn finish(timer: RequestTimer, answered: Answered<Receipt>) -> Response {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use auth::AuthArgs;
 use fault_injection::{FaultInjectionArgs, InjectedFault, VoteSink};
 use ingest::{Ingest, IngestArgs, RequestMetrics, register_config_info};
 use kafka::{KafkaArgs, KafkaSink};
@@ -36,6 +37,8 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     ingest: IngestArgs,
     #[command(flatten)]
+    auth: AuthArgs,
+    #[command(flatten)]
     cors: CorsArgs,
     #[command(flatten)]
     kafka: KafkaArgs,
@@ -51,6 +54,7 @@ pub(crate) async fn start(args: ServeArgs, common: CommonArgs, process: Process)
         .with_nagle(args.fault_injection.has(InjectedFault::Nagle));
     let effective = EffectiveConfig::of_route(&common, &listener_args)
         .with_all("", args.ingest.settings())
+        .with_all("", args.auth.settings())
         .with_all(
             "kafka.",
             KafkaSink::settings(&args.kafka.producer, args.ingest.deadline()),
@@ -73,11 +77,13 @@ pub(crate) async fn start(args: ServeArgs, common: CommonArgs, process: Process)
         move |state| kafka_check.report(state),
         move |reason| failure_handle.fail(reason),
     )?;
+    let authenticator = args.auth.open(&process.shutdown)?;
     let memory = args.ingest.memory_budget();
     // Each `Ingest` has its own admission limit, so that forwarded votes cannot use up the permits of native votes.
     let ingest = |route, metrics| {
         Ingest::new(route, Arc::clone(&sink), metrics, args.ingest.limits(&memory))
             .with_tracer(process.traces.tracer())
+            .with_authenticator(authenticator.clone())
     };
     let server = Arc::new(Server {
         native: ingest(

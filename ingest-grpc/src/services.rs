@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use auth::Identity;
 use axum::Router;
 use futures::{FutureExt, TryFutureExt};
 use ingest::{Ingest, IngestError, Sink};
@@ -43,6 +44,27 @@ impl Method {
 }
 
 impl<S: Sink> Server<S> {
+    /// Who calls the method; `None` if authentication is off.
+    fn authenticate<B>(
+        &self,
+        method: Method,
+        request: &http::Request<B>,
+    ) -> Result<Option<Arc<Identity>>, IngestError> {
+        let credentials = || http_api::credentials(request);
+        if method != Method::Forward {
+            return self.native.authenticate(credentials);
+        }
+        let client = self.forwarded.authenticate(credentials)?;
+        match &client {
+            // It would choose the time and the id of votes.
+            Some(client) if !client.may_forward() => Err(IngestError::Forbidden(format!(
+                "{} may not forward votes (may_forward in the file of identities)",
+                client.name()
+            ))),
+            _ => Ok(client),
+        }
+    }
+
     /// Counts a call that is rejected before a service reads it, if the call would have carried a vote.
     pub(crate) fn count_unread(&self, path: &str, error: &IngestError) {
         let ingest: &Ingest<S> = match Method::of_path(path) {
@@ -102,12 +124,20 @@ impl<S: Sink, B: RequestBytes> Service<http::Request<B>> for Services<S> {
 fn serve<S: Sink, B: RequestBytes>(
     server: &Arc<Server<S>>,
     others: &mut Router,
-    request: http::Request<B>,
+    mut request: http::Request<B>,
 ) -> ResponseFuture {
     let Some(method) = Method::of_path(request.uri().path()) else {
         let response = Service::call(others, request);
         return Box::pin(response.map_ok(|response| response.map(Body::new)));
     };
+    match server.authenticate(method, &request) {
+        Ok(None) => {}
+        Ok(Some(client)) => drop(request.extensions_mut().insert(client)),
+        Err(error) => {
+            server.count_unread(request.uri().path(), &error);
+            return Box::pin(reject(status::error_response(&error), request));
+        }
+    }
     let server = Arc::clone(server);
     match method {
         Method::CastVote => Box::pin(async move { Ok(methods::cast_vote(&server, request).await) }),

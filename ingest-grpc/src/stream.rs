@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use auth::Identity;
 use bytes::Bytes;
 use futures::{FutureExt, Stream, StreamExt, stream};
 use ingest::{IngestError, MAX_VOTE_BYTES, Sink, Stage, TraceParent, TracedCall};
@@ -21,7 +22,7 @@ use vote::Draft;
 
 use crate::arrival::Arrival;
 use crate::codec::{Message, MessageCodec};
-use crate::methods::Server;
+use crate::methods::{self, Server};
 use crate::request_body::{RequestBody, Rules};
 use crate::request_bytes::RequestBytes;
 use crate::{status, unary};
@@ -54,6 +55,7 @@ pub(crate) async fn stream_votes<S: Sink, B: RequestBytes>(
     };
     let arrival = Arc::new(Arrival::new(server.native.reservation()));
     let parent = http_api::trace_parent(&server.native, request.headers());
+    let client = methods::client(&request);
     let rules = Rules {
         limit: MAX_VOTE_BYTES,
         too_large: IngestError::VoteTooLarge,
@@ -71,7 +73,11 @@ pub(crate) async fn stream_votes<S: Sink, B: RequestBytes>(
             // The closure holds the permit until the response stream is dropped.
             let _ = &permit;
             let Group { votes, end, permits } = group;
-            let accepted = accept_group(Arc::clone(&server), parent.clone(), votes, end);
+            let sender = Sender {
+                client: client.clone(),
+                parent: parent.clone(),
+            };
+            let accepted = accept_group(Arc::clone(&server), sender, votes, end);
             // Each group has its own task, so that a client that does not read its results cannot keep votes and permits in
             // flight.
             AbortOnDropHandle::new(tokio::spawn(accepted)).map(move |results| {
@@ -96,6 +102,14 @@ pub(crate) async fn stream_votes<S: Sink, B: RequestBytes>(
         .await
 }
 
+/// Where the votes of a stream come from.
+struct Sender {
+    /// `None` if authentication is off.
+    client: Option<Arc<Identity>>,
+    /// `None` if traces are off.
+    parent: Option<TraceParent>,
+}
+
 /// Votes that have arrived together.
 struct Group {
     votes: Vec<Message>,
@@ -108,7 +122,7 @@ struct Group {
 /// The results of a group, in order.
 async fn accept_group<S: Sink>(
     server: Arc<Server<S>>,
-    parent: Option<TraceParent>,
+    sender: Sender,
     votes: Vec<Message>,
     end: Option<StreamEnd>,
 ) -> Vec<Result<Bytes, Status>> {
@@ -117,7 +131,8 @@ async fn accept_group<S: Sink>(
     let votes = votes.into_iter().map(|Message { bytes, reservation }| {
         reservations.push(reservation);
         let mut timer = server.native.start_timer();
-        timer.start_span(CALL, parent.as_ref());
+        timer.start_span(CALL, sender.parent.as_ref());
+        timer.set_client(sender.client.clone());
         let draft = timer.stage(Stage::Decode, || Draft::from_protobuf(&bytes));
         (timer, draft)
     });
@@ -128,7 +143,7 @@ async fn accept_group<S: Sink>(
         timer.finish(&result);
         Ok(Bytes::from(response))
     });
-    let end = end.map(|end| Err(end_of_stream(&server, parent.as_ref(), end)));
+    let end = end.map(|end| Err(end_of_stream(&server, sender.parent.as_ref(), end)));
     results.chain(end).collect()
 }
 

@@ -2,14 +2,18 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use hyper_util::rt::TokioIo;
+use reload::Reloaded;
 use tls::{PemFile, TlsClient, TlsStream};
 use tokio::net::TcpStream;
 use tonic::transport::{Channel, Uri};
 use tower::service_fn;
+
+use crate::upstream_token::{UpstreamToken, UpstreamTokenFile};
 
 /// Calls that may wait for the connection. It equals the default of --max-in-flight, so that admission is the limit.
 const MAX_QUEUED_CALLS: usize = 4096;
@@ -18,9 +22,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Options of TLS to the upstream.
+/// Options of TLS and of the token for the upstream.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub(crate) struct UpstreamTlsArgs {
+pub(crate) struct UpstreamArgs {
     /// File with the certificates of the CAs that sign the certificate of the upstream (PEM); required if --upstream is https.
     /// The files of these options are read again for each connection
     #[arg(
@@ -50,12 +54,29 @@ pub(crate) struct UpstreamTlsArgs {
         requires = "upstream_cert"
     )]
     key: Option<PathBuf>,
+
+    /// File with the bearer token that is sent to the upstream; it is read again when it changes
+    #[arg(
+        id = "upstream_token_file",
+        long = "upstream-token-file",
+        env = "UPSTREAM_TOKEN_FILE",
+        value_name = "FILE"
+    )]
+    token_file: Option<PathBuf>,
 }
 
-impl UpstreamTlsArgs {
+impl UpstreamArgs {
+    /// The token for the upstream. None without `--upstream-token-file`.
+    pub(crate) fn token(&self) -> anyhow::Result<Option<Arc<UpstreamToken>>> {
+        let files = self.token_file.clone().map(UpstreamTokenFile);
+        let token = files.map(Reloaded::load).transpose()?;
+        Ok(token.map(Arc::new))
+    }
+
     /// The settings, for the effective configuration.
-    pub(crate) fn settings(&self) -> [(&'static str, String); 2] {
+    pub(crate) fn settings(&self) -> [(&'static str, String); 3] {
         [
+            ("upstream_token", self.token_file.is_some().to_string()),
             ("upstream_tls", self.ca.is_some().to_string()),
             ("upstream_certificate", self.cert.is_some().to_string()),
         ]
@@ -79,7 +100,7 @@ impl UpstreamTlsArgs {
 
 /// Connects on first use, and again whenever the connection is lost. Errors if the scheme of `uri` and the TLS options do
 /// not belong together, or if a file is invalid.
-pub(crate) fn channel(uri: Uri, tls: &UpstreamTlsArgs) -> anyhow::Result<Channel> {
+pub(crate) fn channel(uri: Uri, tls: &UpstreamArgs) -> anyhow::Result<Channel> {
     let client = tls.client()?;
     match (uri.scheme_str(), &client) {
         (Some("https"), None) => {

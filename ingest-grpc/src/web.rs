@@ -19,7 +19,8 @@ use tower_http::cors::CorsLayer;
 use crate::request_bytes::RequestBytes;
 
 /// What a page may send, in addition to what CORS always allows.
-const REQUEST_HEADERS: [HeaderName; 7] = [
+const REQUEST_HEADERS: [HeaderName; 8] = [
+    header::AUTHORIZATION,
     header::CONTENT_TYPE,
     HeaderName::from_static("grpc-timeout"),
     HeaderName::from_static(ingest::TRACEPARENT),
@@ -29,7 +30,8 @@ const REQUEST_HEADERS: [HeaderName; 7] = [
     HeaderName::from_static("x-user-agent"),
 ];
 /// What a page may read.
-const RESPONSE_HEADERS: [HeaderName; 5] = [
+const RESPONSE_HEADERS: [HeaderName; 6] = [
+    header::WWW_AUTHENTICATE,
     HeaderName::from_static("grpc-message"),
     HeaderName::from_static("grpc-status"),
     HeaderName::from_static("grpc-status-details-bin"),

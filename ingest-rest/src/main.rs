@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use auth::AuthArgs;
 use clap::Parser;
 use fault_injection::{FaultInjectionArgs, InjectedFault, VoteSink};
 use ingest::{Ingest, IngestArgs, RequestMetrics, register_config_info};
@@ -38,6 +39,8 @@ struct Cli {
     #[command(flatten)]
     ingest: IngestArgs,
     #[command(flatten)]
+    auth: AuthArgs,
+    #[command(flatten)]
     kafka: KafkaArgs,
     #[command(flatten)]
     fault_injection: FaultInjectionArgs,
@@ -59,6 +62,7 @@ async fn start(cli: Cli, process: Process) -> anyhow::Result<()> {
     let effective = EffectiveConfig::of_route(&cli.common, &listener_args)
         .with_all("", cli.cors.settings())
         .with_all("", cli.ingest.settings())
+        .with_all("", cli.auth.settings())
         .with_all(
             "kafka.",
             KafkaSink::settings(&cli.kafka.producer, cli.ingest.deadline()),
@@ -91,7 +95,10 @@ async fn start(cli: Cli, process: Process) -> anyhow::Result<()> {
         RequestMetrics::for_route(&process.registry, &metrics::BUCKETS, Route::Rest)?,
         cli.ingest.limits(&cli.ingest.memory_budget()),
     );
-    let ingest = Arc::new(ingest.with_tracer(process.traces.tracer()));
+    let ingest = ingest
+        .with_tracer(process.traces.tracer())
+        .with_authenticator(cli.auth.open(&process.shutdown)?);
+    let ingest = Arc::new(ingest);
     tracing::info!(listen = %cli.listen, sink = ?cli.kafka.sink, "accepting votes");
     let cors = cli
         .cors

@@ -108,7 +108,7 @@ fn bearer_token(value: &[u8]) -> Result<&[u8], Denied> {
 
 /// Whether a token has the form of a JWT: three parts.
 fn is_jwt(token: &[u8]) -> bool {
-    token.iter().filter(|byte| **byte == b'.').count() == 2
+    token.split(|byte| *byte == b'.').count() == 3
 }
 
 fn unauthenticated(reason: &str) -> Denied {

@@ -52,7 +52,7 @@ pub(crate) enum ResultJson {
 pub(crate) async fn cast_votes<S: Sink>(State(ingest): State<Arc<Ingest<S>>>, request: Request) -> Response {
     let mut timer = ingest.start_timer();
     timer.start_span(CALL, trace_parent(&ingest, request.headers()).as_ref());
-    let content_type = BATCH.content_type(request.headers());
+    let content_type = BATCH.content_type(&ingest, &mut timer, &request);
     let response_type = content_type.as_ref().map_or(ContentType::Json, |&known| known);
     let mut reservation = ingest.reservation();
     let drafts = match BATCH

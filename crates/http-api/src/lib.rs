@@ -5,6 +5,7 @@ mod batch;
 mod body;
 mod content_encoding;
 mod content_type;
+mod credentials;
 mod grpc_client;
 mod idempotency_key;
 mod openapi;
@@ -17,6 +18,7 @@ mod single;
 mod trace;
 
 pub use body::{body_error, discard_briefly};
+pub use credentials::{challenge, credentials};
 pub use openapi::openapi_json;
 pub use router::{REQUEST_HEADERS, RESPONSE_HEADERS, ROUTE_HEADER, overload_router, router};
 pub use server_timing::{add_server_timing_header, record_timings_if_requested};

@@ -3,11 +3,14 @@
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use ingest::{IngestError, MAX_BATCH_BYTES, MAX_VOTE_BYTES, MemoryReservation, RequestTimer, Stage};
+use ingest::{
+    Ingest, IngestError, MAX_BATCH_BYTES, MAX_VOTE_BYTES, MemoryReservation, RequestTimer, Sink, Stage,
+};
 
 use crate::body::{self, BodyLimit};
 use crate::content_encoding::{self, ContentEncoding};
 use crate::content_type::{ContentType, JSON};
+use crate::credentials::{challenge, credentials};
 use crate::problem::ProblemJson;
 
 /// What an endpoint reads.
@@ -40,9 +43,15 @@ pub(crate) static BATCH: Endpoint = Endpoint {
 };
 
 impl Endpoint {
-    /// The content type of a request, if the endpoint reads it.
-    pub(crate) fn content_type(&self, headers: &HeaderMap) -> Result<ContentType, IngestError> {
-        match ContentType::from_headers(headers)? {
+    /// The content type of a request, if its client may vote and the endpoint reads the type. The timer then has the client.
+    pub(crate) fn content_type<S: Sink>(
+        &self,
+        ingest: &Ingest<S>,
+        timer: &mut RequestTimer,
+        request: &Request,
+    ) -> Result<ContentType, IngestError> {
+        timer.set_client(ingest.authenticate(|| credentials(request))?);
+        match ContentType::from_headers(request.headers())? {
             ContentType::Ndjson if !self.reads_ndjson => Err(IngestError::UnsupportedMediaType),
             content_type => Ok(content_type),
         }
@@ -79,15 +88,17 @@ impl Endpoint {
         let mut response = ProblemJson::from(error).into_response();
         let header = match error {
             IngestError::UnsupportedMediaType | IngestError::UnsupportedCharset => {
-                Some((header::ACCEPT, self.accepted_types))
+                Some((header::ACCEPT, HeaderValue::from_static(self.accepted_types)))
             }
-            IngestError::UnsupportedEncoding => Some((header::ACCEPT_ENCODING, content_encoding::ACCEPTED)),
+            IngestError::UnsupportedEncoding => Some((
+                header::ACCEPT_ENCODING,
+                HeaderValue::from_static(content_encoding::ACCEPTED),
+            )),
+            IngestError::Unauthenticated(reason) => Some((header::WWW_AUTHENTICATE, challenge(reason))),
             _ => None,
         };
         if let Some((name, value)) = header {
-            response
-                .headers_mut()
-                .insert(name, HeaderValue::from_static(value));
+            response.headers_mut().insert(name, value);
         }
         response
     }

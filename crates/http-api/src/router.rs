@@ -23,7 +23,8 @@ use crate::{batch, grpc_client, openapi_json, single};
 pub const ROUTE_HEADER: HeaderName = HeaderName::from_static("x-ingest-route");
 
 /// Request headers that the API reads, for CORS. `x-canary` is for the Ingress.
-pub const REQUEST_HEADERS: [HeaderName; 7] = [
+pub const REQUEST_HEADERS: [HeaderName; 8] = [
+    header::AUTHORIZATION,
     header::CONTENT_TYPE,
     header::CONTENT_ENCODING,
     HeaderName::from_static("idempotency-key"),
@@ -34,8 +35,9 @@ pub const REQUEST_HEADERS: [HeaderName; 7] = [
 ];
 
 /// Response headers that the pages of other origins may read, for CORS.
-pub const RESPONSE_HEADERS: [HeaderName; 3] = [
+pub const RESPONSE_HEADERS: [HeaderName; 4] = [
     ROUTE_HEADER,
+    header::WWW_AUTHENTICATE,
     header::RETRY_AFTER,
     HeaderName::from_static("server-timing"),
 ];

@@ -54,7 +54,7 @@ pub(crate) async fn cast_vote<S: Sink>(State(ingest): State<Arc<Ingest<S>>>, req
     let mut timer = ingest.start_timer();
     record_timings_if_requested(&mut timer, request.headers());
     timer.start_span(CALL, trace_parent(&ingest, request.headers()).as_ref());
-    let content_type = SINGLE.content_type(request.headers());
+    let content_type = SINGLE.content_type(&ingest, &mut timer, &request);
     let response_type = content_type.as_ref().map_or(ContentType::Json, |&known| known);
     let result = read_and_accept(&ingest, &timer, content_type, request).await;
     let mut response = timer.stage(Stage::Reply, || match &result {

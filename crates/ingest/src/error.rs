@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use auth::{AboveRate, Denied};
 use vote::{FieldError, Malformed};
 
 use crate::{MAX_BATCH_BYTES, MAX_BATCH_VOTES, MAX_VOTE_BYTES, Outcome, ServerLimit, SinkError};
@@ -40,6 +41,15 @@ pub enum IngestError {
     IdleStream,
     /// The client disconnected before its request was complete. The error is counted but not sent.
     ClientDisconnected,
+    /// The client is not known.
+    Unauthenticated(String),
+    /// The client is known, and may not do this.
+    Forbidden(String),
+    /// The client sends more votes than it may.
+    RateLimited {
+        /// When it may send these votes, in seconds.
+        retry_after_s: u32,
+    },
     /// A limit of the process was reached: votes in flight, requests in flight or buffered bytes.
     Overloaded,
     /// Kafka cannot be reached.
@@ -69,13 +79,16 @@ const CANCELLED: i32 = 1;
 const INVALID_ARGUMENT: i32 = 3;
 const DEADLINE_EXCEEDED: i32 = 4;
 const NOT_FOUND: i32 = 5;
+const PERMISSION_DENIED: i32 = 7;
 const RESOURCE_EXHAUSTED: i32 = 8;
 const UNIMPLEMENTED: i32 = 12;
 const INTERNAL: i32 = 13;
 const UNAVAILABLE: i32 = 14;
+const UNAUTHENTICATED: i32 = 16;
 
 impl IngestError {
     /// The row of the table for this error.
+    #[expect(clippy::too_many_lines, reason = "it is one table")]
     pub const fn mapping(&self) -> ErrorMapping {
         match self {
             Self::Malformed(_) => mapping(
@@ -156,6 +169,27 @@ impl IngestError {
                 "The band or the album is not in the catalogue",
                 None,
             ),
+            Self::Unauthenticated(_) => mapping(
+                401,
+                UNAUTHENTICATED,
+                Outcome::Denied,
+                "The client is not authenticated",
+                None,
+            ),
+            Self::Forbidden(_) => mapping(
+                403,
+                PERMISSION_DENIED,
+                Outcome::Denied,
+                "The client has no permission",
+                None,
+            ),
+            Self::RateLimited { retry_after_s } => mapping(
+                429,
+                RESOURCE_EXHAUSTED,
+                Outcome::Overloaded,
+                "The client sends too many votes",
+                Some(*retry_after_s),
+            ),
             Self::Overloaded => mapping(
                 429,
                 RESOURCE_EXHAUSTED,
@@ -184,8 +218,13 @@ impl IngestError {
     /// The reason for this error, as text for people.
     pub fn detail(&self) -> Cow<'static, str> {
         match self {
-            Self::Malformed(reason) | Self::Internal(reason) | Self::Unavailable(reason) => {
-                reason.clone().into()
+            Self::Malformed(reason)
+            | Self::Internal(reason)
+            | Self::Unavailable(reason)
+            | Self::Unauthenticated(reason)
+            | Self::Forbidden(reason) => reason.clone().into(),
+            Self::RateLimited { retry_after_s } => {
+                format!("the rate of this client is limited; try again in {retry_after_s} s").into()
             }
             Self::UnsupportedMediaType => {
                 "send application/json or application/x-protobuf; a batch may also be application/x-ndjson"
@@ -233,7 +272,10 @@ impl IngestError {
     /// The reason for the log: what happened, without the advice for the client.
     pub(crate) fn reason(&self) -> &str {
         match self {
-            Self::Internal(reason) | Self::Unavailable(reason) => reason,
+            Self::Internal(reason)
+            | Self::Unavailable(reason)
+            | Self::Unauthenticated(reason)
+            | Self::Forbidden(reason) => reason,
             _ => self.mapping().title,
         }
     }
@@ -276,6 +318,29 @@ impl From<SinkError> for IngestError {
             SinkError::Unavailable(reason) => Self::Unavailable(reason),
             SinkError::Deadline => Self::Deadline,
             SinkError::Internal(reason) => Self::Internal(reason),
+        }
+    }
+}
+
+impl From<Denied> for IngestError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Unauthenticated(reason) => Self::Unauthenticated(reason),
+            Denied::Forbidden(reason) => Self::Forbidden(reason),
+            Denied::Unavailable(reason) => Self::Unavailable(reason),
+        }
+    }
+}
+
+impl From<AboveRate> for IngestError {
+    fn from(above: AboveRate) -> Self {
+        match above {
+            AboveRate::Now(wait) => Self::RateLimited {
+                retry_after_s: u32::try_from(wait.as_secs())
+                    .unwrap_or(u32::MAX)
+                    .saturating_add(1),
+            },
+            AboveRate::Always(votes) => Self::AboveServerLimit(ServerLimit::VotesPerSecond(votes)),
         }
     }
 }

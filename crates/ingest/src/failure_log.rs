@@ -1,5 +1,6 @@
-//! Logs why votes failed for a reason on the side of the server (5xx): the first vote of a reason at once, further votes
-//! as one line with their number each second. An outage under load would otherwise write a line per vote.
+//! Logs why votes failed for a reason on the side of the server (5xx), or because their client was denied: the first vote of
+//! a reason at once, further votes as one line with their number each second. An outage under load would otherwise write a
+//! line per vote.
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,11 +47,11 @@ impl FailureLog {
         }
     }
 
-    /// Counts a vote without a receipt; `trace_id` is its trace, if there is one. Errors of the client and overload are not
-    /// logged: the client has the reason, and the metrics have the number.
+    /// Counts a vote without a receipt; `trace_id` is its trace, if there is one. Other errors of the client and overload are
+    /// not logged: the client has the reason, and the metrics have the number.
     pub(crate) fn record(&self, error: &IngestError, trace_id: Option<TraceId>) {
         let mapping = error.mapping();
-        if mapping.status < 500 {
+        if mapping.status < 500 && mapping.outcome != Outcome::Denied {
             return;
         }
         let mut recent = lock(&self.recent);

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use auth::{Authenticator, Credentials, Identity};
 use opentelemetry_sdk::trace::SdkTracer;
 use tokio::time::timeout_at;
 use uuid::Uuid;
 use vote::{Draft, Route, ValidVote, VoteEvent};
 
+use crate::admission::Admitted;
 use crate::failure_log::FailureLog;
 use crate::request_timer::Observer;
 use crate::{
@@ -23,6 +25,8 @@ pub struct Ingest<S> {
     sink: Arc<S>,
     observer: Arc<Observer>,
     limits: Limits,
+    /// `None` if authentication is off.
+    authenticator: Option<Arc<Authenticator>>,
 }
 
 /// The limits of one route.
@@ -57,7 +61,15 @@ impl<S: Sink> Ingest<S> {
                 tracer: None,
             }),
             limits,
+            authenticator: None,
         }
+    }
+
+    /// Accepts only the votes of those whom `authenticator` knows. Without it, authentication is off.
+    #[must_use]
+    pub fn with_authenticator(mut self, authenticator: Option<Arc<Authenticator>>) -> Self {
+        self.authenticator = authenticator;
+        self
     }
 
     /// Adds the spans of requests. Without a tracer, traces are off.
@@ -83,6 +95,18 @@ impl<S: Sink> Ingest<S> {
     /// Starts the clock of a request. Call it when the request arrives.
     pub fn start_timer(&self) -> RequestTimer {
         RequestTimer::start(Arc::clone(&self.observer), self.limits.deadline)
+    }
+
+    /// Who sent a request; `None` if authentication is off. `credentials` is called only if it is on. Pass the result to
+    /// [`RequestTimer::set_client`]: its rate limits the votes.
+    pub fn authenticate<'a>(
+        &self,
+        credentials: impl FnOnce() -> Credentials<'a>,
+    ) -> Result<Option<Arc<Identity>>, IngestError> {
+        match &self.authenticator {
+            None => Ok(None),
+            Some(authenticator) => Ok(Some(authenticator.identify(&credentials())?)),
+        }
     }
 
     /// The span of the client that sent a request; `None` if traces are off. `headers` is called only if they are on.
@@ -119,7 +143,7 @@ impl<S: Sink> Ingest<S> {
 
     /// Accepts one decoded vote. `Ok` means: durable in the sink.
     pub async fn accept(&self, timer: &RequestTimer, draft: Draft) -> Result<Receipt, IngestError> {
-        let _admitted = self.limits.admission.admit(1)?;
+        let _admitted = self.admit(timer.client(), 1)?;
         let prepared = self.prepare(timer, draft)?;
         self.publish(timer, prepared).await
     }
@@ -134,7 +158,7 @@ impl<S: Sink> Ingest<S> {
         let admitted = if drafts.len() > MAX_BATCH_VOTES {
             Err(IngestError::BatchTooLarge)
         } else {
-            self.limits.admission.admit(drafts.len())
+            self.admit(timers.first().and_then(RequestTimer::client), drafts.len())
         };
         let _admitted = match admitted {
             Ok(admitted) => admitted,
@@ -169,7 +193,7 @@ impl<S: Sink> Ingest<S> {
         let votes = votes.into_iter().map(|(timer, draft)| {
             let draft = draft.map_err(Into::into);
             let prepared = draft.and_then(|draft| {
-                admitted.push(self.limits.admission.admit(1)?);
+                admitted.push(self.admit(timer.client(), 1)?);
                 self.prepare(&timer, draft)
             });
             (timer, prepared)
@@ -180,9 +204,18 @@ impl<S: Sink> Ingest<S> {
 
     /// Publishes an event that the bridge has accepted, with the route, id and time stamp that the bridge gave it.
     pub async fn forward(&self, timer: &RequestTimer, event: VoteEvent) -> Result<Receipt, IngestError> {
-        let _admitted = self.limits.admission.admit(1)?;
+        let _admitted = self.admit(timer.client(), 1)?;
         let prepared = self.encode(timer, event, Instant::now())?;
         self.publish(timer, prepared).await
+    }
+
+    /// Admits `votes` votes of a client, all or none. Votes that the process refuses do not count against its rate.
+    fn admit(&self, client: Option<&Identity>, votes: usize) -> Result<Admitted<'_>, IngestError> {
+        let admitted = self.limits.admission.admit(votes)?;
+        if let Some(client) = client {
+            client.spend(votes)?;
+        }
+        Ok(admitted)
     }
 
     /// The error for a request that reached its deadline: the reason why the sink is unavailable, if it is.

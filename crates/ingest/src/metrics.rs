@@ -12,7 +12,9 @@ pub enum Outcome {
     Accepted,
     /// The request was malformed or invalid.
     Invalid,
-    /// Rejected because a limit of the process was reached.
+    /// Authentication is on, and the client is not known or has no permission.
+    Denied,
+    /// Rejected because a limit of the process or of the client was reached.
     Overloaded,
     /// Kafka could not be reached.
     Unavailable,
@@ -40,9 +42,10 @@ pub enum Stage {
 }
 
 impl Outcome {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Accepted,
         Self::Invalid,
+        Self::Denied,
         Self::Overloaded,
         Self::Unavailable,
         Self::Deadline,
@@ -55,6 +58,7 @@ impl Outcome {
         match self {
             Self::Accepted => "accepted",
             Self::Invalid => "invalid",
+            Self::Denied => "denied",
             Self::Overloaded => "overloaded",
             Self::Unavailable => "unavailable",
             Self::Deadline => "deadline",

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use auth::Identity;
 use opentelemetry_sdk::trace::SdkTracer;
 
 use crate::failure_log::FailureLog;
@@ -55,6 +56,8 @@ pub struct RequestTimer {
     span: Option<RequestSpan>,
     /// Whether the span is that of a batch with this vote.
     is_part_of_batch: bool,
+    /// `None` if authentication is off.
+    client: Option<Arc<Identity>>,
 }
 
 impl RequestTimer {
@@ -72,6 +75,7 @@ impl RequestTimer {
             stage_timings: None,
             span: None,
             is_part_of_batch: false,
+            client: None,
         }
     }
 
@@ -88,6 +92,16 @@ impl RequestTimer {
     /// Moves the deadline to `time_limit` after the arrival, if that is earlier.
     pub fn shorten_deadline(&mut self, time_limit: Duration) {
         self.deadline = self.deadline.min(self.arrived + time_limit);
+    }
+
+    /// Sets who sent the request: the result of [`crate::Ingest::authenticate`].
+    pub fn set_client(&mut self, client: Option<Arc<Identity>>) {
+        self.client = client;
+    }
+
+    /// Who sent the request; `None` if authentication is off.
+    pub(crate) fn client(&self) -> Option<&Identity> {
+        self.client.as_deref()
     }
 
     /// Starts the span of the request, with its arrival as the start. Does nothing without `parent`, that is if traces are
@@ -157,6 +171,7 @@ impl RequestTimer {
                 stage_timings: None,
                 span: self.span.clone(),
                 is_part_of_batch: true,
+                client: self.client.clone(),
             }
         };
         (0..votes).map(vote_timer).collect()

@@ -8,6 +8,8 @@ use std::fmt;
 pub enum ServerLimit {
     /// More votes in a batch than the process admits at a time.
     VotesInFlight(u32),
+    /// More votes in a batch than the client may send in a second.
+    VotesPerSecond(u32),
     /// More bytes than the process buffers for one request.
     BufferedBytes(usize),
 }
@@ -19,6 +21,10 @@ impl fmt::Display for ServerLimit {
             Self::VotesInFlight(votes) => write!(
                 formatter,
                 "this server accepts at most {votes} votes at a time (--max-in-flight): send smaller batches"
+            ),
+            Self::VotesPerSecond(votes) => write!(
+                formatter,
+                "this client may send at most {votes} votes a second: send smaller batches"
             ),
             Self::BufferedBytes(bytes) => write!(
                 formatter,

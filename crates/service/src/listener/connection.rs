@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Request;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -123,7 +125,7 @@ fn builder(args: &ListenerArgs) -> Builder<TokioExecutor> {
 #[error("too many requests in flight")]
 struct Exhausted;
 
-/// Serves one connection. `service` handles requests within the limit, `overload_service` those beyond it. Returns when
+/// Serves one connection. A request of a client with a certificate has it as an extension. `service` handles requests within the limit, `overload_service` those beyond it. Returns when
 /// the client has disconnected, when it is idle or reads nothing for too long, or after `shutdown` when the last request
 /// in flight has finished.
 pub(super) async fn serve<S: HttpService>(
@@ -142,8 +144,15 @@ pub(super) async fn serve<S: HttpService>(
         Ok(opened) => opened,
         Err(error) => return shared.refusals.record(peer, &error),
     };
+    let certificate = match transport.client_certificate() {
+        Ok(certificate) => certificate,
+        Err(error) => return shared.refusals.record(peer, &error),
+    };
     let requests = Arc::new(ConnectionRequests::new(Arc::clone(&shared.in_flight)));
-    let respond = |request| {
+    let respond = |mut request: Request<Incoming>| {
+        if let Some(certificate) = &certificate {
+            request.extensions_mut().insert(certificate.clone());
+        }
         let (guard, capacity) = requests.begin();
         let service = match capacity {
             Capacity::Available => Some(service.clone()),

@@ -5,12 +5,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tls::ClientCertificate;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::lingering_close::LingeringClose;
-use super::tls::{self, Tls};
+use super::tls::{Tls, selected_http2};
 
 /// The first bytes of every HTTP/2 connection.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -26,6 +27,18 @@ const USE_TLS: &str = r#"{"status":400,"title":"The connection is not encrypted"
 pub(super) enum Transport {
     Tcp(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Transport {
+    /// The certificate of the client, if the handshake asked for one. Errors if it has no readable name.
+    pub(super) fn client_certificate(&self) -> io::Result<Option<ClientCertificate>> {
+        let Self::Tls(stream) = self else {
+            return Ok(None);
+        };
+        let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        let certificate = chain.first().map(ClientCertificate::read).transpose();
+        certificate.map_err(|error| io::Error::other(format!("{error:#}")))
+    }
 }
 
 /// The version of HTTP that a connection speaks.
@@ -56,7 +69,7 @@ pub(super) async fn open(socket: TcpStream, tls: Option<&Tls>) -> io::Result<(Tr
         }
         Some(tls) => {
             let stream = tls.accept(socket).await?;
-            let version = if tls::selected_http2(&stream) {
+            let version = if selected_http2(&stream) {
                 Version::Http2
             } else {
                 Version::Http1
