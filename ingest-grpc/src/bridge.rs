@@ -4,10 +4,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use auth::AuthArgs;
 use ingest::{Ingest, IngestArgs, RequestMetrics, register_config_info};
 use service::listener::{self, ListenerArgs};
-use service::{CommonArgs, CorsArgs, EffectiveConfig, Process, metrics};
+use service::{AuthArgs, CommonArgs, CorsArgs, EffectiveConfig, Process, metrics};
 use tonic::transport::Uri;
 use vote::Route;
 

@@ -3,12 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use auth::AuthArgs;
 use fault_injection::{FaultInjectionArgs, InjectedFault, VoteSink};
 use ingest::{Ingest, IngestArgs, RequestMetrics, register_config_info};
 use kafka::{KafkaArgs, KafkaSink};
 use service::listener::{self, ListenerArgs};
-use service::{CommonArgs, CorsArgs, EffectiveConfig, Process, metrics};
+use service::{AuthArgs, CommonArgs, CorsArgs, EffectiveConfig, Process, metrics};
 use tokio::sync::Semaphore;
 use tower::Layer;
 use tower_http::set_header::SetResponseHeaderLayer;

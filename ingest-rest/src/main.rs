@@ -4,13 +4,12 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use auth::AuthArgs;
 use clap::Parser;
 use fault_injection::{FaultInjectionArgs, InjectedFault, VoteSink};
 use ingest::{Ingest, IngestArgs, RequestMetrics, register_config_info};
 use kafka::{KafkaArgs, KafkaSink};
 use service::listener::{self, ListenerArgs};
-use service::{CommonArgs, CorsArgs, EffectiveConfig, Identity, Process, metrics};
+use service::{AuthArgs, CommonArgs, CorsArgs, EffectiveConfig, Identity, Process, metrics};
 use vote::Route;
 
 #[global_allocator]

@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::credentials::Authorization;
 use crate::identities::{Identities, IdentitiesFile};
-use crate::jwt::{Jwt, JwtError};
-use crate::{Credentials, Identity};
+use crate::jwt::{self, JwtError};
+use crate::{Credentials, Identity, JwtKeys};
 
 /// The longest part of a name from outside that an error repeats.
 const MAX_QUOTED_CHARACTERS: usize = 100;
@@ -20,7 +20,7 @@ const MAX_QUOTED_CHARACTERS: usize = 100;
 pub struct Authenticator {
     identities: Arc<Reloaded<IdentitiesFile>>,
     /// None if JWT are not accepted.
-    jwt: Option<Jwt>,
+    jwt: Option<JwtKeys>,
 }
 
 /// Why a request has no identity. The reasons contain no token, so clients and logs may have them.
@@ -35,8 +35,8 @@ pub enum Denied {
 }
 
 impl Authenticator {
-    /// Loads the file of identities.
-    pub(crate) fn open(identities: &Path, jwt: Option<Jwt>) -> anyhow::Result<Self> {
+    /// Loads the file of identities; `jwt` are the keys for JWT, if they are accepted. Errors if the file is missing or invalid.
+    pub fn open(identities: &Path, jwt: Option<JwtKeys>) -> anyhow::Result<Self> {
         let identities = Reloaded::load(IdentitiesFile(identities.to_owned()))?;
         Ok(Self {
             identities: Arc::new(identities),
@@ -45,10 +45,10 @@ impl Authenticator {
     }
 
     /// Loads changed files until `shutdown`.
-    pub(crate) fn watch(&self, shutdown: &CancellationToken) {
+    pub fn watch(&self, shutdown: &CancellationToken) {
         tokio::spawn(Arc::clone(&self.identities).watch(shutdown.clone()));
-        if let Some(jwt) = &self.jwt {
-            jwt.watch(shutdown);
+        if let Some(JwtKeys::File(file)) = &self.jwt {
+            tokio::spawn(Arc::clone(file).watch(shutdown.clone()));
         }
     }
 
@@ -69,10 +69,10 @@ impl Authenticator {
         if let Some(identity) = identities.by_token(token) {
             return Ok(identity);
         }
-        let Some(jwt) = self.jwt.as_ref().filter(|_| is_jwt(token)) else {
+        let Some(keys) = self.jwt.as_ref().filter(|_| is_jwt(token)) else {
             return Err(unauthenticated("the token is unknown"));
         };
-        let subject = jwt.subject(token).map_err(|error| match error {
+        let subject = jwt::verify(keys, token).map_err(|error| match error {
             JwtError::Invalid(reason) => Denied::Unauthenticated(reason),
             JwtError::NoKeys => Denied::Unavailable("the keys for JWT are not loaded yet".to_owned()),
         })?;

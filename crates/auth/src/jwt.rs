@@ -10,30 +10,25 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, ge
 use quick_cache::sync::Cache;
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 
-use crate::jwks::Jwks;
 use crate::jwt_algorithms;
+use crate::jwt_keys::JwtKeys;
 
 /// How far the clocks of the issuer and of this machine may differ, in seconds.
 const LEEWAY_S: u64 = 30;
 /// Verified tokens that are kept, so that a client pays for a signature once and not for each vote.
 const MAX_VERIFIED: usize = 10_000;
 
-/// Verifies JWT.
-#[derive(Debug)]
-pub(crate) struct Jwt(Jwks);
-
 /// What a JWT must say.
 #[derive(Clone, Debug)]
-pub(crate) struct Rules {
+pub struct Rules {
     issuer: String,
     audience: String,
 }
 
 /// The public keys of the issuer, and the tokens that they have verified: other keys start with no verified token.
 #[derive(Debug)]
-pub(crate) struct KeySet {
+pub struct KeySet {
     keys: HashMap<Option<String>, Key>,
     verified: Cache<Vec<u8>, Verified>,
 }
@@ -63,7 +58,8 @@ pub(crate) enum JwtError {
 }
 
 impl Rules {
-    pub(crate) fn new(issuer: &str, audience: &str) -> Self {
+    /// A JWT must name this issuer (`iss`) and this audience (`aud`).
+    pub fn new(issuer: &str, audience: &str) -> Self {
         Self {
             issuer: issuer.to_owned(),
             audience: audience.to_owned(),
@@ -153,23 +149,13 @@ impl Key {
     }
 }
 
-impl Jwt {
-    pub(crate) fn new(keys: Jwks) -> Self {
-        Self(keys)
-    }
-
-    pub(crate) fn watch(&self, shutdown: &CancellationToken) {
-        self.0.watch(shutdown);
-    }
-
-    /// The subject (`sub`) of a valid token.
-    pub(crate) fn subject(&self, token: &[u8]) -> Result<Arc<str>, JwtError> {
-        let keys = self.0.keys().ok_or(JwtError::NoKeys)?;
-        keys.subject(token).unwrap_or_else(|| {
-            self.0.report_unknown_key();
-            Err(JwtError::Invalid("the key of the JWT is unknown".to_owned()))
-        })
-    }
+/// The subject (`sub`) of a valid token.
+pub(crate) fn verify(keys: &JwtKeys, token: &[u8]) -> Result<Arc<str>, JwtError> {
+    let key_set = keys.current().ok_or(JwtError::NoKeys)?;
+    key_set.subject(token).unwrap_or_else(|| {
+        keys.report_unknown_key();
+        Err(JwtError::Invalid("the key of the JWT is unknown".to_owned()))
+    })
 }
 
 fn invalid(error: &jsonwebtoken::errors::Error) -> JwtError {

@@ -4,6 +4,7 @@
 mod admin;
 mod allocator;
 mod args;
+mod authentication;
 mod base_config;
 mod boot;
 mod checks;
@@ -21,6 +22,7 @@ mod traces;
 
 pub use allocator::{ROUTE_ALLOCATOR, RouteAllocator};
 pub use args::{CommonArgs, LogFormat};
+pub use authentication::AuthArgs;
 pub use boot::{Identity, run};
 pub use command_line::parse_command_line;
 pub use cors::{AllowedOrigin, CorsArgs};

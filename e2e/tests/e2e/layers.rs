@@ -7,15 +7,17 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Every crate of the workspace with the crates of the workspace that it may depend on. Dependencies point inward.
-const MAY_IMPORT: [(&str, &[&str]); 27] = [
+const MAY_IMPORT: [(&str, &[&str]); 29] = [
     ("proto", &[]),
     ("vote", &["proto"]),
-    ("ingest", &["proto", "vote"]),
+    ("reload", &[]),
+    ("auth", &["reload", "tls"]),
+    ("ingest", &["auth", "proto", "vote"]),
     ("kafka", &["ingest", "tls"]),
     ("tls", &[]),
     ("authority", &[]),
-    ("service", &["tls"]),
-    ("http-api", &["ingest", "proto", "vote"]),
+    ("service", &["auth", "reload", "tls"]),
+    ("http-api", &["auth", "ingest", "proto", "tls", "vote"]),
     ("fault-injection", &["ingest", "kafka"]),
     (
         "ingest-rest",
@@ -31,11 +33,13 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
     (
         "ingest-grpc",
         &[
+            "auth",
             "fault-injection",
             "http-api",
             "ingest",
             "kafka",
             "proto",
+            "reload",
             "service",
             "tls",
             "vote",

@@ -9,6 +9,7 @@
 )]
 
 mod attacks;
+mod authentication;
 mod batches;
 mod bridge;
 mod catalogue;
@@ -32,6 +33,7 @@ mod server_limits;
 mod server_timing;
 mod slow_clients;
 mod tls;
+mod tls_files;
 mod traces;
 
 use lab::servers::Server;

@@ -4,72 +4,14 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
-use authority::{Authority, Issued};
+use authority::Authority;
 use e2e::service_process::{ServiceKind, ServiceProcess};
 use e2e::wait::wait_until;
-use tempfile::TempDir;
 
 use crate::end_to_end::tool;
+use crate::tls_files::{Files, as_str};
 
 const VOTE: &str = r#"{"name":"Alux Nahual","album":"Centroamérica","year":"1984","rank":"9.5"}"#;
-
-/// The files of an authority, a server and a client.
-struct Files(TempDir);
-
-impl Files {
-    fn new(authority: &Authority) -> Self {
-        let files = Self(TempDir::new().unwrap());
-        files.write("ca.pem", &authority.pem());
-        files.write_issued("server", &authority.issue(&["localhost", "127.0.0.1"]).unwrap());
-        files.write_issued("client", &authority.issue(&["client.example"]).unwrap());
-        files
-    }
-
-    fn write_issued(&self, name: &str, issued: &Issued) {
-        self.write(&format!("{name}.pem"), &issued.cert);
-        self.write(&format!("{name}.key"), &issued.key);
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        // A reader sees the old file or the new one.
-        let new = self.0.path().join("new");
-        std::fs::write(&new, text).unwrap();
-        std::fs::rename(new, self.0.path().join(name)).unwrap();
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.path().join(name).display().to_string()
-    }
-
-    /// The options of a listener whose clients need a certificate.
-    fn listener_options(&self) -> Vec<String> {
-        self.options([
-            ("--tls-cert", "server.pem"),
-            ("--tls-key", "server.key"),
-            ("--tls-client-ca", "ca.pem"),
-        ])
-    }
-
-    /// The options of a bridge to the upstream at this address.
-    fn upstream_options(&self, upstream: SocketAddr) -> Vec<String> {
-        let mut options = vec!["--upstream".to_owned(), format!("https://{upstream}")];
-        options.extend(self.options([
-            ("--upstream-ca", "ca.pem"),
-            ("--upstream-cert", "client.pem"),
-            ("--upstream-key", "client.key"),
-        ]));
-        options
-    }
-
-    fn options<const N: usize>(&self, options: [(&str, &str); N]) -> Vec<String> {
-        let options = options.map(|(option, name)| [option.to_owned(), self.path(name)]);
-        options.into_iter().flatten().collect()
-    }
-}
-
-fn as_str(options: &[String]) -> Vec<&str> {
-    options.iter().map(String::as_str).collect()
-}
 
 /// Sends a vote with `curl`. Returns the status, 0 without a response, and what curl prints.
 fn curl(files: &Files, address: SocketAddr, options: &[&str]) -> (u16, String) {

@@ -2,6 +2,7 @@
 
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{AnyOfBuilder, Components, ComponentsBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{KnownFormat, Ref, RefOr, Required, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -133,7 +134,11 @@ pub(super) fn components() -> Components {
         .schema_from::<BatchJson>()
         .schema_from::<ResultJson>()
         .schema_from::<ProblemJson>()
-        .schema_from::<FieldErrorJson>();
+        .schema_from::<FieldErrorJson>()
+        .security_scheme(
+            "bearer",
+            SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build()),
+        );
     let with_parameters = schemas
         .parameter(
             IDEMPOTENCY_KEY,

@@ -21,7 +21,9 @@ const ABOUT: &str = "Votes into Kafka. A receipt means: durable in Kafka (acks=a
     percent-encoded.\n\n\
     A body can be compressed with `Content-Encoding: gzip`. Size limits hold before and after decompression. JSON is UTF-8. \
     Protobuf has three names (`application/x-protobuf`, `application/protobuf`, `application/vnd.google.protobuf`), and the \
-    response has the one of the request. A request without `Content-Type` is read as JSON.";
+    response has the one of the request. A request without `Content-Type` is read as JSON.\n\n\
+    Where authentication is on, a request names its client by `Authorization: Bearer TOKEN` (a token or a JWT), or by the \
+    certificate of its connection.";
 const ABOUT_ALIAS: &str = "The same as `POST /v1/votes`, for the clients of the course assignment.";
 
 /// The description as JSON.

@@ -8,8 +8,18 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{KnownFormat, Ref, Response, ResponseBuilder, SchemaFormat};
 
 /// The problems of every request with a body: status, name of the component, description.
-const BODY_PROBLEMS: [(&str, &str, &str); 6] = [
+const BODY_PROBLEMS: [(&str, &str, &str); 8] = [
     ("400", "Malformed", "The request is malformed"),
+    (
+        "401",
+        "Unauthenticated",
+        "Authentication is on, and the token or the certificate is missing or invalid",
+    ),
+    (
+        "403",
+        "Forbidden",
+        "Authentication is on, and the client has no identity that may vote",
+    ),
     ("408", "Slow", "The body was not complete at the deadline"),
     (
         "413",
@@ -24,7 +34,7 @@ const BODY_PROBLEMS: [(&str, &str, &str); 6] = [
     (
         "429",
         "Overloaded",
-        "Too many votes or requests in flight, or too many buffered bytes",
+        "Too many votes or requests in flight, too many buffered bytes, or more votes than the client may send",
     ),
     ("500", "Internal", "A defect or a misconfiguration"),
 ];
@@ -112,6 +122,7 @@ fn problem(status: &str, description: &str) -> Response {
         .description(description)
         .content("application/problem+json", content.build());
     let response = match status {
+        "401" => response.header("WWW-Authenticate", text("The scheme (Bearer), and the reason")),
         "415" => response
             .header("Accept", text("The supported content types"))
             .header("Accept-Encoding", text("The supported content encodings")),

@@ -1,13 +1,15 @@
-//! Options of authentication.
+//! Options of authentication, and the keys for JWT.
+
+mod jwks_url;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use anyhow::ensure;
+use auth::{Authenticator, JwtKeys, Rules};
 use tokio_util::sync::CancellationToken;
 
-use crate::Authenticator;
-use crate::jwks::Jwks;
-use crate::jwt::{Jwt, Rules};
+use jwks_url::JwksUrl;
 
 /// Options of authentication, with the same meaning on each route. Without a file of identities, everybody may vote.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -49,16 +51,28 @@ impl AuthArgs {
         let Some(identities) = &self.identities else {
             return Ok(None);
         };
-        let jwt = match (&self.jwt_keys, &self.jwt_issuer, &self.jwt_audience) {
-            (Some(keys), Some(issuer), Some(audience)) => {
-                let rules = Rules::new(issuer, audience);
-                let keys = Jwks::open(keys, self.jwt_keys_ca.as_deref(), rules)?;
-                Some(Jwt::new(keys))
-            }
-            _ => None,
-        };
-        let authenticator = Arc::new(Authenticator::open(identities, jwt)?);
+        let authenticator = Authenticator::open(identities, self.jwt_keys(shutdown)?)?;
         authenticator.watch(shutdown);
-        Ok(Some(authenticator))
+        Ok(Some(Arc::new(authenticator)))
+    }
+
+    fn jwt_keys(&self, shutdown: &CancellationToken) -> anyhow::Result<Option<JwtKeys>> {
+        let (Some(place), Some(issuer), Some(audience)) =
+            (&self.jwt_keys, &self.jwt_issuer, &self.jwt_audience)
+        else {
+            return Ok(None);
+        };
+        let rules = Rules::new(issuer, audience);
+        if place.contains("://") {
+            let url = JwksUrl::new(place, self.jwt_keys_ca.as_deref(), rules)?;
+            let keys = url.keys();
+            tokio::spawn(url.watch(shutdown.clone()));
+            return Ok(Some(JwtKeys::Remote(keys)));
+        }
+        ensure!(
+            self.jwt_keys_ca.is_none(),
+            "--jwt-keys-ca is for a URL, but --jwt-keys is a file"
+        );
+        JwtKeys::load(place.into(), rules).map(Some)
     }
 }

@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use bytes::Bytes;
+use auth::{RemoteJwtKeys, Rules};
+use axum::body::Bytes;
 use http::Uri;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -14,11 +15,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tls::{PemFile, TlsClient};
-use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-
-use crate::jwt::{KeySet, Rules};
 
 /// Issuers announce a new key long before they use it.
 const INTERVAL: Duration = Duration::from_mins(5);
@@ -31,17 +29,15 @@ type HttpClient = Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
 
 /// The keys at a URL.
 #[derive(Debug)]
-pub(crate) struct JwksUrl {
+pub(super) struct JwksUrl {
     url: Uri,
     client: HttpClient,
-    rules: Rules,
-    keys: RwLock<Option<Arc<KeySet>>>,
-    has_unknown_key: Notify,
+    keys: Arc<RemoteJwtKeys>,
 }
 
 impl JwksUrl {
     /// Does not connect yet: the issuer need not be running.
-    pub(crate) fn new(url: &str, ca: Option<&Path>, rules: Rules) -> anyhow::Result<Self> {
+    pub(super) fn new(url: &str, ca: Option<&Path>, rules: Rules) -> anyhow::Result<Self> {
         let url: Uri = url.parse().context("--jwt-keys is not a URL")?;
         let connector = HttpsConnectorBuilder::new();
         let connector = match (url.scheme_str(), ca) {
@@ -65,24 +61,17 @@ impl JwksUrl {
         Ok(Self {
             url,
             client: Client::builder(TokioExecutor::new()).build(connector),
-            rules,
-            keys: RwLock::default(),
-            has_unknown_key: Notify::new(),
+            keys: Arc::new(RemoteJwtKeys::new(rules)),
         })
     }
 
-    /// None if they were never loaded.
-    pub(crate) fn keys(&self) -> Option<Arc<KeySet>> {
-        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Loads the keys before the usual time.
-    pub(crate) fn load_soon(&self) {
-        self.has_unknown_key.notify_one();
+    /// The keys, which [`Self::watch`] loads.
+    pub(super) fn keys(&self) -> Arc<RemoteJwtKeys> {
+        Arc::clone(&self.keys)
     }
 
     /// Loads the keys now and then, until `shutdown`. If that fails, the loaded ones stay.
-    pub(crate) async fn watch(self: Arc<Self>, shutdown: CancellationToken) {
+    pub(super) async fn watch(self, shutdown: CancellationToken) {
         let mut failure = None;
         loop {
             let started = Instant::now();
@@ -104,7 +93,7 @@ impl JwksUrl {
             let next = async {
                 tokio::select! {
                     () = sleep(wait) => {}
-                    () = self.has_unknown_key.notified() => {}
+                    () = self.keys.unknown_key() => {}
                 }
                 sleep_until(started + SHORTEST_INTERVAL).await;
             };
@@ -119,9 +108,7 @@ impl JwksUrl {
         let json = timeout(TIMEOUT, self.fetch())
             .await
             .context("no response from --jwt-keys")??;
-        let keys = KeySet::parse(&json, &self.rules).context("--jwt-keys")?;
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(keys));
-        Ok(())
+        self.keys.replace(&json).context("--jwt-keys")
     }
 
     async fn fetch(&self) -> anyhow::Result<Bytes> {
