@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use analysis::fairness::{
     Configuration, Counts, compare_in_flight, compare_reuse, compare_service_args, compare_settings,
-    stock_variants,
+    stock_variants, tls_variants,
 };
 use analysis::report::model::Finding;
 use anyhow::{Context, Result};
@@ -45,6 +45,7 @@ pub async fn check(plan: &Plan, endpoints: &Endpoints) -> Result<Vec<Finding>> {
     findings.push(compare_in_flight(plan));
     findings.push(compare_service_args(plan));
     findings.extend(stock_variants(plan));
+    findings.extend(tls_variants(plan));
     Ok(findings)
 }
 

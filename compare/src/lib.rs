@@ -16,6 +16,7 @@ pub mod reconciliation;
 pub mod report_files;
 pub mod run;
 pub mod saturation;
+pub mod server_certificate;
 pub mod show_report;
 pub mod simultaneous;
 pub mod single_load;

@@ -100,6 +100,7 @@ pub async fn run(args: &LoadArgs) -> Result<ExitCode> {
         encoding: args.encoding,
         client: Implementation::Ours,
         connections,
+        tls: None,
     };
     let votes = votes::read_vote_file(&project::root()?)?;
     let target = Arc::new(Target::open(spec, &votes).await?);

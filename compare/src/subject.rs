@@ -15,6 +15,7 @@ use load_generator::target::Target;
 use load_generator::target_spec::TargetSpec;
 use proto::votes::Vote;
 
+use crate::server_certificate::ServerCertificate;
 use crate::usage::Processes;
 
 /// A variant or the control, ready for load.
@@ -28,6 +29,8 @@ pub struct Subject {
     pub processes: Processes,
     /// Its separate instance of the service, if it has one.
     instance: Option<Instance>,
+    /// The certificate of that instance, which it reads as long as it runs.
+    _certificate: Option<Arc<ServerCertificate>>,
 }
 
 /// The subjects of a plan, without its sweep: the variants, then the control.
@@ -38,9 +41,12 @@ pub async fn open_all(plan: &Plan, stack: Running<'_>, votes: &[Vote]) -> Result
         .iter()
         .map(|variant| (variant, false))
         .chain(control);
+    let has_tls = plan.variants.iter().any(|variant| !variant.tls.is_off());
+    let certificate = has_tls.then(ServerCertificate::issue).transpose()?.map(Arc::new);
     let mut subjects = Vec::with_capacity(plan.variants.len() + 1);
     for (variant, is_control) in variants {
-        let subject = open(plan, variant, is_control, stack, votes).await;
+        let certificate = certificate.clone().filter(|_| !variant.tls.is_off());
+        let subject = open(plan, variant, is_control, stack, votes, certificate).await;
         subjects.push(subject.with_context(|| format!("variant {}", variant.name))?);
     }
     Ok(subjects)
@@ -64,6 +70,7 @@ async fn open(
     is_control: bool,
     stack: Running<'_>,
     votes: &[Vote],
+    certificate: Option<Arc<ServerCertificate>>,
 ) -> Result<Subject> {
     let needs_instance = plan.has_separate_instance(variant) || (is_control && plan.has_separate_control());
     let instance = if needs_instance {
@@ -73,18 +80,26 @@ async fn open(
             server.name(),
             if is_control { "the control" } else { &variant.name }
         );
+        let tls_args = certificate
+            .iter()
+            .flat_map(|certificate| certificate.service_args());
+        let args: Vec<_> = variant.service_args.iter().cloned().chain(tls_args).collect();
         Some(match variant.service {
-            Implementation::Ours => stack.start_instance(server, &name, &variant.service_args).await?,
+            Implementation::Ours => stack.start_instance(server, &name, &args).await?,
             Implementation::Stock => stack.start_stock_instance(server, &name).await?,
         })
     } else {
         None
     };
-    let target = Target::open(
-        target_spec(plan, variant, instance.as_ref(), stack.endpoints),
-        votes,
-    )
-    .await?;
+    let tls = match &certificate {
+        Some(certificate) => Some(certificate.client_config(variant.tls)?),
+        None => None,
+    };
+    let spec = TargetSpec {
+        tls,
+        ..target_spec(plan, variant, instance.as_ref(), stack.endpoints)
+    };
+    let target = Target::open(spec, votes).await?;
     Ok(Subject {
         data: VariantData {
             variant: variant.clone(),
@@ -95,6 +110,7 @@ async fn open(
         target: Arc::new(target),
         processes: processes(variant, instance.as_ref(), stack)?,
         instance,
+        _certificate: certificate,
     })
 }
 
@@ -148,5 +164,6 @@ fn target_spec<'a>(
         encoding: variant.encoding,
         client: variant.client,
         connections: plan.connections(variant),
+        tls: None,
     }
 }

@@ -109,7 +109,7 @@ impl Contrast<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use experiment_model::variant::{Implementation, Variant};
+    use experiment_model::variant::{Implementation, Tls, Variant};
 
     use crate::margin::Margin;
     use crate::measure::BlockReport;
@@ -138,6 +138,7 @@ mod tests {
                 service: Implementation::Ours,
                 client: Implementation::Ours,
                 reuse: None,
+                tls: Tls::Off,
                 in_flight: None,
                 service_args: Vec::new(),
                 url: None,

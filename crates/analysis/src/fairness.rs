@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use experiment_model::plan::Plan;
+use experiment_model::variant::Tls;
 use serde::Deserialize;
 
 use crate::report::model::Finding;
@@ -83,6 +84,34 @@ pub fn stock_variants(plan: &Plan) -> Option<Finding> {
     );
     (!values.is_empty()).then_some(Finding {
         subject: "stock".to_owned(),
+        values,
+        fair: true,
+        sentence,
+    })
+}
+
+/// Names the variants with TLS, which differ from the others on purpose; `None` without any.
+pub fn tls_variants(plan: &Plan) -> Option<Finding> {
+    let with_tls = plan.variants.iter().filter(|variant| !variant.tls.is_off());
+    let values: BTreeMap<String, String> = with_tls
+        .map(|variant| {
+            let handshake = if variant.tls == Tls::Full {
+                "complete handshakes"
+            } else {
+                "resumed sessions"
+            };
+            (variant.name.clone(), handshake.to_owned())
+        })
+        .collect();
+    let each = values
+        .iter()
+        .map(|(variant, handshake)| format!("{variant} ({handshake})"));
+    let sentence = format!(
+        "These variants have TLS, on purpose: {}.",
+        each.collect::<Vec<_>>().join(", ")
+    );
+    (!values.is_empty()).then_some(Finding {
+        subject: "tls".to_owned(),
         values,
         fair: true,
         sentence,

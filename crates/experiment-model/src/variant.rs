@@ -30,6 +30,9 @@ pub struct Variant {
     /// Whether a connection serves more than one request; the default is `load.reuse`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reuse: Option<bool>,
+    /// TLS between the client and the service. A variant with TLS has a separate instance of its service.
+    #[serde(default, skip_serializing_if = "Tls::is_off")]
+    pub tls: Tls,
     /// Unanswered votes; the default is `load.in_flight`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_flight: Option<usize>,
@@ -88,6 +91,27 @@ pub enum Via {
     Ingress,
 }
 
+/// TLS between a client and a service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Tls {
+    /// No TLS.
+    #[default]
+    Off,
+    /// Each connection has a complete handshake.
+    Full,
+    /// Each connection after the first one resumes a session, as most clients do.
+    Resumed,
+}
+
+impl Tls {
+    /// Whether connections are not encrypted.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    pub const fn is_off(&self) -> bool {
+        matches!(self, Self::Off)
+    }
+}
+
 /// The implementation of a service or of a client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -121,10 +145,10 @@ impl Variant {
         self.route.processes().iter().copied().chain(ingress)
     }
 
-    /// Whether the variant cannot use the service of the stack: it has a `url`, `service_args`, or a stock service. A plan can
+    /// Whether the variant cannot use the service of the stack: it has a `url`, `service_args`, TLS, or a stock service. A plan can
     /// give a separate instance to other variants too: see `Plan::has_separate_instance`.
     pub fn needs_own_service(&self) -> bool {
-        self.url.is_some() || !self.service_args.is_empty() || !self.service.is_ours()
+        self.url.is_some() || !self.service_args.is_empty() || !self.tls.is_off() || !self.service.is_ours()
     }
 
     /// Checks that route, version and encoding fit together; an error names the variant.
@@ -146,6 +170,10 @@ impl Variant {
         ensure!(
             self.service_args.is_empty() || (self.via == Via::Direct && self.url.is_none()),
             "variant {name}: service_args needs via = \"direct\" and no url, because the separate instance is behind neither"
+        );
+        ensure!(
+            self.tls.is_off() || (self.via == Via::Direct && self.url.is_none() && !self.is_stock()),
+            "variant {name}: tls needs via = \"direct\", no url, and our service and client"
         );
         self.check_stock()
     }

@@ -102,6 +102,7 @@ async fn target(
         encoding,
         client: variant.client,
         connections,
+        tls: None,
     };
     Ok(Arc::new(Target::open(spec, votes).await?))
 }

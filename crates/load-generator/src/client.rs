@@ -1,7 +1,7 @@
 //! The client of one target: a connection pool for requests, a pool of gRPC streams, or a stock client.
 
 use anyhow::Result;
-use experiment_model::protocol::{Connections, Encoding, Version};
+use experiment_model::protocol::Encoding;
 use experiment_model::sample::WireBytes;
 use http::Request;
 
@@ -9,6 +9,7 @@ use crate::connection_pool::ConnectionPool;
 use crate::connector::Connector;
 use crate::stock_client::StockClient;
 use crate::stream_pool::StreamPool;
+use crate::target_spec::TargetSpec;
 
 /// The client of one target.
 #[derive(Debug)]
@@ -22,19 +23,13 @@ pub enum Client {
 }
 
 impl Client {
-    /// Opens all connections to `address` (host:port); `head` is the request that opens a stream.
-    pub async fn open(
-        address: &str,
-        version: Version,
-        encoding: Encoding,
-        head: Request<()>,
-        connections: Connections,
-    ) -> Result<Self> {
-        let connector = Connector::new(address);
-        Ok(if encoding == Encoding::GrpcStream {
-            Self::Streams(StreamPool::open(connector, head, connections).await?)
+    /// Opens all connections of our own client; `head` is the request that opens a stream.
+    pub async fn open(spec: &TargetSpec<'_>, head: Request<()>) -> Result<Self> {
+        let connector = Connector::new(spec.authority, spec.tls.clone());
+        Ok(if spec.encoding == Encoding::GrpcStream {
+            Self::Streams(StreamPool::open(connector, head, spec.connections).await?)
         } else {
-            Self::Requests(ConnectionPool::open(connector, version, connections).await?)
+            Self::Requests(ConnectionPool::open(connector, spec.version, spec.connections).await?)
         })
     }
 

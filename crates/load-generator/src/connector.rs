@@ -8,7 +8,12 @@ use experiment_model::sample::WireBytes;
 use hyper::body::Body;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_util::either::Either;
 
 use crate::socket::{ByteCounter, CountingSocket};
 
@@ -22,14 +27,19 @@ const CONNECTION_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
 pub struct Connector {
     address: String,
     counter: Arc<ByteCounter>,
+    tls: Option<Arc<ClientConfig>>,
 }
 
+/// A connection without or with TLS. The bytes on the wire are counted.
+type Socket = Either<CountingSocket, TlsStream<CountingSocket>>;
+
 impl Connector {
-    /// A connector for `address` (host:port).
-    pub fn new(address: &str) -> Self {
+    /// A connector for `address` (host:port), with or without TLS.
+    pub fn new(address: &str, tls: Option<Arc<ClientConfig>>) -> Self {
         Self {
             address: address.to_owned(),
             counter: Arc::default(),
+            tls,
         }
     }
 
@@ -43,13 +53,13 @@ impl Connector {
     where
         B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
     {
-        let (sender, connection) = http1::handshake(TokioIo::new(self.connect().await?)).await?;
+        let (sender, connection) = http1::handshake(TokioIo::new(self.connect(b"http/1.1").await?)).await?;
         // The requests on the connection receive its errors.
         tokio::spawn(connection);
         Ok(sender)
     }
 
-    /// Opens an HTTP/2 connection without TLS.
+    /// Opens an HTTP/2 connection, which is known to be HTTP/2 in advance, or selected by TLS.
     pub async fn h2c<B>(&self) -> Result<http2::SendRequest<B>>
     where
         B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Unpin + 'static,
@@ -57,13 +67,13 @@ impl Connector {
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-            .handshake(TokioIo::new(self.connect().await?))
+            .handshake(TokioIo::new(self.connect(b"h2").await?))
             .await?;
         tokio::spawn(connection);
         Ok(sender)
     }
 
-    async fn connect(&self) -> Result<CountingSocket> {
+    async fn connect(&self, protocol: &[u8]) -> Result<Socket> {
         let address = &self.address;
         let stream = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address))
             .await
@@ -77,6 +87,16 @@ impl Connector {
             })?;
         // Requests are small, and each has a client that waits for its answer.
         stream.set_nodelay(true)?;
-        Ok(CountingSocket::new(stream, Arc::clone(&self.counter)))
+        let socket = CountingSocket::new(stream, Arc::clone(&self.counter));
+        let Some(config) = &self.tls else {
+            return Ok(Either::Left(socket));
+        };
+        let host = address
+            .rsplit_once(':')
+            .map_or(address.as_str(), |(host, _)| host);
+        let name = ServerName::try_from(host.to_owned())?;
+        let connector = TlsConnector::from(Arc::clone(config)).with_alpn(vec![protocol.to_vec()]);
+        let stream = connector.connect(name, socket).await;
+        Ok(Either::Right(stream.context("the TLS handshake failed")?))
     }
 }

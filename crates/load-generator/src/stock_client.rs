@@ -43,8 +43,8 @@ impl StockClient {
             prefix,
             version,
             encoding,
-            client: _,
             connections,
+            ..
         } = spec;
         let library = match encoding {
             Encoding::Json => {

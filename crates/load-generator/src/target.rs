@@ -38,7 +38,7 @@ impl Target {
             version,
             encoding,
             client,
-            connections,
+            ..
         } = spec;
         anyhow::ensure!(!votes.is_empty(), "there are no votes to send");
         let path = format!("{prefix}{}", codec::path(encoding));
@@ -57,7 +57,10 @@ impl Target {
                 headers.insert(HOST, HeaderValue::from_str(authority)?);
                 path
             }
-            Version::H2c => format!("http://{authority}{path}"),
+            Version::H2c => {
+                let scheme = if spec.tls.is_some() { "https" } else { "http" };
+                format!("{scheme}://{authority}{path}")
+            }
         };
         let uri: Uri = uri
             .parse()
@@ -67,7 +70,7 @@ impl Target {
         timed_headers.insert(name, value);
         let head = post_request(&uri, &headers, ());
         let client = match client {
-            Implementation::Ours => Client::open(authority, version, encoding, head, connections).await?,
+            Implementation::Ours => Client::open(&spec, head).await?,
             Implementation::Stock => Client::Stock(StockClient::open(spec, votes).await?),
         };
         Ok(Self {

@@ -1,10 +1,12 @@
 //! The address and the protocol of a target.
 
+use std::sync::Arc;
+
 use experiment_model::protocol::{Connections, Encoding, Version};
 use experiment_model::variant::Implementation;
 
 /// The address and the protocol of a target.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct TargetSpec<'a> {
     /// host:port.
     pub authority: &'a str,
@@ -18,4 +20,6 @@ pub struct TargetSpec<'a> {
     pub client: Implementation,
     /// How connections are used.
     pub connections: Connections,
+    /// TLS; `None` without. Connections that share a configuration share its sessions, if it keeps any.
+    pub tls: Option<Arc<rustls::ClientConfig>>,
 }

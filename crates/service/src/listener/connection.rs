@@ -144,7 +144,7 @@ pub(super) async fn serve<S: HttpService>(
         Ok(opened) => opened,
         Err(error) => return shared.refusals.record(peer, &error),
     };
-    let certificate = match transport.client_certificate() {
+    let certificate = match transport::client_certificate(&transport) {
         Ok(certificate) => certificate,
         Err(error) => return shared.refusals.record(peer, &error),
     };

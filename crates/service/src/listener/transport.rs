@@ -1,14 +1,13 @@
 //! The transport under HTTP: TCP, or TLS over TCP. Everything above works with both.
 
-use std::io::{self, IoSlice};
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::io;
 use std::time::Duration;
 
 use tls::ClientCertificate;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 
 use super::lingering_close::LingeringClose;
 use super::tls::{Tls, selected_http2};
@@ -22,23 +21,17 @@ const PREFACE_POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// The body of the response to a client that does not speak TLS on a port that does.
 const USE_TLS: &str = r#"{"status":400,"title":"The connection is not encrypted","detail":"use https on this port","errors":[]}"#;
 
-/// The byte stream that HTTP reads and writes.
-#[derive(Debug)]
-pub(super) enum Transport {
-    Tcp(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
+/// The byte stream that HTTP reads and writes: TCP, or TLS over TCP.
+pub(super) type Transport = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
-impl Transport {
-    /// The certificate of the client, if the handshake asked for one. Errors if it has no readable name.
-    pub(super) fn client_certificate(&self) -> io::Result<Option<ClientCertificate>> {
-        let Self::Tls(stream) = self else {
-            return Ok(None);
-        };
-        let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
-        let certificate = chain.first().map(ClientCertificate::read).transpose();
-        certificate.map_err(|error| io::Error::other(format!("{error:#}")))
-    }
+/// The certificate of the client, if the handshake asked for one. Errors if it has no readable name.
+pub(super) fn client_certificate(transport: &Transport) -> io::Result<Option<ClientCertificate>> {
+    let Transport::Right(stream) = transport else {
+        return Ok(None);
+    };
+    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    let certificate = chain.first().map(ClientCertificate::read).transpose();
+    certificate.map_err(|error| io::Error::other(format!("{error:#}")))
 }
 
 /// The version of HTTP that a connection speaks.
@@ -59,7 +52,7 @@ pub(super) async fn open(socket: TcpStream, tls: Option<&Tls>) -> io::Result<(Tr
         None if first == TLS_HANDSHAKE => Err(io::Error::other("the client speaks TLS, and TLS is off")),
         None => {
             wait_for_version(&socket).await?;
-            Ok((Transport::Tcp(socket), Version::Preface))
+            Ok((Transport::Left(socket), Version::Preface))
         }
         Some(_) if first != TLS_HANDSHAKE => {
             let mut socket = LingeringClose::after_unread_input(socket);
@@ -74,7 +67,7 @@ pub(super) async fn open(socket: TcpStream, tls: Option<&Tls>) -> io::Result<(Tr
             } else {
                 Version::Http1
             };
-            Ok((Transport::Tls(Box::new(stream)), version))
+            Ok((Transport::Right(Box::new(stream)), version))
         }
     }
 }
@@ -107,59 +100,5 @@ async fn wait_for_version(socket: &TcpStream) -> io::Result<()> {
         }
         // A partial preface keeps the socket readable, so readiness cannot signal the rest: poll.
         tokio::time::sleep(PREFACE_POLL_INTERVAL).await;
-    }
-}
-
-impl AsyncRead for Transport {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
-        }
-    }
-}
-
-impl AsyncWrite for Transport {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Tcp(stream) => stream.is_write_vectored(),
-            Self::Tls(stream) => stream.is_write_vectored(),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_flush(context),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
-        }
     }
 }
