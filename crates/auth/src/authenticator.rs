@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::credentials::Authorization;
 use crate::identities::{Identities, IdentitiesFile};
-use crate::jwt::{self, JwtError};
+use crate::jwt::JwtError;
 use crate::{Credentials, Identity, JwtKeys};
 
 /// The longest part of a name from outside that an error repeats.
@@ -72,7 +72,7 @@ impl Authenticator {
         let Some(keys) = self.jwt.as_ref().filter(|_| is_jwt(token)) else {
             return Err(unauthenticated("the token is unknown"));
         };
-        let subject = jwt::verify(keys, token).map_err(|error| match error {
+        let subject = keys.subject(token).map_err(|error| match error {
             JwtError::Invalid(reason) => Denied::Unauthenticated(reason),
             JwtError::NoKeys => Denied::Unavailable("the keys for JWT are not loaded yet".to_owned()),
         })?;

@@ -12,7 +12,6 @@ use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
 use crate::jwt_algorithms;
-use crate::jwt_keys::JwtKeys;
 
 /// How far the clocks of the issuer and of this machine may differ, in seconds.
 const LEEWAY_S: u64 = 30;
@@ -101,8 +100,8 @@ impl KeySet {
         })
     }
 
-    /// Verifies a token. None if it names a key that is not here.
-    fn subject(&self, token: &[u8]) -> Option<Result<Arc<str>, JwtError>> {
+    /// Verifies a token and returns its subject (`sub`). None if it names a key that is not here.
+    pub(crate) fn subject(&self, token: &[u8]) -> Option<Result<Arc<str>, JwtError>> {
         let id = digest(&SHA256, token).as_ref().to_vec();
         if let Some(verified) = self.verified.get(&id) {
             if get_current_timestamp() <= verified.expires_at.saturating_add(LEEWAY_S) {
@@ -147,15 +146,6 @@ impl Key {
             validation: rules.validation(&algorithms),
         }))
     }
-}
-
-/// The subject (`sub`) of a valid token.
-pub(crate) fn verify(keys: &JwtKeys, token: &[u8]) -> Result<Arc<str>, JwtError> {
-    let key_set = keys.current().ok_or(JwtError::NoKeys)?;
-    key_set.subject(token).unwrap_or_else(|| {
-        keys.report_unknown_key();
-        Err(JwtError::Invalid("the key of the JWT is unknown".to_owned()))
-    })
 }
 
 fn invalid(error: &jsonwebtoken::errors::Error) -> JwtError {

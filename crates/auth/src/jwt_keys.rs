@@ -7,7 +7,7 @@ use anyhow::Context;
 use reload::{Files, Reloaded};
 use tokio::sync::Notify;
 
-use crate::jwt::{KeySet, Rules};
+use crate::jwt::{JwtError, KeySet, Rules};
 
 /// The public keys of an issuer.
 #[derive(Clone, Debug)]
@@ -39,8 +39,17 @@ impl JwtKeys {
         Ok(Self::File(Arc::new(Reloaded::load(JwtKeysFile { path, rules })?)))
     }
 
+    /// The subject (`sub`) of a valid token.
+    pub(crate) fn subject(&self, token: &[u8]) -> Result<Arc<str>, JwtError> {
+        let keys = self.current().ok_or(JwtError::NoKeys)?;
+        keys.subject(token).unwrap_or_else(|| {
+            self.report_unknown_key();
+            Err(JwtError::Invalid("the key of the JWT is unknown".to_owned()))
+        })
+    }
+
     /// None if they were never loaded.
-    pub(crate) fn current(&self) -> Option<Arc<KeySet>> {
+    fn current(&self) -> Option<Arc<KeySet>> {
         match self {
             Self::File(file) => Some(file.value()),
             Self::Remote(remote) => remote.keys.read().unwrap_or_else(PoisonError::into_inner).clone(),
@@ -48,7 +57,7 @@ impl JwtKeys {
     }
 
     /// A token named a key that is not here: the issuer may have a new one.
-    pub(crate) fn report_unknown_key(&self) {
+    fn report_unknown_key(&self) {
         if let Self::Remote(remote) = self {
             remote.has_unknown_key.notify_one();
         }

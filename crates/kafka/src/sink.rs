@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ingest::{EncodedVote, Position, Sink, SinkError};
+use ingest::{EncodedVote, Position, Sink, SinkError, until_deadline};
 use rdkafka::error::KafkaError as ClientError;
 use rdkafka::producer::future_producer::DeliveryFuture;
 use rdkafka::producer::{FutureProducer, Producer};
 use rdkafka::types::RDKafkaErrorCode;
-use tokio::time::timeout_at;
 
 use crate::connection_log::ConnectionLog;
 use crate::health::{self, Health};
@@ -92,9 +91,7 @@ impl Sink for KafkaSink {
         let mut results = Vec::with_capacity(sent.len());
         for (delivery, deadline) in sent {
             results.push(match delivery {
-                Ok(delivery) => timeout_at(deadline.into(), acknowledged(delivery))
-                    .await
-                    .unwrap_or(Err(SinkError::Deadline)),
+                Ok(delivery) => until_deadline(deadline, acknowledged(delivery)).await,
                 Err(error) => Err(error),
             });
         }

@@ -95,7 +95,8 @@ impl Connector {
             .rsplit_once(':')
             .map_or(address.as_str(), |(host, _)| host);
         let name = ServerName::try_from(host.to_owned())?;
-        let connector = TlsConnector::from(Arc::clone(config)).with_alpn(vec![protocol.to_vec()]);
+        let connector = TlsConnector::from(Arc::clone(config));
+        let connector = connector.with_alpn(vec![protocol.to_vec()]);
         let stream = connector.connect(name, socket).await;
         Ok(Either::Right(stream.context("the TLS handshake failed")?))
     }

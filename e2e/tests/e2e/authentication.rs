@@ -217,7 +217,7 @@ async fn all_routes_accept_and_deny_the_same_clients_for_the_same_reasons() {
             401,
             "must be: Bearer TOKEN",
         ),
-        (Some(bearer("wrong")), 401, "the token is unknown"),
+        (Some(bearer("unknown-token-9Kd2")), 401, "the token is unknown"),
         (Some(bearer(&sha256(VOTER_TOKEN))), 401, "the token is unknown"),
         (
             Some(bearer(&issuer.token("phone", -60))),
