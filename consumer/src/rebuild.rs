@@ -67,7 +67,7 @@ pub async fn rebuild(args: RebuildArgs) -> ExitCode {
 }
 
 async fn correct(args: &RebuildArgs) -> Result<String> {
-    let redis = RedisTallies::connect(args.stores.redis.validated()?).await?;
+    let redis = RedisTallies::connect(&args.stores.redis.server()?).await?;
     delete_broken_counts(&redis, args.dry_run).await?;
     for _ in 0..MAX_ATTEMPTS {
         let topic = TopicSnapshot::read(&args.stores.kafka).await?;

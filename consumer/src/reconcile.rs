@@ -86,7 +86,7 @@ async fn read_stores(args: &ReconcileArgs) -> Result<StoreContents> {
     let ledger = (!args.ledgers.is_empty())
         .then(|| Ledger::read(&args.ledgers))
         .transpose()?;
-    let redis = RedisTallies::connect(args.stores.redis.validated()?).await?;
+    let redis = RedisTallies::connect(&args.stores.redis.server()?).await?;
     let mongodb = MongodbLog::new(args.stores.mongodb.validated()?).await?;
     let topic = TopicSnapshot::read(&args.stores.kafka).await?;
     topic

@@ -55,7 +55,7 @@ async fn connect(args: &RunArgs, process: &Process) -> anyhow::Result<Stores> {
         StoreRetry::new(process.readiness.register(name), duration.clone())
     };
     Ok(Stores {
-        tally: Tally::new(args.stores.redis.validated()?, args.dedup_window()).context("--redis-url")?,
+        tally: Tally::new(args.stores.redis.server()?, args.dedup_window())?,
         log: LogWriter::new(args.stores.mongodb.validated()?)
             .await
             .context("--mongodb-uri")?,

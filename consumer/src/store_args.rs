@@ -3,6 +3,7 @@
 use kafka::BrokerArgs;
 use mongodb::options::ConnectionString;
 use service::{InvalidUrl, SecretUrl};
+use tallies::{RedisSecurityArgs, RedisServer};
 
 /// The address and the topics of Kafka.
 #[derive(Clone, Debug, clap::Args)]
@@ -31,6 +32,10 @@ pub struct RedisArgs {
         default_value = "redis://127.0.0.1:6379"
     )]
     pub url: SecretUrl,
+
+    /// TLS and login.
+    #[command(flatten)]
+    pub security: RedisSecurityArgs,
 }
 
 /// The address of MongoDB.
@@ -47,15 +52,9 @@ pub struct MongodbArgs {
 }
 
 impl RedisArgs {
-    /// The validated URL.
-    pub fn validated(&self) -> Result<&str, InvalidUrl> {
-        const OPTION: &str = "--redis-url";
-        self.url
-            .validate(OPTION, &["redis", "rediss", "unix", "redis+unix"])?;
-        match redis::Client::open(self.url.expose()) {
-            Ok(_) => Ok(self.url.expose()),
-            Err(error) => Err(self.url.invalid(OPTION, &error)),
-        }
+    /// The server, if all options are valid.
+    pub fn server(&self) -> anyhow::Result<RedisServer> {
+        RedisServer::new(&self.url, &self.security)
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use redis::aio::ConnectionManagerConfig;
 use redis::{ErrorKind, RedisResult, Script};
 use tallies::keys::{DEAD_LETTERS, HOLD, OFFSETS, SEEN_PREFIX, TOP_STATE, TOPIC, TOPICS, TOTAL};
-use tallies::{ReconnectingConnection, TOP_SIZE, TallyHash};
+use tallies::{ReconnectingConnection, RedisServer, TOP_SIZE, TallyHash};
 use uuid::Uuid;
 
 use crate::dead_letter_limit::DeadLetterLevel;
@@ -88,13 +88,13 @@ pub enum CountOutcome {
 impl Tally {
     /// Connects on first use: Redis need not be running yet. `dedup_window` is the time for which an id that a client
     /// chose is remembered.
-    pub fn new(url: &str, dedup_window: Duration) -> RedisResult<Self> {
+    pub fn new(server: RedisServer, dedup_window: Duration) -> anyhow::Result<Self> {
         let config = ConnectionManagerConfig::new()
             .set_response_timeout(Some(RESPONSE_TIMEOUT))
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             // The caller retries and reports each failure. Long retries in here would hide them.
             .set_number_of_retries(1);
-        let connection = ReconnectingConnection::new(redis::Client::open(url)?, config)?;
+        let connection = ReconnectingConnection::new(server, config)?;
         Ok(Self {
             connection: Arc::new(connection),
             count: scripts::tally(),

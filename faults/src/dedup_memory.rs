@@ -13,6 +13,7 @@ use consumer::vote_groups::VoteGroups;
 use ephemeral_stack::EphemeralStack;
 use lab::progress::Progress;
 use lab::servers::Server;
+use tallies::RedisServer;
 use uuid::Uuid;
 use vote::{Draft, Route, ValidVote, VoteEvent};
 
@@ -55,7 +56,7 @@ pub async fn run(options: &DedupArgs, write: Option<&Path>) -> Result<ExitCode> 
 
 async fn measure(ids: u32, redis_url: &str) -> Result<String> {
     // Longer than the measurement: no id may expire while others are added.
-    let tally = Tally::new(redis_url, Duration::from_hours(24))?;
+    let tally = Tally::new(RedisServer::at(redis_url)?, Duration::from_hours(24))?;
     let topic_id = Uuid::new_v4();
     tally.register_topic(topic_id).await?;
     let mut counter = Counter {

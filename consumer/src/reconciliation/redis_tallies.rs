@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, FromRedisValue, Value};
-use tallies::TallyHash;
 use tallies::keys::{CORRECTIONS, HOLD, OFFSETS, TOP_STATE, TOPIC, TOPICS, TOTAL};
+use tallies::{RedisServer, TallyHash};
 
 use super::broken_counts::BrokenCounts;
 use super::snapshot::Snapshot;
@@ -48,12 +48,12 @@ struct Contents {
 
 impl RedisTallies {
     /// Connects. Errors if Redis does not respond.
-    pub(crate) async fn connect(url: &str) -> Result<Self> {
+    pub(crate) async fn connect(server: &RedisServer) -> Result<Self> {
         let config = AsyncConnectionConfig::new()
             .set_response_timeout(Some(RESPONSE_TIMEOUT))
             .set_connection_timeout(Some(CONNECT_TIMEOUT));
-        let client = redis::Client::open(url).context("--redis-url")?;
-        let connection = client
+        let connection = server
+            .client()?
             .get_multiplexed_async_connection_with_config(&config)
             .await
             .context("connecting to Redis")?;

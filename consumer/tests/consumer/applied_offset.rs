@@ -7,6 +7,7 @@ use consumer::dead_letter_limit::DeadLetterLevel;
 use consumer::tally::{BatchCount, CountOutcome, Tally};
 use consumer::vote_groups::VoteGroups;
 use redis::AsyncCommands;
+use tallies::RedisServer;
 use uuid::Uuid;
 
 use crate::environment::TestEnvironment;
@@ -46,7 +47,11 @@ pub(crate) struct Script {
 
 impl Script {
     pub(crate) async fn new(environment: &TestEnvironment) -> Self {
-        let tally = Tally::new(&environment.stack.endpoints().redis, WINDOW).unwrap();
+        let tally = Tally::new(
+            RedisServer::at(&environment.stack.endpoints().redis).unwrap(),
+            WINDOW,
+        )
+        .unwrap();
         let topic_id = Uuid::from_u128(99);
         assert!(tally.register_topic(topic_id).await.unwrap());
         Self { tally, topic_id }
@@ -156,7 +161,11 @@ async fn replaced_topic_is_not_counted_and_cannot_be_registered_again() {
     let environment = TestEnvironment::new("replaced").await;
     let old = Script::new(&environment).await;
     let new = Script {
-        tally: Tally::new(&environment.stack.endpoints().redis, WINDOW).unwrap(),
+        tally: Tally::new(
+            RedisServer::at(&environment.stack.endpoints().redis).unwrap(),
+            WINDOW,
+        )
+        .unwrap(),
         topic_id: Uuid::from_u128(100),
     };
     let some = votes(0, &[None; 4]);
@@ -230,7 +239,7 @@ async fn password_that_redis_receives_later_is_accepted() {
         .endpoints()
         .redis
         .replace("redis://", "redis://:soon@");
-    let tally = Tally::new(&url, WINDOW).unwrap();
+    let tally = Tally::new(RedisServer::at(&url).unwrap(), WINDOW).unwrap();
     environment
         .redis_command(&["CONFIG", "SET", "requirepass", "another"])
         .await;

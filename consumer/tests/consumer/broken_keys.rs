@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use consumer::tally::Tally;
 use redis::AsyncCommands;
+use tallies::RedisServer;
 
 use crate::applied_offset::{Script, counted, votes};
 use crate::commands::{reconcile, run};
@@ -279,7 +280,7 @@ async fn user_without_a_permission_changes_nothing() {
             .redis
             .replace("redis://", "redis://limited:secret@");
         let limited = Script {
-            tally: Tally::new(&url, Duration::from_mins(1)).unwrap(),
+            tally: Tally::new(RedisServer::at(&url).unwrap(), Duration::from_mins(1)).unwrap(),
             topic_id: script.topic_id,
         };
         let error = limited.try_count(None, 2, &some).await.unwrap_err().to_string();

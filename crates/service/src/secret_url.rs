@@ -4,6 +4,9 @@ use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::password::PasswordSource;
 use crate::redact::redact;
 
 /// The delimiters of a URL that a password may contain only percent-encoded.
@@ -43,6 +46,43 @@ impl SecretUrl {
             Some((credentials, _)) if credentials.contains(DELIMITERS) => Err(self.invalid(option, &"")),
             _ => Ok(()),
         }
+    }
+
+    /// This URL with the password from `source`. If the URL has a password, `source` must not name a file. `may_lack_user` is
+    /// for stores with a default user.
+    pub fn with_password(
+        &self,
+        option: &'static str,
+        source: &PasswordSource,
+        may_lack_user: bool,
+    ) -> anyhow::Result<Self> {
+        let (scheme, rest) = self.0.split_once("://").unwrap_or_default();
+        let (user, location) = rest.rsplit_once('@').unwrap_or(("", rest));
+        if user.contains(':') {
+            anyhow::ensure!(
+                !source.has_file(),
+                "{option} has a password already: remove it, or remove {}",
+                source.option()
+            );
+            return Ok(self.clone());
+        }
+        let Some(password) = source.read()? else {
+            return Ok(self.clone());
+        };
+        anyhow::ensure!(
+            may_lack_user || !user.is_empty(),
+            "there is a password ({}), but {option} names no user",
+            source.advice()
+        );
+        let password = utf8_percent_encode(password.expose(), NON_ALPHANUMERIC);
+        Ok(Self(format!("{scheme}://{user}:{password}@{location}")))
+    }
+
+    /// Whether the URL names a user without a password.
+    pub fn lacks_password(&self) -> bool {
+        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        rest.rsplit_once('@')
+            .is_some_and(|(user, _)| !user.is_empty() && !user.contains(':'))
     }
 
     /// The error of a driver that rejects this URL. It contains the reason of the driver only if the URL has no secret that
@@ -103,6 +143,39 @@ mod tests {
     fn reason_is_shown_for_a_url_without_secrets() {
         let invalid = SecretUrl::from("redis://h:1/x").invalid("--redis-url", &"x is not a number");
         assert_eq!(invalid.to_string(), "--redis-url is invalid: x is not a number");
+    }
+
+    #[test]
+    fn password_is_added_encoded_after_the_user() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "a/b:c@d\n").unwrap();
+        let source = PasswordSource::new(Some(file.path()), "--password-file", "NOT_SET");
+        let add = |url: &str, may_lack_user| {
+            let with_password = SecretUrl::from(url).with_password("--url", &source, may_lack_user);
+            with_password
+                .map(|url| url.expose().to_owned())
+                .map_err(|error| error.to_string())
+        };
+        for (url, expected) in [
+            ("rediss://me@h:1/0", "rediss://me:a%2Fb%3Ac%40d@h:1/0"),
+            ("rediss://h:1", "rediss://:a%2Fb%3Ac%40d@h:1"),
+        ] {
+            assert_eq!(add(url, true).unwrap(), expected);
+        }
+        let error = add("mongodb://h:1", false).unwrap_err();
+        assert!(
+            error.contains("--url names no user") && !error.contains("a/b"),
+            "{error}"
+        );
+        let error = add("rediss://me:x@h:1", true).unwrap_err();
+        assert!(
+            error.contains("--password-file") && !error.contains('x'),
+            "{error}"
+        );
+        assert!(SecretUrl::from("rediss://me@h").lacks_password());
+        for url in ["rediss://me:x@h", "rediss://h", "rediss://@h", "rediss://:x@h"] {
+            assert!(!SecretUrl::from(url).lacks_password(), "{url}");
+        }
     }
 
     #[test]

@@ -7,8 +7,10 @@ mod album_field;
 mod connection;
 mod hash;
 mod overview;
+mod server;
 
 pub use album_field::{AlbumName, album_field, parse_album_field};
 pub use connection::ReconnectingConnection;
 pub use hash::{TOP_SIZE, TallyHash};
 pub use overview::{AlbumVotes, Overview, Votes};
+pub use server::{RedisSecurityArgs, RedisServer};

@@ -51,7 +51,7 @@ const MAY_IMPORT: [(&str, &[&str]); 29] = [
     ),
     ("viewer", &["service", "tallies", "vote", "vote-log"]),
     ("vote-log", &[]),
-    ("tallies", &[]),
+    ("tallies", &["service", "tls"]),
     ("quantile", &[]),
     ("plot", &[]),
     ("experiment-model", &[]),

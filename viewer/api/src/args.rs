@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::{Parser, Subcommand};
-use redis::Client;
 use reqwest::Url;
 use service::listener::ListenerArgs;
 use service::{CommonArgs, EffectiveConfig, InvalidUrl, SecretUrl};
+use tallies::{RedisSecurityArgs, RedisServer};
 
 use crate::create_user::CreateUserArgs;
 use crate::mongodb_uri::validated_mongodb_uri;
@@ -51,6 +51,9 @@ pub(crate) struct ServeArgs {
     /// URL of Redis, which stores the tallies; without it the page shows no tallies
     #[arg(long, env = "REDIS_URL", hide_env_values = true)]
     redis_url: Option<SecretUrl>,
+
+    #[command(flatten)]
+    redis_security: RedisSecurityArgs,
 
     /// URL of Prometheus, which has the metrics of the routes; without it the page shows no comparison
     #[arg(long, env = "PROMETHEUS_URL", hide_env_values = true)]
@@ -107,15 +110,10 @@ impl ServeArgs {
         }
     }
 
-    /// A client for Redis. None if Redis is not configured.
-    pub(crate) fn redis(&self) -> Result<Option<Client>, InvalidUrl> {
-        const OPTION: &str = "--redis-url";
-        let Some(url) = &self.redis_url else {
-            return Ok(None);
-        };
-        url.validate(OPTION, &["redis", "rediss", "unix", "redis+unix"])?;
-        let client = Client::open(url.expose()).map_err(|error| url.invalid(OPTION, &error))?;
-        Ok(Some(client))
+    /// Redis. None if it is not configured.
+    pub(crate) fn redis(&self) -> anyhow::Result<Option<RedisServer>> {
+        let server = |url| RedisServer::new(url, &self.redis_security);
+        self.redis_url.as_ref().map(server).transpose()
     }
 
     /// The URL of Prometheus, ending with a slash so that paths can be joined to it.
@@ -213,7 +211,7 @@ mod tests {
     fn errors(serve: &ServeArgs) -> Vec<String> {
         let errors = [
             serve.mongodb_uri().err().map(anyhow::Error::from),
-            serve.redis().err().map(anyhow::Error::from),
+            serve.redis().err(),
             serve.prometheus_url().err(),
         ];
         errors

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::tallies::{Overview, ReconnectingConnection};
+use ::tallies::{Overview, ReconnectingConnection, RedisServer};
 use axum::Json;
 use axum::extract::State;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, RedisError, RedisResult};
+use redis::{RedisError, RedisResult};
 use serde::Serialize;
 
 use crate::cache::Cached;
@@ -73,13 +73,13 @@ struct Route {
 }
 
 impl Tallies {
-    /// Connects at the first query. Without a client, every query fails with [`Problem::NotConfigured`].
-    pub(crate) fn new(client: Option<Client>) -> RedisResult<Self> {
+    /// Connects at the first query. Without a server, every query fails with [`Problem::NotConfigured`].
+    pub(crate) fn new(server: Option<RedisServer>) -> anyhow::Result<Self> {
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(TIMEOUT))
             .set_response_timeout(Some(TIMEOUT))
             .set_number_of_retries(RETRIES);
-        let connection = client.map(|client| ReconnectingConnection::new(client, config));
+        let connection = server.map(|server| ReconnectingConnection::new(server, config));
         Ok(Self {
             connection: connection.transpose()?.map(Arc::new),
             cached: Cached::new(CACHE_LIFETIME),
