@@ -85,7 +85,7 @@ pub async fn migrate_log(args: MigrateLogArgs) -> ExitCode {
 }
 
 async fn migrate(args: &MigrateLogArgs) -> Result<String> {
-    let database = log_database(args.mongodb.validated()?, "consumer-migration").await?;
+    let database = log_database(args.mongodb.validated()?.expose(), "consumer-migration").await?;
     match vote_log::layout(&database, COLLECTION).await.context("MongoDB")? {
         Layout::Clustered => return Ok("nothing to migrate: the log has the present layout".to_owned()),
         Layout::Missing => return Ok("nothing to migrate: there is no log yet".to_owned()),

@@ -154,7 +154,7 @@ async fn expected_counts(
                      run this command again"
                 );
             }
-            let mongodb = MongodbLog::new(args.stores.mongodb.validated()?).await?;
+            let mongodb = MongodbLog::new(args.stores.mongodb.validated()?.expose()).await?;
             let votes = mongodb.read(snapshot).await?;
             if let Some(first) = votes.invalid.first() {
                 bail!(

@@ -87,7 +87,7 @@ async fn read_stores(args: &ReconcileArgs) -> Result<StoreContents> {
         .then(|| Ledger::read(&args.ledgers))
         .transpose()?;
     let redis = RedisTallies::connect(&args.stores.redis.server()?).await?;
-    let mongodb = MongodbLog::new(args.stores.mongodb.validated()?).await?;
+    let mongodb = MongodbLog::new(args.stores.mongodb.validated()?.expose()).await?;
     let topic = TopicSnapshot::read(&args.stores.kafka).await?;
     topic
         .wait_until_counted(&redis, Duration::from_secs(args.wait_s))

@@ -78,7 +78,7 @@ struct Replayable {
 impl Replay {
     async fn new(args: ReplayArgs) -> Result<Self> {
         Ok(Self {
-            mongodb: MongodbLog::new(args.mongodb.validated()?).await?,
+            mongodb: MongodbLog::new(args.mongodb.validated()?.expose()).await?,
             writer: RecordWriter::new(&args.kafka.brokers.open()?, &args.kafka.topic)?,
             args,
             dead_letters: 0,

@@ -56,7 +56,7 @@ async fn connect(args: &RunArgs, process: &Process) -> anyhow::Result<Stores> {
     };
     Ok(Stores {
         tally: Tally::new(args.stores.redis.server()?, args.dedup_window())?,
-        log: LogWriter::new(args.stores.mongodb.validated()?)
+        log: LogWriter::new(args.stores.mongodb.validated()?.expose())
             .await
             .context("--mongodb-uri")?,
         dead_letters: DeadLetterTopic::new(&brokers, &args.stores.kafka.dead_letter_topic)?,

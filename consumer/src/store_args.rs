@@ -1,9 +1,9 @@
 //! The addresses of the stores: options that all commands share.
 
 use kafka::BrokerArgs;
-use mongodb::options::ConnectionString;
-use service::{InvalidUrl, SecretUrl};
+use service::SecretUrl;
 use tallies::{RedisSecurityArgs, RedisServer};
+use vote_log::MongodbLoginArgs;
 
 /// The address and the topics of Kafka.
 #[derive(Clone, Debug, clap::Args)]
@@ -49,6 +49,10 @@ pub struct MongodbArgs {
         default_value = "mongodb://127.0.0.1:27017/?replicaSet=rs0"
     )]
     pub uri: SecretUrl,
+
+    /// The login.
+    #[command(flatten)]
+    pub login: MongodbLoginArgs,
 }
 
 impl RedisArgs {
@@ -59,14 +63,9 @@ impl RedisArgs {
 }
 
 impl MongodbArgs {
-    /// The validated URI.
-    pub fn validated(&self) -> Result<&str, InvalidUrl> {
-        const OPTION: &str = "--mongodb-uri";
-        self.uri.validate(OPTION, &["mongodb", "mongodb+srv"])?;
-        match ConnectionString::parse(self.uri.expose()) {
-            Ok(_) => Ok(self.uri.expose()),
-            Err(error) => Err(self.uri.invalid(OPTION, &error)),
-        }
+    /// The validated URI, with the password.
+    pub fn validated(&self) -> anyhow::Result<SecretUrl> {
+        vote_log::validated_uri("--mongodb-uri", &self.uri, &self.login)
     }
 }
 

@@ -3,9 +3,10 @@
 use std::io;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
+use rustls_native_certs::load_native_certs;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -17,10 +18,17 @@ pub type TlsStream = tokio_rustls::client::TlsStream<TcpStream>;
 /// Connects by TLS. Reads the files for each connection, so a changed certificate needs no restart.
 #[derive(Clone, Debug)]
 pub struct TlsClient {
-    ca: PemFile,
+    trusted: Trusted,
     /// The certificate that is presented, and its key.
     identity: Option<(PemFile, PemFile)>,
     protocol: Option<&'static [u8]>,
+}
+
+/// The CAs that may sign the certificate of the server.
+#[derive(Clone, Debug)]
+enum Trusted {
+    File(PemFile),
+    System,
 }
 
 impl TlsClient {
@@ -32,9 +40,20 @@ impl TlsClient {
         protocol: Option<&'static [u8]>,
     ) -> anyhow::Result<Self> {
         let client = Self {
-            ca,
+            trusted: Trusted::File(ca),
             identity,
             protocol,
+        };
+        client.config()?;
+        Ok(client)
+    }
+
+    /// A client that trusts the CAs of the system. Errors if the system has none.
+    pub fn with_system_authorities() -> anyhow::Result<Self> {
+        let client = Self {
+            trusted: Trusted::System,
+            identity: None,
+            protocol: None,
         };
         client.config()?;
         Ok(client)
@@ -51,8 +70,7 @@ impl TlsClient {
 
     /// The configuration of a connection, with the present contents of the files.
     pub fn config(&self) -> anyhow::Result<ClientConfig> {
-        let roots = authorities(&self.ca.read()?)
-            .with_context(|| format!("{} has no valid certificate of a CA", self.ca.option()))?;
+        let roots = self.trusted.authorities()?;
         let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots);
@@ -72,6 +90,24 @@ impl TlsClient {
         };
         config.alpn_protocols = self.protocol.map(<[u8]>::to_vec).into_iter().collect();
         Ok(config)
+    }
+}
+
+impl Trusted {
+    fn authorities(&self) -> anyhow::Result<Arc<RootCertStore>> {
+        match self {
+            Self::File(ca) => authorities(&ca.read()?)
+                .with_context(|| format!("{} has no valid certificate of a CA", ca.option())),
+            Self::System => {
+                let mut store = RootCertStore::empty();
+                let (valid, _) = store.add_parsable_certificates(load_native_certs().certs);
+                ensure!(
+                    valid > 0,
+                    "the system has no certificates of CAs: install the package ca-certificates"
+                );
+                Ok(Arc::new(store))
+            }
+        }
     }
 }
 

@@ -8,8 +8,10 @@ mod collection;
 mod document;
 mod insert;
 mod log_key;
+mod server;
 
 pub use collection::{COLLECTION, DATABASE, Layout, LayoutError, create, ensure, layout};
 pub use document::VoteDocument;
 pub use insert::{inserts, inserts_into, run_insert};
 pub use log_key::{InvalidLogKey, LogKey};
+pub use server::{MongodbLoginArgs, validated_uri};

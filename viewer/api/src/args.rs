@@ -3,15 +3,15 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use anyhow::bail;
+use anyhow::Context;
 use clap::{Parser, Subcommand};
-use reqwest::Url;
 use service::listener::ListenerArgs;
-use service::{CommonArgs, EffectiveConfig, InvalidUrl, SecretUrl};
+use service::{CommonArgs, EffectiveConfig, SecretUrl};
 use tallies::{RedisSecurityArgs, RedisServer};
+use vote_log::MongodbLoginArgs;
 
+use crate::compare::PrometheusArgs;
 use crate::create_user::CreateUserArgs;
-use crate::mongodb_uri::validated_mongodb_uri;
 
 /// Shows the votes: the log from MongoDB, the tallies from Redis, a comparison of the routes from Prometheus
 ///
@@ -48,6 +48,9 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "MONGODB_URI", hide_env_values = true, required = true)]
     mongodb_uri: Option<SecretUrl>,
 
+    #[command(flatten)]
+    mongodb_login: MongodbLoginArgs,
+
     /// URL of Redis, which stores the tallies; without it the page shows no tallies
     #[arg(long, env = "REDIS_URL", hide_env_values = true)]
     redis_url: Option<SecretUrl>,
@@ -55,9 +58,8 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     redis_security: RedisSecurityArgs,
 
-    /// URL of Prometheus, which has the metrics of the routes; without it the page shows no comparison
-    #[arg(long, env = "PROMETHEUS_URL", hide_env_values = true)]
-    prometheus_url: Option<SecretUrl>,
+    #[command(flatten)]
+    pub prometheus: PrometheusArgs,
 
     /// How often Prometheus scrapes the services, in s; rates are computed over several scrapes
     #[arg(long, env = "SCRAPE_INTERVAL_S", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=300))]
@@ -101,39 +103,19 @@ impl ServeArgs {
         }
     }
 
-    /// The validated URI of MongoDB.
-    pub(crate) fn mongodb_uri(&self) -> Result<&str, InvalidUrl> {
-        match &self.mongodb_uri {
-            Some(uri) => validated_mongodb_uri("--mongodb-uri", uri),
-            // The option is required. It is absent only for other commands.
-            None => Err(SecretUrl::default().invalid("--mongodb-uri", &"it is required")),
-        }
+    /// The validated URI of MongoDB, with the password.
+    pub(crate) fn mongodb_uri(&self) -> anyhow::Result<SecretUrl> {
+        const OPTION: &str = "--mongodb-uri";
+        // The option is required. It is absent only for other commands.
+        let uri = self.mongodb_uri.as_ref();
+        let uri = uri.with_context(|| format!("{OPTION} is required"))?;
+        vote_log::validated_uri(OPTION, uri, &self.mongodb_login)
     }
 
     /// Redis. None if it is not configured.
     pub(crate) fn redis(&self) -> anyhow::Result<Option<RedisServer>> {
         let server = |url| RedisServer::new(url, &self.redis_security);
         self.redis_url.as_ref().map(server).transpose()
-    }
-
-    /// The URL of Prometheus, ending with a slash so that paths can be joined to it.
-    pub(crate) fn prometheus_url(&self) -> anyhow::Result<Option<Url>> {
-        const OPTION: &str = "--prometheus-url";
-        let Some(secret) = &self.prometheus_url else {
-            return Ok(None);
-        };
-        if secret.validate(OPTION, &["https"]).is_ok() {
-            bail!(
-                "{OPTION} is invalid: TLS is not supported; use http://… and a proxy in front of Prometheus"
-            );
-        }
-        secret.validate(OPTION, &["http"])?;
-        let mut url = Url::parse(secret.expose()).map_err(|error| secret.invalid(OPTION, &error))?;
-        // Without the slash, `join` replaces the last segment of the path.
-        if !url.path().ends_with('/') {
-            url.set_path(&format!("{}/", url.path()));
-        }
-        Ok(Some(url))
     }
 
     /// The effective configuration, without passwords.
@@ -144,7 +126,7 @@ impl ServeArgs {
         EffectiveConfig::of_process(common, &self.listener)
             .with("mongodb_uri", url(&self.mongodb_uri))
             .with("redis_url", url(&self.redis_url))
-            .with("prometheus_url", url(&self.prometheus_url))
+            .with("prometheus_url", url(&self.prometheus.url))
             .with("scrape_interval_s", self.scrape_interval_s)
             .with("results_dir", or_none(results))
             .with("web_dir", self.web_dir.display())
@@ -197,8 +179,11 @@ mod tests {
         .unwrap();
         let shown = format!("{:?}", cli.serve.effective(&cli.common));
         assert!(shown.contains("me:***@") && !shown.contains("s3cret"), "{shown}");
-        let prometheus = cli.serve.prometheus_url().unwrap().unwrap();
-        assert_eq!(prometheus.path(), "/prom/");
+        let prometheus = format!("{:?}", cli.serve.prometheus.server().unwrap());
+        assert!(
+            prometheus.contains("/prom/") && !prometheus.contains("s3cret"),
+            "{prometheus}"
+        );
 
         let wrong = "s3cret.example";
         let cli = parse_urls(wrong, wrong, wrong);
@@ -210,9 +195,9 @@ mod tests {
     /// The errors of the three URLs.
     fn errors(serve: &ServeArgs) -> Vec<String> {
         let errors = [
-            serve.mongodb_uri().err().map(anyhow::Error::from),
+            serve.mongodb_uri().err(),
             serve.redis().err(),
-            serve.prometheus_url().err(),
+            serve.prometheus.server().err(),
         ];
         errors
             .into_iter()

@@ -12,8 +12,7 @@ use mongodb::error::{Error, ErrorKind};
 use mongodb::options::ClientOptions;
 use service::SecretUrl;
 
-use crate::mongodb_uri::validated_mongodb_uri;
-use vote_log::DATABASE;
+use vote_log::{DATABASE, MongodbLoginArgs};
 
 /// How long the driver searches for a server.
 const SELECTION_TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,6 +25,9 @@ pub(crate) struct CreateUserArgs {
     /// URI of MongoDB, with a user that may create users
     #[arg(long, env = "MONGODB_ADMIN_URI", hide_env_values = true)]
     admin_uri: SecretUrl,
+
+    #[command(flatten)]
+    login: MongodbLoginArgs,
 
     /// The user's name; an existing user gets this password and only the read role
     #[arg(long, default_value = "viewer")]
@@ -77,7 +79,8 @@ async fn create(args: CreateUserArgs) -> anyhow::Result<String> {
         None => read_password()?,
     };
     ensure!(!password.is_empty(), "the password is empty");
-    let mut options = ClientOptions::parse(validated_mongodb_uri("--admin-uri", &args.admin_uri)?).await?;
+    let uri = vote_log::validated_uri("--admin-uri", &args.admin_uri, &args.login)?;
+    let mut options = ClientOptions::parse(uri.expose()).await?;
     options.server_selection_timeout = Some(SELECTION_TIMEOUT);
     let database = Client::with_options(options)?.database(DATABASE);
     let command = |verb: &str| -> Document {

@@ -8,7 +8,6 @@ mod create_user;
 mod follow;
 mod identity;
 mod logs;
-mod mongodb_uri;
 mod problem;
 mod query;
 mod rate_limit;

@@ -21,12 +21,12 @@ use crate::status::{self, Stores};
 use crate::tallies::Tallies;
 
 pub(crate) async fn serve(args: ServeArgs, common: CommonArgs, process: Process) -> anyhow::Result<()> {
-    let (mongodb_uri, redis, prometheus) = (args.mongodb_uri()?, args.redis()?, args.prometheus_url()?);
+    let (mongodb_uri, redis, prometheus) = (args.mongodb_uri()?, args.redis()?, args.prometheus.server()?);
     process.announce(args.effective(&common));
     let address = args.address();
     let tcp = listener::bind(address).await?;
     let registry = &process.registry;
-    let logs = Logs::new(mongodb_uri, unreadable(registry)?);
+    let logs = Logs::new(&mongodb_uri, unreadable(registry)?);
     let slots = StreamSlots::new(
         args.max_streams,
         args.max_streams_per_client,
@@ -42,7 +42,7 @@ pub(crate) async fn serve(args: ServeArgs, common: CommonArgs, process: Process)
         stores: Stores {
             logs,
             tallies: Tallies::new(redis)?,
-            metrics: Metrics::new(prometheus, args.scrape_interval_s)?,
+            metrics: Metrics::new(prometheus, args.scrape_interval_s),
             reports: Reports::new(args.results_dir),
             cached: Cached::new(status::CACHE_LIFETIME),
         },

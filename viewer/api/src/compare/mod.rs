@@ -1,7 +1,9 @@
 //! `GET /api/compare`: a live comparison of the routes, from Prometheus. It is not a benchmark: `make compare` decides
 //! which route is faster.
 
+mod connector;
 mod response;
+mod server;
 mod source;
 
 use std::collections::BTreeMap;
@@ -11,13 +13,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use reqwest::Url;
 
 use crate::cache::Cached;
 use crate::logs::ROUTES;
 use crate::problem::{Problem, Store};
 use crate::query::{FromParameters, Parameters, Valid};
 use response::{Comparison, Route, Series, Stages, to_ms};
+pub(crate) use server::{PrometheusArgs, PrometheusServer};
 use source::{Prometheus, Samples, Span};
 
 /// The selectable windows: name and length in s.
@@ -78,12 +80,12 @@ pub(crate) async fn compare(
 
 impl Metrics {
     /// `scrape_interval_s` is how often Prometheus scrapes the services.
-    pub(crate) fn new(url: Option<Url>, scrape_interval_s: u32) -> anyhow::Result<Self> {
-        Ok(Self {
-            prometheus: url.map(Prometheus::new).transpose()?,
+    pub(crate) fn new(server: Option<PrometheusServer>, scrape_interval_s: u32) -> Self {
+        Self {
+            prometheus: server.map(Prometheus::new),
             scrape_interval_s: scrape_interval_s.into(),
             cached: [(); WINDOWS.len()].map(|()| Cached::new(CACHE_LIFETIME)),
-        })
+        }
     }
 
     /// Whether Prometheus answers.

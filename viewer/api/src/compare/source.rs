@@ -1,22 +1,17 @@
 //! A client for the parts of Prometheus' HTTP API that the comparison needs.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use reqwest::{Client, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::server::{PrometheusServer, QueryError};
 use crate::problem::{Problem, Store};
-
-/// How long Prometheus may take. It runs all queries of one response at the same time.
-const TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The client.
 #[derive(Clone, Debug)]
 pub(super) struct Prometheus {
-    client: Client,
-    base: Url,
+    server: PrometheusServer,
 }
 
 /// The times of a curve's points, in s since the Unix epoch.
@@ -101,20 +96,17 @@ impl Sample {
 }
 
 impl Prometheus {
-    /// A client for the Prometheus whose API is below `base`.
-    pub(super) fn new(base: Url) -> anyhow::Result<Self> {
-        Ok(Self {
-            client: Client::builder().timeout(TIMEOUT).build()?,
-            base,
-        })
+    /// Queries this server.
+    pub(super) const fn new(server: PrometheusServer) -> Self {
+        Self { server }
     }
 
     /// Whether Prometheus answers.
     pub(super) async fn ping(&self) -> Result<(), Problem> {
-        let url = self.url("-/ready")?;
-        let response = self.client.get(url).send().await;
-        let response = response.and_then(reqwest::Response::error_for_status);
-        response.map(|_| ()).map_err(|error| problem(&error))
+        match self.server.get("-/ready").await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(problem(&error)),
+        }
     }
 
     /// The current values.
@@ -154,33 +146,26 @@ impl Prometheus {
         path: &str,
         form: &[(&str, String)],
     ) -> Result<Vec<T>, Problem> {
-        let request = self.client.post(self.url(path)?).form(form);
-        let reply = async {
-            let response = request.send().await?.error_for_status()?;
-            response.json::<Reply<T>>().await
-        };
-        match reply.await {
+        let body = self
+            .server
+            .post(path, form)
+            .await
+            .map_err(|error| problem(&error))?;
+        match serde_json::from_slice::<Reply<T>>(&body) {
             Ok(reply) => Ok(reply.data.result),
-            Err(error) => Err(problem(&error)),
+            Err(error) => {
+                tracing::warn!(%error, "the answer of Prometheus to a query is invalid");
+                Err(Problem::Unavailable(Store::Metrics))
+            }
         }
-    }
-
-    fn url(&self, path: &str) -> Result<Url, Problem> {
-        self.base.join(path).map_err(|error| {
-            tracing::error!(%error, path, "cannot build the URL of a query to Prometheus");
-            Problem::Internal
-        })
     }
 }
 
-fn problem(error: &reqwest::Error) -> Problem {
-    // The URL may contain a password, so only the cause is logged.
-    let reason = std::error::Error::source(error).map(ToString::to_string);
-    tracing::warn!(reason, status = ?error.status(), "Prometheus did not answer a query");
-    if error.is_timeout() {
-        Problem::TooSlow(Store::Metrics)
-    } else {
-        Problem::Unavailable(Store::Metrics)
+fn problem(error: &QueryError) -> Problem {
+    tracing::warn!(%error, "Prometheus did not answer a query");
+    match error {
+        QueryError::Timeout => Problem::TooSlow(Store::Metrics),
+        QueryError::Status(_) | QueryError::Failed(_) => Problem::Unavailable(Store::Metrics),
     }
 }
 

@@ -8,6 +8,7 @@ use mongodb::error::{Error, ErrorKind};
 use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria};
 use mongodb::{Client, Collection};
 use prometheus::IntCounter;
+use service::SecretUrl;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use vote_log::{COLLECTION, DATABASE};
 
@@ -37,7 +38,7 @@ const MAX_TIME_EXPIRED: i32 = 50;
 /// The log of votes. Clones share the connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Logs {
-    uri: Arc<str>,
+    uri: SecretUrl,
     /// Created at the first use, because it resolves `mongodb+srv` names and the start must not wait for that.
     client: Cached<Client, Error>,
     bands: Cached<Arc<Vec<String>>>,
@@ -47,9 +48,9 @@ pub(crate) struct Logs {
 
 impl Logs {
     /// Connects at the first query. `unreadable` counts the documents that are not valid votes.
-    pub(crate) fn new(uri: &str, unreadable: IntCounter) -> Self {
+    pub(crate) fn new(uri: &SecretUrl, unreadable: IntCounter) -> Self {
         Self {
-            uri: uri.into(),
+            uri: uri.clone(),
             client: Cached::new(CLIENT_LIFETIME),
             bands: Cached::new(BANDS_LIFETIME),
             queries: Arc::new(Semaphore::new(MAX_QUERIES)),
@@ -127,9 +128,9 @@ impl Logs {
 
     async fn client(&self) -> Result<Client, Error> {
         let connect = || {
-            let uri = Arc::clone(&self.uri);
+            let uri = self.uri.clone();
             async move {
-                let mut options = ClientOptions::parse(&*uri).await?;
+                let mut options = ClientOptions::parse(uri.expose()).await?;
                 options.app_name = Some("viewer".to_owned());
                 options.connect_timeout = Some(SELECTION_TIMEOUT);
                 options.server_selection_timeout = Some(SELECTION_TIMEOUT);
