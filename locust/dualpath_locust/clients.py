@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import grpc
 from locust.contrib.fasthttp import FastHttpSession
@@ -62,19 +63,29 @@ def _receipt_id(body: bytes) -> str | None:
     return receipt.get("vote_id") if isinstance(receipt, dict) else None
 
 
+def grpc_credentials(ca: str | None) -> grpc.ChannelCredentials:
+    """Returns how to verify a gRPC server: by the CAs in the file `ca`, or by public CAs."""
+    return grpc.ssl_channel_credentials(Path(ca).read_bytes() if ca is not None else None)
+
+
 class GrpcVoteClient:
     """A gRPC client with its own connection that reports to locust."""
 
-    def __init__(self, target: str, request_event: EventHook) -> None:
+    def __init__(self, target: str, request_event: EventHook, credentials: grpc.ChannelCredentials | None) -> None:
         """Opens the channel.
 
         Args:
-            target: `host:port`, plaintext HTTP/2.
+            target: `host:port`.
             request_event: locust's `events.request`.
+            credentials: how to verify the server; None without TLS.
         """
         # By default all gRPC channels of a process share one connection. Every HTTP user has its own connection, so
         # give every gRPC user its own too. The load on the Ingress is then comparable.
-        self._channel = grpc.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)])
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        if credentials is None:
+            self._channel = grpc.insecure_channel(target, options)
+        else:
+            self._channel = grpc.secure_channel(target, credentials, options)
         self._cast_vote: Callable = votes_pb2_grpc.VoteServiceStub(self._channel).CastVote
         self._url = f"grpc://{target}/votes.v1.VoteService/CastVote"
         self._request_event = request_event

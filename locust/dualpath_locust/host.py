@@ -33,11 +33,13 @@ class Targets:
         base_url: URL of the HTTP server, without a slash at the end.
         url_paths: path below the base URL, for each path of a vote that uses HTTP.
         grpc: `host:port` of the gRPC server; None if no path uses gRPC.
+        grpc_has_tls: whether the gRPC server uses TLS.
     """
 
     base_url: str
     url_paths: dict[VotePath, str]
     grpc: str | None
+    grpc_has_tls: bool
 
 
 def find_targets(host: str, paths: Iterable[VotePath], grpc_target: str | None = None) -> Targets:
@@ -46,15 +48,16 @@ def find_targets(host: str, paths: Iterable[VotePath], grpc_target: str | None =
     Args:
         host: an `http://` or `https://` URL, which can have user and password, port and a path prefix.
         paths: the paths of the votes.
-        grpc_target: `host:port` of the gRPC server; None for that of `host`.
+        grpc_target: `host:port` of a gRPC server without TLS; None for that of `host`.
 
     Raises:
         HostError: the URL is invalid, or one of the paths cannot use it.
     """
     url = _parse(host.strip())
     url_paths = {path: _url_path(url, path) for path in paths if path is not VotePath.GRPC}
-    needs_grpc = VotePath.GRPC in paths
-    return Targets(url.geturl(), url_paths, grpc_target or _grpc_target(url) if needs_grpc else None)
+    grpc = (grpc_target or _grpc_target(url)) if VotePath.GRPC in paths else None
+    grpc_has_tls = grpc_target is None and url.scheme == "https"
+    return Targets(url.geturl(), url_paths, grpc, grpc_has_tls)
 
 
 def check_grpc_target(text: str) -> None:
@@ -119,13 +122,8 @@ def _url_path(url: SplitResult, path: VotePath) -> str:
 
 
 def _grpc_target(url: SplitResult) -> str:
-    if url.scheme != "http":
-        message = (
-            "the path grpc (GrpcUser, --mix) is sent without TLS: add --grpc-target HOST:PORT of a port without TLS, "
-            "or send on other paths (SplitUser, RestUser, --mix)"
-        )
-        raise _error(url.geturl(), message)
-    return f"{_name(url)}:{url.port or 80}"
+    default_port = 443 if url.scheme == "https" else 80
+    return f"{_name(url)}:{url.port or default_port}"
 
 
 def _name(url: SplitResult) -> str:

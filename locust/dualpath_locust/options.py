@@ -1,6 +1,7 @@
 """The options that this package adds to locust's command line."""
 
 import argparse
+import ssl
 from pathlib import Path
 
 from locust.argument_parser import LocustArgumentParser
@@ -55,7 +56,16 @@ def add_options(parser: LocustArgumentParser) -> None:
         metavar="HOST:PORT",
         env_var="LOCUST_GRPC_TARGET",
         include_in_web_ui=False,
-        help="Address of native gRPC. Default: host and port of --host",
+        help="Address of native gRPC without TLS. Default: host, port and TLS of --host",
+    )
+    parser.add_argument(
+        "--ca",
+        type=_certificates,
+        metavar="PATH",
+        env_var="LOCUST_CA",
+        include_in_web_ui=False,
+        help="File with the CAs that sign the certificate of an https host (PEM). Default: HTTP verifies nothing, "
+        "gRPC trusts public CAs",
     )
     parser.add_argument(
         "--ledger",
@@ -72,6 +82,14 @@ def _mix(text: str) -> str:
         parse_mix(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+def _certificates(text: str) -> str:
+    try:
+        ssl.create_default_context(cafile=text)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"not a file with certificates (PEM): {text!r}: {error}") from error
     return text
 
 

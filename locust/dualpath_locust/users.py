@@ -1,13 +1,15 @@
 """The user classes. Each user sends one vote after the other on its path."""
 
 import time
+from functools import partial
 
+import gevent.ssl
 from gevent import GreenletExit
 from locust import FastHttpUser, task
 from locust.env import Environment
 from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
-from dualpath_locust.clients import TIMEOUT_S, GrpcVoteClient, cast_by_http
+from dualpath_locust.clients import TIMEOUT_S, GrpcVoteClient, cast_by_http, grpc_credentials
 from dualpath_locust.host import DEFAULT_HOST, Targets, find_targets
 from dualpath_locust.ledger import Outcome
 from dualpath_locust.sequence import VotePath
@@ -31,6 +33,10 @@ class VoteUser(FastHttpUser):
     def __init__(self, environment: Environment) -> None:
         self._targets = self.find_targets(environment)
         self.host = self._targets.base_url
+        self._ca: str | None = environment.parsed_options.ca
+        if self._ca is not None:
+            self.insecure = False
+            self.ssl_context_factory = partial(gevent.ssl.create_default_context, cafile=self._ca)
         super().__init__(environment)
 
     @classmethod
@@ -47,7 +53,8 @@ class VoteUser(FastHttpUser):
         """Opens the gRPC connection."""
         self._grpc_client: GrpcVoteClient | None = None
         if self._targets.grpc is not None:
-            self._grpc_client = GrpcVoteClient(self._targets.grpc, self.environment.events.request)
+            credentials = grpc_credentials(self._ca) if self._targets.grpc_has_tls else None
+            self._grpc_client = GrpcVoteClient(self._targets.grpc, self.environment.events.request, credentials)
 
     def on_stop(self) -> None:
         """Closes the gRPC connection."""

@@ -50,10 +50,18 @@ def test_prefix_of_the_rest_route_is_not_repeated(host: str, url_path: str) -> N
     assert find_targets(host, [REST]).url_paths == {REST: url_path}
 
 
-def test_https_is_for_the_http_paths() -> None:
-    targets = find_targets("https://votes.example/", [SPLIT, REST])
-    assert (targets.base_url, targets.grpc) == ("https://votes.example", None)
-    assert find_targets("https://votes.example", [SPLIT, GRPC], "votes.example:50051").grpc == "votes.example:50051"
+@pytest.mark.parametrize(
+    ("host", "grpc_target", "grpc", "grpc_has_tls"),
+    [
+        ("https://votes.example/", None, "votes.example:443", True),
+        ("https://votes.example:8443/rest", None, "votes.example:8443", True),
+        ("https://votes.example", "votes.example:50051", "votes.example:50051", False),
+        ("http://votes.example", None, "votes.example:80", False),
+    ],
+)
+def test_grpc_uses_the_tls_of_the_host(host: str, grpc_target: str | None, grpc: str, *, grpc_has_tls: bool) -> None:
+    targets = find_targets(host, [GRPC], grpc_target)
+    assert (targets.grpc, targets.grpc_has_tls) == (grpc, grpc_has_tls)
 
 
 def test_grpc_target_has_precedence() -> None:
@@ -129,11 +137,6 @@ def test_message_does_not_show_a_password(host: str) -> None:
 def test_user_needs_a_password(host: str) -> None:
     with pytest.raises(HostError, match="USER:PASSWORD"):
         find_targets(host, [SPLIT])
-
-
-def test_grpc_needs_a_target_without_tls() -> None:
-    with pytest.raises(HostError, match="without TLS: add --grpc-target HOST:PORT"):
-        find_targets("https://votes.example", [SPLIT, GRPC])
 
 
 def test_rest_path_cannot_go_to_the_bridge() -> None:
