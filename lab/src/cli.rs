@@ -1,6 +1,6 @@
 //! The command line: parses the arguments and runs the commands.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -8,7 +8,6 @@ use clap::{Parser, Subcommand};
 use tokio::io::AsyncReadExt;
 
 use crate::demo::{self, DemoOptions};
-use crate::endpoints::{Endpoints, mongodb_uri, redis_url};
 use crate::options::StackOptions;
 use crate::ports::Port;
 use crate::process::Signal;
@@ -79,6 +78,8 @@ enum Command {
         #[arg(value_parser = clap::value_parser!(u8).range(0..=100))]
         percent: u8,
     },
+    /// Issue all certificates of a secured stack again; every server uses its new one within seconds, without a restart
+    RotateCertificates,
     /// Send votes through all three routes, reconcile them with every store, and write a report
     ///
     /// Starts the stack, sends votes with Locust, and waits until the consumer has processed them. Then checks for each
@@ -114,6 +115,7 @@ pub async fn run(arguments: Cli) -> Result<ExitCode> {
         Command::Start { server } => unless_interrupted(stack.start_server(server)).await?,
         Command::Stop { server, signal } => stack.stop_server(server, signal).await?,
         Command::Weight { percent } => stack.set_weight(percent)?,
+        Command::RotateCertificates => unless_interrupted(stack.rotate_certificates()).await?,
         Command::Demo { stack: options, run } => return demo::run(&stack, &options, &run).await,
     }
     Ok(ExitCode::SUCCESS)
@@ -123,7 +125,7 @@ async fn up(stack: &Stack, options: &StackOptions) -> Result<()> {
     let settings = options.settings()?;
     if stack.acquire().await? == AcquireOutcome::AlreadyRunning {
         println!("Already running. To start it with other options, run `lab down` first.");
-        print_endpoints(&stack.settings()?, &stack.dir().logs());
+        print_endpoints(stack, &stack.settings()?);
         return Ok(());
     }
     let outcome = unless_interrupted(stack.start(&settings)).await;
@@ -132,7 +134,7 @@ async fn up(stack: &Stack, options: &StackOptions) -> Result<()> {
     }
     outcome?;
     stack.detach()?;
-    print_endpoints(&settings, &stack.dir().logs());
+    print_endpoints(stack, &settings);
     Ok(())
 }
 
@@ -143,7 +145,7 @@ async fn foreground(stack: &Stack, options: &StackOptions) -> Result<()> {
     }
     let work = async {
         stack.start(&settings).await?;
-        println!("{}", serde_json::to_string(&Endpoints::new(&settings.ports))?);
+        println!("{}", serde_json::to_string(&stack.access(&settings).endpoints())?);
         anyhow::Ok(())
     };
     let outcome = unless_interrupted(async {
@@ -191,10 +193,11 @@ async fn status(stack: &Stack) -> Result<ExitCode> {
     })
 }
 
-fn print_endpoints(settings: &Settings, logs: &Path) {
-    let ports = &settings.ports;
-    let url = |port| format!("{}/", ports.url(port));
-    let ingress = ports.url(Port::Ingress);
+fn print_endpoints(stack: &Stack, settings: &Settings) {
+    let (ports, access) = (&settings.ports, stack.access(settings));
+    let endpoints = access.endpoints();
+    let url = |port| format!("{}/", access.url(port));
+    let ingress = access.url(Port::Ingress);
     let lines = [
         (
             Server::Ingress,
@@ -209,8 +212,8 @@ fn print_endpoints(settings: &Settings, logs: &Path) {
             format!("{} (/alerts shows the firing alerts)", url(Port::Prometheus)),
         ),
         (Server::Kafka, ports.address(Port::Kafka)),
-        (Server::Redis, redis_url(ports)),
-        (Server::Mongodb, mongodb_uri(ports)),
+        (Server::Redis, endpoints.redis),
+        (Server::Mongodb, endpoints.mongodb),
     ];
     for (server, address) in lines
         .iter()
@@ -218,10 +221,13 @@ fn print_endpoints(settings: &Settings, logs: &Path) {
     {
         println!("{server:<11} {address}");
     }
+    if let Some(secrets) = &access.secrets {
+        println!("CA of all certificates: {}", secrets.ca().display());
+    }
     println!("Grafana dashboards (latency, tallies, pipeline): see grafana/README.md");
     println!(
         "Logs: {}. `lab status` shows the servers, `lab down` stops them.",
-        logs.display()
+        stack.dir().logs().display()
     );
 }
 

@@ -3,6 +3,7 @@
 //! The commands use [`stack::Stack`]. Tests use `ephemeral_stack::EphemeralStack`, which starts real servers on free ports
 //! and stops them at the end of the test.
 
+pub mod access;
 pub mod cli;
 pub mod consumer_reconcile;
 pub mod demo;
@@ -16,6 +17,7 @@ pub mod ports;
 pub mod process;
 pub mod progress;
 pub mod project;
+pub mod secrets;
 pub mod servers;
 pub mod signals;
 pub mod stack;

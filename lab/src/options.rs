@@ -47,6 +47,13 @@ pub struct StackOptions {
     /// CSV file with the bands and albums that can be voted for, such as locust/votes/catalogue.csv (default: all)
     #[arg(long, value_name = "FILE")]
     pub catalogue: Option<PathBuf>,
+
+    /// Encrypt all connections, and let every program log in and do only what it needs
+    ///
+    /// Makes a certificate authority, certificates and passwords in `secrets/` of the state directory. Clients need its
+    /// `ca.pem`.
+    #[arg(long)]
+    pub secure: bool,
 }
 
 impl StackOptions {
@@ -60,6 +67,7 @@ impl StackOptions {
             deadline_ms: None,
             max_in_flight: None,
             catalogue: None,
+            secure: false,
         }
     }
 
@@ -78,6 +86,7 @@ impl StackOptions {
             deadline_ms: self.deadline_ms,
             max_in_flight: self.max_in_flight,
             catalogue: catalogue.transpose()?,
+            secure: self.secure,
             ..Settings::default()
         })
     }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use backon::{ConstantBuilder, Retryable};
 use futures::future::{join_all, try_join_all};
 
+use crate::access::Access;
 use crate::endpoints::Endpoints;
 use crate::fetch::Cache;
 use crate::launch::{self, LaunchContext, write_routes, write_weight};
@@ -134,6 +135,9 @@ impl Stack {
             state.settings = settings.clone();
             Ok(())
         })?;
+        if settings.secure {
+            self.dir.secrets().create()?;
+        }
         for stage in Server::START_STAGES {
             let servers = stage
                 .iter()
@@ -244,7 +248,7 @@ impl Stack {
         Ok(Instance {
             name: name.to_owned(),
             identity,
-            endpoints: Endpoints::new(&settings.ports),
+            endpoints: self.access(&settings).endpoints(),
         })
     }
 
@@ -262,7 +266,7 @@ impl Stack {
         Ok(Instance {
             name: name.to_owned(),
             identity,
-            endpoints: Endpoints::new(&settings.ports),
+            endpoints: self.access(&settings).endpoints(),
         })
     }
 
@@ -293,7 +297,7 @@ impl Stack {
             state.settings.weight = weight;
             Ok(state.settings.clone())
         })?;
-        write_routes(&self.dir, &settings)?;
+        write_routes(&self.context(&settings))?;
         write_weight(&self.dir, &settings)?;
         // A stopped Prometheus reads the weight when it starts.
         match self.identity(Server::Prometheus) {
@@ -302,11 +306,29 @@ impl Stack {
         }
     }
 
+    /// Issues all certificates of a secured stack again, and makes the servers that run read them.
+    pub async fn rotate_certificates(&self) -> Result<()> {
+        let state = self.load_running()?;
+        if !state.settings.secure {
+            bail!("the stack has no certificates: start it with `lab up --secure`");
+        }
+        self.dir.secrets().renew_certificates()?;
+        let context = self.context(&state.settings);
+        for server in &state.settings.servers {
+            if is_alive(&state, *server) {
+                let reloaded = launch::reload_certificates(*server, &context).await;
+                reloaded.with_context(|| format!("{server} did not read its new certificate"))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Checks every server of the stack now.
     pub async fn status(&self) -> Result<Vec<Status>> {
         let state = self.load_running()?;
+        let access = self.access(&state.settings);
         let servers = state.settings.servers.iter();
-        Ok(join_all(servers.map(|server| Status::of(*server, &state))).await)
+        Ok(join_all(servers.map(|server| Status::of(*server, &state, &access))).await)
     }
 
     /// The settings of the running stack.
@@ -360,11 +382,17 @@ impl Stack {
         Ok(())
     }
 
+    /// How clients reach the servers of a stack with these settings.
+    pub fn access(&self, settings: &Settings) -> Access {
+        Access::new(settings, &self.dir)
+    }
+
     fn context<'a>(&'a self, settings: &'a Settings) -> LaunchContext<'a> {
         LaunchContext {
             cache: &self.cache,
             dir: &self.dir,
             settings,
+            access: self.access(settings),
             programs: &self.programs,
         }
     }
@@ -376,9 +404,10 @@ impl Stack {
         identity: Identity,
         settings: &Settings,
     ) -> Result<()> {
+        let access = self.access(settings);
         let check = async || {
-            launch::initialise(server, settings).await?;
-            launch::check_ready(server, &settings.ports).await
+            launch::initialise(server, settings, &access).await?;
+            launch::check_ready(server, &access).await
         };
         self.wait_until(name, identity, check).await
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ports::{Port, Ports};
 use crate::process::Identity;
+use crate::secrets::Secrets;
 use crate::servers::Server;
 
 /// The configuration of a stack.
@@ -27,6 +28,9 @@ pub struct Settings {
     /// The file with the bands and albums that can be voted for; `None` for all.
     #[serde(default)]
     pub catalogue: Option<PathBuf>,
+    /// Whether all connections have TLS and a login.
+    #[serde(default)]
+    pub secure: bool,
     /// Additional arguments for the command lines of servers, by server name. Only experiments set them; `lab` has no
     /// option for them.
     #[serde(default)]
@@ -92,7 +96,7 @@ impl State {
     }
 }
 
-/// A state directory: `state.json`, `data/`, `logs/` and `config/`.
+/// A state directory: `state.json`, `data/`, `logs/`, `config/`, and `secrets/` of a secured stack.
 #[derive(Clone, Debug)]
 pub struct StateDir {
     path: PathBuf,
@@ -133,6 +137,11 @@ impl StateDir {
         create(self.path.join("config").join(server.name()))
     }
 
+    /// The secrets of a secured stack.
+    pub fn secrets(&self) -> Secrets {
+        Secrets::at(self.path.join("secrets"))
+    }
+
     /// Reads the state; `None` if nothing was started.
     pub fn load(&self) -> Result<Option<State>> {
         let file = self.file();
@@ -160,9 +169,9 @@ impl StateDir {
         Ok(outcome)
     }
 
-    /// Removes the state, the data and the configuration; keeps the logs.
+    /// Removes the state, the data, the configuration and the secrets; keeps the logs.
     pub fn clear(&self) -> Result<()> {
-        for part in ["data", "config"] {
+        for part in ["data", "config", "secrets"] {
             ignore_missing(std::fs::remove_dir_all(self.path.join(part)))
                 .with_context(|| format!("removing {part} in {}", self.path.display()))?;
         }

@@ -1,5 +1,6 @@
 //! The status of one server of the stack: whether it is running and ready.
 
+use crate::access::Access;
 use crate::launch::check_ready;
 use crate::servers::Server;
 use crate::state::State;
@@ -17,7 +18,7 @@ pub struct Status {
 
 impl Status {
     /// Checks the process and the readiness of the server.
-    pub(crate) async fn of(server: Server, state: &State) -> Self {
+    pub(crate) async fn of(server: Server, state: &State, access: &Access) -> Self {
         let process = state.process(server.name());
         let Some(running) = process.filter(|process| process.identity.is_alive()) else {
             let problem = if process.is_some() { "ended" } else { "stopped" };
@@ -27,7 +28,7 @@ impl Status {
                 problem: Some(problem.to_owned()),
             };
         };
-        let problem = check_ready(server, &state.settings.ports)
+        let problem = check_ready(server, access)
             .await
             .err()
             .map(|error| format!("{error:#}"));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::types::RDKafkaErrorCode;
 
@@ -18,6 +18,10 @@ pub async fn ensure_topic(
     partitions: i32,
 ) -> Result<(), KafkaError> {
     let brokers = brokers.into();
+    // A user may lack the right to create a topic that exists.
+    if self::partitions(&brokers, topic, TIMEOUT).await? > 0 {
+        return check_partitions(&brokers, topic, partitions).await;
+    }
     let client: AdminClient<DefaultClientContext> =
         settings::client(&brokers, "dualpath-admin", &[]).create()?;
     let new_topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
@@ -54,6 +58,25 @@ pub async fn delete_topic(brokers: impl Into<Brokers>, topic: &str) -> Result<()
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     Ok(())
+}
+
+/// Makes a broker read the keystore of a listener from `path`, also if only the content of the file has changed.
+pub async fn reload_keystore(
+    brokers: impl Into<Brokers>,
+    broker_id: i32,
+    listener: &str,
+    path: &str,
+) -> Result<(), KafkaError> {
+    let client: AdminClient<DefaultClientContext> =
+        settings::client(&brokers.into(), "dualpath-admin", &[]).create()?;
+    let setting = format!("listener.name.{listener}.ssl.keystore.location");
+    let change = AlterConfig::new(ResourceSpecifier::Broker(broker_id)).set(&setting, path);
+    let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
+    let changed = client.alter_configs([&change], &options).await?;
+    match changed.into_iter().next() {
+        Some(Err((_, code))) => Err(KafkaError::Security(format!("cannot change {setting}: {code}"))),
+        Some(Ok(_)) | None => Ok(()),
+    }
 }
 
 /// The number of partitions of `topic`; 0 if it does not exist. Does not create the topic.

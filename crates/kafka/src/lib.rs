@@ -1,6 +1,7 @@
 //! The only crate that uses Kafka's client library: the sink that the routes publish to, the source that the consumer
 //! reads from, and every setting with its reason.
 
+pub mod acl;
 pub mod admin;
 mod args;
 mod broker_order;

@@ -16,7 +16,7 @@ use tokio::net::lookup_host;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use self::connection::Connection;
+pub(crate) use self::connection::Connection;
 use crate::broker_order::BrokerOrder;
 use crate::{Brokers, KafkaError, Security};
 

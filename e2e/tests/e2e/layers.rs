@@ -72,7 +72,7 @@ const MAY_IMPORT: [(&str, &[&str]); 29] = [
             "tls",
         ],
     ),
-    ("lab", &["kafka", "plot", "quantile", "vote"]),
+    ("lab", &["authority", "kafka", "plot", "quantile", "tls", "vote"]),
     ("naive", &["proto"]),
     ("bare-insert", &[]),
     ("e2e", &["kafka", "lab", "proto"]),

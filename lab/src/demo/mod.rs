@@ -48,7 +48,12 @@ pub async fn run(stack: &Stack, options: &StackOptions, run: &DemoOptions) -> Re
         seed: run.seed,
         users: run.users,
     };
-    let traffic = locust.traffic(&settings, run, &votes_file, &directory.join("ledger.jsonl"));
+    let traffic = locust.traffic(
+        &stack.access(&settings),
+        run,
+        &votes_file,
+        &directory.join("ledger.jsonl"),
+    );
     let outcome = unless_interrupted(measure(stack, &settings, &traffic, parameters, &directory)).await;
     let stopped = stack.stop().await;
     let logs = directory.join("logs");

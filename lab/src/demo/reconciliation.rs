@@ -10,7 +10,6 @@ use vote::Route;
 
 use super::ledger::Ledger;
 use crate::consumer_reconcile;
-use crate::endpoints::Endpoints;
 use crate::stack::Stack;
 use crate::state::Settings;
 
@@ -67,8 +66,7 @@ impl ReconcileOutput {
     /// Runs `consumer reconcile`, which compares the stores with the ledger.
     pub(super) async fn collect(stack: &Stack, settings: &Settings, ledger: &Path) -> Result<Self> {
         let step = stack.progress().step("reconciliation");
-        let endpoints = Endpoints::new(&settings.ports);
-        let output = consumer_reconcile::command(&endpoints, ledger)?
+        let output = consumer_reconcile::command_for(&stack.access(settings), ledger)?
             .arg("--json")
             .output()
             .await

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use super::options::DemoOptions;
+use crate::access::Access;
 use crate::ports::Port;
 use crate::process::ProcessSpec;
 use crate::stack::Stack;
-use crate::state::Settings;
 
 /// The time that Locust may take in addition to the run time: for its start and for the last answers.
 const EXTRA_TIME: Duration = Duration::from_mins(1);
@@ -50,7 +50,7 @@ impl Locust {
     /// Prepares a run that sends the votes of `votes_file` to the Ingress and records each one in `ledger`.
     pub(super) fn traffic(
         &self,
-        settings: &Settings,
+        access: &Access,
         options: &DemoOptions,
         votes_file: &Path,
         ledger: &Path,
@@ -61,10 +61,15 @@ impl Locust {
             .args(["--headless", "--only-summary"])
             .args(["--users", &users, "--spawn-rate", &users])
             .args(["--run-time", &format!("{}s", options.run_time.as_secs())])
-            .args(["--host", &settings.ports.url(Port::Ingress)])
+            .args(["--host", &access.url(Port::Ingress)])
             .args(["--votes-file", &votes_file.display().to_string()])
             .args(["--seed", &options.seed.to_string(), "--mix", "split=2,grpc=1"])
             .args(["--ledger", &ledger.display().to_string(), "MixedUser"]);
+        let ca = access
+            .secrets
+            .iter()
+            .flat_map(|secrets| ["--ca".to_owned(), secrets.ca().display().to_string()]);
+        let spec = spec.args(ca.collect::<Vec<_>>());
         Traffic {
             spec,
             run_time: options.run_time,

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use crate::access::Access;
 use crate::fetch::Cache;
 use crate::state::{Settings, StateDir};
 
 /// The programs, directories and settings that a server is configured and started with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct LaunchContext<'a> {
     /// The fetched programs.
     pub cache: &'a Cache,
@@ -14,6 +15,8 @@ pub struct LaunchContext<'a> {
     pub dir: &'a StateDir,
     /// Ports and tuning.
     pub settings: &'a Settings,
+    /// Addresses and secrets.
+    pub access: Access,
     /// The directory of the project's own programs.
     pub programs: &'a Path,
 }

@@ -1,15 +1,18 @@
 //! How each server is configured, started, initialised and checked for readiness.
 
 mod context;
+mod https;
 mod prometheus;
 mod readiness;
 mod services;
 mod stores;
 mod template;
 mod traefik;
+mod users;
 
 use anyhow::{Result, bail};
 
+use crate::access::Access;
 use crate::ports::{Port, Ports};
 use crate::process::ProcessSpec;
 use crate::servers::Server;
@@ -54,27 +57,44 @@ pub async fn check_stock_ready(server: Server, ports: &Ports) -> Result<()> {
     Ok(())
 }
 
-/// Sets up the running server: Kafka's topics, MongoDB's replica set. The server cannot be ready before. Idempotent.
-pub async fn initialise(server: Server, settings: &Settings) -> Result<()> {
+/// Sets up the running server: Kafka's topics, MongoDB's replica set, and the rights of users. The server cannot be ready before. Idempotent.
+pub async fn initialise(server: Server, settings: &Settings, access: &Access) -> Result<()> {
     match server {
-        Server::Kafka => readiness::create_topics(settings).await,
-        Server::Mongodb => readiness::initiate_replica_set(&settings.ports).await,
+        Server::Kafka => {
+            readiness::create_topics(settings, access).await?;
+            users::allow_kafka_users(access).await
+        }
+        Server::Mongodb if access.secrets.is_some() => users::prepare_mongodb(access).await,
+        Server::Mongodb => readiness::initiate_replica_set(access, false).await,
+        _ => Ok(()),
+    }
+}
+
+/// Makes a running server of a secured stack use its new certificate. The services of the project and Prometheus read
+/// changed files by themselves.
+pub async fn reload_certificates(server: Server, context: &LaunchContext<'_>) -> Result<()> {
+    match server {
+        Server::Kafka => stores::reload_kafka(context).await,
+        Server::Redis => stores::reload_redis(context).await,
+        Server::Mongodb => readiness::rotate_mongodb_certificates(&context.access).await,
+        Server::Ingress => write_routes(context),
         _ => Ok(()),
     }
 }
 
 /// Checks over the network whether `server` is ready. If it is not, the error gives the reason.
-pub async fn check_ready(server: Server, ports: &Ports) -> Result<()> {
+pub async fn check_ready(server: Server, access: &Access) -> Result<()> {
+    let ports = &access.ports;
     match server {
-        Server::Kafka => readiness::kafka(ports).await,
-        Server::Redis => readiness::redis(ports).await,
-        Server::Mongodb => readiness::mongodb(ports).await,
+        Server::Kafka => readiness::kafka(access).await,
+        Server::Redis => readiness::redis(access).await,
+        Server::Mongodb => readiness::mongodb(access).await,
         Server::Grpc => readiness::http(&ports.url(Port::GrpcAdmin), "/readyz").await,
         Server::Rest => readiness::http(&ports.url(Port::RestAdmin), "/readyz").await,
         Server::Bridge => readiness::http(&ports.url(Port::BridgeAdmin), "/readyz").await,
         Server::Consumer => readiness::http(&ports.url(Port::ConsumerAdmin), "/readyz").await,
-        Server::Ingress => readiness::ingress(ports).await,
-        Server::Prometheus => readiness::http(&ports.url(Port::Prometheus), "/-/ready").await,
+        Server::Ingress => readiness::ingress(access).await,
+        Server::Prometheus => readiness::server(access, Port::Prometheus, "/-/ready").await,
         Server::Viewer => readiness::http(&ports.url(Port::ViewerAdmin), "/readyz").await,
     }
 }

@@ -44,7 +44,21 @@ pub(super) fn prepare(context: &LaunchContext<'_>) -> Result<ProcessSpec> {
         context.settings,
         &[(Server::Ingress, Port::IngressAdmin)],
     )?;
-    Ok(ProcessSpec::new(context.cache.prometheus()).args([
+    let spec = ProcessSpec::new(context.cache.prometheus());
+    let spec = match &context.access.secrets {
+        None => spec,
+        Some(secrets) => {
+            let file = config.join("web.yml");
+            // JSON is valid YAML. Prometheus reads the files for each connection.
+            let web = json!({ "tls_server_config": {
+                "cert_file": secrets.cert(Server::Prometheus),
+                "key_file": secrets.key(Server::Prometheus),
+            }});
+            std::fs::write(&file, serde_json::to_vec_pretty(&web)?)?;
+            spec.args([format!("--web.config.file={}", file.display())])
+        }
+    };
+    Ok(spec.args([
         format!("--config.file={}", file.display()),
         format!(
             "--storage.tsdb.path={}",

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use mongodb::bson::{Document, doc};
+use reqwest::StatusCode;
 
-use crate::endpoints::redis_url;
-use crate::ports::{Port, Ports};
+use super::https;
+use crate::access::Access;
+use crate::ports::Port;
 use crate::state::Settings;
 
 /// The timeout of one check. The caller repeats a failed check.
@@ -15,22 +17,22 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 /// More partitions than consumers in any run: a consumer without a partition would be idle.
 const VOTES_PARTITIONS: u16 = 6;
 
-pub(super) async fn create_topics(settings: &Settings) -> Result<()> {
-    let brokers = settings.ports.address(Port::Kafka);
+pub(super) async fn create_topics(settings: &Settings, access: &Access) -> Result<()> {
+    let brokers = access.brokers()?;
     let partitions = settings.partitions.unwrap_or(VOTES_PARTITIONS);
     kafka::admin::ensure_topic(&brokers, "votes", partitions.into()).await?;
     kafka::admin::ensure_topic(&brokers, "votes.dlq", 1).await?;
     Ok(())
 }
 
-pub(super) async fn kafka(ports: &Ports) -> Result<()> {
-    let partitions = kafka::admin::partitions(&ports.address(Port::Kafka), "votes", CHECK_TIMEOUT).await?;
+pub(super) async fn kafka(access: &Access) -> Result<()> {
+    let partitions = kafka::admin::partitions(&access.brokers()?, "votes", CHECK_TIMEOUT).await?;
     ensure!(partitions > 0, "topic votes does not exist");
     Ok(())
 }
 
-pub(super) async fn redis(ports: &Ports) -> Result<()> {
-    let client = redis::Client::open(redis_url(ports))?;
+pub(super) async fn redis(access: &Access) -> Result<()> {
+    let client = access.redis()?;
     let ping = async {
         let mut connection = client.get_multiplexed_async_connection().await?;
         redis::cmd("PING").query_async::<String>(&mut connection).await
@@ -39,18 +41,18 @@ pub(super) async fn redis(ports: &Ports) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn initiate_replica_set(ports: &Ports) -> Result<()> {
+pub(super) async fn initiate_replica_set(access: &Access, with_login: bool) -> Result<()> {
     const ALREADY_INITIALIZED: i32 = 23;
-    let member = doc! { "_id": 0, "host": ports.address(Port::Mongodb) };
+    let member = doc! { "_id": 0, "host": access.ports.address(Port::Mongodb) };
     let command = doc! { "replSetInitiate": { "_id": "rs0", "members": [member] } };
-    match within_timeout(run_admin_command(ports, command)).await? {
+    match run_admin_command(access, with_login, command).await? {
         Err(error) if error_code(&error) == Some(ALREADY_INITIALIZED) => Ok(()),
         other => other.map(|_| ()).context("initiating the replica set"),
     }
 }
 
-pub(super) async fn mongodb(ports: &Ports) -> Result<()> {
-    let hello = within_timeout(run_admin_command(ports, doc! { "hello": 1 })).await??;
+pub(super) async fn mongodb(access: &Access) -> Result<()> {
+    let hello = run_admin_command(access, true, doc! { "hello": 1 }).await??;
     ensure!(
         hello.get_bool("isWritablePrimary").unwrap_or(false),
         "the replica set has no primary yet"
@@ -58,20 +60,28 @@ pub(super) async fn mongodb(ports: &Ports) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command on the node directly, because a node without a replica set has no primary to select.
-async fn run_admin_command(ports: &Ports, command: Document) -> mongodb::error::Result<Document> {
-    let uri = format!(
-        "mongodb://{}/?directConnection=true",
-        ports.address(Port::Mongodb)
-    );
-    mongodb::Client::with_uri_str(uri)
-        .await?
-        .database("admin")
-        .run_command(command)
-        .await
+/// Makes MongoDB read its certificate again.
+pub(super) async fn rotate_mongodb_certificates(access: &Access) -> Result<()> {
+    run_admin_command(access, true, doc! { "rotateCertificates": 1 }).await??;
+    Ok(())
 }
 
-fn error_code(error: &mongodb::error::Error) -> Option<i32> {
+/// Runs a command on the node directly, because a node without a replica set has no primary to select. The outer error says
+/// that there is no answer, the inner one is that of MongoDB.
+pub(super) async fn run_admin_command(
+    access: &Access,
+    with_login: bool,
+    command: Document,
+) -> Result<mongodb::error::Result<Document>> {
+    let uri = access.mongodb_node(with_login)?;
+    within_timeout(async {
+        let client = mongodb::Client::with_uri_str(uri).await?;
+        client.database("admin").run_command(command).await
+    })
+    .await
+}
+
+pub(super) fn error_code(error: &mongodb::error::Error) -> Option<i32> {
     match error.kind.as_ref() {
         mongodb::error::ErrorKind::Command(command) => Some(command.code),
         _ => None,
@@ -100,18 +110,34 @@ pub(super) async fn accepts_connections(address: &str) -> Result<()> {
     Ok(())
 }
 
+/// A server that uses TLS in a secured stack.
+pub(super) async fn server(access: &Access, port: Port, path: &str) -> Result<()> {
+    let Some(secrets) = &access.secrets else {
+        return http(&access.ports.url(port), path).await;
+    };
+    let status = within_timeout(https::get_status(
+        &access.ports.address(port),
+        path,
+        &secrets.ca(),
+    ))
+    .await??;
+    ensure!(status.is_success(), "{path} answers {status}");
+    Ok(())
+}
+
 /// Also requests a route: Traefik answers `/ping` before it has loaded its routes, and then answers 404 to every path.
-pub(super) async fn ingress(ports: &Ports) -> Result<()> {
-    http(&ports.url(Port::IngressAdmin), "/ping").await?;
-    let client = reqwest::Client::builder().timeout(CHECK_TIMEOUT).build()?;
-    let response = client
-        .get(format!("{}/rest/", ports.url(Port::Ingress)))
-        .send()
-        .await?;
-    ensure!(
-        response.status() != reqwest::StatusCode::NOT_FOUND,
-        "the routes are not loaded yet"
-    );
+pub(super) async fn ingress(access: &Access) -> Result<()> {
+    const PATH: &str = "/rest/";
+    http(&access.ports.url(Port::IngressAdmin), "/ping").await?;
+    let status = if let Some(secrets) = &access.secrets {
+        let address = access.ports.address(Port::Ingress);
+        within_timeout(https::get_status(&address, PATH, &secrets.ca())).await??
+    } else {
+        let client = reqwest::Client::builder().timeout(CHECK_TIMEOUT).build()?;
+        let url = format!("{}{PATH}", access.ports.url(Port::Ingress));
+        client.get(url).send().await?.status()
+    };
+    ensure!(status != StatusCode::NOT_FOUND, "the routes are not loaded yet");
     Ok(())
 }
 

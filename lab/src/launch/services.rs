@@ -5,34 +5,36 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::context::LaunchContext;
-use crate::endpoints::{mongodb_uri, redis_url};
 use crate::ports::Port;
 use crate::process::ProcessSpec;
 use crate::project;
+use crate::secrets::User;
+use crate::servers::Server;
 
 /// The deadline of a vote in the producer of a stock service: the default of `--deadline-ms`.
 const STOCK_DEADLINE: Duration = Duration::from_secs(2);
 
 pub(super) fn rest(context: &LaunchContext<'_>) -> ProcessSpec {
     let spec = program(context, "ingest-rest")
-        .args(listen(context, Port::Rest, Port::RestAdmin))
-        .args(kafka_brokers(context));
+        .args(listen(context, Server::Rest, Port::Rest, Port::RestAdmin))
+        .args(context.access.kafka_options(User::Ingest));
     with_limits(context, spec)
 }
 
 pub(super) fn grpc(context: &LaunchContext<'_>) -> ProcessSpec {
     let spec = program(context, "ingest-grpc")
         .args(["serve"])
-        .args(listen(context, Port::Grpc, Port::GrpcAdmin))
-        .args(kafka_brokers(context));
+        .args(listen(context, Server::Grpc, Port::Grpc, Port::GrpcAdmin))
+        .args(context.access.kafka_options(User::Ingest));
     with_limits(context, spec)
 }
 
 pub(super) fn bridge(context: &LaunchContext<'_>) -> ProcessSpec {
     let spec = program(context, "ingest-grpc")
         .args(["bridge"])
-        .args(listen(context, Port::Bridge, Port::BridgeAdmin))
-        .args(["--upstream".to_owned(), context.settings.ports.url(Port::Grpc)]);
+        .args(listen(context, Server::Bridge, Port::Bridge, Port::BridgeAdmin))
+        .args(["--upstream".to_owned(), context.access.url(Port::Grpc)])
+        .args(ca(context, "--upstream-ca"));
     with_limits(context, spec)
 }
 
@@ -49,7 +51,10 @@ pub(super) fn stock(context: &LaunchContext<'_>, protocol: &str, port: Port) -> 
             format!("--{protocol}-listen"),
             context.settings.ports.address(port),
         ])
-        .args(kafka_brokers(context))
+        .args([
+            "--kafka-brokers".to_owned(),
+            context.settings.ports.address(Port::Kafka),
+        ])
         .args(settings)
 }
 
@@ -61,18 +66,19 @@ pub(super) fn consumer(context: &LaunchContext<'_>) -> ProcessSpec {
             "--admin-addr".to_owned(),
             ports.address(Port::ConsumerAdmin),
         ])
-        .args(kafka_brokers(context))
-        .args(["--redis-url".to_owned(), redis_url(ports)])
-        .args(["--mongodb-uri".to_owned(), mongodb_uri(ports)])
+        .args(context.access.consumer_options())
 }
 
 pub(super) fn viewer(context: &LaunchContext<'_>) -> Result<ProcessSpec> {
-    let (ports, root) = (&context.settings.ports, project::root()?);
+    let root = project::root()?;
     Ok(program(context, "viewer")
-        .args(listen(context, Port::Viewer, Port::ViewerAdmin))
-        .args(["--mongodb-uri".to_owned(), mongodb_uri(ports)])
-        .args(["--redis-url".to_owned(), redis_url(ports)])
-        .args(["--prometheus-url".to_owned(), ports.url(Port::Prometheus)])
+        .args(listen(context, Server::Viewer, Port::Viewer, Port::ViewerAdmin))
+        .args(context.access.store_options(User::Viewer, Server::Viewer))
+        .args([
+            "--prometheus-url".to_owned(),
+            context.access.url(Port::Prometheus),
+        ])
+        .args(ca(context, "--prometheus-ca"))
         // Must equal `scrape_interval` in prometheus/prometheus.yml.
         .args(["--scrape-interval-s", "2"])
         .args([
@@ -89,21 +95,32 @@ fn program(context: &LaunchContext<'_>, name: &str) -> ProcessSpec {
     ProcessSpec::new(context.programs.join(name))
 }
 
-fn listen(context: &LaunchContext<'_>, listen: Port, admin: Port) -> [String; 4] {
+/// The addresses of a service and, in a secured stack, its certificate. The identities of its clients belong here, too.
+fn listen(context: &LaunchContext<'_>, server: Server, listen: Port, admin: Port) -> Vec<String> {
     let ports = &context.settings.ports;
-    [
+    let mut options = vec![
         "--listen".to_owned(),
         ports.address(listen),
         "--admin-addr".to_owned(),
         ports.address(admin),
-    ]
+    ];
+    if let Some(secrets) = &context.access.secrets {
+        for (option, path) in [
+            ("--tls-cert", secrets.cert(server)),
+            ("--tls-key", secrets.key(server)),
+        ] {
+            options.extend([option.to_owned(), path.display().to_string()]);
+        }
+    }
+    options
 }
 
-fn kafka_brokers(context: &LaunchContext<'_>) -> [String; 2] {
-    [
-        "--kafka-brokers".to_owned(),
-        context.settings.ports.address(Port::Kafka),
-    ]
+/// The option that names the CA, in a secured stack.
+fn ca(context: &LaunchContext<'_>, option: &str) -> Vec<String> {
+    let secrets = context.access.secrets.iter();
+    secrets
+        .flat_map(|secrets| [option.to_owned(), secrets.ca().display().to_string()])
+        .collect()
 }
 
 /// Adds the deadline, the admission limit and the catalogue, which must be the same on every route: otherwise the routes

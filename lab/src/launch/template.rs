@@ -13,6 +13,8 @@ pub(super) fn render(template: &str, ports: &Ports, values: minijinja::Value) ->
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_keep_trailing_newline(true);
+    // A line with a block only, such as an `if`, leaves no empty line.
+    environment.set_trim_blocks(true);
     let numbers: BTreeMap<String, u16> = Port::value_variants()
         .iter()
         .map(|port| (port.name(), ports.get(*port)))

@@ -31,11 +31,11 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// A connection that answers one request at a time.
-pub(super) struct Connection(Box<dyn Stream>);
+pub(crate) struct Connection(Box<dyn Stream>);
 
 impl Connection {
     /// Connects to an address of `broker`, host:port, and logs in if `security` has a login.
-    pub(super) async fn open(broker: &str, address: SocketAddr, security: &Security) -> io::Result<Self> {
+    pub(crate) async fn open(broker: &str, address: SocketAddr, security: &Security) -> io::Result<Self> {
         let socket = TcpStream::connect(address).await?;
         // The requests are small, and batches wait for the responses.
         socket.set_nodelay(true)?;
@@ -50,7 +50,7 @@ impl Connection {
     }
 
     /// Sends a request and waits for its response.
-    pub(super) async fn call<R: Decodable + HeaderVersion>(
+    pub(crate) async fn call<R: Decodable + HeaderVersion>(
         &mut self,
         key: ApiKey,
         request: &impl Encodable,
@@ -59,7 +59,7 @@ impl Connection {
         let header = RequestHeader::default()
             .with_request_api_key(key as i16)
             .with_request_api_version(version)
-            .with_client_id(Some(StrBytes::from_static_str("dualpath-topic-id")));
+            .with_client_id(Some(StrBytes::from_static_str("dualpath")));
         let mut frame = BytesMut::new();
         encode_request_header_into_buffer(&mut frame, &header).map_err(invalid)?;
         request.encode(&mut frame, version).map_err(invalid)?;
