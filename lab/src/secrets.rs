@@ -18,7 +18,7 @@ use crate::servers::Server;
 /// The name of the authority.
 const AUTHORITY: &str = "dualpath lab";
 /// A stack seldom runs for longer. `lab rotate-certificates` issues new ones.
-const VALIDITY: Duration = Duration::from_hours(30 * 24);
+const VALIDITY: Duration = Duration::from_hours(90 * 24);
 /// The name of the certificate with which `lab` connects to the stores.
 const LAB: &str = "lab";
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 /// A password. `Debug` does not print it.
 #[derive(Clone, PartialEq, Eq)]
@@ -49,12 +49,15 @@ impl PasswordSource {
     /// Reads the password. None if there is neither a file nor a variable.
     pub fn read(&self) -> anyhow::Result<Option<Password>> {
         let Some(path) = &self.file else {
-            return Ok(std::env::var(self.variable).ok().map(Password));
+            let text = std::env::var(self.variable).ok();
+            return Ok(text.filter(|text| !text.is_empty()).map(Password));
         };
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read {} ({})", path.display(), self.option))?;
         // Editors end a file with a line break.
-        Ok(Some(Password::from(text.trim_end_matches(['\r', '\n']))))
+        let text = text.trim_end_matches(['\r', '\n']);
+        ensure!(!text.is_empty(), "{} is empty ({})", path.display(), self.option);
+        Ok(Some(Password::from(text)))
     }
 
     /// Whether an option names a file.
@@ -88,10 +91,14 @@ mod tests {
     }
 
     #[test]
-    fn missing_file_is_an_error_with_the_option() {
+    fn missing_or_empty_file_is_an_error_with_the_option() {
         let source = PasswordSource::new(Some(Path::new("/no/such")), "--password-file", "NOT_SET");
         let error = source.read().unwrap_err().to_string();
         assert_eq!(error, "cannot read /no/such (--password-file)");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let source = PasswordSource::new(Some(file.path()), "--password-file", "NOT_SET");
+        let error = source.read().unwrap_err().to_string();
+        assert!(error.ends_with("is empty (--password-file)"), "{error}");
     }
 
     #[test]

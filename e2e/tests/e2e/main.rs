@@ -29,6 +29,7 @@ mod layers;
 mod module_cycles;
 mod overload;
 mod parity;
+mod secured_stack;
 mod server_limits;
 mod server_timing;
 mod slow_clients;

@@ -234,3 +234,6 @@ impl std::fmt::Debug for Login {
         formatter.write_str(name)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! `lab rotate-certificates` while votes are cast, and a certificate that has expired.
+
+use std::process::Command;
+
+use e2e::wait::wait_until;
+use lab::ports::Port;
+use lab::secrets::User;
+use lab::servers::Server;
+use mongodb::bson::doc;
+use tls::{PemFile, TlsClient};
+use tokio::net::TcpStream;
+
+use super::program::Program;
+use super::{SecuredStack, shown};
+use crate::end_to_end::tool;
+
+const ALL: [Server; 10] = [
+    Server::Kafka,
+    Server::Redis,
+    Server::Mongodb,
+    Server::Grpc,
+    Server::Rest,
+    Server::Consumer,
+    Server::Bridge,
+    Server::Ingress,
+    Server::Prometheus,
+    Server::Viewer,
+];
+
+/// Where clients connect by TLS.
+const PORTS: [Port; 9] = [
+    Port::Kafka,
+    Port::Redis,
+    Port::Mongodb,
+    Port::Grpc,
+    Port::Rest,
+    Port::Bridge,
+    Port::Ingress,
+    Port::Prometheus,
+    Port::Viewer,
+];
+
+const VOTE: &str = r#"{"name":"Alux Nahual","album":"Centroamérica","year":"1984","rank":"9.5"}"#;
+
+/// The certificate that a server presents.
+async fn certificate(stack: &SecuredStack, port: Port) -> Vec<u8> {
+    let ca = PemFile::new(&stack.secrets.ca(), "the CA");
+    let client = TlsClient::new(ca, None, None).unwrap();
+    let socket = TcpStream::connect(stack.ports.address(port)).await.unwrap();
+    let stream = client.connect("127.0.0.1", socket).await.unwrap();
+    stream.get_ref().1.peer_certificates().unwrap()[0].to_vec()
+}
+
+/// Votes by each route, through the Ingress.
+fn vote_by_each_route(stack: &SecuredStack) {
+    let (ca, address) = (shown(&stack.secrets.ca()), stack.ports.address(Port::Ingress));
+    for path in ["/rest/v1/votes", "/grpc/v1/votes"] {
+        let output = Command::new("curl")
+            .args(["--silent", "--output", "/dev/null", "--write-out", "%{http_code}"])
+            .args(["--header", "content-type: application/json", "--data", VOTE])
+            .args(["--cacert", &ca, &format!("https://{address}{path}")])
+            .output()
+            .unwrap();
+        assert_eq!(output.stdout, b"202", "{path}");
+    }
+    let output = Command::new(tool("grpcurl"))
+        .args([
+            "-cacert",
+            &ca,
+            "-d",
+            VOTE,
+            &address,
+            "votes.v1.VoteService/CastVote",
+        ])
+        .output()
+        .unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(printed.contains("voteId"), "{output:?}");
+}
+
+#[tokio::test]
+async fn new_certificates_need_no_restart() {
+    let stack = SecuredStack::start(&ALL).await;
+    vote_by_each_route(&stack);
+    let mut before = Vec::new();
+    for port in PORTS {
+        before.push(certificate(&stack, port).await);
+    }
+
+    stack.stack.stack().rotate_certificates().await.unwrap();
+    for (port, before) in PORTS.into_iter().zip(before) {
+        wait_until(async || certificate(&stack, port).await != before).await;
+        println!("{port} has its new certificate");
+    }
+    vote_by_each_route(&stack);
+    for status in stack.stack.stack().status().await.unwrap() {
+        assert_eq!(status.problem, None, "{}", status.server);
+    }
+}
+
+#[tokio::test]
+async fn expired_certificate_of_a_store_is_refused() {
+    let stack = SecuredStack::start(&[Server::Redis, Server::Mongodb, Server::Prometheus]).await;
+    let expired = stack.authority().issue_expired(&["127.0.0.1"]).unwrap();
+    for server in [Server::Redis, Server::Mongodb, Server::Prometheus] {
+        for (path, text) in [
+            (stack.secrets.key(server), expired.key.clone()),
+            (stack.secrets.cert(server), expired.cert.clone()),
+            (
+                stack.secrets.cert_with_key(server),
+                format!("{}{}", expired.cert, expired.key),
+            ),
+        ] {
+            std::fs::write(path, text).unwrap();
+        }
+    }
+    // Prometheus reads the files for each connection.
+    reload(&stack).await;
+    let viewer = Program::viewer(&stack.viewer_options());
+    for store in ["tallies", "logs", "metrics"] {
+        viewer.wait_for_status(store, "unavailable").await;
+    }
+    let log = viewer.log();
+    println!("{log}");
+    for store in ["Redis", "MongoDB", "Prometheus"] {
+        let line = log
+            .lines()
+            .find(|line| line.contains(&format!("{store} did not answer")));
+        assert!(line.is_some_and(|line| line.contains("xpired")), "{store}: {log}");
+    }
+}
+
+/// Makes Redis and MongoDB read their certificates again.
+async fn reload(stack: &SecuredStack) {
+    let admin = User::Admin;
+    let password = |store| std::fs::read_to_string(stack.secrets.password_file(store, admin)).unwrap();
+    let uri = stack
+        .mongodb_uri(
+            &format!("{}:{}", admin.name(), password(Server::Mongodb)),
+            &shown(&stack.secrets.lab_cert_with_key()),
+        )
+        .replace("authSource=votes", "authSource=admin");
+    let mongodb = mongodb::Client::with_uri_str(uri).await.unwrap();
+    let rotate = doc! { "rotateCertificates": 1 };
+    mongodb.database("admin").run_command(rotate).await.unwrap();
+
+    let [client_cert, client_key] = stack.secrets.lab_cert().map(|path| std::fs::read(path).unwrap());
+    let certificates = redis::TlsCertificates {
+        client_tls: Some(redis::ClientTlsConfig {
+            client_cert,
+            client_key,
+        }),
+        root_cert: Some(std::fs::read(stack.secrets.ca()).unwrap()),
+    };
+    let user = format!("{}:{}", admin.name(), password(Server::Redis));
+    let client = redis::Client::build_with_tls(stack.redis_url(&user), certificates).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    redis::cmd("CONFIG")
+        .arg("SET")
+        .arg("tls-cert-file")
+        .arg(shown(&stack.secrets.cert(Server::Redis)))
+        .arg("tls-key-file")
+        .arg(shown(&stack.secrets.key(Server::Redis)))
+        .exec_async(&mut connection)
+        .await
+        .unwrap();
+}
