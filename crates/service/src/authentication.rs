@@ -22,8 +22,7 @@ pub struct AuthArgs {
     #[arg(long, env = "JWT_KEYS", value_name = "FILE|URL", requires_all = ["identities", "jwt_issuer", "jwt_audience"])]
     pub jwt_keys: Option<String>,
 
-    /// File with the CAs that sign the certificate of the server of --jwt-keys (PEM); required for https. On Debian,
-    /// /etc/ssl/certs/ca-certificates.crt has the public ones
+    /// File with the CAs that sign the certificate of the server of --jwt-keys (PEM); without it, the CAs of the system
     #[arg(long, env = "JWT_KEYS_CA", value_name = "FILE", requires = "jwt_keys")]
     pub jwt_keys_ca: Option<PathBuf>,
 

@@ -45,9 +45,9 @@ impl JwksUrl {
                 let client = TlsClient::new(PemFile::new(ca, "--jwt-keys-ca"), None, None)?;
                 connector.with_tls_config(client.config()?)
             }
-            (Some("https"), None) => bail!(
-                "--jwt-keys is https: give the file of its CAs (--jwt-keys-ca, for example /etc/ssl/certs/ca-certificates.crt)"
-            ),
+            (Some("https"), None) => {
+                connector.with_tls_config(TlsClient::with_system_authorities()?.config()?)
+            }
             (Some("http"), _) => {
                 ensure!(
                     is_loopback(&url),
