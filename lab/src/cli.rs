@@ -80,6 +80,8 @@ enum Command {
     },
     /// Issue all certificates of a secured stack again; every server uses its new one within seconds, without a restart
     RotateCertificates,
+    /// Replace the tokens of a secured stack; the services accept the old ones until the next replacement
+    RotateTokens,
     /// Send votes through all three routes, reconcile them with every store, and write a report
     ///
     /// Starts the stack, sends votes with Locust, and waits until the consumer has processed them. Then checks for each
@@ -116,6 +118,7 @@ pub async fn run(arguments: Cli) -> Result<ExitCode> {
         Command::Stop { server, signal } => stack.stop_server(server, signal).await?,
         Command::Weight { percent } => stack.set_weight(percent)?,
         Command::RotateCertificates => unless_interrupted(stack.rotate_certificates()).await?,
+        Command::RotateTokens => unless_interrupted(stack.rotate_tokens()).await?,
         Command::Demo { stack: options, run } => return demo::run(&stack, &options, &run).await,
     }
     Ok(ExitCode::SUCCESS)

@@ -1,7 +1,7 @@
 //! The certificates, keys and passwords of a secured stack: files in `secrets/` of its state directory, which only their
 //! owner can read.
 //!
-//! To add a secret, such as the identities of clients, create its file in [`Secrets::create`].
+//! To add a secret, create its file in [`Secrets::create`].
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write;
@@ -19,6 +19,8 @@ use crate::servers::Server;
 const AUTHORITY: &str = "dualpath lab";
 /// A stack seldom runs for longer. `lab rotate-certificates` issues new ones.
 const VALIDITY: Duration = Duration::from_hours(90 * 24);
+/// Time for the services to load a changed file of identities: they look every two seconds.
+const IDENTITIES_LOADED: Duration = Duration::from_secs(5);
 /// The name of the certificate with which `lab` connects to the stores.
 const LAB: &str = "lab";
 
@@ -33,6 +35,15 @@ pub enum User {
     Consumer,
     /// Reads the tallies and the log.
     Viewer,
+}
+
+/// Somebody who may vote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Voter {
+    /// Locust and people.
+    Client,
+    /// The bridge.
+    Bridge,
 }
 
 /// The secrets of a stack.
@@ -54,6 +65,17 @@ impl User {
             Self::Ingest => "ingest",
             Self::Consumer => "consumer",
             Self::Viewer => "viewer",
+        }
+    }
+}
+
+impl Voter {
+    const ALL: [Self; 2] = [Self::Client, Self::Bridge];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Bridge => "bridge",
         }
     }
 }
@@ -84,6 +106,10 @@ impl Secrets {
                 write_private(&self.password_file(server, user), &random_password())?;
             }
         }
+        for voter in Voter::ALL {
+            write_private(&self.token_file(voter), &random_password())?;
+        }
+        self.write_identities(&[])?;
         // The members of a replica set prove with this key that they belong together.
         write_private(&self.mongodb_key(), &random_password())
     }
@@ -95,6 +121,33 @@ impl Secrets {
             &read(&self.ca())?,
             &read(&self.ca_key())?,
         )?)
+    }
+
+    /// Replaces the tokens of all voters. Until the next replacement, the services accept the old tokens too.
+    pub(crate) async fn renew_tokens(&self) -> Result<()> {
+        let new = Voter::ALL.map(|voter| (voter, random_password()));
+        self.write_identities(&new)?;
+        // A client must not send a new token before all services know it.
+        tokio::time::sleep(IDENTITIES_LOADED).await;
+        for (voter, token) in new {
+            write_private(&self.token_file(voter), &token)?;
+        }
+        Ok(())
+    }
+
+    /// Lets the voters use the tokens in their files, and these new ones.
+    fn write_identities(&self, new: &[(Voter, String)]) -> Result<()> {
+        let mut text = String::new();
+        for voter in Voter::ALL {
+            let of_voter = new.iter().filter(|(other, _)| *other == voter);
+            let mut digests: Vec<_> = of_voter.map(|(_, token)| sha256(token)).collect();
+            digests.push(sha256(&read(&self.token_file(voter))?));
+            let (name, may_forward) = (voter.name(), voter == Voter::Bridge);
+            text += &format!(
+                "[[identity]]\nname = \"{name}\"\ntoken_sha256 = {digests:?}\nmay_forward = {may_forward}\n"
+            );
+        }
+        write_private(&self.identities(), &text)
     }
 
     fn issue(&self, authority: &Authority) -> Result<()> {
@@ -157,6 +210,16 @@ impl Secrets {
     /// The password of a user of a store.
     pub(crate) fn password(&self, store: Server, user: User) -> Result<String> {
         read(&self.password_file(store, user))
+    }
+
+    /// The file with those who may vote.
+    pub fn identities(&self) -> PathBuf {
+        self.file("identities.toml")
+    }
+
+    /// The file with the bearer token of a voter.
+    pub fn token_file(&self, voter: Voter) -> PathBuf {
+        self.file(&format!("{}.token", voter.name()))
     }
 
     /// The key that the members of MongoDB's replica set share.

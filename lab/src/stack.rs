@@ -17,6 +17,7 @@ use crate::port_conflicts::check_ports;
 use crate::ports::Port;
 use crate::process::{self, Identity, ProcessSpec, Signal};
 use crate::progress::Progress;
+use crate::secrets::Secrets;
 use crate::servers::Server;
 use crate::state::{ServerProcess, Settings, State, StateDir};
 use crate::status::Status;
@@ -309,10 +310,7 @@ impl Stack {
     /// Issues all certificates of a secured stack again, and makes the servers that run read them.
     pub async fn rotate_certificates(&self) -> Result<()> {
         let state = self.load_running()?;
-        if !state.settings.secure {
-            bail!("the stack has no certificates: start it with `lab up --secure`");
-        }
-        self.dir.secrets().renew_certificates()?;
+        self.secrets(&state)?.renew_certificates()?;
         let context = self.context(&state.settings);
         for server in &state.settings.servers {
             if is_alive(&state, *server) {
@@ -321,6 +319,19 @@ impl Stack {
             }
         }
         Ok(())
+    }
+
+    /// Replaces the tokens of a secured stack. The services accept the old ones until the next call.
+    pub async fn rotate_tokens(&self) -> Result<()> {
+        let state = self.load_running()?;
+        self.secrets(&state)?.renew_tokens().await
+    }
+
+    fn secrets(&self, state: &State) -> Result<Secrets> {
+        if !state.settings.secure {
+            bail!("the stack is not secured: start it with `lab up --secure`");
+        }
+        Ok(self.dir.secrets())
     }
 
     /// Checks every server of the stack now.

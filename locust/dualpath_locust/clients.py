@@ -25,18 +25,35 @@ class RejectedVote(Exception):  # noqa: N818 - locust shows the class name
     """The HTTP response is not a receipt."""
 
 
-def cast_by_http(session: FastHttpSession, url_path: str, vote: Vote) -> Outcome:
+def read_authorization(token_file: str) -> str:
+    """Returns the value of the header `Authorization` for the token in a file.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it has no token, or one that a header cannot have.
+    """
+    token = Path(token_file).read_text(encoding="utf-8").strip()
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise ValueError("it must have one token of printable ASCII characters")
+    return f"Bearer {token}"
+
+
+def cast_by_http(session: FastHttpSession, url_path: str, vote: Vote, authorization: str | None) -> Outcome:
     """Posts a vote as JSON.
 
     Args:
         session: the user's session.
         url_path: path below the host, such as `/v1/votes`.
         vote: the vote.
+        authorization: value of the header `Authorization`; None without the header.
     """
+    headers = {"Content-Type": "application/json"}
+    if authorization is not None:
+        headers["Authorization"] = authorization
     with session.post(
         url_path,
         data=vote.body,
-        headers={"Content-Type": "application/json"},
+        headers=headers,
         name=NO_ROUTE,
         catch_response=True,
     ) as response:
@@ -71,13 +88,20 @@ def grpc_credentials(ca: str | None) -> grpc.ChannelCredentials:
 class GrpcVoteClient:
     """A gRPC client with its own connection that reports to locust."""
 
-    def __init__(self, target: str, request_event: EventHook, credentials: grpc.ChannelCredentials | None) -> None:
+    def __init__(
+        self,
+        target: str,
+        request_event: EventHook,
+        credentials: grpc.ChannelCredentials | None,
+        authorization: str | None,
+    ) -> None:
         """Opens the channel.
 
         Args:
             target: `host:port`.
             request_event: locust's `events.request`.
             credentials: how to verify the server; None without TLS.
+            authorization: value of the metadata `authorization`; None without it.
         """
         # By default all gRPC channels of a process share one connection. Every HTTP user has its own connection, so
         # give every gRPC user its own too. The load on the Ingress is then comparable.
@@ -89,6 +113,7 @@ class GrpcVoteClient:
         self._cast_vote: Callable = votes_pb2_grpc.VoteServiceStub(self._channel).CastVote
         self._url = f"grpc://{target}/votes.v1.VoteService/CastVote"
         self._request_event = request_event
+        self._metadata = None if authorization is None else (("authorization", authorization),)
 
     def cast(self, vote: Vote) -> Outcome:
         """Sends a vote as a unary call."""
@@ -96,7 +121,9 @@ class GrpcVoteClient:
         started = time.perf_counter()
         receipt, error = None, None
         try:
-            receipt = self._cast_vote(vote.message, timeout=TIMEOUT_S, wait_for_ready=False)
+            receipt = self._cast_vote(
+                vote.message, timeout=TIMEOUT_S, metadata=self._metadata, wait_for_ready=False
+            )
         except grpc.RpcError as rpc_error:
             error = rpc_error
         elapsed_s = time.perf_counter() - started

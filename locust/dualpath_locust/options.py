@@ -68,6 +68,14 @@ def add_options(parser: LocustArgumentParser) -> None:
         "gRPC trusts public CAs",
     )
     parser.add_argument(
+        "--token-file",
+        type=_token_file,
+        metavar="PATH",
+        env_var="LOCUST_TOKEN_FILE",
+        include_in_web_ui=False,
+        help="File with the bearer token that each vote carries. Default: none",
+    )
+    parser.add_argument(
         "--ledger",
         metavar="PATH",
         env_var="LOCUST_LEDGER",
@@ -90,6 +98,14 @@ def _certificates(text: str) -> str:
         ssl.create_default_context(cafile=text)
     except OSError as error:
         raise argparse.ArgumentTypeError(f"not a file with certificates (PEM): {text!r}: {error}") from error
+    return text
+
+
+def _token_file(text: str) -> str:
+    try:
+        clients.read_authorization(text)
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"not a file with a token: {text!r}: {error}") from error
     return text
 
 

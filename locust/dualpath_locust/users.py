@@ -9,7 +9,13 @@ from locust import FastHttpUser, task
 from locust.env import Environment
 from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
-from dualpath_locust.clients import TIMEOUT_S, GrpcVoteClient, cast_by_http, grpc_credentials
+from dualpath_locust.clients import (
+    TIMEOUT_S,
+    GrpcVoteClient,
+    cast_by_http,
+    grpc_credentials,
+    read_authorization,
+)
 from dualpath_locust.host import DEFAULT_HOST, Targets, find_targets
 from dualpath_locust.ledger import Outcome
 from dualpath_locust.sequence import VotePath
@@ -37,6 +43,8 @@ class VoteUser(FastHttpUser):
         if self._ca is not None:
             self.insecure = False
             self.ssl_context_factory = partial(gevent.ssl.create_default_context, cafile=self._ca)
+        token_file: str | None = environment.parsed_options.token_file
+        self._authorization = read_authorization(token_file) if token_file is not None else None
         super().__init__(environment)
 
     @classmethod
@@ -54,7 +62,9 @@ class VoteUser(FastHttpUser):
         self._grpc_client: GrpcVoteClient | None = None
         if self._targets.grpc is not None:
             credentials = grpc_credentials(self._ca) if self._targets.grpc_has_tls else None
-            self._grpc_client = GrpcVoteClient(self._targets.grpc, self.environment.events.request, credentials)
+            self._grpc_client = GrpcVoteClient(
+                self._targets.grpc, self.environment.events.request, credentials, self._authorization
+            )
 
     def on_stop(self) -> None:
         """Closes the gRPC connection."""
@@ -81,7 +91,7 @@ class VoteUser(FastHttpUser):
     def _send(self, path: VotePath, vote: Vote) -> Outcome:
         if path is VotePath.GRPC:
             return self._grpc_client.cast(vote)
-        return cast_by_http(self.client, self._targets.url_paths[path], vote)
+        return cast_by_http(self.client, self._targets.url_paths[path], vote, self._authorization)
 
     def wait_time(self) -> float:
         """Returns the seconds between two votes."""

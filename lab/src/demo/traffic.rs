@@ -11,6 +11,7 @@ use super::options::DemoOptions;
 use crate::access::Access;
 use crate::ports::Port;
 use crate::process::ProcessSpec;
+use crate::secrets::Voter;
 use crate::stack::Stack;
 
 /// The time that Locust may take in addition to the run time: for its start and for the last answers.
@@ -65,11 +66,14 @@ impl Locust {
             .args(["--votes-file", &votes_file.display().to_string()])
             .args(["--seed", &options.seed.to_string(), "--mix", "split=2,grpc=1"])
             .args(["--ledger", &ledger.display().to_string(), "MixedUser"]);
-        let ca = access
-            .secrets
-            .iter()
-            .flat_map(|secrets| ["--ca".to_owned(), secrets.ca().display().to_string()]);
-        let spec = spec.args(ca.collect::<Vec<_>>());
+        let files = access.secrets.iter().flat_map(|secrets| {
+            [
+                ("--ca", secrets.ca()),
+                ("--token-file", secrets.token_file(Voter::Client)),
+            ]
+        });
+        let files = files.flat_map(|(option, path)| [option.to_owned(), path.display().to_string()]);
+        let spec = spec.args(files.collect::<Vec<_>>());
         Traffic {
             spec,
             run_time: options.run_time,

@@ -1,5 +1,6 @@
 //! The command lines of the project's own services.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -8,7 +9,7 @@ use super::context::LaunchContext;
 use crate::ports::Port;
 use crate::process::ProcessSpec;
 use crate::project;
-use crate::secrets::User;
+use crate::secrets::{Secrets, User, Voter};
 use crate::servers::Server;
 
 /// The deadline of a vote in the producer of a stock service: the default of `--deadline-ms`.
@@ -17,6 +18,7 @@ const STOCK_DEADLINE: Duration = Duration::from_secs(2);
 pub(super) fn rest(context: &LaunchContext<'_>) -> ProcessSpec {
     let spec = program(context, "ingest-rest")
         .args(listen(context, Server::Rest, Port::Rest, Port::RestAdmin))
+        .args(identities(context))
         .args(context.access.kafka_options(User::Ingest));
     with_limits(context, spec)
 }
@@ -25,6 +27,7 @@ pub(super) fn grpc(context: &LaunchContext<'_>) -> ProcessSpec {
     let spec = program(context, "ingest-grpc")
         .args(["serve"])
         .args(listen(context, Server::Grpc, Port::Grpc, Port::GrpcAdmin))
+        .args(identities(context))
         .args(context.access.kafka_options(User::Ingest));
     with_limits(context, spec)
 }
@@ -33,6 +36,10 @@ pub(super) fn bridge(context: &LaunchContext<'_>) -> ProcessSpec {
     let spec = program(context, "ingest-grpc")
         .args(["bridge"])
         .args(listen(context, Server::Bridge, Port::Bridge, Port::BridgeAdmin))
+        .args(identities(context))
+        .args(secret_file(context, "--upstream-token-file", |secrets| {
+            secrets.token_file(Voter::Bridge)
+        }))
         .args(["--upstream".to_owned(), context.access.url(Port::Grpc)])
         .args(ca(context, "--upstream-ca"));
     with_limits(context, spec)
@@ -95,7 +102,7 @@ fn program(context: &LaunchContext<'_>, name: &str) -> ProcessSpec {
     ProcessSpec::new(context.programs.join(name))
 }
 
-/// The addresses of a service and, in a secured stack, its certificate. The identities of its clients belong here, too.
+/// The addresses of a service and, in a secured stack, its certificate.
 fn listen(context: &LaunchContext<'_>, server: Server, listen: Port, admin: Port) -> Vec<String> {
     let ports = &context.settings.ports;
     let mut options = vec![
@@ -117,9 +124,19 @@ fn listen(context: &LaunchContext<'_>, server: Server, listen: Port, admin: Port
 
 /// The option that names the CA, in a secured stack.
 fn ca(context: &LaunchContext<'_>, option: &str) -> Vec<String> {
+    secret_file(context, option, Secrets::ca)
+}
+
+/// The option that names those who may vote, in a secured stack.
+fn identities(context: &LaunchContext<'_>) -> Vec<String> {
+    secret_file(context, "--identities", Secrets::identities)
+}
+
+/// An option that names a file, in a secured stack.
+fn secret_file(context: &LaunchContext<'_>, option: &str, file: impl Fn(&Secrets) -> PathBuf) -> Vec<String> {
     let secrets = context.access.secrets.iter();
     secrets
-        .flat_map(|secrets| [option.to_owned(), secrets.ca().display().to_string()])
+        .flat_map(|secrets| [option.to_owned(), file(secrets).display().to_string()])
         .collect()
 }
 

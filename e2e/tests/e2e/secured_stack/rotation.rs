@@ -1,10 +1,10 @@
-//! `lab rotate-certificates` while votes are cast, and a certificate that has expired.
+//! New certificates and tokens while votes are cast, and a certificate that has expired.
 
 use std::process::Command;
 
 use e2e::wait::wait_until;
 use lab::ports::Port;
-use lab::secrets::User;
+use lab::secrets::{User, Voter};
 use lab::servers::Server;
 use mongodb::bson::doc;
 use tls::{PemFile, TlsClient};
@@ -54,10 +54,12 @@ async fn certificate(stack: &SecuredStack, port: Port) -> Vec<u8> {
 /// Votes by each route, through the Ingress.
 fn vote_by_each_route(stack: &SecuredStack) {
     let (ca, address) = (shown(&stack.secrets.ca()), stack.ports.address(Port::Ingress));
+    let authorization = format!("authorization: Bearer {}", client_token(stack));
     for path in ["/rest/v1/votes", "/grpc/v1/votes"] {
         let output = Command::new("curl")
             .args(["--silent", "--output", "/dev/null", "--write-out", "%{http_code}"])
             .args(["--header", "content-type: application/json", "--data", VOTE])
+            .args(["--header", &authorization])
             .args(["--cacert", &ca, &format!("https://{address}{path}")])
             .output()
             .unwrap();
@@ -67,6 +69,8 @@ fn vote_by_each_route(stack: &SecuredStack) {
         .args([
             "-cacert",
             &ca,
+            "-H",
+            &authorization,
             "-d",
             VOTE,
             &address,
@@ -76,6 +80,78 @@ fn vote_by_each_route(stack: &SecuredStack) {
         .unwrap();
     let printed = String::from_utf8_lossy(&output.stdout);
     assert!(printed.contains("voteId"), "{output:?}");
+}
+
+fn client_token(stack: &SecuredStack) -> String {
+    std::fs::read_to_string(stack.secrets.token_file(Voter::Client)).unwrap()
+}
+
+/// The status of a vote with a token.
+async fn status_with(stack: &SecuredStack, token: &str) -> String {
+    let url = format!("https://{}/rest/v1/votes", stack.ports.address(Port::Ingress));
+    let output = tokio::process::Command::new("curl")
+        .args(["--silent", "--output", "/dev/null", "--write-out", "%{http_code}"])
+        .args(["--cacert", &shown(&stack.secrets.ca()), "--data", VOTE])
+        .args(["--header", &format!("authorization: Bearer {token}"), &url])
+        .output()
+        .await
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn no_vote_fails_while_certificates_and_tokens_change() {
+    let stack = SecuredStack::start(&ALL).await;
+    let directory = tempfile::tempdir().unwrap();
+    let ledger = directory.path().join("ledger.jsonl");
+    let host = format!("https://{}", stack.ports.address(Port::Ingress));
+    let root = lab::project::root().unwrap();
+    let log = std::fs::File::create(directory.path().join("locust.log")).unwrap();
+    let mut locust = tokio::process::Command::new(stack.stack.stack().cache().locust())
+        .args(["--locustfile", &shown(&root.join("locust/locustfile.py"))])
+        .args([
+            "--headless",
+            "--only-summary",
+            "--users",
+            "6",
+            "--spawn-rate",
+            "6",
+        ])
+        .args(["--run-time", "30s", "--wait-ms", "20", "--host", &host])
+        .args(["--ca", &shown(&stack.secrets.ca())])
+        .args(["--token-file", &shown(&stack.secrets.token_file(Voter::Client))])
+        .args(["--ledger", &shown(&ledger), "MixedUser"])
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let first_token = client_token(&stack);
+    wait_until(async || std::fs::read_to_string(&ledger).is_ok_and(|text| text.lines().count() > 100)).await;
+    stack.stack.stack().rotate_certificates().await.unwrap();
+    stack.stack.stack().rotate_tokens().await.unwrap();
+    assert_ne!(client_token(&stack), first_token);
+    assert!(locust.wait().await.unwrap().success());
+
+    let text = std::fs::read_to_string(&ledger).unwrap();
+    let votes: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let failed: Vec<_> = votes.iter().filter(|vote| vote["ok"] != true).collect();
+    assert_eq!(
+        failed,
+        Vec::<&serde_json::Value>::new(),
+        "of {} votes",
+        votes.len()
+    );
+    println!("{} votes, none failed", votes.len());
+
+    // The old token works until the next replacement.
+    assert_eq!(status_with(&stack, &first_token).await, "202");
+    stack.stack.stack().rotate_tokens().await.unwrap();
+    wait_until(async || status_with(&stack, &first_token).await == "401").await;
+    vote_by_each_route(&stack);
 }
 
 #[tokio::test]
