@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import gevent.ssl
 import grpc
 from locust.contrib.fasthttp import FastHttpSession
 from locust.event import EventHook
@@ -78,6 +79,16 @@ def _receipt_id(body: bytes) -> str | None:
     except ValueError:
         return None
     return receipt.get("vote_id") if isinstance(receipt, dict) else None
+
+
+def ssl_context_factory(ca: str) -> Callable[[str], gevent.ssl.SSLContext]:
+    """Returns how the HTTP client verifies a server: by the CAs in the file `ca`, and no others."""
+
+    # The client passes the file of public CAs.
+    def create(cafile: str) -> gevent.ssl.SSLContext:
+        return gevent.ssl.create_default_context(cafile=ca)
+
+    return create
 
 
 def grpc_credentials(ca: str | None) -> grpc.ChannelCredentials:

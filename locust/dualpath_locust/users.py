@@ -1,9 +1,7 @@
 """The user classes. Each user sends one vote after the other on its path."""
 
 import time
-from functools import partial
 
-import gevent.ssl
 from gevent import GreenletExit
 from locust import FastHttpUser, task
 from locust.env import Environment
@@ -15,6 +13,7 @@ from dualpath_locust.clients import (
     cast_by_http,
     grpc_credentials,
     read_authorization,
+    ssl_context_factory,
 )
 from dualpath_locust.host import DEFAULT_HOST, Targets, find_targets
 from dualpath_locust.ledger import Outcome
@@ -42,7 +41,7 @@ class VoteUser(FastHttpUser):
         self._ca: str | None = environment.parsed_options.ca
         if self._ca is not None:
             self.insecure = False
-            self.ssl_context_factory = partial(gevent.ssl.create_default_context, cafile=self._ca)
+            self.ssl_context_factory = ssl_context_factory(self._ca)
         token_file: str | None = environment.parsed_options.token_file
         self._authorization = read_authorization(token_file) if token_file is not None else None
         super().__init__(environment)
