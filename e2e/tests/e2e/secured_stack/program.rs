@@ -74,6 +74,16 @@ impl Program {
         wait_until(async || self.log().contains(text)).await;
     }
 
+    /// Waits for a line of the metrics.
+    pub(super) async fn wait_for_metric(&self, line: &str) {
+        let url = format!("http://{}/metrics", self.admin);
+        wait_until(async || {
+            let metrics = reqwest::get(&url).await.unwrap().text().await.unwrap();
+            metrics.lines().any(|found| found == line)
+        })
+        .await;
+    }
+
     pub(super) async fn wait_until_ready(&self) {
         let url = format!("http://{}/readyz", self.admin);
         wait_until(async || {

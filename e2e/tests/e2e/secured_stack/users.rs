@@ -62,31 +62,42 @@ async fn users_cannot_do_more_than_their_program_needs() {
         options = options.with(option, value);
     }
     let reader = Program::consumer(&options);
-    reader.wait_until_logged("NOPERM").await;
+    reader
+        .wait_until_logged("NoPerm: this user has no permissions")
+        .await;
     let reader = Program::consumer(&consumer_options(&stack, User::Viewer));
     reader.wait_until_logged("not authorized on votes").await;
 
     // Neither user of Kafka may do what the other does.
-    let ingest = brokers(&stack, User::Ingest);
-    let read = tokio::task::spawn_blocking(move || kafka::scan(ingest, "votes", |_| ()));
-    let error = read.await.unwrap().unwrap_err().to_string();
-    assert!(error.to_lowercase().contains("authorization failed"), "{error}");
-    let error = kafka::admin::ensure_topic(brokers(&stack, User::Ingest), "another", 1)
-        .await
-        .unwrap_err()
-        .to_string();
-    assert!(error.to_lowercase().contains("authoriz"), "{error}");
     let record = Record {
         partition: 0,
         offset: 0,
-        timestamp_ms: None,
         key: None,
-        payload: b"value".to_vec(),
+        payload: b"not a vote".to_vec(),
         headers: Vec::new(),
+        timestamp_ms: None,
     };
-    let writer = RecordWriter::new(brokers(&stack, User::Consumer), "votes").unwrap();
-    let error = writer.write(&record).await.unwrap_err().to_string();
+    let write = async |user| {
+        let writer = RecordWriter::new(brokers(&stack, user), "votes").unwrap();
+        writer.write(&record).await.map_err(|error| error.to_string())
+    };
+    write(User::Ingest).await.unwrap();
+    let error = write(User::Consumer).await.unwrap_err();
     assert!(error.to_lowercase().contains("authorization failed"), "{error}");
+    let read = async |user, topic: &'static str| {
+        let brokers = brokers(&stack, user);
+        let read = tokio::task::spawn_blocking(move || kafka::scan(brokers, topic, |_| ()));
+        read.await.unwrap().map_err(|error| error.to_string())
+    };
+    read(User::Consumer, "votes").await.unwrap();
+    let error = read(User::Ingest, "votes").await.unwrap_err();
+    assert!(error.to_lowercase().contains("authorization failed"), "{error}");
+    let error = kafka::admin::ensure_topic(brokers(&stack, User::Ingest), "another", 1).await;
+    let error = error.unwrap_err().to_string();
+    assert!(error.to_lowercase().contains("authorization"), "{error}");
+    // The record is not a vote, so the consumer writes it into the topic of dead letters.
+    let dead_letter = r#"consumer_votes_total{result="dead_letter",route="unknown"} 1"#;
+    consumer.wait_for_metric(dead_letter).await;
 }
 
 #[tokio::test]
