@@ -137,16 +137,16 @@ impl Secrets {
 
     /// Lets the voters use the tokens in their files, and these new ones.
     fn write_identities(&self, new: &[(Voter, String)]) -> Result<()> {
-        let mut text = String::new();
-        for voter in Voter::ALL {
+        let entry = |voter: Voter| {
             let of_voter = new.iter().filter(|(other, _)| *other == voter);
             let mut digests: Vec<_> = of_voter.map(|(_, token)| sha256(token)).collect();
             digests.push(sha256(&read(&self.token_file(voter))?));
             let (name, may_forward) = (voter.name(), voter == Voter::Bridge);
-            text += &format!(
+            Ok(format!(
                 "[[identity]]\nname = \"{name}\"\ntoken_sha256 = {digests:?}\nmay_forward = {may_forward}\n"
-            );
-        }
+            ))
+        };
+        let text: String = Voter::ALL.into_iter().map(entry).collect::<Result<_>>()?;
         write_private(&self.identities(), &text)
     }
 
