@@ -98,7 +98,7 @@ fn read(
                 remaining.remove(&partition);
                 continue;
             }
-            Some(Err(error)) if !is_connection_lost(&error) => return Err(error.into()),
+            Some(Err(error)) if !is_passing(&error) => return Err(error.into()),
             Some(Err(_)) | None if last_record.elapsed() > STALL_TIMEOUT => {
                 let partitions: Vec<_> = remaining.keys().collect();
                 let reason = format!(
@@ -123,12 +123,17 @@ fn read(
     Ok(())
 }
 
-/// The client library reconnects after these errors.
-fn is_connection_lost(error: &ClientError) -> bool {
-    use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, OperationTimedOut, Resolve};
+/// Whether the scan can continue. The client library reconnects after a lost connection. It also looks up the coordinator of
+/// the group, which the user may not be allowed to use, but a scan joins no group.
+fn is_passing(error: &ClientError) -> bool {
+    use RDKafkaErrorCode::{
+        AllBrokersDown, BrokerTransportFailure, GroupAuthorizationFailed, OperationTimedOut, Resolve,
+    };
     matches!(
         error.rdkafka_error_code(),
-        Some(AllBrokersDown | BrokerTransportFailure | OperationTimedOut | Resolve)
+        Some(
+            AllBrokersDown | BrokerTransportFailure | GroupAuthorizationFailed | OperationTimedOut | Resolve
+        )
     )
 }
 

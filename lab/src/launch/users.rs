@@ -57,8 +57,6 @@ pub(super) async fn allow_kafka_users(access: &Access) -> Result<()> {
             &[Operation::Read, Operation::Describe],
         ),
         entry(consumer, Resource::Group("votes-consumer"), &[Operation::Read]),
-        // `reconcile` and `rebuild` join no group, but their client library looks up its coordinator.
-        entry(consumer, Resource::Group("dualpath-scan"), &[Operation::Describe]),
         entry(
             consumer,
             Resource::Topic("votes.dlq"),
