@@ -29,17 +29,18 @@ test: setup-dev lint ## Run all checks and all tests, including tests against re
 	@scripts/test-python.sh
 	@scripts/web.sh run test
 
-lint: setup-dev ## Run the checks that need no server: formats, clippy, features, licences and layers, ruff, shellcheck, promtool, ESLint
+lint: setup-dev ## Run the checks that need no server: formats, clippy, features, licences and layers, checksums, ruff, shellcheck, promtool, ESLint
 	@cargo fmt --all --check
 	@$(CACHE)/tools/bin/cargo-deny --offline check --hide-inclusion-graph licenses bans sources
-	@$(CACHE)/venv-dev/bin/ruff check locust bench grafana k8s e2e traces
-	@$(CACHE)/venv-dev/bin/ruff format --check locust bench grafana k8s e2e traces
+	@$(CACHE)/venv-dev/bin/ruff check locust bench grafana k8s e2e scripts traces
+	@$(CACHE)/venv-dev/bin/ruff format --check locust bench grafana k8s e2e scripts traces
 	@git ls-files '*.sh' .ci/run k8s/lab/kafka | xargs shellcheck --external-sources
 	@$(CACHE)/prometheus-2.42/usr/bin/promtool check config prometheus/prometheus.yml >/dev/null
 	@$(CACHE)/prometheus-2.42/usr/bin/promtool check config k8s/base/prometheus/prometheus.yml >/dev/null
 	@$(CACHE)/prometheus-2.42/usr/bin/promtool test rules prometheus/tests/*.yml >/dev/null
 	@scripts/web.sh run lint
 	@scripts/web.sh run types
+	@python3 scripts/check_pins.py
 	@scripts/check-features.sh
 	@cargo clippy --release --locked --workspace --all-targets -- -D warnings
 

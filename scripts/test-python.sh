@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 readonly python="$cache/venv-dev/bin/python"
 
 others() {
-    "$python" -m pytest --quiet -p no:locust bench
+    "$python" -m pytest --quiet -p no:locust bench scripts
     (cd grafana && "$python" -m pytest --quiet)
     (cd k8s && "$python" -m pytest --quiet)
 }

@@ -25,6 +25,11 @@ cp "$(module "github.com/prometheus-operator/prometheus-operator@v$prometheus_op
 
 mvn --quiet --batch-mode --file pom.xml org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
     -DincludeScope=runtime -DoutputDirectory="$work/strimzi"
+# Exactly the listed files: none missing, none extra, none changed.
+(cd "$work/strimzi" && LC_ALL=C sha256sum -- *) | diff SHA256SUMS - >&2 || {
+    echo "fetch.sh: the files from Maven (>) are not those of k8s/schemas/SHA256SUMS (<)" >&2
+    exit 1
+}
 
 # Registries have Strimzi's Java classes, but neither its CRDs nor its CRD generator.
 java -cp "$work/strimzi/*" io.fabric8.crd.generator.cli.CRDGeneratorCLI --output-dir "$work/generated" \
