@@ -5,7 +5,7 @@
 #   fetch.sh DIRECTORY PYTHON       PYTHON: a Python interpreter with PyYAML
 set -euo pipefail
 cd "$(dirname "$0")"
-readonly kubernetes=1.34.4 gateway_api=1.5.1 keda=2.18.3 prometheus_operator=0.85.0 knative=0.47.0
+readonly kubernetes=1.34.4 gateway_api=1.5.1 keda=2.18.3 prometheus_operator=0.85.0 knative=0.47.0 cert_manager=1.21.2
 readonly directory="$1" python="$2"
 export GOTOOLCHAIN=local
 work="$(mktemp -d)"
@@ -20,7 +20,8 @@ module() {
 crds="$work/tree/crds"
 mkdir -p "$crds" "$work/generated"
 cp "$(module "sigs.k8s.io/gateway-api@v$gateway_api")"/config/crd/standard/gateway.networking.k8s.io_*.yaml "$crds/"
-cp "$(module "github.com/kedacore/keda/v2@v$keda")/config/crd/bases/keda.sh_scaledobjects.yaml" "$crds/"
+cp "$(module "github.com/kedacore/keda/v2@v$keda")"/config/crd/bases/keda.sh_{scaledobjects,triggerauthentications}.yaml "$crds/"
+cp "$(module "github.com/cert-manager/cert-manager@v$cert_manager")"/deploy/crds/cert-manager.io_{issuers,certificates}.yaml "$crds/"
 cp "$(module "github.com/prometheus-operator/prometheus-operator@v$prometheus_operator")/example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml" "$crds/"
 
 mvn --quiet --batch-mode --file pom.xml org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
@@ -34,7 +35,8 @@ mvn --quiet --batch-mode --file pom.xml org.apache.maven.plugins:maven-dependenc
 # Registries have Strimzi's Java classes, but neither its CRDs nor its CRD generator.
 java -cp "$work/strimzi/*" io.fabric8.crd.generator.cli.CRDGeneratorCLI --output-dir "$work/generated" \
     --classpath "$(echo "$work"/strimzi/api-*.jar)" io.strimzi.api.kafka.model.kafka.Kafka \
-    io.strimzi.api.kafka.model.nodepool.KafkaNodePool io.strimzi.api.kafka.model.topic.KafkaTopic >/dev/null
+    io.strimzi.api.kafka.model.nodepool.KafkaNodePool io.strimzi.api.kafka.model.topic.KafkaTopic \
+    io.strimzi.api.kafka.model.user.KafkaUser >/dev/null
 "$python" fix_crds.py "$work"/generated/*.yml
 for file in "$work"/generated/*.yml; do cp "$file" "$crds/$(basename "$file" .yml).yaml"; done
 chmod -R u+w "$crds"

@@ -4,21 +4,29 @@ import http.client
 import json
 import re
 import socket
+import ssl
 import subprocess
 import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
 
+import grpc
+
 from conftest import CACHE, Overlay, pod_of, traefik_arguments
 from kubernetes_api import KINDS, KubernetesApi
+from tls_secrets import client_context, content, is_secured, secrets, server_context
 
 TRAEFIK = CACHE / "traefik-3.7.15" / "traefik"
 SERVICES = ("ingest-rest", "bridge")
+GRPC_SERVICE = "ingest-grpc"
+# The name of the Ingress in its certificate.
+NAME = "ingress.dualpath.svc"
 DELAY_HEADER = "x-delay-s"
 # The service closes the connection without an answer.
 ABORT_HEADER = "x-abort"
@@ -32,9 +40,13 @@ class _Stub(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, tls: ssl.SSLContext | None) -> None:
         self.service = name
+        self.received: list[str] = []
         super().__init__(("127.0.0.1", 0), _StubHandler)
+        if tls:
+            # Each connection does its handshake on its own thread, when it reads the first bytes.
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, *_: object) -> None:
@@ -46,6 +58,7 @@ class _StubHandler(BaseHTTPRequestHandler):
     server: _Stub
 
     def do_POST(self) -> None:
+        self.server.received.append(self.path)
         if self.headers.get("Content-Type", "").startswith("application/grpc"):
             self._answer({"Content-Type": "application/grpc", "grpc-status": "12", "grpc-message": self.path}, b"")
             return
@@ -70,18 +83,49 @@ class _StubHandler(BaseHTTPRequestHandler):
         """Logs nothing."""
 
 
-class Ingress:
-    """A running Traefik."""
+class _GrpcStub:
+    """A gRPC server with the method CastVote, which answers the name of the service."""
 
-    def __init__(self, overlay: Overlay, log: Path, options: dict[str, str]) -> None:
+    def __init__(self, secret: dict | None) -> None:
+        self.service = GRPC_SERVICE
+        self._server = grpc.server(ThreadPoolExecutor(4))
+        methods = {"CastVote": grpc.unary_unary_rpc_method_handler(lambda *_: GRPC_SERVICE.encode())}
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("votes.v1.VoteService", methods),))
+        address = "127.0.0.1:0"
+        if secret:
+            identity = (content(secret, "tls.key"), content(secret, "tls.crt"))
+            self.server_port = self._server.add_secure_port(address, grpc.ssl_server_credentials([identity]))
+        else:
+            self.server_port = self._server.add_insecure_port(address)
+        self._server.start()
+
+    def shutdown(self) -> None:
+        self._server.stop(None)
+
+    def server_close(self) -> None:
+        """`shutdown` has closed everything."""
+
+
+class Ingress:
+    """A running Traefik. If the overlay has components/tls, the services have certificates."""
+
+    def __init__(
+        self, overlay: Overlay, log: Path, options: dict[str, str], certificates: dict[str, dict] | None = None
+    ) -> None:
         """Starts Traefik. The API server answers nothing until `open` is called.
 
         Args:
             overlay: the overlay with Traefik's deployment and the objects.
             log: the file for Traefik's log.
             options: replaces values of Traefik's arguments.
+            certificates: Secrets of services by name, instead of the right ones; {} for no TLS.
         """
-        self._stubs = [_Stub(name) for name in SERVICES]
+        self._tls = client_context() if is_secured(overlay) else None
+        if certificates is None:
+            certificates = {name: secrets()[f"{name}-tls"] for name in (*SERVICES, GRPC_SERVICE) if self._tls}
+        self._stubs = [
+            _Stub(name, server_context(certificates[name]) if certificates else None) for name in SERVICES
+        ] + [_GrpcStub(certificates.get(GRPC_SERVICE))]
         self.port, self._admin = _free_ports(2)
         self._api = KubernetesApi(_objects(overlay, self._stubs, self.port))
         (container,) = pod_of(overlay.named("Deployment", "ingress"))["containers"]
@@ -89,6 +133,8 @@ class Ingress:
         arguments = traefik_arguments(overlay) | options
         arguments["--entrypoints.web.address"] = f"127.0.0.1:{self.port}"
         arguments["--entrypoints.traefik.address"] = f"127.0.0.1:{self._admin}"
+        if "--entrypoints.unused.address" in arguments:
+            arguments["--entrypoints.unused.address"] = "127.0.0.1:0"
         self._providers = {name.rpartition(".")[2] for name in arguments if re.fullmatch(r"--providers\.\w+", name)}
         for provider in self._providers:
             arguments |= {f"--providers.{provider}.endpoint": self._api.url, f"--providers.{provider}.token": "x"}
@@ -133,15 +179,31 @@ class Ingress:
     def _admin_page(self, path: str) -> http.client.HTTPResponse:
         return urllib.request.urlopen(f"http://127.0.0.1:{self._admin}{path}", timeout=2)
 
-    def post(self, path: str, headers: dict[str, str] | None = None) -> tuple[int, str]:
+    @property
+    def received(self) -> list[str]:
+        """The paths of all requests that have reached a service for HTTP."""
+        return [path for stub in self._stubs if isinstance(stub, _Stub) for path in stub.received]
+
+    def post(
+        self, path: str, headers: dict[str, str] | None = None, tls: ssl.SSLContext | None = None
+    ) -> tuple[int, str]:
         """Posts an empty object on a new connection; returns status and body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = _Connection(self.port, tls or self._tls)
         try:
             connection.request("POST", path, b"{}", headers or {})
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
         finally:
             connection.close()
+
+    def channel(self, host: str = "") -> grpc.Channel:
+        """Connects a gRPC client, for this host name or for the address."""
+        address = f"127.0.0.1:{self.port}"
+        options = [("grpc.default_authority", host)] if host else []
+        if not self._tls:
+            return grpc.insecure_channel(address, options=options)
+        trust = grpc.ssl_channel_credentials(content(secrets()["ingress-tls"], "ca.crt"))
+        return grpc.secure_channel(address, trust, [("grpc.ssl_target_name_override", host or NAME), *options])
 
     def post_at_once(self, count: int, path: str, headers: dict[str, str]) -> list[tuple[int, str]]:
         """Posts `count` times at the same time."""
@@ -156,16 +218,36 @@ class Ingress:
         return answers
 
 
+class _Connection(http.client.HTTPConnection):
+    """A connection to an address of this machine, by TLS if there are settings for it."""
+
+    def __init__(self, port: int, tls: ssl.SSLContext | None) -> None:
+        super().__init__("127.0.0.1", port, timeout=20)
+        self._tls = tls
+
+    def connect(self) -> None:
+        super().connect()
+        if self._tls:
+            self.sock = self._tls.wrap_socket(self.sock, server_hostname=NAME)
+
+
 @contextmanager
-def running(overlay: Overlay, log: Path, options: dict[str, str] | None = None) -> Iterator[Ingress]:
+def running(
+    overlay: Overlay,
+    log: Path,
+    options: dict[str, str] | None = None,
+    certificates: dict[str, dict] | None = None,
+) -> Iterator[Ingress]:
     """Starts an Ingress that has loaded its objects; stops it at the end."""
-    with Ingress(overlay, log, options or {}) as ingress:
+    with Ingress(overlay, log, options or {}, certificates) as ingress:
         ingress.open()
         yield ingress
 
 
-def _objects(overlay: Overlay, stubs: list[_Stub], port: int) -> Iterator[dict]:
+def _objects(overlay: Overlay, stubs: list[_Stub | _GrpcStub], port: int) -> Iterator[dict]:
     """Yields the objects of an overlay as an API server returns them, with the stubs as endpoints of the Services."""
+    if is_secured(overlay):
+        yield secrets()["ingress-tls"]
     by_name = {stub.service: stub.server_port for stub in stubs}
     for found in overlay.of(*KINDS):
         if found["kind"] == "Service":

@@ -1,4 +1,4 @@
-"""Traefik itself, with the arguments and the objects of the lab overlay."""
+"""Traefik itself, with the arguments and the objects of an overlay: `lab` has TLS and the Gateway API, `kind` not."""
 
 import json
 import re
@@ -19,9 +19,9 @@ ACCELERATION = 15
 KIB = 1024
 
 
-@pytest.fixture(scope="module")
-def ingress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingress]:
-    with running(rendered("lab"), tmp_path_factory.mktemp("ingress") / "traefik.log") as started:
+@pytest.fixture(scope="module", params=["lab", "kind"])
+def ingress(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingress]:
+    with running(rendered(request.param), tmp_path_factory.mktemp("ingress") / "traefik.log") as started:
         yield started
 
 
@@ -56,12 +56,17 @@ def test_unknown_paths_reach_rest_with_the_path_unknown(ingress: Ingress, host: 
 def test_grpc_clients_get_the_status_of_the_service_for_an_unknown_method(
     ingress: Ingress, host: str, method: str
 ) -> None:
-    options = [("grpc.default_authority", host)] if host else []
-    with grpc.insecure_channel(f"127.0.0.1:{ingress.port}", options=options) as channel:
+    with ingress.channel(host) as channel:
         call = channel.unary_unary(f"/{method}")
         with pytest.raises(grpc.RpcError) as raised:
             call(b"", timeout=10)
     assert (raised.value.code(), raised.value.details()) == (grpc.StatusCode.UNIMPLEMENTED, "/unknown")
+
+
+@pytest.mark.parametrize("host", ["", "grpc.dualpath.example"])
+def test_native_grpc_reaches_its_service(ingress: Ingress, host: str) -> None:
+    with ingress.channel(host) as channel:
+        assert channel.unary_unary("/votes.v1.VoteService/CastVote")(b"", timeout=10) == b"ingest-grpc"
 
 
 def test_large_heads_reach_the_service_so_that_it_can_refuse_them(ingress: Ingress) -> None:

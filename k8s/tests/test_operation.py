@@ -9,8 +9,12 @@ from conftest import Overlay, config, containers_of, labels_of, name_of, pod_of
 
 # Long-running containers without probes, with the reason.
 WITHOUT_PROBES = {"locust-worker": "listens on no port"}
-# Secrets that the operator creates before the deployment (overlays/gke/README.md).
-EXTERNAL_SECRETS = {"gke": {"stores", "grafana-admin"}}
+# Secrets that no overlay contains: from cert-manager or make-secrets.sh, and from Strimzi or k8s/lab/secrets.sh.
+TLS_SECRETS = {"ingress-tls", "ingest-rest-tls", "ingest-grpc-tls", "bridge-tls", "viewer-tls"}
+KAFKA_SECRETS = {"votes-cluster-ca-cert", "ingest", "consumer"}
+# The operator creates `stores` and `grafana-admin` before the deployment (overlays/gke/README.md).
+EXTERNAL_SECRETS = {"gke": {"stores", "grafana-admin"} | TLS_SECRETS | KAFKA_SECRETS, "lab": TLS_SECRETS}
+EXTERNAL_SECRETS["lab-lag"] = EXTERNAL_SECRETS["lab"]
 MILLISECONDS = 1000
 
 
@@ -129,6 +133,7 @@ def _references(pod: dict) -> set[tuple[str, str]]:
             found.add(("ConfigMap", volume["configMap"]["name"]))
         if "secret" in volume:
             found.add(("Secret", volume["secret"]["secretName"]))
+        found |= {("Secret", source["secret"]["name"]) for source in volume.get("projected", {}).get("sources", [])}
     for container in pod["containers"] + pod.get("initContainers", []):
         for source in container.get("envFrom", []):
             found |= {("ConfigMap", source["configMapRef"]["name"])} if "configMapRef" in source else set()

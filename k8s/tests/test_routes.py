@@ -3,6 +3,7 @@
 import pytest
 
 from conftest import Overlay, rendered
+from tls_secrets import is_secured
 
 ANNOTATION = "nginx.ingress.kubernetes.io/"
 DEFAULT = "every other path"
@@ -55,25 +56,28 @@ def test_every_backend_is_an_existing_service_port(overlay: Overlay) -> None:
 
 def test_native_grpc_has_a_separate_ingress(overlay: Overlay) -> None:
     ingress = overlay.named("Ingress", "grpc")
-    assert ingress["metadata"]["annotations"][ANNOTATION + "backend-protocol"] == "GRPC"
+    expected = "GRPCS" if is_secured(overlay) else "GRPC"
+    assert ingress["metadata"]["annotations"][ANNOTATION + "backend-protocol"] == expected
     assert backends(ingress) == {f"/{name}": ("ingest-grpc", 50051) for name in GRPC_SERVICES}
 
 
 def test_unknown_paths_reach_rest_with_the_path_unknown(overlay: Overlay) -> None:
     unknown = overlay.named("Ingress", "unknown")
-    assert backends(unknown) == {DEFAULT: ("ingest-rest", 8080)}
-    assert unknown["metadata"]["annotations"] == {ANNOTATION + "rewrite-target": "/unknown"}
+    assert backends(unknown) == {"/.*" if is_secured(overlay) else DEFAULT: ("ingest-rest", 8080)}
+    assert unknown["metadata"]["annotations"][ANNOTATION + "rewrite-target"] == "/unknown"
 
 
 @pytest.mark.parametrize("name", ["lab", "gke"])
 def test_gateway_splits_evenly_and_serves_grpc_on_a_separate_host(name: str) -> None:
     overlay = rendered(name)
-    http, grpc = overlay.named("HTTPRoute", "votes")["spec"], overlay.named("GRPCRoute", "votes")["spec"]
+    # components/tls-gateway explains why native gRPC is an HTTPRoute.
+    http, grpc = overlay.named("HTTPRoute", "votes")["spec"], overlay.named("HTTPRoute", "grpc")["spec"]
+    assert not overlay.of("GRPCRoute")
     assert not set(http["hostnames"]) & set(grpc["hostnames"])
     (split,) = (rule for rule in http["rules"] if len(rule["backendRefs"]) > 1)
     assert [reference["weight"] for reference in split["backendRefs"]] == [50, 50]
     (rule,) = grpc["rules"]
-    assert {match["method"]["service"] for match in rule["matches"]} == GRPC_SERVICES
+    assert {match["path"]["value"] for match in rule["matches"]} == {f"/{name}" for name in GRPC_SERVICES}
     paths = {match["path"]["value"] for rule in http["rules"] for match in rule["matches"]}
     assert paths == {"/v1/votes", "/v1/votes:batch", "/rest", "/rust", "/wasm", "/grpc", "/"}
     (unknown,) = (rule for rule in http["rules"] if rule["matches"][0]["path"]["value"] == "/")

@@ -23,6 +23,12 @@ CLUSTER_SCOPED = {
     "PersistentVolume",
 }
 PASSWORD_IN_URL = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
+# Grafana replaces ${VARIABLE}.
+PASSWORD_IN_TEXT = re.compile(r"""password['"]?\s*[=:]\s*['"]?[^\s$'"]""", re.IGNORECASE)
+SECRET_ARGUMENT = re.compile(r"-(password|token|secret|key)=", re.IGNORECASE)
+SECRET_VARIABLE = re.compile(r"(PASSWORD|TOKEN|SECRET|_KEY)$")
+# These variables name a file.
+FILE_VARIABLES = {"TLS_KEY", "UPSTREAM_KEY", "KAFKA_KEY"}
 
 
 def test_namespace_enforces_the_restricted_standard(overlay: Overlay) -> None:
@@ -95,6 +101,19 @@ def test_no_password_is_outside_a_secret(overlay: Overlay) -> None:
             text = str(found)
             assert not PASSWORD_IN_URL.search(text), name_of(found)
             assert not any(password in text for password in passwords), name_of(found)
+
+
+def test_no_config_map_argument_or_variable_has_a_key_or_a_password(overlay: Overlay) -> None:
+    for found in overlay.of("ConfigMap"):
+        assert "PRIVATE KEY" not in str(found), name_of(found)
+        assert not PASSWORD_IN_TEXT.search(str(found["data"])), name_of(found)
+    for workload in overlay.workloads():
+        for container in containers_of(workload):
+            command = container.get("command", []) + container.get("args", [])
+            assert not any(SECRET_ARGUMENT.search(argument) for argument in command), name_of(workload)
+            for variable in container.get("env", []):
+                is_secret = SECRET_VARIABLE.search(variable["name"]) and variable["name"] not in FILE_VARIABLES
+                assert not (is_secret and "value" in variable), f"{name_of(workload)} {variable['name']}"
 
 
 def test_gke_overlay_contains_no_secrets() -> None:

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# For a cluster without cert-manager: prints the Secrets with the keys and certificates of all servers, signed by a CA of
+# their own.
+#
+#   make-secrets.sh DIRECTORY [DAYS] | kubectl apply --filename=-
+#
+# DIRECTORY keeps the CA (ca.key, ca.crt). If it has one, the new certificates are signed by it, so clients keep their trust.
+# Keep ca.key off the cluster, and run this again before DAYS (default: 90) have passed: the servers load new certificates
+# without a restart.
+set -euo pipefail
+if [ "$#" -lt 1 ]; then
+    sed -n '2,9p' "$0" >&2
+    exit 64
+fi
+readonly directory="$1" days="${2:-90}" namespace=dualpath
+umask 077
+mkdir -p "$directory"
+work="$(mktemp -d)"
+trap 'rm -rf "$work"' EXIT
+
+new_key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1" 2>/dev/null; }
+
+make_ca() {
+    new_key "$directory/ca.key"
+    openssl req -x509 -new -key "$directory/ca.key" -subj "/CN=dualpath CA" -days 3650 -out "$directory/ca.crt" \
+        -addext "keyUsage=critical,keyCertSign,cRLSign"
+}
+
+# print_secret SECRET USAGES NAME...: prints a Secret with a new key and a certificate for the names.
+print_secret() {
+    local secret="$1" usages="$2" names
+    shift 2
+    names="$(printf 'DNS:%s,' "$@")"
+    new_key "$work/tls.key"
+    openssl req -new -key "$work/tls.key" -subj "/CN=$1" -out "$work/request"
+    openssl x509 -req -in "$work/request" -CA "$directory/ca.crt" -CAkey "$directory/ca.key" -days "$days" \
+        -set_serial "0x$(openssl rand -hex 16)" -out "$work/tls.crt" 2>/dev/null -extfile <(printf '%s\n' \
+        "subjectAltName=${names%,}" "extendedKeyUsage=$usages" "keyUsage=critical,digitalSignature" \
+        "basicConstraints=critical,CA:FALSE")
+    cat <<YAML
+---
+apiVersion: v1
+kind: Secret
+type: kubernetes.io/tls
+metadata: {name: $secret, namespace: $namespace, labels: {app.kubernetes.io/part-of: dualpath}}
+data:
+  tls.crt: $(base64 --wrap=0 "$work/tls.crt")
+  tls.key: $(base64 --wrap=0 "$work/tls.key")
+  ca.crt: $(base64 --wrap=0 "$directory/ca.crt")
+YAML
+}
+
+# service_names SERVICE: the names of a Service for its clients.
+service_names() { printf '%s\n' "$1" "$1.$namespace" "$1.$namespace.svc" "$1.$namespace.svc.cluster.local"; }
+
+[ -e "$directory/ca.key" ] || make_ca
+mapfile -t names < <(service_names ingress)
+print_secret ingress-tls serverAuth,clientAuth "${names[@]}" votes.dualpath.example grpc.dualpath.example
+for service in ingest-rest bridge; do
+    mapfile -t names < <(service_names "$service")
+    print_secret "$service-tls" serverAuth "${names[@]}" "split.$namespace.svc"
+done
+for service in ingest-grpc viewer; do
+    mapfile -t names < <(service_names "$service")
+    print_secret "$service-tls" serverAuth "${names[@]}"
+done
