@@ -2,9 +2,12 @@
 
 It rejects a vote for the band `rejected` and answers any other vote with a receipt after `DELAY_S`. `GET /receipts`
 returns all receipts as a list of [vote_id, route].
+
+    fake_service.py DELAY_S [CERTIFICATE KEY]     with a certificate and its key (PEM), both ports have TLS
 """
 
 import json
+import ssl
 import sys
 import threading
 import time
@@ -12,12 +15,14 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
+from pathlib import Path
 
 import grpc
 
 from dualpath_locust.pb import votes_pb2, votes_pb2_grpc
 
 DELAY_S = float(sys.argv[1])
+CERTIFICATE, KEY = map(Path, sys.argv[2:4]) if sys.argv[2:] else (None, None)
 SPLIT = cycle(("rest", "bridge"))
 RECEIPTS: list[tuple[str, str]] = []
 
@@ -73,7 +78,16 @@ def main() -> None:
     http_server.daemon_threads = True
     grpc_server = grpc.server(ThreadPoolExecutor(32))
     votes_pb2_grpc.add_VoteServiceServicer_to_server(VoteServicer(), grpc_server)
-    grpc_port = grpc_server.add_insecure_port("127.0.0.1:0")
+    address = "127.0.0.1:0"
+    if CERTIFICATE:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(CERTIFICATE, KEY)
+        # Each connection does its handshake on its own thread.
+        http_server.socket = context.wrap_socket(http_server.socket, server_side=True, do_handshake_on_connect=False)
+        identity = (KEY.read_bytes(), CERTIFICATE.read_bytes())
+        grpc_port = grpc_server.add_secure_port(address, grpc.ssl_server_credentials([identity]))
+    else:
+        grpc_port = grpc_server.add_insecure_port(address)
     grpc_server.start()
     threading.Thread(target=http_server.serve_forever).start()
     print(json.dumps({"http": http_server.server_port, "grpc": grpc_port}), flush=True)

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -30,19 +31,23 @@ class Service:
 
     http: int
     grpc: int
+    certificate: Path | None = None
 
     def receipts(self) -> Counter:
         """Counts receipts by (vote_id, route)."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/receipts") as answer:
+        context = ssl.create_default_context(cafile=str(self.certificate)) if self.certificate else None
+        url = f"{'https' if context else 'http'}://127.0.0.1:{self.http}/receipts"
+        with urllib.request.urlopen(url, context=context) as answer:  # noqa: S310 - a server of this test
             return Counter(map(tuple, json.load(answer)))
 
 
 @contextmanager
-def running_service(delay_s: float) -> Iterator[Service]:
+def running_service(delay_s: float, certificate: Path | None = None) -> Iterator[Service]:
     command = [sys.executable, ROOT / "tests" / "fake_service.py", str(delay_s)]
+    command += [certificate, certificate.with_suffix(".key")] if certificate else []
     with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE) as process:  # noqa: S603
         try:
-            yield Service(**json.loads(process.stdout.readline()))
+            yield Service(**json.loads(process.stdout.readline()), certificate=certificate)
         finally:
             process.kill()
 
@@ -51,6 +56,26 @@ def running_service(delay_s: float) -> Iterator[Service]:
 def fixture_service() -> Iterator[Service]:
     with running_service(delay_s=0.01) as service:
         yield service
+
+
+def make_certificate(directory: Path, names: str) -> Path:
+    """Makes a certificate that is its own CA, with its key beside it."""
+    certificate = directory / "server.crt"
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-nodes",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-days",
+        "1",
+    ]
+    command += ["-subj", "/CN=of the test", "-addext", f"subjectAltName={names}", "-out", certificate]
+    subprocess.run([*command, "-keyout", certificate.with_suffix(".key")], check=True, capture_output=True)  # noqa: S603
+    return certificate
 
 
 class Run:
@@ -256,6 +281,42 @@ def test_grpc_target_follows_from_the_host(service: Service, tmp_path: Path) -> 
     run = Run(service, tmp_path, "--run-time", "1s", "--host", host, "GrpcUser", grpc_target=False)
     assert run.finish() == 0, run.output
     assert run.acknowledged() == service.receipts()
+
+
+def test_all_paths_use_tls_and_trust_the_given_ca(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path, "IP:127.0.0.1,DNS:localhost")
+    with running_service(0.01, certificate) as service:
+        host = f"https://localhost:{service.http}"
+        run = Run(service, tmp_path, "--run-time", "2s", "--host", host, "--tls-ca", str(certificate), "MixedUser")
+        assert run.finish() == 0, run.output
+        assert {entry["route"] for entry in run.ledger()} == {"rest", "bridge", "grpc"}
+        assert run.acknowledged() == service.receipts()
+
+
+@pytest.mark.parametrize(("user", "status"), [("SplitUser", "SSLCertVerificationError"), ("GrpcUser", "UNAVAILABLE")])
+@pytest.mark.parametrize("wrong", ["another CA", "another name"])
+def test_no_vote_is_sent_to_a_server_that_cannot_be_verified(
+    tmp_path: Path, user: str, status: str, wrong: str
+) -> None:
+    (tmp_path / "trusted").mkdir()
+    certificate = make_certificate(tmp_path, "DNS:other.example,IP:127.0.0.1")
+    trusted = certificate if wrong == "another name" else make_certificate(tmp_path / "trusted", "DNS:localhost")
+    with running_service(0.01, certificate) as service:
+        port = service.grpc if user == "GrpcUser" else service.http
+        arguments = ("--run-time", "1s", "--host", f"https://localhost:{port}", "--tls-ca", str(trusted), user)
+        run = Run(service, tmp_path, *arguments, grpc_target=False)
+        assert run.finish() == 1, run.output
+        assert {entry["status"] for entry in run.ledger()} == {status}
+        assert not service.receipts()
+
+
+def test_unreadable_ca_ends_the_run_before_the_first_vote(service: Service, tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").write_text("")
+    for file in ("missing.pem", "empty.pem"):
+        run = Run(service, tmp_path, "--host", "https://localhost:1", "--tls-ca", str(tmp_path / file))
+        assert run.finish() == 2, run.output
+        assert f"cannot read certificates (PEM) from '{tmp_path / file}'" in run.output
+        assert "Traceback" not in run.output
 
 
 def test_invalid_host_from_the_web_ui_starts_no_test(service: Service, tmp_path: Path) -> None:
