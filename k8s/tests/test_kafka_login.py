@@ -1,8 +1,13 @@
 """Kafka with TLS and users: permissions of the users, and the settings of the workloads."""
 
-import pytest
+import re
+import subprocess
+from pathlib import Path
 
-from conftest import Overlay, config, name_of, pod_of, rendered
+import pytest
+import yaml
+
+from conftest import K8S, Overlay, config, name_of, pod_of, rendered
 
 # The permissions of each user, and nothing else: user, kind of resource, its name, operations.
 PERMISSIONS = {
@@ -14,12 +19,14 @@ PERMISSIONS = {
     ("keda", "topic", "votes"): {"Describe"},
     ("keda", "group", "votes-consumer"): {"Describe"},
 }
+# The job of the lab that creates the topics, which an operator creates on GKE.
+PREPARE = {("prepare", "topic", name): {"Create", "Describe"} for name in ("votes", "votes.dlq")}
 USERS = {"ingest-rest": "ingest", "ingest-grpc": "ingest", "consumer": "consumer"}
 TLS_PORT, PLAIN_PORT = 9093, 9092
 OWNER_READS = 0o400
 
 
-@pytest.fixture(params=["gke"])
+@pytest.fixture(params=["gke", "lab", "lab-lag"])
 def overlay(request: pytest.FixtureRequest) -> Overlay:
     """Every overlay whose Kafka has users."""
     return rendered(request.param)
@@ -38,6 +45,48 @@ def test_users_of_strimzi_have_exactly_these_permissions() -> None:
             assert key not in found
             found[key] = set(rule["operations"])
     assert found == PERMISSIONS
+
+
+def test_users_of_the_lab_have_the_same_permissions() -> None:
+    found: dict[tuple[str, str, str], set[str]] = {}
+    script = config(rendered("lab"), "kafka")["users.sh"]
+    for user, options in re.findall(r"^allow (\S+) (.+)$", script, re.MULTILINE):
+        pairs = re.findall(r"--(\w+) (\S+)", options)
+        operations = {value for option, value in pairs if option == "operation"}
+        for kind, name in (pair for pair in pairs if pair[0] != "operation"):
+            assert (user, kind, name) not in found
+            found[user, kind, name] = operations
+    assert found == PERMISSIONS | PREPARE
+
+
+def test_kafka_of_the_lab_has_other_listeners_only_for_its_own_pod() -> None:
+    (container,) = pod_of(rendered("lab").named("StatefulSet", "kafka"))["containers"]
+    options = dict(option.split("=", 1) for option in container["command"] if "=" in option)
+    protocols = dict(pair.split(":") for pair in options["listener.security.protocol.map"].split(","))
+    for listener in options["listeners"].split(","):
+        name, host, _ = re.fullmatch(r"(\w+)://(\S*):(\d+)", listener).groups()
+        assert (protocols[name], host) in {("SASL_SSL", ""), ("PLAINTEXT", "localhost")}
+    assert options["authorizer.class.name"].endswith("StandardAuthorizer")
+    # The user of the listeners without a login.
+    assert options["super.users"] == "User:ANONYMOUS"
+    assert "allow.everyone.if.no.acl.found" not in str(options)
+
+
+def test_script_of_the_lab_makes_every_secret_that_the_lab_needs(tmp_path: Path) -> None:
+    run = subprocess.run([str(K8S / "lab/secrets.sh"), str(tmp_path)], check=True, capture_output=True, text=True)
+    made = {found["metadata"]["name"]: found for found in yaml.safe_load_all(run.stdout) if found}
+    overlay = rendered("lab-lag")
+    present = {found["metadata"]["name"] for found in overlay.of("Secret")}
+    needed = set(re.findall(r"secretName: (\S+)", overlay.text)) | {
+        source["secret"]["name"]
+        for workload in overlay.workloads()
+        for volume in pod_of(workload).get("volumes", [])
+        for source in volume.get("projected", {}).get("sources", [])
+    }
+    assert needed - present == made.keys()
+    passwords = [found["stringData"]["password"] for found in made.values() if "stringData" in found]
+    assert len(set(passwords)) == len({user for user, _, _ in PERMISSIONS | PREPARE})
+    assert "PRIVATE KEY" not in run.stdout + run.stderr, "keys are encoded"
 
 
 def test_strimzi_has_only_a_listener_with_tls_and_a_login() -> None:
@@ -99,7 +148,7 @@ def test_keda_logs_in_to_read_the_lag(overlay: Overlay) -> None:
 
 
 def test_network_policies_allow_only_the_port_with_tls(overlay: Overlay) -> None:
-    clients = {"ingest-rest", "ingest-grpc", "consumer"}
+    clients = {"ingest-rest", "ingest-grpc", "consumer", "prepare-stores"}
     for policy in overlay.of("NetworkPolicy"):
         name = policy["metadata"]["name"]
         rules = policy["spec"].get("egress", []) + policy["spec"].get("ingress", [])

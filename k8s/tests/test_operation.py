@@ -12,8 +12,12 @@ WITHOUT_PROBES = {"locust-worker": "listens on no port"}
 # Secrets that no overlay contains: from cert-manager or make-secrets.sh, and from Strimzi or k8s/lab/secrets.sh.
 TLS_SECRETS = {"ingress-tls", "ingest-rest-tls", "ingest-grpc-tls", "bridge-tls", "viewer-tls"}
 KAFKA_SECRETS = {"votes-cluster-ca-cert", "ingest", "consumer"}
+KAFKA_OF_THE_LAB_SECRETS = KAFKA_SECRETS | {"kafka-tls", "keda", "prepare"}
 # The operator creates `stores` and `grafana-admin` before the deployment (overlays/gke/README.md).
-EXTERNAL_SECRETS = {"gke": {"stores", "grafana-admin"} | TLS_SECRETS | KAFKA_SECRETS, "lab": TLS_SECRETS}
+EXTERNAL_SECRETS = {
+    "gke": {"stores", "grafana-admin"} | TLS_SECRETS | KAFKA_SECRETS,
+    "lab": TLS_SECRETS | KAFKA_OF_THE_LAB_SECRETS,
+}
 EXTERNAL_SECRETS["lab-lag"] = EXTERNAL_SECRETS["lab"]
 MILLISECONDS = 1000
 

@@ -23,8 +23,8 @@ CLUSTER_SCOPED = {
     "PersistentVolume",
 }
 PASSWORD_IN_URL = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
-# Grafana replaces ${VARIABLE}.
-PASSWORD_IN_TEXT = re.compile(r"""password['"]?\s*[=:]\s*['"]?[^\s$'"]""", re.IGNORECASE)
+# ${VARIABLE}, which Grafana replaces, and %s are no passwords.
+PASSWORD_IN_TEXT = re.compile(r"""password['"]?\s*[=:]\s*['"]?[^\s$%'"]""", re.IGNORECASE)
 SECRET_ARGUMENT = re.compile(r"-(password|token|secret|key)=", re.IGNORECASE)
 SECRET_VARIABLE = re.compile(r"(PASSWORD|TOKEN|SECRET|_KEY)$")
 # These variables name a file.

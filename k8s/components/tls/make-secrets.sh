@@ -2,17 +2,19 @@
 # For a cluster without cert-manager: prints the Secrets with the keys and certificates of all servers, signed by a CA of
 # their own.
 #
-#   make-secrets.sh DIRECTORY [DAYS] | kubectl apply --filename=-
+#   make-secrets.sh DIRECTORY [DAYS [SECRET=NAME,NAME...]...] | kubectl apply --filename=-
 #
+# SECRET=NAME,NAME adds a Secret for another server, with the names in its certificate.
 # DIRECTORY keeps the CA (ca.key, ca.crt). If it has one, the new certificates are signed by it, so clients keep their trust.
 # Keep ca.key off the cluster, and run this again before DAYS (default: 90) have passed: the servers load new certificates
 # without a restart.
 set -euo pipefail
 if [ "$#" -lt 1 ]; then
-    sed -n '2,9p' "$0" >&2
+    sed -n '2,10p' "$0" >&2
     exit 64
 fi
 readonly directory="$1" days="${2:-90}" namespace=dualpath
+shift "$(($# < 2 ? $# : 2))"
 umask 077
 mkdir -p "$directory"
 work="$(mktemp -d)"
@@ -63,4 +65,8 @@ done
 for service in ingest-grpc viewer; do
     mapfile -t names < <(service_names "$service")
     print_secret "$service-tls" serverAuth "${names[@]}"
+done
+for server in "$@"; do
+    IFS=, read -ra names <<<"${server#*=}"
+    print_secret "${server%%=*}" serverAuth "${names[@]}"
 done
