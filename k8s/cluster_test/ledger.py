@@ -43,7 +43,7 @@ class Ledger:
         """
         arguments = ["reconcile", "--json", "--ledger=/dev/stdin", "--tolerate-failed", "--wait-s=120"]
         kube.kubectl("delete", "pod", POD, "--ignore-not-found", "--wait=true")
-        kube.kubectl("apply", "--filename=-", stdin=json.dumps(_pod(arguments)))
+        kube.kubectl("apply", "--filename=-", stdin=json.dumps(consumer_pod(POD, arguments)))
         kube.kubectl("wait", "--for=jsonpath={.status.phase}=Running", f"pod/{POD}", "--timeout=60s")
         kube.kubectl("attach", POD, "--stdin", "--quiet", stdin=self._file.read_text(), check=False)
         kube.wait_until("the end of the reconciliation", self._is_finished, 200)
@@ -58,17 +58,26 @@ class Ledger:
         return kube.get("pod", POD)["status"]["phase"] in {"Succeeded", "Failed"}
 
 
-def _pod(arguments: list[str]) -> dict:
-    """Returns a copy of the consumer's pod with other arguments and an open standard input."""
+def consumer_pod(name: str, arguments: list[str], variables: dict[str, str] | None = None) -> dict:
+    """Returns a copy of the consumer's pod with other arguments and an open standard input.
+
+    Args:
+        name: the name of the pod.
+        arguments: the arguments of the program.
+        variables: environment variables that differ.
+    """
     spec = kube.get("deployment", "consumer")["spec"]["template"]["spec"]
     container = spec["containers"][0]
-    kept = {"name", "image", "env", "envFrom", "resources", "securityContext"}
+    kept = {"name", "image", "env", "envFrom", "resources", "securityContext", "volumeMounts"}
     copy = {key: value for key, value in container.items() if key in kept}
     copy |= {"args": arguments, "stdin": True, "stdinOnce": True}
+    own = variables or {}
+    copy["env"] = [variable for variable in copy["env"] if variable["name"] not in own]
+    copy["env"] += [{"name": variable, "value": value} for variable, value in own.items()]
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": POD},
+        "metadata": {"name": name},
         "spec": {
             "restartPolicy": "Never",
             "serviceAccountName": "consumer",
@@ -76,5 +85,6 @@ def _pod(arguments: list[str]) -> dict:
             "enableServiceLinks": False,
             "securityContext": spec["securityContext"],
             "containers": [copy],
+            "volumes": spec["volumes"],
         },
     }

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from cluster_test import kube
+from cluster_test import kube, tls
 
 IMAGE = "localhost/dualpath/locust:0.1.0"
 HTTP_HOST, GRPC_HOST = "votes.dualpath.example", "grpc.dualpath.example"
@@ -95,8 +95,8 @@ def start(
     host = HTTP_HOST if gateway else "ingress"
     arguments = [
         "--headless", "--only-summary", "--loglevel=WARNING", users, f"--users={count}", f"--spawn-rate={count}",
-        f"--run-time={seconds}s", f"--host=http://{host}:8000", f"--wait-ms={wait_ms}", f"--mix={mix}",
-        "--ledger=/dev/stdout", "--votes-file=/votes/bandas_guatemala.json",
+        f"--run-time={seconds}s", f"--host=https://{host}:8000", f"--wait-ms={wait_ms}", f"--mix={mix}",
+        "--tls-ca=/etc/ingress-ca/ca.crt", "--ledger=/dev/stdout", "--votes-file=/votes/bandas_guatemala.json",
     ]  # fmt: skip
     if gateway:
         arguments.append(f"--grpc-target={GRPC_HOST}:8000")
@@ -135,10 +135,21 @@ def _job(name: str, arguments: list[str]) -> dict:
                     "readOnlyRootFilesystem": True,
                     "capabilities": {"drop": ["ALL"]},
                 },
-                "volumeMounts": [{"name": "votes", "mountPath": "/votes"}, {"name": "tmp", "mountPath": "/tmp"}],
+                "volumeMounts": [
+                    {"name": "votes", "mountPath": "/votes"},
+                    {"name": "ingress-ca", "mountPath": "/etc/ingress-ca", "readOnly": True},
+                    {"name": "tmp", "mountPath": "/tmp"},
+                ],
             }
         ],
-        "volumes": [{"name": "votes", "configMap": {"name": votes}}, {"name": "tmp", "emptyDir": {}}],
+        "volumes": [
+            {"name": "votes", "configMap": {"name": votes}},
+            {
+                "name": "ingress-ca",
+                "secret": {"secretName": tls.SECRET, "items": [{"key": "ca.crt", "path": "ca.crt"}]},
+            },
+            {"name": "tmp", "emptyDir": {}},
+        ],
     }
     labels = {"app.kubernetes.io/name": "locust-worker", "app.kubernetes.io/component": "load"}
     return {

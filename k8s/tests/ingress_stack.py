@@ -18,6 +18,8 @@ from typing import Self
 
 import grpc
 
+from cluster_test.tls import TIMEOUT_S, Connection
+
 from conftest import CACHE, Overlay, pod_of, traefik_arguments
 from kubernetes_api import KINDS, KubernetesApi
 from tls_secrets import client_context, content, is_secured, secrets, server_context
@@ -188,7 +190,12 @@ class Ingress:
         self, path: str, headers: dict[str, str] | None = None, tls: ssl.SSLContext | None = None
     ) -> tuple[int, str]:
         """Posts an empty object on a new connection; returns status and body."""
-        connection = _Connection(self.port, tls or self._tls)
+        trust = tls or self._tls
+        connection = (
+            Connection("127.0.0.1", self.port, NAME, trust)
+            if trust
+            else http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
+        )
         try:
             connection.request("POST", path, b"{}", headers or {})
             answer = connection.getresponse()
@@ -216,19 +223,6 @@ class Ingress:
         for thread in threads:
             thread.join()
         return answers
-
-
-class _Connection(http.client.HTTPConnection):
-    """A connection to an address of this machine, by TLS if there are settings for it."""
-
-    def __init__(self, port: int, tls: ssl.SSLContext | None) -> None:
-        super().__init__("127.0.0.1", port, timeout=20)
-        self._tls = tls
-
-    def connect(self) -> None:
-        super().connect()
-        if self._tls:
-            self.sock = self._tls.wrap_socket(self.sock, server_hostname=NAME)
 
 
 @contextmanager

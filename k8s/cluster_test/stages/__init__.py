@@ -17,6 +17,7 @@ from cluster_test.stages import (
     routes,
     security,
     split,
+    tls,
 )
 
 STAGES: dict[str, Callable[..., list[Row]]] = {
@@ -25,6 +26,7 @@ STAGES: dict[str, Callable[..., list[Row]]] = {
     "dry-run": deploy.dry_run,
     "routes": routes.routes,
     "observers": observers.observers,
+    "tls": tls.encryption,
     "canary": split.canary,
     "gateway": split.gateway,
     "autoscaling": autoscaling.by_cpu,

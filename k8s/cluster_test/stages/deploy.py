@@ -3,7 +3,7 @@
 import subprocess
 import time
 
-from cluster_test import kube
+from cluster_test import kube, secrets
 from cluster_test.ledger import Ledger
 from cluster_test.report import Row
 from cluster_test.stages.security import admission
@@ -19,6 +19,7 @@ def deploy(ledger: Ledger) -> list[Row]:
     kube.kubectl("apply", "--server-side", f"--filename={kube.CACHE}/k8s-schemas/crds")
     kube.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
     ledger.reset()
+    secrets.create(ledger.directory)
     started = time.monotonic()
     run = subprocess.run(
         ["kubectl", "apply", "--kustomize", str(kube.OVERLAYS / "lab")], capture_output=True, text=True, check=False

@@ -2,10 +2,10 @@
 
 import json
 import time
-import urllib.request
 import uuid
+from contextlib import closing
 
-from cluster_test import kube
+from cluster_test import kube, tls
 from cluster_test.ledger import Ledger
 from cluster_test.load import Load
 from cluster_test.report import Row
@@ -35,8 +35,9 @@ def observers(ledger: Ledger) -> list[Row]:
 
 
 def _newest() -> list[dict]:
-    with urllib.request.urlopen(f"http://{kube.cluster_ip('viewer')}:8090/api/logs?limit=20", timeout=5) as answer:
-        return json.load(answer)["votes"]
+    with closing(tls.connect("viewer", 8090)) as connection:
+        connection.request("GET", "/api/logs?limit=20")
+        return json.load(connection.getresponse())["votes"]
 
 
 def _targets() -> list[bool]:

@@ -1,11 +1,10 @@
 """Routing through the Ingress: each documented path reaches its route."""
 
-import http.client
 import json
 import subprocess
 from pathlib import Path
 
-from cluster_test import kube
+from cluster_test import kube, tls
 from cluster_test.ledger import Ledger
 from cluster_test.load import Load
 from cluster_test.report import Row
@@ -19,18 +18,21 @@ PROTO = ("-import-path", str(Path(__file__).parents[3] / "proto/votes/v1"), "-pr
 
 def post(address: str, path: str, body: object, headers: dict[str, str]) -> tuple[int, dict, str | None]:
     """Posts JSON; returns status, body and route."""
-    connection = http.client.HTTPConnection(address, PORT, timeout=10)
+    connection = tls.connect("ingress", PORT, address)
     try:
         connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json", **headers})
         answer = connection.getresponse()
-        return answer.status, json.loads(answer.read() or b"{}"), answer.headers.get("x-ingest-route")
+        content = answer.read()
+        # Traefik's own answers are plain text.
+        is_json = "json" in answer.headers.get("Content-Type", "")
+        return answer.status, json.loads(content) if is_json else {}, answer.headers.get("x-ingest-route")
     finally:
         connection.close()
 
 
 def status(address: str, path: str, headers: dict[str, str]) -> int:
     """Posts a vote; returns the status of the answer, which need not be JSON."""
-    connection = http.client.HTTPConnection(address, PORT, timeout=10)
+    connection = tls.connect("ingress", PORT, address)
     try:
         connection.request("POST", path, json.dumps(VOTE), {"Content-Type": "application/json", **headers})
         return connection.getresponse().status
@@ -112,7 +114,8 @@ def _refusals(address: str) -> list[Row]:
 def _grpcurl(address: str, method: str, data: dict, *options: str) -> dict:
     """Calls a gRPC method, found by reflection or in the file of the options; returns the response or `error`."""
     program = str(kube.CACHE / "tools/bin/grpcurl")
-    command = [program, "-plaintext", *options, "-d", json.dumps(data), f"{address}:{PORT}", method]
+    trust = ["-cacert", str(tls.ca_file()), "-authority", tls.dns_name("ingress")]
+    command = [program, *trust, *options, "-d", json.dumps(data), f"{address}:{PORT}", method]
     run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     return json.loads(run.stdout) if run.returncode == 0 else {"error": run.stderr.strip()[-300:]}
 

@@ -41,7 +41,7 @@ def security(_: Ledger) -> list[Row]:
     policies = kube.get("networkpolicies")["items"]
     return [
         Row("no container runs as root", *_users(pods)),
-        Row("no password is in a ConfigMap or an image", *_secrets()),
+        Row("no password and no key is in a ConfigMap or an image", *_secrets()),
         Row(
             "network policies are accepted (this cluster does not enforce them)",
             f"{len(policies)} policies",
@@ -82,14 +82,20 @@ def _secrets() -> tuple[str, bool]:
     # `docker save` does not compress layers, so a byte search finds text in them.
     with IMAGES.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as archive:
         found += [IMAGES.name for password in passwords if archive.find(password.encode()) >= 0]
-    measured = f"{len(passwords)} passwords, {len(maps)} ConfigMaps, {IMAGES.stat().st_size >> 20} MiB of images: "
+    measured = (
+        f"{len(passwords)} passwords and keys, {len(maps)} ConfigMaps, {IMAGES.stat().st_size >> 20} MiB of images: "
+    )
     return measured + (f"found in {', '.join(found)}" if found else "found nowhere"), bool(passwords) and not found
 
 
 def _passwords() -> Iterator[str]:
-    """Yields the passwords in all Secrets: in URLs and in Redis configuration."""
+    """Yields all keys and passwords of the Secrets: in URLs, in Redis configuration, and of Kafka's users."""
     for secret in kube.get("secrets")["items"]:
-        for value in secret.get("data", {}).values():
+        for name, value in secret.get("data", {}).items():
             text = base64.b64decode(value).decode()
             yield from re.findall(r"://[^:/@]*:([^@]+)@", text)
             yield from re.findall(r"^requirepass (\S+)", text, re.MULTILINE)
+            # The second line of a key: the first bytes of all keys of a kind are equal.
+            yield from re.findall(r"PRIVATE KEY-----\n.*\n(.+)\n", text)
+            if name == "password":
+                yield text
