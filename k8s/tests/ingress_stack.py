@@ -62,7 +62,9 @@ class _StubHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.server.received.append(self.path)
         if self.headers.get("Content-Type", "").startswith("application/grpc"):
-            self._answer({"Content-Type": "application/grpc", "grpc-status": "12", "grpc-message": self.path}, b"")
+            # The body is not read, so it must not precede another request.
+            headers = {"Content-Type": "application/grpc", "grpc-status": "12", "grpc-message": self.path}
+            self._answer({**headers, "Connection": "close"}, b"")
             return
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         time.sleep(float(self.headers.get(DELAY_HEADER, 0)))
@@ -241,7 +243,7 @@ def running(
 def _objects(overlay: Overlay, stubs: list[_Stub | _GrpcStub], port: int) -> Iterator[dict]:
     """Yields the objects of an overlay as an API server returns them, with the stubs as endpoints of the Services."""
     if is_secured(overlay):
-        yield secrets()["ingress-tls"]
+        yield from (secrets()[name] for name in ("ingress-tls", "ingress-client-tls"))
     by_name = {stub.service: stub.server_port for stub in stubs}
     for found in overlay.of(*KINDS):
         if found["kind"] == "Service":

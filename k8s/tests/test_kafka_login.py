@@ -77,7 +77,7 @@ def test_script_of_the_lab_makes_every_secret_that_the_lab_needs(tmp_path: Path)
     made = {found["metadata"]["name"]: found for found in yaml.safe_load_all(run.stdout) if found}
     overlay = rendered("lab-lag")
     present = {found["metadata"]["name"] for found in overlay.of("Secret")}
-    needed = set(re.findall(r"secretName: (\S+)", overlay.text)) | {
+    needed = set(re.findall(r"(?:secretName: |ssl-secret: dualpath/)(\S+)", overlay.text)) | {
         source["secret"]["name"]
         for workload in overlay.workloads()
         for volume in pod_of(workload).get("volumes", [])

@@ -101,7 +101,7 @@ def test_traefik_verifies_every_service_by_a_name_in_its_certificate(secured: Ov
         annotations, name = ingress["metadata"]["annotations"], name_of(ingress)
         assert annotations[ANNOTATION + "backend-protocol"] in {"HTTPS", "GRPCS"}, name
         assert annotations[ANNOTATION + "proxy-ssl-verify"] == "on", name
-        assert annotations[ANNOTATION + "proxy-ssl-secret"] == "dualpath/ingress-tls", name
+        assert annotations[ANNOTATION + "proxy-ssl-secret"] == "dualpath/ingress-client-tls", name
         # Traefik ignores the annotations of a default backend.
         assert "defaultBackend" not in ingress["spec"], name
         for path in (path for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]):
@@ -117,7 +117,7 @@ def test_traefik_verifies_every_service_by_a_name_in_its_certificate(secured: Ov
     assert policies.keys() == references
     for service, policy in policies.items():
         validation = policy["spec"]["validation"]
-        assert [reference["name"] for reference in validation["caCertificateRefs"]] == ["ingress-tls"], service
+        assert [reference["name"] for reference in validation["caCertificateRefs"]] == ["ingress-client-tls"], service
         assert validation["hostname"] in names(secrets()[f"{selected[service]}-tls"]), service
 
 

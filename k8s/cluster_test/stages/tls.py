@@ -24,6 +24,8 @@ RENEWED_WITHIN_S = 180
 APPLIED_WITHIN_S = 20
 PATHS = ("/v1/votes", "/rest/v1/votes", "/grpc/v1/votes")
 REFUSED_VOTES = 30
+# The Secret with which the Ingress connects to the services.
+CLIENT_SECRET = "ingress-client-tls"  # noqa: S105 - a name
 POD = "kafka-login"
 TIMEOUT_S = 5
 
@@ -127,7 +129,7 @@ def _other_ca() -> str:
 
 def _set_ca(certificates: str) -> None:
     patch = json.dumps({"stringData": {"ca.crt": certificates}})
-    kube.kubectl("patch", "secret", tls.SECRET, f"--patch={patch}")
+    kube.kubectl("patch", "secret", CLIENT_SECRET, f"--patch={patch}")
 
 
 def _renewed(ledger: Ledger) -> list[Row]:

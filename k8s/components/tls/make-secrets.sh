@@ -57,7 +57,8 @@ service_names() { printf '%s\n' "$1" "$1.$namespace" "$1.$namespace.svc" "$1.$na
 
 [ -e "$directory/ca.key" ] || make_ca
 mapfile -t names < <(service_names ingress)
-print_secret ingress-tls serverAuth,clientAuth "${names[@]}" votes.dualpath.example grpc.dualpath.example
+print_secret ingress-tls serverAuth "${names[@]}" votes.dualpath.example grpc.dualpath.example
+print_secret ingress-client-tls clientAuth "ingress-client.$namespace.svc"
 for service in ingest-rest bridge; do
     mapfile -t names < <(service_names "$service")
     print_secret "$service-tls" serverAuth "${names[@]}" "split.$namespace.svc"
