@@ -61,12 +61,10 @@ class _StubHandler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.server.received.append(self.path)
+        self._read_body()
         if self.headers.get("Content-Type", "").startswith("application/grpc"):
-            # The body is not read, so it must not precede another request.
-            headers = {"Content-Type": "application/grpc", "grpc-status": "12", "grpc-message": self.path}
-            self._answer({**headers, "Connection": "close"}, b"")
+            self._answer({"Content-Type": "application/grpc", "grpc-status": "12", "grpc-message": self.path}, b"")
             return
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
         time.sleep(float(self.headers.get(DELAY_HEADER, 0)))
         if ABORT_HEADER in self.headers:
             self.close_connection = True
@@ -74,6 +72,14 @@ class _StubHandler(BaseHTTPRequestHandler):
         self._answer({}, f"{self.server.service} {self.path}".encode())
 
     do_GET = do_POST
+
+    def _read_body(self) -> None:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            return
+        while size := int(self.rfile.readline(), 16):
+            self.rfile.read(size + len("\r\n"))
+        self.rfile.readline()
 
     def _answer(self, headers: dict[str, str], body: bytes) -> None:
         self.send_response(200)
