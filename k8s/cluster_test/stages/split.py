@@ -37,7 +37,7 @@ def canary(ledger: Ledger) -> list[Row]:
 
 
 def gateway(ledger: Ledger) -> list[Row]:
-    """The weights of the HTTPRoute set the share of the bridge, and the GRPCRoute serves native gRPC."""
+    """The weights of the HTTPRoute set the share of the bridge, and the Gateway serves native gRPC."""
     rows = []
     for weight in WEIGHTS:
         set_weight(weight, "gateway")
@@ -47,7 +47,7 @@ def gateway(ledger: Ledger) -> list[Row]:
     answered = native.acknowledged("grpc")
     rows.append(
         Row(
-            "the GRPCRoute serves native gRPC on its own host name",
+            "the Gateway serves native gRPC on its own host name",
             f"{dict(answered)}, {describe_failures(native)}",
             answered["grpc"] == native.sent,
         )
