@@ -5,8 +5,7 @@
 set -euo pipefail
 [ "$#" -eq 1 ] || { sed -n '2,4p' "$0" >&2; exit 64; }
 readonly directory="$1" namespace=dualpath
-cd "$(dirname "$0")/.."
-components/tls/make-secrets.sh "$directory" 30 \
+"$(dirname "$0")/../components/tls/make-secrets.sh" "$directory" 30 \
     "kafka-tls=kafka,kafka.$namespace.svc,kafka-0.kafka-nodes.$namespace.svc.cluster.local"
 # The names of the other Secrets are those of Strimzi.
 cat <<YAML
