@@ -96,7 +96,7 @@ def start(
     arguments = [
         "--headless", "--only-summary", "--loglevel=WARNING", users, f"--users={count}", f"--spawn-rate={count}",
         f"--run-time={seconds}s", f"--host=https://{host}:8000", f"--wait-ms={wait_ms}", f"--mix={mix}",
-        "--tls-ca=/etc/ingress-ca/ca.crt", "--ledger=/dev/stdout", "--votes-file=/votes/bandas_guatemala.json",
+        "--ca=/etc/ingress-ca/ca.crt", "--ledger=/dev/stdout", "--votes-file=/votes/bandas_guatemala.json",
     ]  # fmt: skip
     if gateway:
         arguments.append(f"--grpc-target={GRPC_HOST}:8000")

@@ -15,7 +15,6 @@ PERMISSIONS = {
     ("consumer", "topic", "votes"): {"Read", "Describe"},
     ("consumer", "topic", "votes.dlq"): {"Write", "Read", "Create", "Describe"},
     ("consumer", "group", "votes-consumer"): {"Read"},
-    ("consumer", "group", "dualpath-scan"): {"Describe"},
     ("keda", "topic", "votes"): {"Describe"},
     ("keda", "group", "votes-consumer"): {"Describe"},
 }
@@ -105,8 +104,6 @@ def test_topics_and_group_of_the_permissions_are_those_of_the_programs(overlay: 
         ("topic", stores["KAFKA_TOPIC"]),
         ("topic", stores["DEAD_LETTER_TOPIC"]),
         ("group", stores["CONSUMER_GROUP"]),
-        # crates/kafka/src/scan.rs
-        ("group", "dualpath-scan"),
     }
 
 

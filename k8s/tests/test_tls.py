@@ -137,7 +137,7 @@ def test_load_generator_verifies_the_ingress_and_has_no_key(secured: Overlay) ->
         (volume,) = (found["secret"] for found in pod["volumes"] if "secret" in found)
         assert volume["items"] == [{"key": "ca.crt", "path": "ca.crt"}]
         mounts = {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
-        assert settings["LOCUST_TLS_CA"] == f"{mounts['ingress-ca']}/ca.crt"
+        assert settings["LOCUST_CA"] == f"{mounts['ingress-ca']}/ca.crt"
 
 
 def test_cert_manager_makes_the_secrets_of_the_script_and_renews_them() -> None:

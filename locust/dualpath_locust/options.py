@@ -76,15 +76,6 @@ def add_options(parser: LocustArgumentParser) -> None:
         help="File with the bearer token that each vote carries. Default: none",
     )
     parser.add_argument(
-        "--tls-ca",
-        type=_certificates,
-        metavar="FILE",
-        env_var="LOCUST_TLS_CA",
-        include_in_web_ui=False,
-        help="The CAs that sign the certificate of an https:// host (PEM). No other CA is trusted. Also turns TLS on "
-        "for native gRPC. Default: the certificate of the host is not verified, and native gRPC is without TLS",
-    )
-    parser.add_argument(
         "--ledger",
         metavar="PATH",
         env_var="LOCUST_LEDGER",
@@ -122,14 +113,6 @@ def _milliseconds(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"not a number of milliseconds: {text!r}")
     return int(text)
-
-
-def _certificates(text: str) -> str:
-    try:
-        clients.trust_only(Path(text))()
-    except (OSError, ValueError) as error:
-        raise argparse.ArgumentTypeError(f"cannot read certificates (PEM) from {text!r}: {error}") from error
-    return text
 
 
 def _grpc_target(text: str) -> str:

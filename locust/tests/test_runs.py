@@ -287,7 +287,7 @@ def test_all_paths_use_tls_and_trust_the_given_ca(tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path, "IP:127.0.0.1,DNS:localhost")
     with running_service(0.01, certificate) as service:
         host = f"https://localhost:{service.http}"
-        run = Run(service, tmp_path, "--run-time", "2s", "--host", host, "--tls-ca", str(certificate), "MixedUser")
+        run = Run(service, tmp_path, "--run-time", "2s", "--host", host, "--ca", str(certificate), "MixedUser")
         assert run.finish() == 0, run.output
         assert {entry["route"] for entry in run.ledger()} == {"rest", "bridge", "grpc"}
         assert run.acknowledged() == service.receipts()
@@ -303,7 +303,7 @@ def test_no_vote_is_sent_to_a_server_that_cannot_be_verified(
     trusted = certificate if wrong == "another name" else make_certificate(tmp_path / "trusted", "DNS:localhost")
     with running_service(0.01, certificate) as service:
         port = service.grpc if user == "GrpcUser" else service.http
-        arguments = ("--run-time", "1s", "--host", f"https://localhost:{port}", "--tls-ca", str(trusted), user)
+        arguments = ("--run-time", "1s", "--host", f"https://localhost:{port}", "--ca", str(trusted), user)
         run = Run(service, tmp_path, *arguments, grpc_target=False)
         assert run.finish() == 1, run.output
         assert {entry["status"] for entry in run.ledger()} == {status}
@@ -313,9 +313,9 @@ def test_no_vote_is_sent_to_a_server_that_cannot_be_verified(
 def test_unreadable_ca_ends_the_run_before_the_first_vote(service: Service, tmp_path: Path) -> None:
     (tmp_path / "empty.pem").write_text("")
     for file in ("missing.pem", "empty.pem"):
-        run = Run(service, tmp_path, "--host", "https://localhost:1", "--tls-ca", str(tmp_path / file))
+        run = Run(service, tmp_path, "--host", "https://localhost:1", "--ca", str(tmp_path / file))
         assert run.finish() == 2, run.output
-        assert f"cannot read certificates (PEM) from '{tmp_path / file}'" in run.output
+        assert f"not a file with certificates (PEM): '{tmp_path / file}'" in run.output
         assert "Traceback" not in run.output
 
 

@@ -29,7 +29,6 @@ allow ingest --operation Write --operation Describe --topic votes
 allow consumer --operation Read --operation Describe --topic votes
 allow consumer --operation Read --group votes-consumer
 allow consumer --operation Write --operation Read --operation Create --operation Describe --topic votes.dlq
-allow consumer --operation Describe --group dualpath-scan
 allow keda --operation Describe --topic votes
 allow keda --operation Describe --group votes-consumer
 # The job prepare-stores creates the topics.
