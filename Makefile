@@ -4,7 +4,7 @@ LAB := target/release/lab
 CACHE := $${XDG_CACHE_HOME:-$$HOME/.cache}/dualpath
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up status down test lint grafana-test grafana-preview web-test bench bench-consumer faults compare agreement canary cluster-test kubernetes-test traces-test pictures
+.PHONY: help setup setup-dev demo up status down test lint grafana-test grafana-preview web-test bench bench-consumer faults compare agreement canary cluster-test kubernetes-test traces-test pictures sbom
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ canary: ## Send WEIGHT percent of a cluster's split path to the bridge: make can
 
 cluster-test: setup-dev ## Test the system on a real Kubernetes on this machine (about 30 minutes, first time 55; needs root)
 	@k8s/lab/test.sh $(ARGS)
+
+sbom: ## Write SBOMs of the Rust programs, the Python environments and the web pages to results/sbom
+	@scripts/sbom.sh
 
 pictures: web-test grafana-preview demo compare ## Replace the pictures of the docs by those of new runs (about ten minutes)
 	@scripts/pictures.sh

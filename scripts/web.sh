@@ -3,6 +3,7 @@
 #   scripts/web.sh [--in DIRECTORY] install      install the npm packages if package-lock.json has changed
 #   scripts/web.sh [--in DIRECTORY] build        build the page if its sources have changed
 #   scripts/web.sh [--in DIRECTORY] run ARGS...  npm run ARGS
+#   scripts/web.sh [--in DIRECTORY] sbom         print the SBOM of the packages in package-lock.json
 # Vite needs Node 20.19 or 22.12, and Debian 12 has 18. If no such Node is installed, this installs one from PyPI into the
 # cache.
 set -euo pipefail
@@ -58,5 +59,7 @@ case "$command" in
     install) install_web_packages ;;
     build) build_page ;;
     run) install_web_packages; cd "$web"; npm run --silent "$@" ;;
-    *) die "unknown command '$command': install, build or run" ;;
+    # Some packages ask for an older version of another one than the lock file has. The SBOM is of the lock file.
+    sbom) cd "$web"; npm sbom --sbom-format cyclonedx --package-lock-only --legacy-peer-deps ;;
+    *) die "unknown command '$command': install, build, run or sbom" ;;
 esac
