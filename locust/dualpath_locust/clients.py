@@ -132,9 +132,7 @@ class GrpcVoteClient:
         started = time.perf_counter()
         receipt, error = None, None
         try:
-            receipt = self._cast_vote(
-                vote.message, timeout=TIMEOUT_S, metadata=self._metadata, wait_for_ready=False
-            )
+            receipt = self._cast_vote(vote.message, timeout=TIMEOUT_S, metadata=self._metadata, wait_for_ready=False)
         except grpc.RpcError as rpc_error:
             error = rpc_error
         elapsed_s = time.perf_counter() - started
