@@ -1,6 +1,7 @@
 //! Redis, MongoDB and Prometheus refuse, or are refused, for each reason, and the log of our program says which.
 
 use authority::Authority;
+use e2e::wait::wait_until;
 use ephemeral_stack::EphemeralStack;
 use lab::ports::Port;
 use lab::secrets::User;
@@ -243,6 +244,52 @@ async fn stores_refuse_and_are_refused_for_each_reason() {
         good.wait_for_status(store, "ok").await;
     }
     tokio::task::spawn_blocking(|| drop(plaintext)).await.unwrap();
+}
+
+#[tokio::test]
+async fn changed_files_for_redis_need_no_restart() {
+    // An unavailable MongoDB would make the viewer check the stores less often.
+    let stack = SecuredStack::start(&[Server::Redis, Server::Mongodb]).await;
+    let files = OtherFiles::write(&stack);
+    let options = stack
+        .store_options(User::Viewer, Server::Viewer)
+        .with("--redis-ca", &files.ca)
+        .with("--redis-cert", &files.cert)
+        .with("--redis-key", &files.key)
+        .with("--redis-password-file", &files.password);
+    let viewer = Program::viewer(&options);
+    let secrets = &stack.secrets;
+    // Each step leads to the next refusal. The certificate and its key are one step.
+    for (reason, changes) in [
+        ("UnknownIssuer", vec![(&files.ca, secrets.ca())]),
+        (
+            "UnknownCA",
+            vec![
+                (&files.key, secrets.key(Server::Viewer)),
+                (&files.cert, secrets.cert(Server::Viewer)),
+            ],
+        ),
+        (
+            "AuthenticationFailed",
+            vec![(
+                &files.password,
+                secrets.password_file(Server::Redis, User::Viewer),
+            )],
+        ),
+    ] {
+        viewer.wait_for_status("tallies", "unavailable").await;
+        wait_until(async || {
+            // Each request of the status is an attempt to connect.
+            viewer.wait_for_status("tallies", "unavailable").await;
+            viewer.log().contains(reason)
+        })
+        .await;
+        for (path, content) in changes {
+            std::fs::copy(content, path).unwrap();
+        }
+    }
+    viewer.wait_for_status("tallies", "ok").await;
+    stack.assert_shows_no_password(&viewer.log());
 }
 
 /// A user of X.509 logs in to MongoDB by its certificate, without a password.
