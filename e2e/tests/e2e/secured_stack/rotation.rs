@@ -92,6 +92,7 @@ async fn status_with(stack: &SecuredStack, token: &str) -> String {
     let output = tokio::process::Command::new("curl")
         .args(["--silent", "--output", "/dev/null", "--write-out", "%{http_code}"])
         .args(["--cacert", &shown(&stack.secrets.ca()), "--data", VOTE])
+        .args(["--header", "content-type: application/json"])
         .args(["--header", &format!("authorization: Bearer {token}"), &url])
         .output()
         .await
