@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use auth::{Authenticator, Credentials, Identity};
 use opentelemetry_sdk::trace::SdkTracer;
+use tokio::time::timeout_at;
 use uuid::Uuid;
 use vote::{Draft, Route, ValidVote, VoteEvent};
 
 use crate::admission::Admitted;
 use crate::failure_log::FailureLog;
 use crate::request_timer::Observer;
-use crate::sink::until_deadline;
 use crate::{
     Admission, Catalogue, EncodedVote, IngestError, MAX_BATCH_VOTES, MemoryBudget, MemoryReservation,
     Position, Receipt, RequestMetrics, RequestSpan, RequestTimer, Sink, SinkError, Stage, TraceHeaders,
@@ -266,9 +266,9 @@ impl<S: Sink> Ingest<S> {
     async fn publish(&self, timer: &RequestTimer, vote: Prepared) -> Result<Receipt, IngestError> {
         let Prepared { record, encoded_at } = vote;
         let vote_id = record.vote_id;
-        let published = until_deadline(timer.deadline(), self.sink.publish(record)).await;
+        let published = timeout_at(timer.deadline().into(), self.sink.publish(record)).await;
         timer.stage_since(Stage::Publish, encoded_at);
-        self.receipt(vote_id, published)
+        self.receipt(vote_id, published.unwrap_or(Err(SinkError::Deadline)))
     }
 
     /// Publishes those votes that could be prepared. Returns all, in order.

@@ -36,7 +36,7 @@ pub use protobuf::{batch_response, vote_result};
 pub use request_span::{RequestSpan, TraceParent, TracedCall};
 pub use request_timer::RequestTimer;
 pub use server_limit::ServerLimit;
-pub use sink::{EncodedVote, NullSink, Position, Receipt, Sink, SinkError, until_deadline};
+pub use sink::{EncodedVote, NullSink, Position, Receipt, Sink, SinkError};
 pub use trace_context::{TRACEPARENT, TRACESTATE, TraceContext, TraceHeaders};
 
 /// Largest request that carries one vote, in bytes.

@@ -12,16 +12,6 @@ use vote::Route;
 
 use crate::TraceContext;
 
-/// Waits for `published`, at most until `deadline`.
-pub async fn until_deadline(
-    deadline: Instant,
-    published: impl Future<Output = Result<Position, SinkError>>,
-) -> Result<Position, SinkError> {
-    timeout_at(deadline.into(), published)
-        .await
-        .unwrap_or(Err(SinkError::Deadline))
-}
-
 /// An accepted vote, ready to publish. To add a record header, add a field here, fill it in `Ingest::publish`, and write it
 /// in `vote_record` in `crates/kafka/src/record.rs`.
 #[derive(Clone, Debug)]
@@ -87,11 +77,11 @@ pub trait Sink: Send + Sync + 'static {
         &self,
         records: Vec<EncodedVote>,
     ) -> impl Future<Output = Vec<Result<Position, SinkError>>> + Send {
-        join_all(
-            records
-                .into_iter()
-                .map(async |record| until_deadline(record.deadline, self.publish(record)).await),
-        )
+        join_all(records.into_iter().map(async |record| {
+            let deadline = record.deadline.into();
+            let published = timeout_at(deadline, self.publish(record)).await;
+            published.unwrap_or(Err(SinkError::Deadline))
+        }))
     }
 
     /// Whether the sink can publish now; the error is the reason why not. Called for every vote, so it must be cheap.

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ingest::{EncodedVote, Position, Sink, SinkError, until_deadline};
+use ingest::{EncodedVote, Position, Sink, SinkError};
 use rdkafka::error::KafkaError as ClientError;
 use rdkafka::producer::future_producer::DeliveryFuture;
 use rdkafka::producer::{FutureProducer, Producer};
 use rdkafka::types::RDKafkaErrorCode;
+use tokio::time::timeout_at;
 
 use crate::connection_log::ConnectionLog;
 use crate::health::{self, Health};
@@ -91,7 +92,9 @@ impl Sink for KafkaSink {
         let mut results = Vec::with_capacity(sent.len());
         for (delivery, deadline) in sent {
             results.push(match delivery {
-                Ok(delivery) => until_deadline(deadline, acknowledged(delivery)).await,
+                Ok(delivery) => timeout_at(deadline.into(), acknowledged(delivery))
+                    .await
+                    .unwrap_or(Err(SinkError::Deadline)),
                 Err(error) => Err(error),
             });
         }
