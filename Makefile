@@ -82,7 +82,7 @@ kubernetes-test: setup-dev ## Render every Kubernetes overlay and validate it ag
 canary: ## Send WEIGHT percent of a cluster's split path to the bridge: make canary WEIGHT=30 [VIA=gateway]
 	@k8s/canary.sh "$(WEIGHT)" "$(or $(VIA),ingress)"
 
-cluster-test: setup-dev ## Test the system on a real Kubernetes on this machine (about 30 minutes, first time 55; needs root)
+cluster-test: setup-dev ## Test the system on a real Kubernetes on this machine (about 40 minutes, first time 65; needs root)
 	@k8s/lab/test.sh $(ARGS)
 
 sbom: ## Write SBOMs of the Rust programs, the Python environments and the web pages to results/sbom

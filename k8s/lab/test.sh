@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # `make cluster-test`: starts the lab cluster, loads the project's images, runs the stages of k8s/cluster_test and removes
-# the cluster. Takes about 30 minutes, the first time 55.
+# the cluster. Takes about 40 minutes, the first time 65.
 #
 #   test.sh [--keep] [OPTION...] [STAGE...]     --keep leaves the cluster running; a running cluster is reused and left
 #                                               running. `python -m cluster_test --help` describes options and stages:
