@@ -48,7 +48,7 @@ def find_targets(host: str, paths: Iterable[VotePath], grpc_target: str | None =
     Args:
         host: an `http://` or `https://` URL, which can have user and password, port and a path prefix.
         paths: the paths of the votes.
-        grpc_target: `host:port` of the gRPC server; None for that of `host`.
+        grpc_target: `host:port` of a gRPC server without TLS; None for that of `host`.
 
     Raises:
         HostError: the URL is invalid, or one of the paths cannot use it.
@@ -56,7 +56,8 @@ def find_targets(host: str, paths: Iterable[VotePath], grpc_target: str | None =
     url = _parse(host.strip())
     url_paths = {path: _url_path(url, path) for path in paths if path is not VotePath.GRPC}
     grpc = (grpc_target or _grpc_target(url)) if VotePath.GRPC in paths else None
-    return Targets(url.geturl(), url_paths, grpc, grpc_has_tls=url.scheme == "https")
+    grpc_has_tls = grpc_target is None and url.scheme == "https"
+    return Targets(url.geturl(), url_paths, grpc, grpc_has_tls)
 
 
 def check_grpc_target(text: str) -> None:

@@ -55,7 +55,7 @@ def test_prefix_of_the_rest_route_is_not_repeated(host: str, url_path: str) -> N
     [
         ("https://votes.example/", None, "votes.example:443", True),
         ("https://votes.example:8443/rest", None, "votes.example:8443", True),
-        ("https://votes.example", "votes.example:50051", "votes.example:50051", True),
+        ("https://votes.example", "votes.example:50051", "votes.example:50051", False),
         ("http://votes.example", None, "votes.example:80", False),
     ],
 )
