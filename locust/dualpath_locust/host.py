@@ -42,13 +42,16 @@ class Targets:
     grpc_has_tls: bool
 
 
-def find_targets(host: str, paths: Iterable[VotePath], grpc_target: str | None = None) -> Targets:
+def find_targets(
+    host: str, paths: Iterable[VotePath], grpc_target: str | None = None, *, grpc_target_has_tls: bool = False
+) -> Targets:
     """Returns the addresses for votes on `paths`.
 
     Args:
         host: an `http://` or `https://` URL, which can have user and password, port and a path prefix.
         paths: the paths of the votes.
-        grpc_target: `host:port` of a gRPC server without TLS; None for that of `host`.
+        grpc_target: `host:port` of a gRPC server; None for that of `host`.
+        grpc_target_has_tls: whether `grpc_target` uses TLS if `host` does.
 
     Raises:
         HostError: the URL is invalid, or one of the paths cannot use it.
@@ -56,7 +59,7 @@ def find_targets(host: str, paths: Iterable[VotePath], grpc_target: str | None =
     url = _parse(host.strip())
     url_paths = {path: _url_path(url, path) for path in paths if path is not VotePath.GRPC}
     grpc = (grpc_target or _grpc_target(url)) if VotePath.GRPC in paths else None
-    grpc_has_tls = grpc_target is None and url.scheme == "https"
+    grpc_has_tls = url.scheme == "https" and (grpc_target is None or grpc_target_has_tls)
     return Targets(url.geturl(), url_paths, grpc, grpc_has_tls)
 
 

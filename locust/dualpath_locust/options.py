@@ -56,7 +56,7 @@ def add_options(parser: LocustArgumentParser) -> None:
         metavar="HOST:PORT",
         env_var="LOCUST_GRPC_TARGET",
         include_in_web_ui=False,
-        help="Address of native gRPC without TLS. Default: host, port and TLS of --host",
+        help="Address of native gRPC, without TLS unless there is --ca. Default: host, port and TLS of --host",
     )
     parser.add_argument(
         "--ca",

@@ -54,7 +54,10 @@ class VoteUser(FastHttpUser):
             HostError: the host is invalid, or one of the paths cannot use it.
         """
         paths = (cls.path,) if cls.path else tuple(environment.vote_run.mix)
-        return find_targets(environment.host or cls.host, paths, environment.parsed_options.grpc_target)
+        options = environment.parsed_options
+        return find_targets(
+            environment.host or cls.host, paths, options.grpc_target, grpc_target_has_tls=options.ca is not None
+        )
 
     def on_start(self) -> None:
         """Opens the gRPC connection."""

@@ -64,6 +64,12 @@ def test_grpc_uses_the_tls_of_the_host(host: str, grpc_target: str | None, grpc:
     assert (targets.grpc, targets.grpc_has_tls) == (grpc, grpc_has_tls)
 
 
+def test_grpc_target_can_have_tls_only_if_the_host_does() -> None:
+    for host, has_tls in [("https://votes.example", True), ("http://votes.example", False)]:
+        targets = find_targets(host, [GRPC], "votes.example:50051", grpc_target_has_tls=True)
+        assert (targets.grpc, targets.grpc_has_tls) == ("votes.example:50051", has_tls)
+
+
 def test_grpc_target_has_precedence() -> None:
     assert find_targets("http://votes.example/", [GRPC], "127.0.0.1:50051").grpc == "127.0.0.1:50051"
 
