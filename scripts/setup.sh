@@ -5,7 +5,7 @@
 #   scripts/setup.sh --dev         also every program and test, and what the tests and the checks need (scripts/setup-dev.sh)
 # Installs:
 #   - by apt: a C++ toolchain and OpenSSL (librdkafka), Java and Maven (Kafka), Python (Locust), libcurl (MongoDB); with --dev
-#     also h2load, wrk, curl, a browser and shellcheck
+#     also h2load, wrk, curl, openssl, a browser and shellcheck
 #   - into ${XDG_CACHE_HOME:-~/.cache}/dualpath: Locust in a virtual environment, and the servers (`lab fetch`)
 #   - by npm: the build tools of the viewer's web page (scripts/web.sh, which also provides Node)
 # The installation runs beside the compilation, because it mostly waits for the network.
@@ -22,7 +22,7 @@ readonly packages=(
     libcurl4
 )
 # Independent clients, and a browser with a font.
-readonly dev_packages=(curl nghttp2-client wrk chromium fonts-dejavu-core shellcheck)
+readonly dev_packages=(curl nghttp2-client wrk openssl chromium fonts-dejavu-core shellcheck)
 
 # `lab fetch` downloads Debian packages and needs current package lists.
 update_lists() {
