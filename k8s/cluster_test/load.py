@@ -92,14 +92,14 @@ def start(
         gateway: True to use the host names of the Gateway API routes instead of the Ingress.
     """
     name = f"load-{time.time_ns() // 1_000_000 % 10**9}"
-    # The routes of the Gateway API have a host name each. Locust calls native gRPC by TLS only at the host.
-    gateway_host = GRPC_HOST if users == "GrpcUser" else HTTP_HOST
-    host = gateway_host if gateway else "ingress"
+    host = HTTP_HOST if gateway else "ingress"
     arguments = [
         "--headless", "--only-summary", "--loglevel=WARNING", users, f"--users={count}", f"--spawn-rate={count}",
         f"--run-time={seconds}s", f"--host=https://{host}:8000", f"--wait-ms={wait_ms}", f"--mix={mix}",
         "--ca=/etc/ingress-ca/ca.crt", "--ledger=/dev/stdout", "--votes-file=/votes/bandas_guatemala.json",
     ]  # fmt: skip
+    if gateway:
+        arguments.append(f"--grpc-target={GRPC_HOST}:8000")
     kube.kubectl("apply", "--filename=-", stdin=json.dumps(_job(name, arguments)))
     kube.wait_until(f"the start of {name}", lambda: bool(kube.get("job", name)["status"].get("ready")), 60, pause_s=0.5)
     return RunningLoad(name, seconds)
