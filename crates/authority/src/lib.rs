@@ -48,7 +48,7 @@ impl Authority {
         self.pem.clone()
     }
 
-    /// The private key of the authority, PEM. Whoever has it can issue certificates.
+    /// The private key of the authority, PEM. Everyone who has it can issue certificates.
     pub fn key_pem(&self) -> String {
         self.issuer.key().serialize_pem()
     }

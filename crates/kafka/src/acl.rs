@@ -27,7 +27,7 @@ pub struct AclEntry<'a> {
     pub operations: &'a [Operation],
 }
 
-/// What an entry is about.
+/// A resource of Kafka, by its kind and name.
 #[derive(Clone, Copy, Debug)]
 pub enum Resource<'a> {
     /// A topic.

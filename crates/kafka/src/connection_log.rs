@@ -8,7 +8,7 @@ use rdkafka::config::RDKafkaLogLevel;
 /// The facility of the library's log that says why a connection has failed.
 const FAILED_CONNECTION: &str = "FAIL";
 
-/// Keeps the last reason for whoever explains a failed request. Clones share it.
+/// Keeps the last reason, with which others explain a failed request. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ConnectionLog(Arc<Mutex<Option<String>>>);
 
