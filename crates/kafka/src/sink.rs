@@ -220,11 +220,10 @@ mod tests {
         cluster
             .broker_round_trip_time(-1, Duration::from_secs(2))
             .unwrap();
-        let records = [50, 30_000, 50].map(|ms| record(Duration::from_millis(ms)));
+        let records = [50, 30_000].map(|ms| record(Duration::from_millis(ms)));
         let results = sink.publish_all(records.into()).await;
         assert_eq!(results[0], Err(SinkError::Deadline));
-        // The acknowledgement of the last record has come by the time at which it is looked at.
-        assert!(results[1..].iter().all(Result::is_ok), "{results:?}");
+        assert!(results[1].is_ok(), "{results:?}");
     }
 
     #[tokio::test]
