@@ -1,6 +1,7 @@
 //! The command of the controlled experiment. It sends the same votes over each route from one load generator, by default to
 //! all variants at the same time, on an ephemeral stack of real servers, and reports a verdict with an interval.
 
+mod cli;
 pub mod confounders;
 pub mod consumer_metrics;
 pub mod diff;
@@ -25,3 +26,5 @@ pub mod thresholds;
 pub mod trial;
 pub mod turns;
 pub mod usage;
+
+pub use cli::main;

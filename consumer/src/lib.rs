@@ -12,6 +12,7 @@ pub mod args;
 pub mod batch;
 pub mod batch_trace;
 mod bounded_label_counter;
+mod cli;
 mod conflicts;
 pub mod dead_letter_limit;
 mod fingerprint;
@@ -37,4 +38,4 @@ pub mod tally;
 pub mod top_sets;
 pub mod vote_groups;
 
-pub use run::run;
+pub use cli::main;

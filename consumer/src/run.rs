@@ -29,7 +29,7 @@ const RESTART_DELAY: Duration = Duration::from_secs(1);
 
 /// Consumes until `process` shuts down. Waits for stores that are not available. Errors if an option is invalid or if the
 /// dead-letter limit is exceeded.
-pub async fn run(args: RunArgs, process: Process) -> anyhow::Result<()> {
+pub(crate) async fn run(args: RunArgs, process: Process) -> anyhow::Result<()> {
     let effective = args.effective();
     process.announce(effective.with_all("traces.", process.traces.settings()));
     let stores = Arc::new(connect(&args, &process).await?);
