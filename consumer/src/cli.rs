@@ -84,9 +84,7 @@ const IDENTITY: Identity = Identity {
 /// Parses the command line and runs the command to its end.
 pub fn main() -> ExitCode {
     match service::parse_command_line::<Cli>().command {
-        Command::Run { common, args } => {
-            service::run(IDENTITY, &common, |process| run(args, process))
-        }
+        Command::Run { common, args } => service::run(IDENTITY, &common, |process| run(args, process)),
         Command::Reconcile(args) => block_on(reconcile(args)),
         Command::Rebuild(args) => block_on(rebuild(args)),
         Command::ReplayDeadLetters(args) => block_on(replay(args)),
