@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 readonly python="$cache/venv-dev/bin/python"
 
 others() {
-    "$python" -m pytest --quiet -p no:locust bench scripts
+    "$python" -m pytest --quiet -p no:locust bench scripts e2e/capture
     (cd grafana && "$python" -m pytest --quiet)
     (cd k8s && "$python" -m pytest --quiet)
 }

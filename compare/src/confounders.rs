@@ -195,7 +195,7 @@ async fn measure(confounder: Confounder, root: &Path) -> Result<ConfounderResult
     let ledger = directory.path().join("ledger.jsonl");
     let (fairness, trial) = with_stack(confounder.change_settings, async |stack| {
         // An unfair setting is part of the demonstration and does not stop the run.
-        let fairness = fairness_check::check(&plan, stack.endpoints).await?;
+        let fairness = fairness_check::check(&plan, stack.access).await?;
         Ok((
             fairness,
             trial::run(&plan, stack, &votes, &ledger, None, f64::INFINITY).await?,

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use analysis::fairness::{
     Configuration, Counts, compare_in_flight, compare_reuse, compare_service_args, compare_settings,
-    stock_variants, tls_variants,
+    secured_stack, stock_variants, tls_variants,
 };
 use analysis::report::model::Finding;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use experiment_model::plan::Plan;
-use lab::endpoints::Endpoints;
+use lab::access::Access;
+use lab::http_get::http_get;
+use lab::ports::Port;
 use serde::Deserialize;
 
 /// How long Prometheus may take to scrape each service once. It scrapes every two seconds.
@@ -20,7 +22,8 @@ const PROMETHEUS_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Checks all services that the plan's variants need, except stock services, which have no admin port. Each setting gives
 /// one finding, equal or not, so that the report lists everything that was compared.
-pub async fn check(plan: &Plan, endpoints: &Endpoints) -> Result<Vec<Finding>> {
+pub async fn check(plan: &Plan, access: &Access) -> Result<Vec<Finding>> {
+    let endpoints = access.endpoints();
     let admins = [
         ("rest", &endpoints.rest_admin),
         ("grpc", &endpoints.grpc_admin),
@@ -38,7 +41,7 @@ pub async fn check(plan: &Plan, endpoints: &Endpoints) -> Result<Vec<Finding>> {
         }
     }
     let mut findings = compare_settings(&services);
-    let counts = wait_for_counts(&endpoints.prometheus, services.len()).await?;
+    let counts = wait_for_counts(access, services.len()).await?;
     findings.push(counts.compare_replicas(&services));
     findings.push(counts.check_partitions());
     findings.push(compare_reuse(plan));
@@ -46,6 +49,7 @@ pub async fn check(plan: &Plan, endpoints: &Endpoints) -> Result<Vec<Finding>> {
     findings.push(compare_service_args(plan));
     findings.extend(stock_variants(plan));
     findings.extend(tls_variants(plan));
+    findings.extend(access.secrets.is_some().then(|| secured_stack(plan)));
     Ok(findings)
 }
 
@@ -62,10 +66,10 @@ async fn configuration(admin: &str) -> Result<Configuration> {
 }
 
 /// Queries Prometheus until it has scraped `services` services, the consumers and the partitions.
-async fn wait_for_counts(prometheus: &str, services: usize) -> Result<Counts> {
+async fn wait_for_counts(access: &Access, services: usize) -> Result<Counts> {
     let counting = async {
         loop {
-            let counts = current_counts(prometheus).await?;
+            let counts = current_counts(access).await?;
             if counts.replicas.len() >= services && counts.consumers > 0 && counts.partitions > 0 {
                 return anyhow::Ok(counts);
             }
@@ -76,22 +80,23 @@ async fn wait_for_counts(prometheus: &str, services: usize) -> Result<Counts> {
         .await
         .with_context(|| {
             format!(
-                "Prometheus at {prometheus} did not scrape all services within {PROMETHEUS_TIMEOUT:?}; check its /targets"
+                "Prometheus at {} did not scrape all services within {PROMETHEUS_TIMEOUT:?}; check its /targets",
+                access.url(Port::Prometheus)
             )
         })?
 }
 
-async fn current_counts(prometheus: &str) -> Result<Counts> {
+async fn current_counts(access: &Access) -> Result<Counts> {
     let total = |result: BTreeMap<String, u64>| result.values().sum();
     Ok(Counts {
-        replicas: query(prometheus, "count by (route) (ingest_config_info)").await?,
-        consumers: total(query(prometheus, "count(count by (instance) (consumer_votes_total))").await?),
-        partitions: total(query(prometheus, "count(count by (partition) (consumer_lag_records))").await?),
+        replicas: query(access, "count by (route) (ingest_config_info)").await?,
+        consumers: total(query(access, "count(count by (instance) (consumer_votes_total))").await?),
+        partitions: total(query(access, "count(count by (partition) (consumer_lag_records))").await?),
     })
 }
 
 /// Runs an instant query. Returns the value of each series by its label `route`, or by an empty string without that label.
-async fn query(prometheus: &str, expression: &str) -> Result<BTreeMap<String, u64>> {
+async fn query(access: &Access, expression: &str) -> Result<BTreeMap<String, u64>> {
     #[derive(Deserialize)]
     struct Answer {
         data: Data,
@@ -106,13 +111,13 @@ async fn query(prometheus: &str, expression: &str) -> Result<BTreeMap<String, u6
         /// Time and value.
         value: (f64, String),
     }
-    let url =
-        reqwest::Url::parse_with_params(&format!("{prometheus}/api/v1/query"), [("query", expression)])?;
-    let answer = reqwest::get(url)
-        .await
-        .and_then(reqwest::Response::error_for_status);
-    let text = answer.context("querying Prometheus")?.text().await?;
-    let answer: Answer = serde_json::from_str(&text).context("parsing the answer of Prometheus")?;
+    let parameters = form_urlencoded::Serializer::new(String::new())
+        .append_pair("query", expression)
+        .finish();
+    let answer = http_get(access, Port::Prometheus, &format!("/api/v1/query?{parameters}")).await;
+    let (status, body) = answer.context("querying Prometheus")?;
+    ensure!(status.is_success(), "Prometheus answers {status} to a query");
+    let answer: Answer = serde_json::from_slice(&body).context("parsing the answer of Prometheus")?;
     let series = answer.data.result.into_iter().map(|series| {
         let route = series.metric.get("route").cloned().unwrap_or_default();
         Ok((route, series.value.1.parse()?))

@@ -8,8 +8,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use experiment_model::sample::Outcome;
 use experiment_model::variant::Route;
+use lab::access::Access;
 use lab::consumer_reconcile;
-use lab::endpoints::Endpoints;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -58,8 +58,8 @@ pub fn write_ledger(path: &Path, measurements: &Measurements) -> Result<()> {
 
 /// Whether each acknowledged vote is in the stores exactly once, together with no other votes than those whose send
 /// failed. The inner `Err` describes the differences.
-pub async fn reconcile(endpoints: &Endpoints, ledger: &Path) -> Result<Result<(), String>> {
-    let output = consumer_reconcile::command(endpoints, ledger)?
+pub async fn reconcile(access: &Access, ledger: &Path) -> Result<Result<(), String>> {
+    let output = consumer_reconcile::command(access, ledger)?
         .arg("--tolerate-failed")
         .output()
         .await

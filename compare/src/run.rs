@@ -42,6 +42,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "VARIANT")]
     must_not_lose: Vec<String>,
 
+    /// Give all connections of the stack TLS and a login
+    #[arg(long)]
+    secure: bool,
+
     /// Add a command-line argument to one service of the stack, such as rest=--deadline-ms=900; repeatable. Unequal
     /// arguments make the routes unequal, and the run stops with exit code 3
     #[arg(long = "service-arg", value_name = "SERVICE=ARG", value_parser = parse_service_arg)]
@@ -68,14 +72,15 @@ pub async fn run(args: &RunArgs) -> Result<ExitCode> {
     }
     let votes = votes::read_vote_file(&root)?;
     let calibration = calibration::measure(&plan, &votes).await?;
-    let add_service_args = |settings: &mut Settings| {
+    let change_settings = |settings: &mut Settings| {
+        settings.secure = args.secure;
         for (service, arg) in &args.service_args {
             let extra_args = settings.extra_args.entry(service.clone()).or_default();
             extra_args.push(arg.clone());
         }
     };
     let work = async |stack: Running<'_>| measure(stack, plan, args, calibration, &votes, &root).await;
-    let (report, results) = match with_stack(add_service_args, work).await? {
+    let (report, results) = match with_stack(change_settings, work).await? {
         Ok(measured) => measured,
         Err(unfair) => {
             eprintln!("{}", unfair.join("\n"));
@@ -122,7 +127,7 @@ async fn measure(
     votes: &Arc<[Vote]>,
     root: &Path,
 ) -> Result<Result<(Report, PathBuf), Vec<String>>> {
-    let fairness = fairness_check::check(&plan, stack.endpoints).await?;
+    let fairness = fairness_check::check(&plan, stack.access).await?;
     let unfair: Vec<String> = fairness
         .iter()
         .filter(|finding| !finding.fair)

@@ -101,6 +101,7 @@ pub async fn run(args: &LoadArgs) -> Result<ExitCode> {
         client: Implementation::Ours,
         connections,
         tls: None,
+        authorization: None,
     };
     let votes = votes::read_vote_file(&project::root()?)?;
     let target = Arc::new(Target::open(spec, &votes).await?);

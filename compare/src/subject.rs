@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use analysis::observations::VariantData;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use ephemeral_stack::Running;
 use experiment_model::plan::Plan;
+use experiment_model::protocol::Version;
 use experiment_model::variant::{Implementation, Route, Variant, Via};
+use http::HeaderValue;
 use lab::endpoints::Endpoints;
 use lab::servers::Server;
 use lab::stack::Instance;
@@ -42,6 +44,21 @@ pub async fn open_all(plan: &Plan, stack: Running<'_>, votes: &[Vote]) -> Result
         .map(|variant| (variant, false))
         .chain(control);
     let has_tls = plan.variants.iter().any(|variant| !variant.tls.is_off());
+    if stack.access.secrets.is_some() {
+        ensure!(
+            !has_tls,
+            "--secure gives TLS to all variants: use a plan whose variants have no `tls`"
+        );
+        let is_stock = |variant: &Variant| !(variant.service.is_ours() && variant.client.is_ours());
+        ensure!(
+            !plan.variants.iter().any(is_stock),
+            "stock services and stock clients have no TLS: use a plan without them, or leave out --secure"
+        );
+        ensure!(
+            plan.variants.iter().all(|variant| variant.url.is_none()),
+            "a service of another machine does not know the token of the stack: leave out --secure"
+        );
+    }
     let certificate = has_tls.then(ServerCertificate::issue).transpose()?.map(Arc::new);
     let mut subjects = Vec::with_capacity(plan.variants.len() + 1);
     for (variant, is_control) in variants {
@@ -91,12 +108,19 @@ async fn open(
     } else {
         None
     };
-    let tls = match &certificate {
-        Some(certificate) => Some(certificate.client_config(variant.tls)?),
-        None => None,
+    let protocol: &[u8] = match variant.version {
+        Version::Http1 => b"http/1.1",
+        Version::H2c => b"h2",
     };
+    let tls = match (&certificate, stack.access.tls_client(Some(protocol))?) {
+        (Some(certificate), _) => Some(certificate.client_config(variant.tls)?),
+        (None, Some(client)) => Some(Arc::new(client.config()?)),
+        (None, None) => None,
+    };
+    let authorization = stack.access.authorization()?.map(HeaderValue::try_from);
     let spec = TargetSpec {
         tls,
+        authorization: authorization.transpose()?,
         ..target_spec(plan, variant, instance.as_ref(), stack.endpoints)
     };
     let target = Target::open(spec, votes).await?;
@@ -158,12 +182,16 @@ fn target_spec<'a>(
     };
     let url = variant.url.as_ref().unwrap_or(url);
     TargetSpec {
-        authority: url.trim_start_matches("http://").trim_end_matches('/'),
+        authority: url
+            .split_once("://")
+            .map_or(url.as_str(), |(_, rest)| rest)
+            .trim_end_matches('/'),
         prefix,
         version: variant.version,
         encoding: variant.encoding,
         client: variant.client,
         connections: plan.connections(variant),
         tls: None,
+        authorization: None,
     }
 }

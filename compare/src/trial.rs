@@ -33,13 +33,11 @@ pub async fn run(
     rule: Option<&DecisionRule>,
     usable_rate: f64,
 ) -> Result<Trial> {
-    let Running {
-        endpoints, progress, ..
-    } = stack;
+    let Running { access, progress, .. } = stack;
     let measurements = experiment::run(plan, stack, votes, rule, usable_rate).await?;
     reconciliation::write_ledger(ledger, &measurements)?;
     let step = progress.step("reconciliation");
-    let reconciliation = reconciliation::reconcile(endpoints, ledger).await?;
+    let reconciliation = reconciliation::reconcile(access, ledger).await?;
     step.done(if reconciliation.is_ok() {
         "the counts reconcile"
     } else {

@@ -59,6 +59,10 @@ struct SuiteArgs {
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     only: Vec<String>,
 
+    /// Run them on a stack whose connections all have TLS and a login
+    #[arg(long)]
+    secure: bool,
+
     /// List the faults with a description of each
     #[arg(long)]
     list: bool,
@@ -96,6 +100,7 @@ async fn run_suite(arguments: &SuiteArgs, write: Option<&std::path::Path>) -> Re
         seed: arguments.seed.unwrap_or_else(|| fastrand::u64(..)),
         rounds: arguments.rounds,
         max_load: arguments.load_s,
+        secure: arguments.secure,
     };
     let progress = Progress::new();
     progress.note(&format!("seed {}", plan.seed));

@@ -3,16 +3,24 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use lab::endpoints::Endpoints;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, StatusCode, Uri};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use lab::access::Access;
 use proto::votes::Vote;
 use proto::votes::vote_service_client::VoteServiceClient;
-use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
-use tonic::Code;
-use tonic::transport::Channel;
+use tonic::metadata::AsciiMetadataValue;
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::{Code, Status};
 use uuid::Uuid;
 use vote::Route;
+
+use crate::transport::{self, HttpClient};
 
 /// The votes: band, album, year, rank. Several, so that the reconciliation also covers the tallies by band and album.
 const VOTES: [[&str; 4]; 4] = [
@@ -44,9 +52,22 @@ pub struct Client {
 
 #[derive(Clone, Debug)]
 enum Endpoint {
-    Http { client: reqwest::Client, url: String },
-    Grpc(VoteServiceClient<Channel>),
+    Http(HttpEndpoint),
+    Grpc(GrpcClient),
 }
+
+#[derive(Clone, Debug)]
+struct HttpEndpoint {
+    client: HttpClient<Full<Bytes>>,
+    url: Uri,
+    authorization: Option<HeaderValue>,
+}
+
+type GrpcClient = VoteServiceClient<InterceptedService<HttpClient<tonic::body::Body>, Authorization>>;
+
+/// Adds the header `authorization` to calls of gRPC.
+#[derive(Clone, Debug)]
+struct Authorization(Option<HeaderValue>);
 
 #[derive(Deserialize)]
 struct Receipt {
@@ -55,20 +76,23 @@ struct Receipt {
 
 impl Client {
     /// A client of `route`.
-    pub fn new(route: Route, endpoints: &Endpoints) -> Result<Self> {
+    pub fn new(route: Route, access: &Access) -> Result<Self> {
+        let endpoints = access.endpoints();
+        let authorization = transport::authorization(access)?;
         let http = |base: &str| -> Result<Endpoint> {
-            let client = reqwest::Client::builder().http1_only().build()?;
-            Ok(Endpoint::Http {
-                client,
-                url: format!("{base}/v1/votes"),
-            })
+            Ok(Endpoint::Http(HttpEndpoint {
+                client: transport::http1(access)?,
+                url: format!("{base}/v1/votes").parse()?,
+                authorization: authorization.clone(),
+            }))
         };
         let endpoint = match route {
             Route::Rest => http(&endpoints.rest)?,
             Route::Bridge => http(&endpoints.bridge)?,
             Route::Grpc => {
-                let channel = Channel::from_shared(endpoints.grpc.clone())?.connect_lazy();
-                Endpoint::Grpc(VoteServiceClient::new(channel))
+                let service =
+                    InterceptedService::new(transport::http2(access)?, Authorization(authorization.clone()));
+                Endpoint::Grpc(VoteServiceClient::with_origin(service, endpoints.grpc.parse()?))
             }
         };
         Ok(Self { route, endpoint })
@@ -83,7 +107,7 @@ impl Client {
     pub async fn send_vote(&self, vote_id: Option<Uuid>, timeout: Duration) -> Outcome {
         let response = async {
             match &self.endpoint {
-                Endpoint::Http { client, url } => send_by_http(client, url, vote_id).await,
+                Endpoint::Http(endpoint) => send_by_http(endpoint, vote_id).await,
                 Endpoint::Grpc(service) => send_by_grpc(service.clone(), vote_id).await,
             }
         };
@@ -93,28 +117,37 @@ impl Client {
     }
 }
 
-async fn send_by_http(client: &reqwest::Client, url: &str, vote_id: Option<Uuid>) -> Outcome {
+async fn send_by_http(endpoint: &HttpEndpoint, vote_id: Option<Uuid>) -> Outcome {
     let [name, album, year, rank] = random_vote();
     let mut vote = json!({ "name": name, "album": album, "year": year, "rank": rank });
     if let (Some(id), Some(fields)) = (vote_id, vote.as_object_mut()) {
         fields.insert("vote_id".to_owned(), json!(id));
     }
-    let Ok(response) = client.post(url).json(&vote).send().await else {
+    let mut request = Request::new(Full::from(vote.to_string()));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = endpoint.url.clone();
+    let headers = request.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(authorization) = &endpoint.authorization {
+        headers.insert(AUTHORIZATION, authorization.clone());
+    }
+    let Ok(response) = endpoint.client.request(request).await else {
         return Outcome::NoResponse;
     };
     match response.status() {
-        StatusCode::ACCEPTED => response
-            .json()
-            .await
-            .map_or(Outcome::NoResponse, |Receipt { vote_id }| {
-                Outcome::Receipt(vote_id)
-            }),
+        StatusCode::ACCEPTED => receipt(response.into_body()).await.unwrap_or(Outcome::NoResponse),
         StatusCode::TOO_MANY_REQUESTS => Outcome::Overloaded,
         _ => Outcome::Rejected,
     }
 }
 
-async fn send_by_grpc(mut service: VoteServiceClient<Channel>, vote_id: Option<Uuid>) -> Outcome {
+async fn receipt(body: Incoming) -> Result<Outcome> {
+    let body = body.collect().await?.to_bytes();
+    let Receipt { vote_id } = serde_json::from_slice(&body)?;
+    Ok(Outcome::Receipt(vote_id))
+}
+
+async fn send_by_grpc(mut service: GrpcClient, vote_id: Option<Uuid>) -> Outcome {
     let [name, album, year, rank] = random_vote().map(str::to_owned);
     let vote_id = vote_id.map_or_else(String::new, |id| id.to_string());
     match service
@@ -141,4 +174,15 @@ async fn send_by_grpc(mut service: VoteServiceClient<Channel>, vote_id: Option<U
 
 fn random_vote() -> [&'static str; 4] {
     fastrand::choice(VOTES).unwrap_or_default()
+}
+
+impl Interceptor for Authorization {
+    fn call(&mut self, mut call: tonic::Request<()>) -> Result<tonic::Request<()>, Status> {
+        if let Some(value) = &self.0 {
+            let value = AsciiMetadataValue::try_from(value.as_bytes())
+                .map_err(|error| Status::internal(error.to_string()))?;
+            call.metadata_mut().insert(AUTHORIZATION.as_str(), value);
+        }
+        Ok(call)
+    }
 }

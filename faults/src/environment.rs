@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ephemeral_stack::EphemeralStack;
+use lab::access::Access;
 use lab::endpoints::Endpoints;
 use lab::process::{Identity, Signal};
 use lab::servers::Server;
@@ -37,6 +38,7 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct TestEnvironment {
     stack: EphemeralStack,
+    access: Access,
     ledger: Arc<Ledger>,
     redis: redis::Client,
     mongodb: mongodb::Client,
@@ -58,16 +60,18 @@ impl TestEnvironment {
         let stack = tokio::task::spawn_blocking(start)
             .await
             .context("waiting for the start of the stack")??;
-        let endpoints = stack.endpoints();
-        let mut mongodb = ClientOptions::parse(&endpoints.mongodb).await?;
-        mongodb.server_selection_timeout = Some(RESPONSE_TIMEOUT);
-        let mut member = mongodb.clone();
-        member.direct_connection = Some(true);
+        let access = stack.stack().access(&stack.stack().settings()?);
+        let mut member = ClientOptions::parse(access.mongodb_node(true)?).await?;
+        member.server_selection_timeout = Some(RESPONSE_TIMEOUT);
+        let mut mongodb = member.clone();
+        mongodb.direct_connection = None;
+        mongodb.repl_set_name = Some("rs0".to_owned());
         Ok(Self {
             ledger: Arc::new(Ledger::create(&stack.stack().dir().logs().join("ledger.jsonl"))?),
-            redis: redis::Client::open(endpoints.redis.as_str())?,
+            redis: access.redis()?,
             mongodb: mongodb::Client::with_options(mongodb)?,
             mongodb_member: mongodb::Client::with_options(member)?,
+            access,
             stack,
         })
     }
@@ -80,6 +84,11 @@ impl TestEnvironment {
     /// The addresses of the servers and services.
     pub fn endpoints(&self) -> &Endpoints {
         self.stack.endpoints()
+    }
+
+    /// How clients reach the servers and services.
+    pub fn access(&self) -> &Access {
+        &self.access
     }
 
     /// The ledger of the clients.

@@ -18,4 +18,5 @@ pub mod reconciliation;
 pub mod report;
 pub mod soak;
 pub mod suite;
+pub mod transport;
 pub mod wait;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use lab::endpoints::Endpoints;
+use lab::access::Access;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
@@ -67,13 +67,13 @@ pub struct Load {
 
 impl Load {
     /// Starts the clients of `mix` on every route.
-    pub fn start(mix: ClientMix, endpoints: &Endpoints, ledger: &Arc<Ledger>) -> Result<Self> {
+    pub fn start(mix: ClientMix, access: &Access, ledger: &Arc<Ledger>) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let mut clients = JoinSet::new();
         for route in Route::ALL {
             for number in 0..mix.retrying + mix.single_attempt {
                 let worker = Worker {
-                    client: Client::new(route, endpoints)?,
+                    client: Client::new(route, access)?,
                     ledger: Arc::clone(ledger),
                     retry_policy: mix.retry_policy,
                     is_retrying: number < mix.retrying,

@@ -24,7 +24,7 @@ pub async fn wait_for_recovery(environment: &TestEnvironment, fault_end: Instant
 }
 
 async fn probe(environment: &TestEnvironment, route: Route) -> Result<()> {
-    let (client, id) = (Client::new(route, environment.endpoints())?, new_id());
+    let (client, id) = (Client::new(route, environment.access())?, new_id());
     send_until_acknowledged(&client, id, RETRY_POLICY, environment.ledger()).await?;
     wait_until(&format!("{route}: the probe vote {id} is logged"), async || {
         environment.is_logged(id).await

@@ -44,7 +44,7 @@ impl Reconciliation {
     /// Runs the command. Returns an error if it cannot complete the comparison.
     pub async fn run(environment: &TestEnvironment) -> Result<Self> {
         environment.ledger().flush()?;
-        let output = consumer_reconcile::command(environment.endpoints(), environment.ledger().path())?
+        let output = consumer_reconcile::command(environment.access(), environment.ledger().path())?
             .args(["--json", "--tolerate-failed"])
             .output()
             .await

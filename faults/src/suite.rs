@@ -26,6 +26,8 @@ pub struct Plan {
     pub rounds: u32,
     /// Longest time of load before a fault.
     pub max_load: Duration,
+    /// Whether all connections of the stack have TLS and a login.
+    pub secure: bool,
 }
 
 /// The result of a fault over all rounds.
@@ -82,7 +84,11 @@ async fn run_rounds_on_one_stack(
     result: &mut FaultResult,
     progress: &Progress,
 ) -> Result<()> {
-    let environment = TestEnvironment::start(fault.stack_options()).await;
+    let mut options = fault.stack_options().to_vec();
+    if plan.secure {
+        options.push("--secure");
+    }
+    let environment = TestEnvironment::start(&options).await;
     let mut environment = environment.inspect_err(|_| result.rounds += 1)?;
     let mut reconciliation = Reconciliation::default();
     let mut outcome = Ok(());
@@ -123,7 +129,7 @@ pub async fn run_round(
     max_load_before: Duration,
     random: &mut Rng,
 ) -> Result<Duration> {
-    let load = Load::start(ClientMix::DEFAULT, environment.endpoints(), environment.ledger())?;
+    let load = Load::start(ClientMix::DEFAULT, environment.access(), environment.ledger())?;
     // The effect of a fault is only visible if every route worked before.
     probe::wait_for_recovery(environment, Instant::now())
         .await

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use kafka::{BrokerArgs, Brokers, SecurityArgs, SecurityProtocol};
+use tls::{PemFile, TlsClient};
 
 use crate::endpoints::{Endpoints, mongodb_uri, redis_url};
 use crate::ports::{Port, Ports};
-use crate::secrets::{Secrets, User};
+use crate::secrets::{Secrets, User, Voter};
 use crate::servers::Server;
 use crate::state::{Settings, StateDir};
 
@@ -58,8 +59,27 @@ impl Access {
         }
     }
 
+    /// A client that trusts the CA of the stack and offers `protocol`. None if the stack is not secured.
+    pub fn tls_client(&self, protocol: Option<&'static [u8]>) -> Result<Option<TlsClient>> {
+        let Some(secrets) = &self.secrets else {
+            return Ok(None);
+        };
+        let ca = PemFile::new(&secrets.ca(), "the CA of the stack");
+        TlsClient::new(ca, None, protocol).map(Some)
+    }
+
+    /// The value of the header `authorization` with which clients may vote: a secret. None if the stack is not secured.
+    pub fn authorization(&self) -> Result<Option<String>> {
+        let Some(secrets) = &self.secrets else {
+            return Ok(None);
+        };
+        let path = secrets.token_file(Voter::Client);
+        let token = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        Ok(Some(format!("Bearer {token}")))
+    }
+
     /// The brokers, for `lab` itself.
-    pub(crate) fn brokers(&self) -> Result<Brokers> {
+    pub fn brokers(&self) -> Result<Brokers> {
         let args = BrokerArgs {
             addresses: self.ports.address(Port::Kafka),
             security: self
@@ -77,7 +97,7 @@ impl Access {
     }
 
     /// A client of Redis, for `lab` itself.
-    pub(crate) fn redis(&self) -> Result<redis::Client> {
+    pub fn redis(&self) -> Result<redis::Client> {
         let Some(secrets) = &self.secrets else {
             return Ok(redis::Client::open(redis_url(&self.ports))?);
         };
@@ -101,7 +121,7 @@ impl Access {
 
     /// The URI of the node of MongoDB, for `lab` itself; with or without a login. A node without a replica set has no primary
     /// that a driver could select.
-    pub(crate) fn mongodb_node(&self, with_login: bool) -> Result<String> {
+    pub fn mongodb_node(&self, with_login: bool) -> Result<String> {
         let address = self.ports.address(Port::Mongodb);
         let Some(secrets) = &self.secrets else {
             return Ok(format!("mongodb://{address}/?directConnection=true"));
@@ -175,7 +195,7 @@ impl Access {
     }
 
     /// The options of all commands of the consumer.
-    pub(crate) fn consumer_options(&self) -> Vec<String> {
+    pub fn consumer_options(&self) -> Vec<String> {
         let mut options = self.kafka_options(User::Consumer);
         options.extend(self.store_options(User::Consumer, Server::Consumer));
         options

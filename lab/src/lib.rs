@@ -9,6 +9,7 @@ pub mod consumer_reconcile;
 pub mod demo;
 pub mod endpoints;
 pub mod fetch;
+pub mod http_get;
 pub mod launch;
 pub mod options;
 mod ownership;

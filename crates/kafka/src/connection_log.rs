@@ -2,9 +2,6 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
-
 /// The facility of the library's log that says why a connection has failed.
 const FAILED_CONNECTION: &str = "FAIL";
 
@@ -12,15 +9,19 @@ const FAILED_CONNECTION: &str = "FAIL";
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ConnectionLog(Arc<Mutex<Option<String>>>);
 
-impl ClientContext for ConnectionLog {
-    fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
+impl ConnectionLog {
+    /// Keeps a message of the library's log if it says why a connection has failed.
+    pub(crate) fn note(&self, facility: &str, message: &str) {
         if facility == FAILED_CONNECTION {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(message.to_owned());
+            self.note_reason(message);
         }
     }
-}
 
-impl ConnectionLog {
+    /// Keeps the reason why no connection is possible.
+    pub(crate) fn note_reason(&self, reason: &str) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+    }
+
     /// Adds the last reason to that of a failed request.
     pub(crate) fn explain(&self, reason: String) -> String {
         match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {

@@ -10,6 +10,7 @@ use rdkafka::producer::{FutureProducer, Producer};
 
 use crate::KafkaError;
 use crate::connection_log::ConnectionLog;
+use crate::context::Context;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -33,7 +34,7 @@ impl Health {
 /// Starts the health check, which passes every result to `report`. It ends when the last `Arc` of the returned state is
 /// dropped, or at the first fatal error of the producer, which it passes to `fatal`.
 pub(crate) fn watch(
-    producer: FutureProducer<ConnectionLog>,
+    producer: FutureProducer<Context>,
     connection_log: ConnectionLog,
     topic: String,
     report: impl Fn(Result<(), String>) + Send + 'static,
@@ -50,7 +51,7 @@ pub(crate) fn watch(
 
 fn probe_while_in_use(
     observed: &Weak<Health>,
-    producer: &FutureProducer<ConnectionLog>,
+    producer: &FutureProducer<Context>,
     connection_log: &ConnectionLog,
     topic: &str,
     report: impl Fn(Result<(), String>),
@@ -83,7 +84,7 @@ fn probe_while_in_use(
 
 /// The number of partitions of the topic. An error if one of them has no leader.
 fn probe(
-    producer: &FutureProducer<ConnectionLog>,
+    producer: &FutureProducer<Context>,
     connection_log: &ConnectionLog,
     topic: &str,
 ) -> Result<i32, String> {

@@ -7,6 +7,7 @@ mod args;
 mod broker_order;
 mod brokers;
 mod connection_log;
+mod context;
 pub mod dead_letter;
 mod error;
 mod health;
@@ -17,6 +18,7 @@ mod security;
 mod settings;
 mod sink;
 pub mod source;
+mod token_file;
 mod topic_id;
 mod writer;
 

@@ -8,6 +8,7 @@ use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::context::Context;
 use crate::{Brokers, KafkaError, Record, settings};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -50,17 +51,22 @@ pub fn scan_until(
     read(&consumer(&brokers.into())?, topic, ends.clone(), visit)
 }
 
-fn consumer(brokers: &Brokers) -> Result<BaseConsumer, KafkaError> {
+fn consumer(brokers: &Brokers) -> Result<BaseConsumer<Context>, KafkaError> {
     let scan_settings = [
         ("enable.auto.commit", "false".to_owned()),
         ("group.id", "dualpath-scan".to_owned()),
         // The last offsets of a partition may never be delivered (control records, compaction).
         ("enable.partition.eof", "true".to_owned()),
     ];
-    Ok(settings::client(brokers, "dualpath-scan", &scan_settings).create()?)
+    let context = Context::new(brokers);
+    let tokens = context.tokens.clone();
+    let consumer: BaseConsumer<Context> =
+        settings::client(brokers, "dualpath-scan", &scan_settings).create_with_context(context)?;
+    tokens.give_first(|time| drop(consumer.poll(time)));
+    Ok(consumer)
 }
 
-fn fetch_extents(consumer: &BaseConsumer, topic: &str) -> Result<BTreeMap<i32, Extent>, KafkaError> {
+fn fetch_extents(consumer: &BaseConsumer<Context>, topic: &str) -> Result<BTreeMap<i32, Extent>, KafkaError> {
     let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT)?;
     let mut extents = BTreeMap::new();
     for described in metadata.topics() {
@@ -79,7 +85,7 @@ fn fetch_extents(consumer: &BaseConsumer, topic: &str) -> Result<BTreeMap<i32, E
 
 /// Reads until every partition of `remaining` has reached its offset in `remaining`, or its end.
 fn read(
-    consumer: &BaseConsumer,
+    consumer: &BaseConsumer<Context>,
     topic: &str,
     mut remaining: BTreeMap<i32, i64>,
     mut visit: impl FnMut(&Record),

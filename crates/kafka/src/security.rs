@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use tls::{PemFile, TlsClient};
 
 use crate::KafkaError;
+use crate::token_file::TokenFile;
 
 /// The variable with the password, for deployments without files of secrets.
 const PASSWORD_VARIABLE: &str = "KAFKA_PASSWORD";
@@ -32,13 +33,17 @@ pub struct SecurityArgs {
     #[arg(long, env = "KAFKA_SASL_MECHANISM", value_enum, default_value_t)]
     pub kafka_sasl_mechanism: SaslMechanism,
 
-    /// The name to log in with
+    /// The name to log in with; for oauthbearer, the token has it
     #[arg(long, env = "KAFKA_USERNAME", value_name = "NAME")]
     pub kafka_username: Option<String>,
 
     /// File with the password of --kafka-username; without it, the variable KAFKA_PASSWORD has the password
     #[arg(long, env = "KAFKA_PASSWORD_FILE", value_name = "FILE")]
     pub kafka_password_file: Option<PathBuf>,
+
+    /// File with the access token for oauthbearer, a JWT; read again before the token expires
+    #[arg(long, env = "KAFKA_TOKEN_FILE", value_name = "FILE")]
+    pub kafka_token_file: Option<PathBuf>,
 }
 
 /// Encryption and login, by the names of the client library.
@@ -55,7 +60,7 @@ pub enum SecurityProtocol {
     SaslSsl,
 }
 
-/// How a client proves that it knows its password.
+/// How a client proves who it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum SaslMechanism {
     /// It sends the password.
@@ -65,6 +70,8 @@ pub enum SaslMechanism {
     /// Challenge and response, SHA-512.
     #[default]
     ScramSha512,
+    /// It sends an access token of an identity provider.
+    Oauthbearer,
 }
 
 /// How to connect to brokers.
@@ -82,9 +89,16 @@ struct TlsFiles {
     identity: Option<(PathBuf, PathBuf)>,
 }
 
+/// Who this client is, and how it proves that.
+#[derive(Clone, Debug)]
+pub(crate) enum Login {
+    Password(PasswordLogin),
+    Token(TokenFile),
+}
+
 /// A name and its password.
 #[derive(Clone)]
-pub(crate) struct Login {
+pub(crate) struct PasswordLogin {
     pub(crate) mechanism: SaslMechanism,
     pub(crate) username: String,
     pub(crate) password: String,
@@ -142,12 +156,30 @@ impl SecurityArgs {
 
     fn login(&self) -> Result<Option<Login>, KafkaError> {
         if !self.kafka_security_protocol.has_login() {
-            return match self.kafka_username {
-                None => Ok(None),
-                Some(_) => Err(error(
-                    "--kafka-username needs --kafka-security-protocol sasl-ssl or sasl-plaintext",
+            return match (&self.kafka_username, &self.kafka_token_file) {
+                (None, None) => Ok(None),
+                _ => Err(error(
+                    "--kafka-username and --kafka-token-file need --kafka-security-protocol sasl-ssl or sasl-plaintext",
                 )),
             };
+        }
+        match (self.kafka_sasl_mechanism, &self.kafka_token_file) {
+            (SaslMechanism::Oauthbearer, Some(path)) => {
+                let file = TokenFile::new(path);
+                file.read().map_err(|reason| error(&reason))?;
+                return Ok(Some(Login::Token(file)));
+            }
+            (SaslMechanism::Oauthbearer, None) => {
+                return Err(error(
+                    "the login to Kafka by oauthbearer needs a token (--kafka-token-file)",
+                ));
+            }
+            (_, Some(_)) => {
+                return Err(error(
+                    "--kafka-token-file needs --kafka-sasl-mechanism oauthbearer",
+                ));
+            }
+            (_, None) => {}
         }
         let Some(username) = &self.kafka_username else {
             return Err(error("the login to Kafka needs a name (--kafka-username)"));
@@ -158,11 +190,11 @@ impl SecurityArgs {
                 error("the login to Kafka needs a password (--kafka-password-file, or the variable KAFKA_PASSWORD)")
             })?,
         };
-        Ok(Some(Login {
+        Ok(Some(Login::Password(PasswordLogin {
             mechanism: self.kafka_sasl_mechanism,
             username: username.clone(),
             password,
-        }))
+        })))
     }
 }
 
@@ -192,12 +224,27 @@ impl Security {
                 settings.push(("ssl.key.location", key.display().to_string()));
             }
         }
-        if let Some(login) = &self.login {
-            settings.push(("sasl.mechanism", login.mechanism.name().to_owned()));
-            settings.push(("sasl.username", login.username.clone()));
-            settings.push(("sasl.password", login.password.clone()));
+        match &self.login {
+            None => {}
+            Some(Login::Password(login)) => {
+                settings.push(("sasl.mechanism", login.mechanism.name().to_owned()));
+                settings.push(("sasl.username", login.username.clone()));
+                settings.push(("sasl.password", login.password.clone()));
+            }
+            // The library asks for the token (`Tokens`).
+            Some(Login::Token(_)) => {
+                settings.push(("sasl.mechanism", SaslMechanism::Oauthbearer.name().to_owned()));
+            }
         }
         settings
+    }
+
+    /// The file with the access token, if the login uses one.
+    pub(crate) fn token_file(&self) -> Option<&TokenFile> {
+        match &self.login {
+            Some(Login::Token(file)) => Some(file),
+            Some(Login::Password(_)) | None => None,
+        }
     }
 }
 
@@ -238,14 +285,15 @@ impl SaslMechanism {
             Self::Plain => "PLAIN",
             Self::ScramSha256 => "SCRAM-SHA-256",
             Self::ScramSha512 => "SCRAM-SHA-512",
+            Self::Oauthbearer => "OAUTHBEARER",
         }
     }
 }
 
-impl std::fmt::Debug for Login {
+impl std::fmt::Debug for PasswordLogin {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The password is a secret.
-        let mut shown = formatter.debug_struct("Login");
+        let mut shown = formatter.debug_struct("PasswordLogin");
         shown
             .field("mechanism", &self.mechanism)
             .field("username", &self.username);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 
-use crate::args::{Acks, KafkaArgs, ProducerArgs};
-use crate::{Brokers, KafkaError};
+use crate::Brokers;
+use crate::args::{Acks, ProducerArgs};
 
 /// The settings of a producer. `deadline` bounds the time from sending a record to its acknowledgement.
 pub fn producer(args: &ProducerArgs, deadline: Duration) -> Vec<(&'static str, String)> {
@@ -39,9 +39,8 @@ pub fn producer(args: &ProducerArgs, deadline: Duration) -> Vec<(&'static str, S
 }
 
 /// The client configuration of a producer of votes.
-pub(crate) fn ingest_client(args: &KafkaArgs, deadline: Duration) -> Result<ClientConfig, KafkaError> {
-    let settings = producer(&args.producer, deadline);
-    Ok(client(&args.brokers.open()?, "dualpath-ingest", &settings))
+pub(crate) fn ingest_client(brokers: &Brokers, args: &ProducerArgs, deadline: Duration) -> ClientConfig {
+    client(brokers, "dualpath-ingest", &producer(args, deadline))
 }
 
 /// A client configuration for `brokers` with `settings`.

@@ -10,7 +10,7 @@ use rdkafka::producer::{FutureProducer, Producer};
 use rdkafka::types::RDKafkaErrorCode;
 use tokio::time::timeout_at;
 
-use crate::connection_log::ConnectionLog;
+use crate::context::Context;
 use crate::health::{self, Health};
 use crate::record::vote_record;
 use crate::{KafkaArgs, KafkaError, ProducerArgs, settings};
@@ -23,8 +23,8 @@ pub struct KafkaSink {
 
 /// A producer of votes for one topic.
 pub struct VoteProducer {
-    producer: FutureProducer<ConnectionLog>,
-    connection_log: ConnectionLog,
+    producer: FutureProducer<Context>,
+    context: Context,
     topic: String,
 }
 
@@ -41,7 +41,7 @@ impl KafkaSink {
         let producer = VoteProducer::new(args, deadline)?;
         let health = health::watch(
             producer.producer.clone(),
-            producer.connection_log.clone(),
+            producer.context.connection_log.clone(),
             args.topic.clone(),
             report,
             fatal,
@@ -110,11 +110,12 @@ impl VoteProducer {
     /// Connects in the background. `deadline` bounds the time from sending a record to its acknowledgement. Dropping
     /// the producer blocks until it is closed.
     pub fn new(args: &KafkaArgs, deadline: Duration) -> Result<Self, KafkaError> {
-        let connection_log = ConnectionLog::default();
-        let client = settings::ingest_client(args, deadline)?;
+        let brokers = args.brokers.open()?;
+        let context = Context::new(&brokers);
+        let client = settings::ingest_client(&brokers, &args.producer, deadline);
         Ok(Self {
-            producer: client.create_with_context(connection_log.clone())?,
-            connection_log,
+            producer: client.create_with_context(context.clone())?,
+            context,
             topic: args.topic.clone(),
         })
     }

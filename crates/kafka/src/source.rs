@@ -28,6 +28,7 @@ use self::context::{GroupConsumer, GroupContext};
 pub use self::event::{Delivery, OffsetsReply, Permit, SourceEvent};
 use self::offsets::offset_list;
 use self::thread::{Command, Reader};
+use crate::context::Tokens;
 use crate::{Brokers, KafkaError};
 
 /// The limit of a request to the brokers.
@@ -81,6 +82,7 @@ impl Source {
         let context = GroupContext {
             topic: config.topic.clone(),
             events: event_sender.clone(),
+            tokens: Tokens::new(&config.brokers),
         };
         let client: ClientConfig =
             crate::settings::client(&config.brokers, "consumer", &settings(&config.group));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
+use crate::context::Context;
 use crate::{Brokers, KafkaError, ProducerArgs, Record, settings};
 
 /// The time limit of one attempt. The caller decides whether to retry.
@@ -13,16 +14,18 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Writes records into one topic.
 #[derive(Clone)]
 pub struct RecordWriter {
-    producer: FutureProducer,
+    producer: FutureProducer<Context>,
     topic: String,
 }
 
 impl RecordWriter {
     /// A producer for `topic`.
     pub fn new(brokers: impl Into<Brokers>, topic: &str) -> Result<Self, KafkaError> {
+        let brokers = brokers.into();
         let settings = settings::producer(&ProducerArgs::default(), TIMEOUT);
         Ok(Self {
-            producer: settings::client(&brokers.into(), "record-writer", &settings).create()?,
+            producer: settings::client(&brokers, "record-writer", &settings)
+                .create_with_context(Context::new(&brokers))?,
             topic: topic.to_owned(),
         })
     }

@@ -103,6 +103,7 @@ async fn target(
         client: variant.client,
         connections,
         tls: None,
+        authorization: None,
     };
     Ok(Arc::new(Target::open(spec, votes).await?))
 }

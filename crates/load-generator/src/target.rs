@@ -6,7 +6,7 @@ use bytes::Bytes;
 use experiment_model::protocol::{Encoding, Version};
 use experiment_model::sample::{ServerTiming, WireBytes};
 use experiment_model::variant::Implementation;
-use http::header::{CONTENT_TYPE, HOST, TE, USER_AGENT};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, TE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
 use proto::votes::Vote;
@@ -48,6 +48,9 @@ impl Target {
             CONTENT_TYPE,
             HeaderValue::from_static(codec::content_type(encoding)),
         );
+        if let Some(authorization) = &spec.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
         if encoding.is_grpc() {
             headers.insert(TE, HeaderValue::from_static("trailers"));
         }

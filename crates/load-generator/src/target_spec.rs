@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use experiment_model::protocol::{Connections, Encoding, Version};
 use experiment_model::variant::Implementation;
+use http::HeaderValue;
 
 /// The address and the protocol of a target.
 #[derive(Clone, Debug)]
@@ -22,4 +23,6 @@ pub struct TargetSpec<'a> {
     pub connections: Connections,
     /// TLS; `None` without. Connections that share a configuration share its sessions, if it keeps any.
     pub tls: Option<Arc<rustls::ClientConfig>>,
+    /// The value of the header `authorization`, if the service asks for one.
+    pub authorization: Option<HeaderValue>,
 }

@@ -1,11 +1,10 @@
 //! Who may vote: the same rules on all routes, and the same reasons.
 
-mod issuer;
-
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use authority::Authority;
 use e2e::service_process::{ServiceKind, ServiceProcess};
 use e2e::wait::wait_until;
 use proto::votes::vote_service_client::VoteServiceClient;
@@ -17,9 +16,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Request};
 use tonic_types::StatusExt;
 
-use authority::Authority;
-use issuer::{AUDIENCE, ISSUER, Issuer};
-
+use crate::issuer::{AUDIENCE, ISSUER, Issuer};
 use crate::tls_files::{Files, as_str};
 
 const VOTER_TOKEN: &str = "voter-token-h7Gq2";

@@ -23,6 +23,7 @@ mod grpc_web;
 mod http_clients;
 mod idempotency;
 mod ingress_errors;
+mod issuer;
 mod kafka_outage;
 mod kafka_security;
 mod layers;

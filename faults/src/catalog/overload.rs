@@ -47,7 +47,7 @@ impl Fault for InFlightLimit {
 
     async fn inject(&mut self, environment: &TestEnvironment, random: &mut Rng) -> Result<()> {
         let before = environment.client_counts(&Route::ALL);
-        self.burst = Some(Load::start(BURST, environment.endpoints(), environment.ledger())?);
+        self.burst = Some(Load::start(BURST, environment.access(), environment.ledger())?);
         for (route, before) in Route::ALL.into_iter().zip(before) {
             wait_until(&format!("{route} rejects votes for overload"), async || {
                 Ok(environment.ledger().counts(route).since(before).overloaded > 0)

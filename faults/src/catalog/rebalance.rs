@@ -66,12 +66,9 @@ impl Fault for Rebalance {
 impl Member {
     fn start(environment: &TestEnvironment, number: u32) -> Result<Self> {
         let admin = free_address()?.to_string();
-        let endpoints = environment.endpoints();
         let spec = ProcessSpec::new(project::programs()?.join("consumer"))
             .args(["run", "--admin-addr", &admin])
-            .args(["--kafka-brokers", &endpoints.kafka])
-            .args(["--redis-url", &endpoints.redis])
-            .args(["--mongodb-uri", &endpoints.mongodb]);
+            .args(environment.access().consumer_options());
         let identity = environment
             .stack()
             .stack()

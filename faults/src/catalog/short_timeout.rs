@@ -47,11 +47,7 @@ impl Fault for ShortTimeout {
 
     async fn inject(&mut self, environment: &TestEnvironment, random: &mut Rng) -> Result<()> {
         self.repeats_before = repeats_in_kafka(environment).await?;
-        self.load = Some(Load::start(
-            CLIENTS,
-            environment.endpoints(),
-            environment.ledger(),
-        )?);
+        self.load = Some(Load::start(CLIENTS, environment.access(), environment.ledger())?);
         let before = environment.client_counts(&Route::ALL);
         environment.pause(Server::Kafka).await?;
         tokio::time::sleep(random_duration(random, MAX_DURATION)).await;
@@ -76,7 +72,7 @@ impl Fault for ShortTimeout {
 
 /// The number of records in the topic that have the same vote id as an earlier record.
 async fn repeats_in_kafka(environment: &TestEnvironment) -> Result<usize> {
-    let brokers = environment.endpoints().kafka.clone();
+    let brokers = environment.access().brokers()?;
     let count = move || {
         let (mut ids, mut repeats) = (HashSet::new(), 0);
         kafka::scan(&brokers, "votes", |record| {

@@ -82,7 +82,7 @@ struct SoakResult {
 
 async fn soak(options: &SoakArgs, environment: &TestEnvironment, progress: &Progress) -> Result<SoakResult> {
     let step = progress.step("measuring the highest rate");
-    let load = Load::start(CLIENTS, environment.endpoints(), environment.ledger())?;
+    let load = Load::start(CLIENTS, environment.access(), environment.ledger())?;
     tokio::time::sleep(CALIBRATION).await;
     let highest_rate = environment.ledger().total_counts().votes as f64 / CALIBRATION.as_secs_f64();
     load.finish().await?;
@@ -93,7 +93,7 @@ async fn soak(options: &SoakArgs, environment: &TestEnvironment, progress: &Prog
     let before = environment.ledger().total_counts();
     let load = Load::start(
         ClientMix { interval, ..CLIENTS },
-        environment.endpoints(),
+        environment.access(),
         environment.ledger(),
     )?;
     let started = Instant::now();

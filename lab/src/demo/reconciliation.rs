@@ -66,7 +66,7 @@ impl ReconcileOutput {
     /// Runs `consumer reconcile`, which compares the stores with the ledger.
     pub(super) async fn collect(stack: &Stack, settings: &Settings, ledger: &Path) -> Result<Self> {
         let step = stack.progress().step("reconciliation");
-        let output = consumer_reconcile::command_for(&stack.access(settings), ledger)?
+        let output = consumer_reconcile::command(&stack.access(settings), ledger)?
             .arg("--json")
             .output()
             .await

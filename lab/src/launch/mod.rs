@@ -1,7 +1,6 @@
 //! How each server is configured, started, initialised and checked for readiness.
 
 mod context;
-mod https;
 mod prometheus;
 mod readiness;
 mod services;

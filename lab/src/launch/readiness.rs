@@ -6,8 +6,8 @@ use anyhow::{Context, Result, bail, ensure};
 use mongodb::bson::{Document, doc};
 use reqwest::StatusCode;
 
-use super::https;
 use crate::access::Access;
+use crate::http_get::http_get;
 use crate::ports::Port;
 use crate::state::Settings;
 
@@ -112,16 +112,13 @@ pub(super) async fn accepts_connections(address: &str) -> Result<()> {
 
 /// A server that uses TLS in a secured stack.
 pub(super) async fn server(access: &Access, port: Port, path: &str) -> Result<()> {
-    let Some(secrets) = &access.secrets else {
-        return http(&access.ports.url(port), path).await;
-    };
-    let status = within_timeout(https::get_status(
-        &access.ports.address(port),
-        path,
-        &secrets.ca(),
-    ))
-    .await??;
-    ensure!(status.is_success(), "{path} answers {status}");
+    let (status, body) = within_timeout(http_get(access, port, path)).await??;
+    ensure!(
+        status.is_success(),
+        "{path} answers {}: {}",
+        status.as_u16(),
+        String::from_utf8_lossy(&body).trim()
+    );
     Ok(())
 }
 
@@ -129,14 +126,7 @@ pub(super) async fn server(access: &Access, port: Port, path: &str) -> Result<()
 pub(super) async fn ingress(access: &Access) -> Result<()> {
     const PATH: &str = "/rest/";
     http(&access.ports.url(Port::IngressAdmin), "/ping").await?;
-    let status = if let Some(secrets) = &access.secrets {
-        let address = access.ports.address(Port::Ingress);
-        within_timeout(https::get_status(&address, PATH, &secrets.ca())).await??
-    } else {
-        let client = reqwest::Client::builder().timeout(CHECK_TIMEOUT).build()?;
-        let url = format!("{}{PATH}", access.ports.url(Port::Ingress));
-        client.get(url).send().await?.status()
-    };
+    let (status, _) = within_timeout(http_get(access, Port::Ingress, PATH)).await??;
     ensure!(status != StatusCode::NOT_FOUND, "the routes are not loaded yet");
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
@@ -14,6 +14,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::config::MAX_POLL_INTERVAL_MS;
 use super::event::{OffsetsReply, SourceEvent};
 use super::offsets::offset_list;
+use crate::context::Tokens;
 
 /// The client library sends heartbeats while the thread waits, but only within the poll interval: stop waiting well before
 /// the group removes this member.
@@ -28,6 +29,7 @@ pub(super) type GroupConsumer = BaseConsumer<GroupContext>;
 pub(crate) struct GroupContext {
     pub(super) topic: String,
     pub(super) events: UnboundedSender<SourceEvent>,
+    pub(super) tokens: Tokens,
 }
 
 impl GroupContext {
@@ -101,6 +103,8 @@ impl ConsumerContext for GroupContext {
 }
 
 impl ClientContext for GroupContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn error(&self, error: KafkaError, reason: &str) {
         // `poll` returns the same error to the thread, which decides whether to log a warning.
         tracing::debug!(%error, reason, "Kafka client error");
@@ -108,6 +112,11 @@ impl ClientContext for GroupContext {
 
     fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
         tracing::debug!(facility, message, "Kafka client log");
+    }
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        // The library reports a failure as an error that `poll` returns.
+        Ok(self.tokens.next()?)
     }
 }
 

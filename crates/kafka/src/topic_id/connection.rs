@@ -17,7 +17,8 @@ use tokio::net::TcpStream;
 
 use super::scram::Scram;
 use crate::Security;
-use crate::security::{Login, SaslMechanism};
+use crate::security::{Login, PasswordLogin, SaslMechanism};
+use crate::token_file::TokenFile;
 
 /// The metadata of one topic takes less than one kilobyte per broker; a longer response is invalid.
 const MAX_RESPONSE_BYTES: u32 = 4 * 1024 * 1024;
@@ -84,7 +85,45 @@ impl Connection {
     }
 
     async fn log_in(&mut self, login: &Login) -> io::Result<()> {
-        let mechanism = login.mechanism.name();
+        match login {
+            Login::Password(login) => self.log_in_by_password(login).await,
+            Login::Token(file) => self.log_in_by_token(file).await,
+        }
+    }
+
+    async fn log_in_by_password(&mut self, login: &PasswordLogin) -> io::Result<()> {
+        self.choose(login.mechanism).await?;
+        if login.mechanism == SaslMechanism::Plain {
+            let PasswordLogin {
+                username, password, ..
+            } = login;
+            self.authenticate(format!("\0{username}\0{password}")).await?;
+            return Ok(());
+        }
+        let scram = Scram::new(login).map_err(refused)?;
+        let challenge = self.authenticate(scram.first()).await?;
+        let last = scram.last(&challenge).map_err(refused)?;
+        let proof = self.authenticate(last.message.clone()).await?;
+        last.check(&proof).map_err(refused)
+    }
+
+    /// RFC 7628.
+    async fn log_in_by_token(&mut self, file: &TokenFile) -> io::Result<()> {
+        let token = file.read().map_err(|reason| refused(&reason))?.text;
+        self.choose(SaslMechanism::Oauthbearer).await?;
+        let answer = self
+            .authenticate(format!("n,,\x01auth=Bearer {token}\x01\x01"))
+            .await?;
+        // A broker that refuses the token answers with the reason.
+        if answer.is_empty() {
+            Ok(())
+        } else {
+            Err(refused(&answer))
+        }
+    }
+
+    async fn choose(&mut self, mechanism: SaslMechanism) -> io::Result<()> {
+        let mechanism = mechanism.name();
         let request = SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str(mechanism));
         let response: SaslHandshakeResponse = self
             .call(ApiKey::SaslHandshake, &request, HANDSHAKE_VERSION)
@@ -96,18 +135,7 @@ impl Connection {
                 offered.join(", ")
             )));
         }
-        if login.mechanism == SaslMechanism::Plain {
-            let Login {
-                username, password, ..
-            } = login;
-            self.authenticate(format!("\0{username}\0{password}")).await?;
-            return Ok(());
-        }
-        let scram = Scram::new(login).map_err(refused)?;
-        let challenge = self.authenticate(scram.first()).await?;
-        let last = scram.last(&challenge).map_err(refused)?;
-        let proof = self.authenticate(last.message.clone()).await?;
-        last.check(&proof).map_err(refused)
+        Ok(())
     }
 
     /// Sends a message of the mechanism, and returns the answer.

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::{digest, hmac, pbkdf2};
 
-use crate::security::{Login, SaslMechanism};
+use crate::security::{PasswordLogin, SaslMechanism};
 
 /// "No channel binding", which the messages repeat, and its base64 form.
 const CHANNEL_BINDING: &str = "n,,";
@@ -40,7 +40,7 @@ struct Algorithms {
 
 impl Scram {
     /// Errors if the system has no random numbers.
-    pub(super) fn new(login: &Login) -> Result<Self, &'static str> {
+    pub(super) fn new(login: &PasswordLogin) -> Result<Self, &'static str> {
         let mut nonce = [0; NONCE_BYTES];
         let random = SystemRandom::new();
         random
@@ -49,7 +49,7 @@ impl Scram {
         Ok(Self::with_nonce(login, BASE64.encode(nonce)))
     }
 
-    fn with_nonce(login: &Login, nonce: String) -> Self {
+    fn with_nonce(login: &PasswordLogin, nonce: String) -> Self {
         let algorithms = match login.mechanism {
             SaslMechanism::ScramSha256 => Algorithms {
                 digest: &digest::SHA256,
@@ -145,8 +145,8 @@ fn attribute<'a>(message: &'a str, name: &str) -> Result<&'a str, &'static str> 
 mod tests {
     use super::*;
 
-    fn login(username: &str) -> Login {
-        Login {
+    fn login(username: &str) -> PasswordLogin {
+        PasswordLogin {
             mechanism: SaslMechanism::ScramSha256,
             username: username.to_owned(),
             password: "pencil".to_owned(),

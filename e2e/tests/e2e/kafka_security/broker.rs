@@ -10,10 +10,13 @@ use e2e::wait::wait_until;
 use lab::ports::free_address;
 use tempfile::TempDir;
 
+use crate::issuer::{AUDIENCE, ISSUER, Issuer};
+
 /// May write into the topic `votes`.
 pub(super) const WRITER: &str = "writer";
-/// May read the topic `votes`.
+/// May read the topic `votes` in the group `readers`.
 pub(super) const READER: &str = "reader";
+pub(super) const READERS: &str = "readers";
 /// The password of both.
 pub(super) const PASSWORD: &str = "correct-horse-battery-staple";
 
@@ -25,8 +28,8 @@ pub(super) struct SecuredBroker {
 }
 
 impl SecuredBroker {
-    /// Starts the broker and creates its topic and its entries.
-    pub(super) async fn start() -> Self {
+    /// Starts the broker and creates its topic and its entries. It accepts the access tokens of `issuer`.
+    pub(super) async fn start(issuer: &Issuer) -> Self {
         let directory = TempDir::new().unwrap();
         let [secured, internal, controller] = [(); 3].map(|()| free_address().unwrap().port());
         let authority = Authority::new("a CA").unwrap();
@@ -38,6 +41,7 @@ impl SecuredBroker {
             &format!("{}{}", issued.key, issued.cert),
         );
         write(&directory, "password", &format!("{PASSWORD}\n"));
+        let key_set = write(&directory, "keys.json", &issuer.key_set());
         let properties = write(
             &directory,
             "server.properties",
@@ -61,13 +65,16 @@ impl SecuredBroker {
         }
         run(&mut format);
         let log = File::create(directory.path().join("broker.log")).unwrap();
-        let process = java("kafka.Kafka")
-            .arg(&properties)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        // Kafka reads keys only from places that the command line allows.
+        let process = java(&format!(
+            "-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=file:{key_set}"
+        ))
+        .args(["kafka.Kafka", &properties])
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap();
         let broker = Self {
             directory,
             process,
@@ -75,12 +82,14 @@ impl SecuredBroker {
         };
         let internal = format!("127.0.0.1:{internal}");
         wait_until(async || kafka::admin::ensure_topic(&internal, "votes", 1).await.is_ok()).await;
-        for (user, operations) in [
-            (WRITER, &["Write", "Describe"][..]),
-            (READER, &["Read", "Describe"]),
+        for (user, resources, operations) in [
+            (WRITER, &["--topic", "votes"][..], &["Write", "Describe"][..]),
+            (READER, &["--topic", "votes"], &["Read", "Describe"]),
+            (READER, &["--group", READERS], &["Read"]),
         ] {
             let mut acls = java("org.apache.kafka.tools.AclCommand");
-            acls.args(["--bootstrap-server", &internal, "--add", "--topic", "votes"]);
+            acls.args(["--bootstrap-server", &internal, "--add"])
+                .args(resources);
             acls.args(["--allow-principal", &format!("User:{user}")]);
             for operation in operations {
                 acls.args(["--operation", operation]);
@@ -126,11 +135,12 @@ fn write(directory: &TempDir, name: &str, text: &str) -> String {
     path.display().to_string()
 }
 
-fn java(main_class: &str) -> Command {
+/// `first` is the main class, or an option before it.
+fn java(first: &str) -> Command {
     let mut command = Command::new("java");
     command.args(["-Xmx256m", "-XX:+UseSerialGC", "-cp"]);
     command.arg(lab::fetch::Cache::open().unwrap().kafka_class_path());
-    command.arg(main_class);
+    command.arg(first);
     command
 }
 
@@ -164,10 +174,16 @@ ssl.keystore.type=PEM
 ssl.keystore.location={directory}/broker.pem
 ssl.truststore.type=PEM
 ssl.truststore.location={directory}/ca.pem
-sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER
 listener.name.secured.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required {users};
 listener.name.secured.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.secured.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.secured.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;
+listener.name.secured.oauthbearer.sasl.server.callback.handler.class=org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler
+listener.name.secured.oauthbearer.sasl.oauthbearer.jwks.endpoint.url=file:{directory}/keys.json
+listener.name.secured.oauthbearer.sasl.oauthbearer.expected.issuer={ISSUER}
+listener.name.secured.oauthbearer.sasl.oauthbearer.expected.audience={AUDIENCE}
+listener.name.secured.oauthbearer.connections.max.reauth.ms=3600000
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:ANONYMOUS
 log.cleaner.dedupe.buffer.size=16777216

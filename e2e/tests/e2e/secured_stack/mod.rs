@@ -1,6 +1,7 @@
 //! The secured stack of `lab`: votes pass by all routes, its stores refuse who may not enter, and new certificates need no
 //! restart. The stores are real servers, and the programs are ours.
 
+mod old_versions;
 mod program;
 mod refusals;
 mod rotation;

@@ -62,6 +62,14 @@ fn redis_cases(stack: &SecuredStack, files: &OtherFiles, plaintext: &str) -> Vec
             "UnknownCA",
         ),
         case(
+            "expired client certificate",
+            "tallies",
+            good.clone()
+                .with("--redis-cert", &files.expired_cert)
+                .with("--redis-key", &files.expired_key),
+            "CertificateExpired",
+        ),
+        case(
             "wrong password",
             "tallies",
             good.clone().with("--redis-password-file", &files.password),
@@ -121,6 +129,12 @@ fn mongodb_cases(stack: &SecuredStack, files: &OtherFiles, plaintext: &str) -> V
             "client certificate of another CA",
             "logs",
             with_uri(&uri.replace(&cert_with_key, &files.cert_with_key)),
+            "without sending TLS close_notify",
+        ),
+        case(
+            "expired client certificate",
+            "logs",
+            with_uri(&uri.replace(&cert_with_key, &files.expired_cert_with_key)),
             "without sending TLS close_notify",
         ),
         case(
@@ -187,6 +201,10 @@ struct OtherFiles {
     cert: String,
     key: String,
     cert_with_key: String,
+    /// Of the CA of the stack.
+    expired_cert: String,
+    expired_key: String,
+    expired_cert_with_key: String,
     password: String,
 }
 
@@ -194,11 +212,18 @@ impl OtherFiles {
     fn write(stack: &SecuredStack) -> Self {
         let other = Authority::new("another CA").unwrap();
         let issued = other.issue(&["viewer"]).unwrap();
+        let expired = stack.authority().issue_expired(&["viewer"]).unwrap();
         Self {
             ca: stack.write("other-ca.pem", &other.pem()),
             cert: stack.write("other.pem", &issued.cert),
             key: stack.write("other.key", &issued.key),
             cert_with_key: stack.write("other-with-key.pem", &format!("{}{}", issued.cert, issued.key)),
+            expired_cert: stack.write("expired.pem", &expired.cert),
+            expired_key: stack.write("expired.key", &expired.key),
+            expired_cert_with_key: stack.write(
+                "expired-with-key.pem",
+                &format!("{}{}", expired.cert, expired.key),
+            ),
             password: stack.write("other.password", "wrong"),
         }
     }

@@ -1,0 +1,63 @@
+//! No server of the secured stack speaks TLS 1.1.
+
+use std::process::{Command, Stdio};
+
+use lab::ports::Port;
+use lab::servers::Server;
+
+use super::SecuredStack;
+
+const SERVERS: [Server; 9] = [
+    Server::Kafka,
+    Server::Redis,
+    Server::Mongodb,
+    Server::Grpc,
+    Server::Rest,
+    Server::Bridge,
+    Server::Ingress,
+    Server::Prometheus,
+    Server::Viewer,
+];
+const PORTS: [Port; 9] = [
+    Port::Kafka,
+    Port::Redis,
+    Port::Mongodb,
+    Port::Grpc,
+    Port::Rest,
+    Port::Bridge,
+    Port::Ingress,
+    Port::Prometheus,
+    Port::Viewer,
+];
+
+#[tokio::test]
+async fn tls_1_1_is_refused_by_each_server() {
+    let stack = SecuredStack::start(&SERVERS).await;
+    for port in PORTS {
+        let address = stack.ports.address(port);
+        let accepted = handshake(&address, "-tls1_2");
+        assert!(accepted.contains("Protocol  : TLSv1.2"), "{port:?}: {accepted}");
+        let refused = handshake(&address, "-tls1_1");
+        assert!(refused.contains("alert protocol version"), "{port:?}: {refused}");
+    }
+    for server in [Server::Rest, Server::Grpc, Server::Bridge, Server::Viewer] {
+        let log = std::fs::read_to_string(stack.stack.stack().dir().log(server.name())).unwrap();
+        assert!(log.contains("the client offers no TLS 1.2"), "{server}: {log}");
+    }
+}
+
+/// What `openssl` prints of a handshake with this version only.
+fn handshake(address: &str, version: &str) -> String {
+    let output = Command::new("openssl")
+        .args(["s_client", "-connect", address, version])
+        // OpenSSL's defaults do not offer TLS 1.1.
+        .args(["-cipher", "ALL:@SECLEVEL=0"])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}

@@ -1,0 +1,47 @@
+//! A GET request to a server of a stack, by TLS if the stack is secured.
+
+use anyhow::{Context, Result};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use crate::access::Access;
+use crate::ports::Port;
+
+/// The status and the body of the answer. `port` is one that has TLS in a secured stack.
+pub async fn http_get(access: &Access, port: Port, path: &str) -> Result<(StatusCode, Bytes)> {
+    let address = access.ports.address(port);
+    let socket = TcpStream::connect(&address).await?;
+    let Some(client) = access.tls_client(Some(b"http/1.1"))? else {
+        return exchange(socket, &address, path).await;
+    };
+    let host = address
+        .rsplit_once(':')
+        .map_or(address.as_str(), |(host, _)| host);
+    let stream = client.connect(host, socket).await;
+    exchange(stream.context("the TLS handshake failed")?, &address, path).await
+}
+
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    address: &str,
+    path: &str,
+) -> Result<(StatusCode, Bytes)> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let connection = tokio::spawn(connection);
+    let request = Request::get(path)
+        .header("host", address)
+        .body(Empty::<Bytes>::new())?;
+    let answer = async {
+        let response = sender.send_request(request).await?;
+        let status = response.status();
+        Ok((status, response.into_body().collect().await?.to_bytes()))
+    }
+    .await;
+    connection.abort();
+    answer
+}
