@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use service::{EffectiveConfig, redact_hosts};
+use secret::redact_hosts;
+use service::EffectiveConfig;
 
 use crate::batch::BatchLimits;
 use crate::store_args::StoreArgs;

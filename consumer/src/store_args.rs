@@ -1,7 +1,7 @@
 //! The addresses of the stores: options that all commands share.
 
 use kafka::BrokerArgs;
-use service::SecretUrl;
+use secret::SecretUrl;
 use tallies::{RedisSecurityArgs, RedisServer};
 use vote_log::MongodbLoginArgs;
 

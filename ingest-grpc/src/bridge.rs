@@ -71,7 +71,7 @@ pub(crate) async fn start(args: BridgeArgs, common: CommonArgs, process: Process
         .with_tracer(process.traces.tracer())
         .with_authenticator(args.auth.open(&process.shutdown)?);
     let ingest = Arc::new(ingest);
-    tracing::info!(listen = %args.listen, upstream = service::redact(&args.upstream.to_string()), "accepting votes");
+    tracing::info!(listen = %args.listen, upstream = secret::redact(&args.upstream.to_string()), "accepting votes");
     let cors = args
         .cors
         .layer(http_api::REQUEST_HEADERS, http_api::RESPONSE_HEADERS);

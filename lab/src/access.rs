@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use kafka::{BrokerArgs, Brokers, SecurityArgs, SecurityProtocol};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tls::{PemFile, TlsClient};
 
 use crate::endpoints::{Endpoints, mongodb_uri, redis_url};
@@ -213,12 +214,7 @@ fn mongodb_tls(secrets: &Secrets, cert_with_key: &Path) -> String {
 
 /// A path as the value of an option in a URI.
 fn percent_encoded(path: &Path) -> String {
-    path.display()
-        .to_string()
-        .replace('%', "%25")
-        .replace('&', "%26")
-        .replace('+', "%2B")
-        .replace('@', "%40")
+    utf8_percent_encode(&path.display().to_string(), NON_ALPHANUMERIC).to_string()
 }
 
 fn shown(path: &Path) -> String {

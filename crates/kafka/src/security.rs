@@ -1,14 +1,12 @@
 //! Encryption of the connections to Kafka, and the login of this client.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use secret::{Password, PasswordSource};
 use tls::{PemFile, TlsClient};
 
 use crate::KafkaError;
 use crate::token_file::TokenFile;
-
-/// The variable with the password, for deployments without files of secrets.
-const PASSWORD_VARIABLE: &str = "KAFKA_PASSWORD";
 
 /// Options of encryption and login.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -97,11 +95,11 @@ pub(crate) enum Login {
 }
 
 /// A name and its password.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct PasswordLogin {
     pub(crate) mechanism: SaslMechanism,
     pub(crate) username: String,
-    pub(crate) password: String,
+    pub(crate) password: Password,
 }
 
 impl SecurityArgs {
@@ -184,29 +182,24 @@ impl SecurityArgs {
         let Some(username) = &self.kafka_username else {
             return Err(error("the login to Kafka needs a name (--kafka-username)"));
         };
-        let password = match &self.kafka_password_file {
-            Some(path) => read_password(path)?,
-            None => std::env::var(PASSWORD_VARIABLE).map_err(|_| {
-                error("the login to Kafka needs a password (--kafka-password-file, or the variable KAFKA_PASSWORD)")
-            })?,
-        };
+        let source = PasswordSource::new(
+            self.kafka_password_file.as_deref(),
+            "--kafka-password-file",
+            "KAFKA_PASSWORD",
+        );
+        let read = source.read().map_err(|cause| error(&format!("{cause:#}")))?;
+        let password = read.ok_or_else(|| {
+            error(&format!(
+                "the login to Kafka needs a password ({})",
+                source.advice()
+            ))
+        })?;
         Ok(Some(Login::Password(PasswordLogin {
             mechanism: self.kafka_sasl_mechanism,
             username: username.clone(),
             password,
         })))
     }
-}
-
-fn read_password(path: &Path) -> Result<String, KafkaError> {
-    let text = std::fs::read_to_string(path).map_err(|cause| {
-        error(&format!(
-            "cannot read {} (--kafka-password-file): {cause}",
-            path.display()
-        ))
-    })?;
-    // Editors end a file with a line break.
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 fn error(reason: &str) -> KafkaError {
@@ -229,7 +222,7 @@ impl Security {
             Some(Login::Password(login)) => {
                 settings.push(("sasl.mechanism", login.mechanism.name().to_owned()));
                 settings.push(("sasl.username", login.username.clone()));
-                settings.push(("sasl.password", login.password.clone()));
+                settings.push(("sasl.password", login.password.expose().to_owned()));
             }
             // The library asks for the token (`Tokens`).
             Some(Login::Token(_)) => {
@@ -287,16 +280,5 @@ impl SaslMechanism {
             Self::ScramSha512 => "SCRAM-SHA-512",
             Self::Oauthbearer => "OAUTHBEARER",
         }
-    }
-}
-
-impl std::fmt::Debug for PasswordLogin {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The password is a secret.
-        let mut shown = formatter.debug_struct("PasswordLogin");
-        shown
-            .field("mechanism", &self.mechanism)
-            .field("username", &self.username);
-        shown.finish_non_exhaustive()
     }
 }

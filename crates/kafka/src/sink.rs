@@ -64,7 +64,9 @@ impl KafkaSink {
     /// A vote whose client chose the id can be sent again, and all copies must go to one partition. Any other vote can
     /// go to any partition: all such votes of one millisecond go to one partition, and those of the next millisecond to
     /// the next. The producer then sends one batch per linger instead of one per partition, which with N partitions is
-    /// 1/N of the requests. The timestamp in the UUIDv7 selects the partition, so no clock is read.
+    /// 1/N of the requests. The timestamp in the UUIDv7 selects the partition, so no clock is read. It also matters that the
+    /// partition changes: an idempotent producer of librdkafka 2.12 has one request with five or more records in flight for each
+    /// partition (librdkafka pull request 4989), and its thread uses the CPU while the next batch waits for it.
     pub fn partition(&self, record: &EncodedVote) -> Option<i32> {
         let partitions = self.health.partitions();
         if record.id_from_client || partitions == 0 {

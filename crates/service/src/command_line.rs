@@ -5,7 +5,7 @@ use std::process;
 
 use clap::{Command, Parser};
 
-use crate::redact::redact_values;
+use secret::redact_values;
 
 /// Parses the command line of the process, like `T::parse`. That one repeats wrong arguments in its error, such as the URL
 /// of a store with its password, which then reaches logs.

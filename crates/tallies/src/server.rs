@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 use redis::{Client, ClientTlsConfig, TlsCertificates};
-use service::{PasswordSource, SecretUrl};
+use secret::{PasswordSource, SecretUrl};
 use tls::{PemFile, authorities, certificates, private_key};
 
 const URL_OPTION: &str = "--redis-url";

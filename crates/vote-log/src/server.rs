@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 use mongodb::options::{AuthMechanism, ConnectionString, Tls, TlsOptions};
-use service::{PasswordSource, SecretUrl};
+use secret::{PasswordSource, SecretUrl};
 use tls::{PemFile, authorities, certificates, private_key};
 
 /// Options of the login.

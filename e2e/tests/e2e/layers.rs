@@ -7,16 +7,17 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Every crate of the workspace with the crates of the workspace that it may depend on. Dependencies point inward.
-const MAY_IMPORT: [(&str, &[&str]); 30] = [
+const MAY_IMPORT: [(&str, &[&str]); 31] = [
     ("proto", &[]),
     ("vote", &["proto"]),
     ("reload", &[]),
+    ("secret", &[]),
     ("auth", &["reload", "tls"]),
     ("ingest", &["auth", "proto", "vote"]),
-    ("kafka", &["ingest", "tls"]),
+    ("kafka", &["ingest", "secret", "tls"]),
     ("tls", &[]),
     ("authority", &[]),
-    ("service", &["auth", "reload", "tls"]),
+    ("service", &["auth", "reload", "secret", "tls"]),
     ("http-api", &["auth", "ingest", "proto", "tls", "vote"]),
     ("fault-injection", &["ingest", "kafka"]),
     (
@@ -40,6 +41,7 @@ const MAY_IMPORT: [(&str, &[&str]); 30] = [
             "kafka",
             "proto",
             "reload",
+            "secret",
             "service",
             "tls",
             "vote",
@@ -47,11 +49,16 @@ const MAY_IMPORT: [(&str, &[&str]); 30] = [
     ),
     (
         "consumer",
-        &["kafka", "proto", "service", "tallies", "vote", "vote-log"],
+        &[
+            "kafka", "proto", "secret", "service", "tallies", "vote", "vote-log",
+        ],
     ),
-    ("viewer", &["service", "tallies", "tls", "vote", "vote-log"]),
-    ("vote-log", &["service", "tls"]),
-    ("tallies", &["service", "tls"]),
+    (
+        "viewer",
+        &["secret", "service", "tallies", "tls", "vote", "vote-log"],
+    ),
+    ("vote-log", &["secret", "tls"]),
+    ("tallies", &["secret", "tls"]),
     ("quantile", &[]),
     ("plot", &[]),
     ("experiment-model", &[]),
@@ -86,6 +93,7 @@ const MAY_IMPORT: [(&str, &[&str]); 30] = [
             "plot",
             "proto",
             "tallies",
+            "tls",
             "vote",
         ],
     ),

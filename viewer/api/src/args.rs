@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use secret::SecretUrl;
 use service::listener::ListenerArgs;
-use service::{CommonArgs, EffectiveConfig, SecretUrl};
+use service::{CommonArgs, EffectiveConfig};
 use tallies::{RedisSecurityArgs, RedisServer};
 use vote_log::MongodbLoginArgs;
 

@@ -10,7 +10,7 @@ use mongodb::Client;
 use mongodb::bson::{Document, doc};
 use mongodb::error::{Error, ErrorKind};
 use mongodb::options::ClientOptions;
-use service::SecretUrl;
+use secret::SecretUrl;
 
 use vote_log::{DATABASE, MongodbLoginArgs};
 

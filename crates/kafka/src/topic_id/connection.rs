@@ -97,7 +97,8 @@ impl Connection {
             let PasswordLogin {
                 username, password, ..
             } = login;
-            self.authenticate(format!("\0{username}\0{password}")).await?;
+            self.authenticate(format!("\0{username}\0{}", password.expose()))
+                .await?;
             return Ok(());
         }
         let scram = Scram::new(login).map_err(refused)?;

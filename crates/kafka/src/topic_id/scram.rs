@@ -65,7 +65,7 @@ impl Scram {
         let name = login.username.replace('=', "=3D").replace(',', "=2C");
         Self {
             algorithms,
-            password: login.password.clone(),
+            password: login.password.expose().to_owned(),
             first_bare: format!("n={name},r={nonce}"),
             nonce,
         }
@@ -149,7 +149,7 @@ mod tests {
         PasswordLogin {
             mechanism: SaslMechanism::ScramSha256,
             username: username.to_owned(),
-            password: "pencil".to_owned(),
+            password: "pencil".into(),
         }
     }
 

@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use service::SecretUrl;
+use secret::SecretUrl;
 use tls::{PemFile, TlsClient};
 use url::Url;
 

@@ -8,7 +8,7 @@ use mongodb::error::{Error, ErrorKind};
 use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria};
 use mongodb::{Client, Collection};
 use prometheus::IntCounter;
-use service::SecretUrl;
+use secret::SecretUrl;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use vote_log::{COLLECTION, DATABASE};
 

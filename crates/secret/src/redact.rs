@@ -63,7 +63,7 @@ pub fn redact_hosts(hosts: &str) -> String {
 
 /// Returns `text` with each of `values` replaced by its redacted form. Values that are neither a URL nor have credentials
 /// are not secrets.
-pub(crate) fn redact_values<'a>(text: &str, values: impl IntoIterator<Item = &'a str>) -> String {
+pub fn redact_values<'a>(text: &str, values: impl IntoIterator<Item = &'a str>) -> String {
     let mut secrets: Vec<&str> = values
         .into_iter()
         .filter(|value| value.contains("://") || value.contains('@'))
