@@ -18,7 +18,7 @@ use load_generator::{calibration, votes};
 use proto::votes::Vote;
 
 use crate::thresholds::Thresholds;
-use crate::{fairness_check, machine, plans, report_files, trial};
+use crate::{fairness_check, machine, plans, report_files, subject, trial};
 
 /// Options of `compare run`.
 #[derive(Clone, Debug, clap::Args)]
@@ -69,6 +69,9 @@ pub async fn run(args: &RunArgs) -> Result<ExitCode> {
     for name in &args.must_not_lose {
         let is_variant = plan.variants.iter().any(|variant| variant.name == *name);
         ensure!(is_variant, "--must-not-lose {name}: the plan has no such variant");
+    }
+    if args.secure {
+        subject::ensure_can_be_secured(&plan)?;
     }
     let votes = votes::read_vote_file(&root)?;
     let calibration = calibration::measure(&plan, &votes).await?;

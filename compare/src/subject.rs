@@ -35,6 +35,24 @@ pub struct Subject {
     _certificate: Option<Arc<ServerCertificate>>,
 }
 
+/// Checks that all variants can reach the services of a secured stack.
+pub fn ensure_can_be_secured(plan: &Plan) -> Result<()> {
+    ensure!(
+        plan.variants.iter().all(|variant| variant.tls.is_off()),
+        "--secure gives TLS to all variants: use a plan whose variants have no `tls`"
+    );
+    let is_stock = |variant: &Variant| !(variant.service.is_ours() && variant.client.is_ours());
+    ensure!(
+        !plan.variants.iter().any(is_stock),
+        "stock services and stock clients have no TLS: use a plan without them, or leave out --secure"
+    );
+    ensure!(
+        plan.variants.iter().all(|variant| variant.url.is_none()),
+        "a service at a `url` does not know the token of the stack: use a plan without it, or leave out --secure"
+    );
+    Ok(())
+}
+
 /// The subjects of a plan, without its sweep: the variants, then the control.
 pub async fn open_all(plan: &Plan, stack: Running<'_>, votes: &[Vote]) -> Result<Vec<Subject>> {
     let control = plan.variants.first().map(|variant| (variant, true));
@@ -44,21 +62,6 @@ pub async fn open_all(plan: &Plan, stack: Running<'_>, votes: &[Vote]) -> Result
         .map(|variant| (variant, false))
         .chain(control);
     let has_tls = plan.variants.iter().any(|variant| !variant.tls.is_off());
-    if stack.access.secrets.is_some() {
-        ensure!(
-            !has_tls,
-            "--secure gives TLS to all variants: use a plan whose variants have no `tls`"
-        );
-        let is_stock = |variant: &Variant| !(variant.service.is_ours() && variant.client.is_ours());
-        ensure!(
-            !plan.variants.iter().any(is_stock),
-            "stock services and stock clients have no TLS: use a plan without them, or leave out --secure"
-        );
-        ensure!(
-            plan.variants.iter().all(|variant| variant.url.is_none()),
-            "a service of another machine does not know the token of the stack: leave out --secure"
-        );
-    }
     let certificate = has_tls.then(ServerCertificate::issue).transpose()?.map(Arc::new);
     let mut subjects = Vec::with_capacity(plan.variants.len() + 1);
     for (variant, is_control) in variants {

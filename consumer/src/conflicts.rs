@@ -1,10 +1,11 @@
 //! Reports ids that a client used for two different votes. The first record in the partition counts, and the later one is a
 //! duplicate; see docs/adr/0022.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use prometheus::{IntCounter, Registry};
+use service::LogLimit;
 use service::metrics::counter;
 use vote::Route;
 
@@ -17,14 +18,7 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Conflicts {
     routes: [(Route, IntCounter); Route::ALL.len()],
-    log: Arc<Mutex<LogLimit>>,
-}
-
-#[derive(Debug, Default)]
-struct LogLimit {
-    last: Option<Instant>,
-    /// The number of conflicts since the last line.
-    unlogged: u64,
+    log: Arc<LogLimit>,
 }
 
 impl Conflicts {
@@ -38,7 +32,7 @@ impl Conflicts {
         )?;
         Ok(Self {
             routes: Route::ALL.map(|route| (route, conflicts.with_label_values(&[route.as_str()]))),
-            log: Arc::default(),
+            log: Arc::new(LogLimit::new(LOG_INTERVAL)),
         })
     }
 
@@ -48,7 +42,7 @@ impl Conflicts {
         for vote in conflicts {
             let counters = self.routes.iter().filter(|(route, _)| *route == vote.event.route);
             counters.for_each(|(_, counter)| counter.inc());
-            if let Some(not_logged) = self.take_log_line(Instant::now()) {
+            if let Some(not_logged) = self.log.next(Instant::now()) {
                 tracing::warn!(
                     vote_id = %vote.event.vote_id,
                     route = vote.event.route.as_str(),
@@ -60,35 +54,5 @@ impl Conflicts {
                 );
             }
         }
-    }
-
-    /// The number of conflicts without a line, if it is time for the next line.
-    fn take_log_line(&self, now: Instant) -> Option<u64> {
-        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        if log
-            .last
-            .is_some_and(|last| now.duration_since(last) < LOG_INTERVAL)
-        {
-            log.unlogged += 1;
-            return None;
-        }
-        log.last = Some(now);
-        Some(std::mem::take(&mut log.unlogged))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn conflicts_are_logged_at_most_once_per_interval() {
-        let conflicts = Conflicts::new(&Registry::new()).unwrap();
-        let start = Instant::now();
-        assert_eq!(conflicts.take_log_line(start), Some(0));
-        for _ in 0..3 {
-            assert_eq!(conflicts.take_log_line(start + LOG_INTERVAL / 2), None);
-        }
-        assert_eq!(conflicts.take_log_line(start + LOG_INTERVAL), Some(3));
     }
 }

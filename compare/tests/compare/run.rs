@@ -13,10 +13,10 @@ purpose = "A short run for a test; its verdict is meaningless."
 warm_up_s = 0.3
 rounds = 8
 processes = 2
-block_s = 0.5
+block_s = 0.25
 cpu_rounds = 8
 [load]
-rate = 200
+rate = 400
 connections = 2
 timing_every = 2
 [sweep]
@@ -162,9 +162,9 @@ purpose = "A short run for a test; its verdict is meaningless."
 warm_up_s = 0.3
 rounds = 8
 cpu_rounds = 8
-block_s = 0.5
+block_s = 0.25
 [load]
-rate = 200
+rate = 400
 connections = 2
 [[variants]]
 name = "rest"
@@ -191,6 +191,36 @@ encoding = "grpc"
 service = "stock"
 client = "stock"
 "#;
+
+#[test]
+fn every_vote_of_a_run_on_a_secured_stack_reconciles() {
+    let directory = tempfile::tempdir().unwrap();
+    let (design, variants) = PLAN.split_once("[sweep]").unwrap();
+    let (_, variants) = variants.split_once("[[variants]]").unwrap();
+    let plan = format!("{design}[[variants]]{variants}");
+    let output = run(&plan, directory.path(), &["--secure"]);
+    let output_text = text(&output);
+    let report = reconciled_report(directory.path(), &output_text);
+    let variants = report["points"][0]["variants"].as_array().unwrap();
+    assert_eq!(variants.len(), 7);
+    for variant in variants {
+        assert_acknowledged_with_cpu_time(variant, &output_text);
+    }
+    let findings = report["fairness"].as_array().unwrap();
+    assert!(
+        findings.iter().any(|finding| finding["subject"] == "secured"),
+        "{findings:?}"
+    );
+}
+
+#[test]
+fn variant_that_cannot_reach_a_secured_stack_is_an_error_before_the_stack_starts() {
+    let directory = tempfile::tempdir().unwrap();
+    let plan = format!("{PLAN}service = \"stock\"\n");
+    let output = run(&plan, directory.path(), &["--secure"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output).contains("leave out --secure"), "{}", text(&output));
+}
 
 #[test]
 fn every_vote_of_stock_services_and_clients_reconciles() {

@@ -1,9 +1,8 @@
-//! The test environment: one stack of servers for all tests of this binary, cleared before each test, and consumers that run
-//! on it.
+//! The test environment: a stack of servers, cleared before each test, and consumers that run on it. Two stacks serve all
+//! tests, because most tests wait for a time limit of Kafka or of a client.
 
 use std::collections::BTreeMap;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use ephemeral_stack::EphemeralStack;
@@ -14,7 +13,7 @@ use lab::process::{Identity, Signal};
 use lab::servers::Server;
 use mongodb::bson::{self, RawDocumentBuf, doc};
 use redis::AsyncCommands;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 use vote_log::VoteDocument;
 
 use crate::votes::{Tallies, expected};
@@ -25,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The stack, with empty stores and a separate topic.
 pub(crate) struct TestEnvironment {
-    pub(crate) stack: MutexGuard<'static, EphemeralStack>,
+    pub(crate) stack: MappedMutexGuard<'static, EphemeralStack>,
     pub(crate) topic: String,
     pub(crate) writer: RecordWriter,
     pub(crate) redis: redis::aio::ConnectionManager,
@@ -38,18 +37,25 @@ pub(crate) struct Consumer {
     admin: String,
 }
 
+/// A stack that no other test uses. Starts it if it does not run yet.
+async fn free_stack() -> MappedMutexGuard<'static, EphemeralStack> {
+    static STACKS: [Mutex<Option<EphemeralStack>>; 2] = [const { Mutex::const_new(None) }; 2];
+    let mut stack = tokio::select! {
+        biased;
+        stack = STACKS[0].lock() => stack,
+        stack = STACKS[1].lock() => stack,
+    };
+    if stack.is_none() {
+        let servers = [Server::Kafka, Server::Redis, Server::Mongodb];
+        let started = tokio::task::spawn_blocking(move || EphemeralStack::start_only(&servers).unwrap());
+        *stack = Some(started.await.unwrap());
+    }
+    MutexGuard::map(stack, |stack| stack.as_mut().unwrap())
+}
+
 impl TestEnvironment {
     pub(crate) async fn new(topic: &str) -> Self {
-        static STACK: OnceLock<Mutex<EphemeralStack>> = OnceLock::new();
-        let start = || {
-            let servers = [Server::Kafka, Server::Redis, Server::Mongodb];
-            Mutex::new(EphemeralStack::start_only(&servers).unwrap())
-        };
-        let stack = tokio::task::spawn_blocking(move || STACK.get_or_init(start))
-            .await
-            .unwrap()
-            .lock()
-            .await;
+        let stack = free_stack().await;
         let endpoints = stack.endpoints();
         kafka::admin::ensure_topic(&endpoints.kafka, topic, PARTITIONS)
             .await

@@ -56,7 +56,8 @@ impl Scram {
                 hmac: hmac::HMAC_SHA256,
                 pbkdf2: pbkdf2::PBKDF2_HMAC_SHA256,
             },
-            SaslMechanism::Plain | SaslMechanism::ScramSha512 => Algorithms {
+            // The last two are not SCRAM and do not come here.
+            SaslMechanism::ScramSha512 | SaslMechanism::Plain | SaslMechanism::Oauthbearer => Algorithms {
                 digest: &digest::SHA512,
                 hmac: hmac::HMAC_SHA512,
                 pbkdf2: pbkdf2::PBKDF2_HMAC_SHA512,
