@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use anyhow::{Result, ensure};
 use faults::catalog;
 use faults::environment::TestEnvironment;
 use faults::reconciliation::Reconciliation;
@@ -23,33 +24,32 @@ static TURN: Mutex<()> = Mutex::const_new(());
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_acknowledged_vote_is_counted_once_and_logged_once() {
-    run_on(&[]).await;
+    run_on(&[]).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_acknowledged_vote_is_counted_once_and_logged_once_on_a_secured_stack() {
-    run_on(&["--secure"]).await;
+    run_on(&["--secure"]).await.unwrap();
 }
 
-async fn run_on(stack_options: &[&str]) {
+async fn run_on(stack_options: &[&str]) -> Result<()> {
     let _turn = TURN.lock().await;
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
-    let environment = TestEnvironment::start(stack_options).await.unwrap();
+    let environment = TestEnvironment::start(stack_options).await?;
     let mut faults = catalog::all(Duration::ZERO);
     faults.retain(|fault| FAULTS.contains(&fault.name().as_str()));
-    assert_eq!(faults.len(), FAULTS.len(), "FAULTS contains an unknown name");
+    ensure!(faults.len() == FAULTS.len(), "FAULTS contains an unknown name");
     for fault in &mut faults {
-        let recovery = run_round(&environment, fault.as_mut(), MAX_LOAD, &mut random)
-            .await
-            .unwrap();
-        let reconciliation = Reconciliation::run(&environment).await.unwrap();
-        reconciliation.ensure_reconciled().unwrap();
+        let recovery = run_round(&environment, fault.as_mut(), MAX_LOAD, &mut random).await?;
+        let reconciliation = Reconciliation::run(&environment).await?;
+        reconciliation.ensure_reconciled()?;
         println!(
             "{}: recovered after {recovery:?}, {:?}",
             fault.name(),
             environment.ledger().total_counts()
         );
     }
+    Ok(())
 }

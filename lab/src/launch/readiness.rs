@@ -112,7 +112,7 @@ pub(super) async fn accepts_connections(address: &str) -> Result<()> {
 
 /// A server that uses TLS in a secured stack.
 pub(super) async fn server(access: &Access, port: Port, path: &str) -> Result<()> {
-    let (status, body) = within_timeout(http_get(access, port, path)).await??;
+    let (status, body) = within_timeout(Box::pin(http_get(access, port, path))).await??;
     ensure!(
         status.is_success(),
         "{path} answers {}: {}",
@@ -126,7 +126,7 @@ pub(super) async fn server(access: &Access, port: Port, path: &str) -> Result<()
 pub(super) async fn ingress(access: &Access) -> Result<()> {
     const PATH: &str = "/rest/";
     http(&access.ports.url(Port::IngressAdmin), "/ping").await?;
-    let (status, _) = within_timeout(http_get(access, Port::Ingress, PATH)).await??;
+    let (status, _) = within_timeout(Box::pin(http_get(access, Port::Ingress, PATH))).await??;
     ensure!(status != StatusCode::NOT_FOUND, "the routes are not loaded yet");
     Ok(())
 }

@@ -28,8 +28,8 @@ pub(super) struct SecuredBroker {
 }
 
 impl SecuredBroker {
-    /// Starts the broker and creates its topic and its entries. It accepts the access tokens of `issuer`.
-    pub(super) async fn start(issuer: &Issuer) -> Self {
+    /// Starts the broker and creates its topic and its entries. It accepts the access tokens of `tokens`.
+    pub(super) async fn start(tokens: &Issuer) -> Self {
         let directory = TempDir::new().unwrap();
         let [secured, internal, controller] = [(); 3].map(|()| free_address().unwrap().port());
         let authority = Authority::new("a CA").unwrap();
@@ -41,7 +41,7 @@ impl SecuredBroker {
             &format!("{}{}", issued.key, issued.cert),
         );
         write(&directory, "password", &format!("{PASSWORD}\n"));
-        let key_set = write(&directory, "keys.json", &issuer.key_set());
+        let key_set = write(&directory, "keys.json", &tokens.key_set());
         let properties = write(
             &directory,
             "server.properties",
