@@ -126,9 +126,11 @@ server_images() {
     mkdir -p "$work/kafka"
     cp -r "$cache/kafka-4.3.1" "$work/kafka/libs"
     cp -r "$here/kafka" "$work/kafka/bin"
+    cp -r "$cache/mongodb-6.0.5" "$work/mongodb"
+    cp "$here/mongodb/mongosh" "$work/mongodb/"
     server_image kafka:4.3.1 "$work/kafka" 'COPY . /opt/kafka/' 'USER 1000:1000'
     server_image redis:7.0 "$cache/redis-7.0" 'COPY usr /usr' 'USER 999:999'
-    server_image mongodb:6.0.5 "$cache/mongodb-6.0.5" 'COPY mongod /usr/local/bin/' 'USER 999:999'
+    server_image mongodb:6.0.5 "$work/mongodb" 'COPY mongod mongosh /usr/local/bin/' 'USER 999:999'
     server_image prometheus:2.42 "$cache/prometheus-2.42" 'COPY usr/bin/prometheus /usr/local/bin/' 'USER 65534:65534'
     server_image traefik:3.7.15 "$cache/traefik-3.7.15" 'COPY traefik /usr/local/bin/' 'USER 65532:65532'
 }

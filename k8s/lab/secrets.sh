@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the Secrets that overlays/lab needs and does not contain: keys and certificates, and the passwords of Kafka's users.
+# Prints the Secrets that overlays/lab needs and does not contain: keys and certificates, and the passwords of all users.
 #
 #   secrets.sh DIRECTORY | kubectl apply --filename=-     DIRECTORY: of the CA, as in components/tls/make-secrets.sh
 set -euo pipefail
@@ -7,7 +7,8 @@ set -euo pipefail
 readonly directory="$1" namespace=dualpath
 "$(dirname "$0")/../components/tls/make-secrets.sh" "$directory" 30 \
     "kafka-tls=kafka,kafka.$namespace.svc,kafka-0.kafka-nodes.$namespace.svc.cluster.local"
-# The names of the other Secrets are those of Strimzi.
+"$(dirname "$0")/../components/stores-login/make-passwords.sh"
+# Kafka. The names are those of Strimzi.
 cat <<YAML
 ---
 apiVersion: v1

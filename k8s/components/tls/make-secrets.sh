@@ -7,7 +7,7 @@
 # SECRET=NAME,NAME adds a Secret for another server, with the names in its certificate.
 # DIRECTORY keeps the CA (ca.key, ca.crt). If it has one, the new certificates are signed by it, so clients keep their trust.
 # Keep ca.key off the cluster, and run this again before DAYS (default: 90) have passed: the servers load new certificates
-# without a restart.
+# without a restart, except Redis and MongoDB of base/stores.
 set -euo pipefail
 if [ "$#" -lt 1 ]; then
     sed -n '2,10p' "$0" >&2
@@ -67,6 +67,11 @@ for service in ingest-grpc viewer; do
     mapfile -t names < <(service_names "$service")
     print_secret "$service-tls" serverAuth "${names[@]}"
 done
+mapfile -t names < <(service_names redis)
+print_secret redis-tls serverAuth "${names[@]}"
+# The last name is that of the member of the replica set. MongoDB also presents the certificate as a client of other members.
+mapfile -t names < <(service_names mongodb)
+print_secret mongodb-tls serverAuth,clientAuth "${names[@]}" "mongodb-0.mongodb.$namespace.svc.cluster.local"
 for server in "$@"; do
     IFS=, read -ra names <<<"${server#*=}"
     print_secret "${server%%=*}" serverAuth "${names[@]}"
