@@ -5,7 +5,7 @@ import json
 import time
 from dataclasses import dataclass
 
-from cluster_test import kube
+from cluster_test import kube, mongodb, tls
 from cluster_test.follower import Follower
 
 LAB = kube.OVERLAYS.parent / "lab"
@@ -64,6 +64,23 @@ class Viewer:
 def get(*arguments: str, namespace: str = NAMESPACE) -> dict:
     """Returns an object of the viewer's namespace, or of another one."""
     return kube.get(*arguments, f"--namespace={namespace}")
+
+
+def create_secrets(user: mongodb.User) -> None:
+    """Creates the namespace, and the Secrets with the URI of MongoDB for this user and with the CA of MongoDB."""
+    kube.kubectl("apply", f"--namespace={NAMESPACE}", f"--filename={LAB / 'knative/viewer/namespace.yaml'}")
+    uri = (
+        f"mongodb://{user.name}:{user.password}@{mongodb.MEMBER}/"
+        f"?replicaSet=rs0&authSource={user.source}&tls=true&tlsCAFile=/etc/mongodb/ca.crt"
+    )
+    for name, data in (("uri", {"latest": uri}), ("ca", {"ca.crt": tls.ca()})):
+        secret = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": f"{NAME}-mongodb-{name}"},
+            "stringData": data,
+        }
+        kube.kubectl("apply", f"--namespace={NAMESPACE}", "--filename=-", stdin=json.dumps(secret))
 
 
 def deploy() -> None:

@@ -1,5 +1,6 @@
 """Calls of kubectl."""
 
+import base64
 import json
 import os
 import subprocess
@@ -50,6 +51,19 @@ def is_ready(pod: dict) -> bool:
 def cluster_ip(service: str) -> str:
     """Returns the address of a Service. It is reachable from this machine."""
     return get("service", service)["spec"]["clusterIP"]
+
+
+def address(service: str) -> str:
+    """Returns the address of a Service, or that of the only pod of a headless one."""
+    if (ip := cluster_ip(service)) != "None":
+        return ip
+    (pod,) = pods(service)
+    return pod["status"]["podIP"]
+
+
+def secret(name: str, key: str) -> str:
+    """Returns a value of a Secret."""
+    return base64.b64decode(get("secret", name)["data"][key]).decode()
 
 
 def wait_until(what: str, condition: Callable[[], bool], timeout_s: float, pause_s: float = 1) -> float:

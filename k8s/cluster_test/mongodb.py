@@ -1,83 +1,92 @@
-"""Users of the MongoDB in the cluster: `consumer` may write the log, `viewer` may only read it."""
+"""The MongoDB in the cluster: connections by TLS, and what its users may do."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from pymongo import MongoClient
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, PyMongoError
 
-from cluster_test import kube
+from cluster_test import kube, tls
 
-# The lab overlay with users, and the Secret with their URIs.
-OVERLAY = Path(__file__).parents[1] / "lab/mongodb-users"
-SECRET = OVERLAY / "stores-secret.env"
 DATABASE, COLLECTION = "votes", "logs"
+# The member of the replica set, as it is named in its certificate.
+MEMBER = f"mongodb-0.mongodb.{kube.NAMESPACE}.svc.cluster.local:27017"
 # MongoDB's error codes.
-USER_EXISTS, UNAUTHORIZED = 51_003, 13
+UNAUTHORIZED, AUTHENTICATION_FAILED = 13, 18
 TIMEOUT_MS = 10_000
-READY_WITHIN_S = 180
+# What needs more than the role `read`, and what needs more than the role `readWrite`.
+WRITES = ("insert", "update", "delete", "create an index", "create a user")
+ADMINISTRATION = (
+    "create a user", "read the settings", "read the replica set", "reload the certificates", "write another database",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class User:
-    """A user of the lab's MongoDB."""
+    """A user of MongoDB, and the database that has it."""
 
     name: str
     password: str
+    source: str = DATABASE
 
     @classmethod
-    def of(cls, variable: str) -> "User":
-        """Returns the user in the URI with this name in the Secret."""
-        uris = dict(line.split("=", 1) for line in SECRET.read_text().splitlines())
-        parts = urlsplit(uris[variable])
-        return cls(parts.username or "", parts.password or "")
+    def of(cls, name: str) -> "User":
+        """Returns a user of the deployment, with the password in its Secret."""
+        return cls(name, kube.secret(f"mongodb-{name}", "password"))
+
+    @classmethod
+    def admin(cls) -> "User":
+        """Returns the administrator, with the password that is only inside the pod."""
+        return cls("admin", kube.kubectl("exec", "mongodb-0", "--", "cat", "/data/db/admin-password").strip(), "admin")
 
 
-def connect(user: User | None = None) -> MongoClient:
+def connect(user: User | None = None, *, encrypted: bool = True) -> MongoClient:
     """Connects to MongoDB, as this user or as none. Connections are opened by the first operation."""
-    (pod,) = kube.pods("mongodb")
-    credentials = {"username": user.name, "password": user.password, "authSource": DATABASE} if user else {}
+    credentials = {"username": user.name, "password": user.password, "authSource": user.source} if user else {}
+    # The address is not in the certificate. The stage `tls` verifies the names.
+    options = {"tls": True, "tlsCAFile": str(tls.ca_file()), "tlsAllowInvalidHostnames": True} if encrypted else {}
     return MongoClient(
-        pod["status"]["podIP"],
+        kube.address("mongodb"),
         directConnection=True,
         serverSelectionTimeoutMS=TIMEOUT_MS,
         timeoutMS=TIMEOUT_MS,
         **credentials,
+        **options,
     )
 
 
-@contextmanager
-def with_users() -> Iterator[None]:
-    """Creates the users and requires them during the block. Restores the lab overlay at its end."""
-    _create_users()
+def answers(*, encrypted: bool) -> bool:
+    """Tells whether MongoDB answers a client without a user."""
     try:
-        kube.kubectl("apply", "--kustomize", str(OVERLAY))
-        kube.wait_until("readiness with users in MongoDB", kube.all_ready, READY_WITHIN_S)
-        yield
-    finally:
-        kube.kubectl("delete", "networkpolicy", "mongodb-from-knative", "--ignore-not-found")
-        kube.kubectl("apply", "--kustomize", str(kube.OVERLAYS / "lab"))
-        kube.wait_until("readiness without users in MongoDB", kube.all_ready, READY_WITHIN_S)
+        with connect(encrypted=encrypted) as client:
+            client.admin.command("ping")
+    except PyMongoError:
+        return False
+    return True
 
 
-def _create_users() -> None:
-    """Creates the users while MongoDB still accepts everyone; the viewer's own command creates the viewer."""
-    consumer, viewer = User.of("MONGODB_URI"), User.of("VIEWER_MONGODB_URI")
-    settings = {"pwd": consumer.password, "roles": [{"role": "readWrite", "db": DATABASE}]}
-    with connect() as client:
-        try:
-            client[DATABASE].command("createUser", consumer.name, **settings)
-        except OperationFailure as error:
-            if error.code != USER_EXISTS:
-                raise kube.ClusterError(f"creating the user {consumer.name}: {error}") from error
-            client[DATABASE].command("updateUser", consumer.name, **settings)
-    uri = "mongodb://mongodb-0.mongodb:27017/?directConnection=true"
-    command = ["viewer", "create-user", f"--admin-uri={uri}", f"--user={viewer.name}"]
-    kube.kubectl("exec", "deployment/viewer", "--stdin", "--", *command, stdin=viewer.password)
+def error_code(user: User | None) -> int | None:
+    """Reads the log; returns the code of MongoDB's error, or None if it is readable."""
+    try:
+        with connect(user) as client:
+            client[DATABASE][COLLECTION].find_one()
+    except OperationFailure as error:
+        return error.code
+    return None
+
+
+def create_reader(name: str) -> User:
+    """Creates a user that may only read, by the viewer's own command, and gives it a new password."""
+    user = User(name, secrets.token_hex(24))
+    uri = (
+        f"mongodb://admin@{MEMBER}/?replicaSet=rs0&authSource=admin&tls=true&tlsCAFile=/etc/stores-login/mongodb-ca.crt"
+    )
+    command = ["viewer", "create-user", f"--admin-uri={uri}", "--mongodb-password-file=/dev/stdin"]
+    own = [f"--user={user.name}", f"--password={user.password}"]
+    kube.kubectl("exec", "deployment/viewer", "--stdin", "--", *command, *own, stdin=User.admin().password)
+    return user
 
 
 def newest(user: User) -> str:
@@ -105,7 +114,7 @@ def refused(user: User | None, *names: str) -> dict[str, bool]:
 
     Args:
         user: the user, or None for a client without a user.
-        names: the operations; default: all that need more than the role `read`.
+        names: the operations.
     """
     with connect(user) as client:
         database = client[DATABASE]
@@ -115,13 +124,14 @@ def refused(user: User | None, *names: str) -> dict[str, bool]:
             "update": lambda: log.update_one({"_id": "no-vote"}, {"$set": {"rank": "0"}}),
             "delete": lambda: log.delete_one({"_id": "no-vote"}),
             "create an index": lambda: log.create_index("of_the_test"),
-            "create a user": lambda: database.command(
-                "createUser", "of-the-test", roles=[], pwd=user and user.password
-            ),
+            "create a user": lambda: database.command("createUser", "of-the-test", roles=[], pwd=secrets.token_hex(24)),
+            "read the settings": lambda: client.admin.command("getParameter", "*"),
+            "read the replica set": lambda: client.admin.command("replSetGetStatus"),
+            "reload the certificates": lambda: client.admin.command("rotateCertificates"),
+            "write another database": lambda: client["of_the_test"]["of_the_test"].insert_one({"_id": "of-the-test"}),
             "read": log.find_one,
         }
-        chosen = names or tuple(name for name in operations if name != "read")
-        return {name: _is_unauthorized(operations[name]) for name in chosen}
+        return {name: _is_unauthorized(operations[name]) for name in names}
 
 
 def _is_unauthorized(operation: Callable[[], object]) -> bool:

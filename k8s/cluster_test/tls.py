@@ -1,6 +1,5 @@
 """TLS clients. They trust only the CA of the deployed Secrets, and check the names of the servers."""
 
-import base64
 import functools
 import http.client
 import ssl
@@ -48,7 +47,7 @@ def connect(service: str, port: int, address: str | None = None) -> Connection:
 @functools.cache
 def ca() -> str:
     """Returns the CA of the deployment (PEM)."""
-    return base64.b64decode(kube.get("secret", SECRET)["data"]["ca.crt"]).decode()
+    return kube.secret(SECRET, "ca.crt")
 
 
 @functools.cache

@@ -83,6 +83,25 @@ def containers_of(workload: dict) -> Iterator[dict]:
     yield from pod["containers"]
 
 
+def references(pod: dict) -> set[tuple[str, str]]:
+    """Returns kind and name of the ConfigMaps and Secrets that a pod uses."""
+    found = set()
+    for volume in pod.get("volumes", []):
+        if "configMap" in volume:
+            found.add(("ConfigMap", volume["configMap"]["name"]))
+        if "secret" in volume:
+            found.add(("Secret", volume["secret"]["secretName"]))
+        found |= {("Secret", source["secret"]["name"]) for source in volume.get("projected", {}).get("sources", [])}
+    for container in pod["containers"] + pod.get("initContainers", []):
+        for source in container.get("envFrom", []):
+            found |= {("ConfigMap", source["configMapRef"]["name"])} if "configMapRef" in source else set()
+            found |= {("Secret", source["secretRef"]["name"])} if "secretRef" in source else set()
+        for variable in container.get("env", []):
+            reference = variable.get("valueFrom", {}).get("secretKeyRef")
+            found |= {("Secret", reference["name"])} if reference else set()
+    return found
+
+
 def config(overlay: Overlay, prefix: str) -> dict:
     """Returns the data of the generated ConfigMap with this name prefix."""
     (found,) = (

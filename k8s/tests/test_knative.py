@@ -1,18 +1,16 @@
-"""The viewer on Knative: its manifests, and the users of MongoDB."""
+"""The viewer on Knative: its manifests."""
 
 import re
 import subprocess
-from urllib.parse import urlsplit
 
-import pytest
 import yaml
 
-from conftest import K8S, containers_of, errors, pod_of, rendered, tool
+from conftest import K8S, containers_of, errors, pod_of, tool
 
 LAB = K8S / "lab"
 CLOUD_RUN = K8S.parent / "viewer/cloudrun.yaml"
 # What the lab replaces in cloudrun.yaml.
-REPLACED = {"serviceAccountName", "image", "requests", "TRUSTED_PROXIES"}
+REPLACED = {"serviceAccountName", "image", "requests", "TRUSTED_PROXIES", "volumes", "volumeMounts"}
 
 
 def build(folder: str) -> list[dict]:
@@ -37,9 +35,9 @@ def leaves(value: object, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], o
     return {path: value}
 
 
-@pytest.mark.parametrize("folder", ["knative/viewer", "mongodb-users"])
-def test_manifests_of_the_stage_are_valid_by_their_schemas(folder: str) -> None:
-    assert errors(yaml.safe_dump_all(build(folder))) == []
+def test_manifests_of_the_stage_are_valid_by_their_schemas() -> None:
+    assert errors(yaml.safe_dump_all(build("knative/viewer"))) == []
+    assert errors((LAB / "knative/mongodb-policy.yaml").read_text()) == []
 
 
 def test_ingress_of_knative_is_valid_by_its_schemas_and_restricted() -> None:
@@ -84,35 +82,15 @@ def test_knative_allows_the_longest_request_of_cloudrun_yaml() -> None:
     assert int(maps["config-defaults"]["max-revision-timeout-seconds"]) == timeout
 
 
-def test_both_viewers_have_the_read_only_user() -> None:
-    users, viewer = (
-        dict(line.split("=", 1) for line in (LAB / file).read_text().splitlines())
-        for file in ("mongodb-users/stores-secret.env", "knative/viewer/mongodb-uri.env")
-    )
-    assert viewer == {"latest": users["VIEWER_MONGODB_URI"]}
-    assert urlsplit(users["VIEWER_MONGODB_URI"]).username == "viewer"
-    assert urlsplit(users["MONGODB_URI"]).username == "consumer"
-    assert urlsplit(users["MONGODB_URI"]).password != urlsplit(users["VIEWER_MONGODB_URI"]).password
-
-
-def test_users_of_mongodb_change_nothing_else_of_the_lab() -> None:
-    def by_name(objects: list[dict]) -> dict[tuple[str, str], dict]:
-        names = [found["metadata"]["name"] for found in objects if found["kind"] == "Secret"]
-        # The name has a hash of the URIs.
-        (secret,) = (name for name in names if name.startswith("stores-"))
-        text = yaml.safe_dump_all(objects).replace(secret, "stores")
-        return {(found["kind"], found["metadata"]["name"]): found for found in yaml.safe_load_all(text)}
-
-    lab, users = by_name(rendered("lab").objects), by_name(build("mongodb-users"))
-    changed = {name for name in lab.keys() | users.keys() if lab.get(name) != users.get(name)}
-    assert changed == {
-        ("Secret", "stores"),
-        ("StatefulSet", "mongodb"),
-        ("Job", "prepare-stores"),
-        ("NetworkPolicy", "mongodb-from-knative"),
-    }
-    (container,) = containers_of(users["StatefulSet", "mongodb"])
-    assert "--auth" in container["command"][-1]
+def test_knative_reads_the_uri_and_the_ca_of_mongodb_from_secrets() -> None:
+    service = one(build("knative/viewer"), "Service", "dualpath-viewer")
+    (container,) = pod_of(service)["containers"]
+    (uri,) = (variable for variable in container["env"] if variable["name"] == "MONGODB_URI")
+    assert uri["valueFrom"]["secretKeyRef"] == {"name": "dualpath-viewer-mongodb-uri", "key": "latest"}
+    (volume,) = pod_of(service)["volumes"]
+    (mount,) = container["volumeMounts"]
+    assert volume == {"name": mount["name"], "secret": {"secretName": "dualpath-viewer-mongodb-ca"}}
+    assert (mount["mountPath"], mount["readOnly"]) == ("/etc/mongodb", True)
 
 
 def test_schemas_and_lab_have_the_same_version_of_knative() -> None:

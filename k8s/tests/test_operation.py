@@ -5,18 +5,23 @@ import re
 
 import yaml
 
-from conftest import Overlay, config, containers_of, labels_of, name_of, pod_of
+from conftest import Overlay, config, containers_of, labels_of, name_of, pod_of, references
 
 # Long-running containers without probes, with the reason.
 WITHOUT_PROBES = {"locust-worker": "listens on no port"}
-# Secrets that no overlay contains: from cert-manager or make-secrets.sh, and from Strimzi or k8s/lab/secrets.sh.
+# Secrets that no overlay contains: from cert-manager or make-secrets.sh, from Strimzi or k8s/lab/secrets.sh, and from
+# make-passwords.sh.
 TLS_SECRETS = {"ingress-tls", "ingest-rest-tls", "ingest-grpc-tls", "bridge-tls", "viewer-tls"}
 KAFKA_SECRETS = {"votes-cluster-ca-cert", "ingest", "consumer"}
 KAFKA_OF_THE_LAB_SECRETS = KAFKA_SECRETS | {"kafka-tls", "keda", "prepare"}
+STORES_SECRETS = {
+    "redis-tls", "redis-consumer", "redis-viewer", "redis-grafana", "mongodb-tls", "mongodb-consumer", "mongodb-viewer",
+}  # fmt: skip
 # The operator creates `stores` and `grafana-admin` before the deployment (overlays/gke/README.md).
 EXTERNAL_SECRETS = {
     "gke": {"stores", "grafana-admin"} | TLS_SECRETS | KAFKA_SECRETS,
-    "lab": TLS_SECRETS | KAFKA_OF_THE_LAB_SECRETS,
+    "kind": STORES_SECRETS,
+    "lab": TLS_SECRETS | KAFKA_OF_THE_LAB_SECRETS | STORES_SECRETS,
 }
 EXTERNAL_SECRETS["lab-lag"] = EXTERNAL_SECRETS["lab"]
 MILLISECONDS = 1000
@@ -115,8 +120,10 @@ def test_mongodb_member_is_the_pods_full_name(overlay: Overlay) -> None:
         return
     namespace = found[0]["metadata"]["namespace"]
     own_name = f"mongodb-0.mongodb.{namespace}.svc.cluster.local:27017"
-    (container,) = pod_of(overlay.named("Job", "prepare-stores"))["containers"]
-    assert f"--mongodb-members={own_name}" in container["args"]
+    assert f"member={own_name} " in config(overlay, "mongodb")["users.sh"]
+    (container,) = pod_of(overlay.named("Deployment", "consumer"))["containers"]
+    (uri,) = (variable["value"] for variable in container["env"] if variable["name"] == "MONGODB_URI")
+    assert f"@{own_name}/" in uri
 
 
 def test_referenced_config_maps_and_secrets_exist(overlay: Overlay) -> None:
@@ -124,28 +131,10 @@ def test_referenced_config_maps_and_secrets_exist(overlay: Overlay) -> None:
         ("Secret", name) for name in EXTERNAL_SECRETS.get(overlay.name, ())
     }
     for workload in overlay.workloads():
-        for kind, name in sorted(_references(pod_of(workload))):
+        for kind, name in sorted(references(pod_of(workload))):
             assert (kind, name) in present, f"{name_of(workload)} needs {kind}/{name}"
             # The name has a hash of the content, so that a change causes a rollout.
             assert re.search(r"-[a-z0-9]{10}$", name) or name in EXTERNAL_SECRETS.get(overlay.name, ()), name
-
-
-def _references(pod: dict) -> set[tuple[str, str]]:
-    found = set()
-    for volume in pod.get("volumes", []):
-        if "configMap" in volume:
-            found.add(("ConfigMap", volume["configMap"]["name"]))
-        if "secret" in volume:
-            found.add(("Secret", volume["secret"]["secretName"]))
-        found |= {("Secret", source["secret"]["name"]) for source in volume.get("projected", {}).get("sources", [])}
-    for container in pod["containers"] + pod.get("initContainers", []):
-        for source in container.get("envFrom", []):
-            found |= {("ConfigMap", source["configMapRef"]["name"])} if "configMapRef" in source else set()
-            found |= {("Secret", source["secretRef"]["name"])} if "secretRef" in source else set()
-        for variable in container.get("env", []):
-            reference = variable.get("valueFrom", {}).get("secretKeyRef")
-            found |= {("Secret", reference["name"])} if reference else set()
-    return found
 
 
 def test_every_service_selects_pods_that_listen_on_its_ports(overlay: Overlay) -> None:

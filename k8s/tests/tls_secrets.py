@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import re
 import ssl
 import subprocess
 import tempfile
@@ -36,6 +37,13 @@ def secrets() -> dict[str, dict]:
 def content(secret: dict, key: str) -> bytes:
     """Returns a file of a Secret."""
     return base64.b64decode(secret["data"][key])
+
+
+def names(secret: dict) -> set[str]:
+    """Returns the names in the certificate of a Secret."""
+    command = ["openssl", "x509", "-noout", "-ext", "subjectAltName"]
+    text = subprocess.run(command, input=content(secret, "tls.crt"), check=True, capture_output=True).stdout.decode()
+    return set(re.findall(r"DNS:([^,\s]+)", text))
 
 
 def server_context(secret: dict) -> ssl.SSLContext:

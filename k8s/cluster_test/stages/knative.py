@@ -20,6 +20,8 @@ from cluster_test.stages.routes import VOTE, entry, post
 from cluster_test.stages.split import DEVIATIONS
 from cluster_test.voter import Voter
 
+# The user of the viewer on Knative, and the network policy that lets it reach MongoDB.
+USER, POLICY = "cloud-run", service.LAB / "knative/mongodb-policy.yaml"
 # A page of the log: its answer needs MongoDB. The state of the stores: it differs between the revisions.
 LOGS, STATUS = "/api/logs?limit=1", "/api/status"
 COLD_STARTS, ANSWER_WITHIN_S = 10, 15
@@ -40,21 +42,24 @@ def knative(ledger: Ledger) -> list[Row]:
     run = subprocess.run([str(service.LAB / "knative.sh")], stderr=subprocess.PIPE, text=True, check=False)
     if run.returncode != 0:
         raise kube.ClusterError(f"Knative was not installed: {run.stderr.strip()[-800:]}")
-    with mongodb.with_users():
-        try:
-            return _measure(ledger)
-        finally:
-            service.delete()
+    kube.kubectl("apply", f"--filename={POLICY}")
+    user = mongodb.create_reader(USER)
+    try:
+        return _measure(ledger, user)
+    finally:
+        service.delete()
+        kube.kubectl("delete", f"--filename={POLICY}", "--ignore-not-found")
 
 
-def _measure(ledger: Ledger) -> list[Row]:
+def _measure(ledger: Ledger, user: mongodb.User) -> list[Row]:
+    service.create_secrets(user)
     rows = [_deploy()]
     viewer = Viewer(service.get("service", "traefik", namespace="knative-serving")["spec"]["clusterIP"])
     first = service.revision()
     _vote(ledger)
     cold_starts, to_zero_s = _cold_starts(viewer)
     rows += [*cold_starts, *_stream(viewer, ledger, first, max(WATCHED_S, WATCHED * to_zero_s))]
-    rows += [_split(viewer, first, service.revision()), _limits(), *_read_only(ledger)]
+    rows += [_split(viewer, first, service.revision()), _limits(), *_read_only(ledger, user)]
     return [*rows, reconciled(ledger)]
 
 
@@ -241,25 +246,24 @@ def _limits() -> Row:
     )
 
 
-def _read_only(ledger: Ledger) -> list[Row]:
+def _read_only(ledger: Ledger, user: mongodb.User) -> list[Row]:
     """Uses the viewer's credentials directly."""
-    user, consumer = mongodb.User.of("VIEWER_MONGODB_URI"), mongodb.User.of("MONGODB_URI")
     vote, followed = mongodb.newest(user), mongodb.follows(user, lambda: _vote(ledger))
-    refused = mongodb.refused(user)
+    refused = mongodb.refused(user, *mongodb.WRITES)
     executed = [name for name, is_refused in refused.items() if not is_refused]
-    writer, nobody = mongodb.refused(consumer, "update")["update"], mongodb.refused(None, "read")["read"]
+    writer = mongodb.refused(mongodb.User.of("consumer"), "update")["update"]
     return [
         Row(
-            "the viewer's user, made by `viewer create-user`, can read and follow the log",
+            f"the user `{USER}`, made by `viewer create-user`, can read and follow the log",
             f"read vote {vote}; its change stream has {'the' if followed else 'not the'} next vote",
             followed,
         ),
         Row(
-            "MongoDB refuses every write of the viewer's user",
+            f"MongoDB refuses every write of the user `{USER}`",
             f"refused: {', '.join(name for name in refused if name not in executed) or 'nothing'};"
             f" executed: {', '.join(executed) or 'nothing'}; the update of the user `consumer` is"
-            f" {'refused' if writer else 'executed'}, a read without a user is {'refused' if nobody else 'executed'}",
-            not executed and not writer and nobody,
+            f" {'refused' if writer else 'executed'}",
+            not executed and not writer,
         ),
     ]
 

@@ -1,4 +1,4 @@
-"""TLS between all pods, and the logins to Kafka."""
+"""TLS between all pods, and the logins to Kafka. `stores_login` has those to Redis and MongoDB."""
 
 import http
 import json
@@ -12,12 +12,14 @@ from cluster_test import kube, secrets, tls
 from cluster_test.ledger import Ledger, consumer_pod
 from cluster_test.load import Load
 from cluster_test.report import Row
+from cluster_test.stages import stores_login
 from cluster_test.stages.common import none_failed, reconciled, under_load
 from cluster_test.stages.routes import VOTE, entry, post
 
-LISTENERS = {"ingress": 8000, "ingest-rest": 8080, "ingest-grpc": 50051, "bridge": 8081, "viewer": 8090, "kafka": 9093}
-# Kafka reads its certificate only at its start.
-RELOADS = [name for name in LISTENERS if name != "kafka"]
+RELOADS = {"ingress": 8000, "ingest-rest": 8080, "ingest-grpc": 50051, "bridge": 8081, "viewer": 8090}
+# The stores read their certificates only at their start.
+ACCEPT_VOTES = RELOADS | {"kafka": 9093}
+LISTENERS = ACCEPT_VOTES | {"redis": 6379, "mongodb": 27017}
 # A kubelet looks for changed Secrets about once a minute.
 RENEWED_WITHIN_S = 180
 # Traefik applies changed configuration at most every 2 s.
@@ -31,13 +33,14 @@ TIMEOUT_S = 5
 
 
 def encryption(ledger: Ledger) -> list[Row]:
-    """Verifies all certificates, breaks the trust of the Ingress, renews certificates under load, logs in to Kafka."""
+    """Verifies all certificates, breaks the trust of the Ingress, renews certificates under load, uses all logins."""
     return [
         _certificates(),
         _without_tls(),
         _unverified(ledger),
         *_renewed(ledger),
         *_logins(),
+        *stores_login.logins(ledger),
         reconciled(ledger),
     ]
 
@@ -62,7 +65,7 @@ def _certificates() -> Row:
     """Connects to every listener with the CA of the deployment, and with the CAs of the system."""
     versions, refused = {}, []
     for service in LISTENERS:
-        address = kube.cluster_ip(service)
+        address = kube.address(service)
         _, versions[service] = _certificate(service, address, tls.context())
         try:
             _certificate(service, address, ssl.create_default_context())
@@ -79,7 +82,7 @@ def _certificates() -> Row:
 
 def _without_tls() -> Row:
     """Sends a vote to every listener without TLS."""
-    answers = {service: _plain_status(kube.cluster_ip(service), port) for service, port in LISTENERS.items()}
+    answers = {service: _plain_status(kube.cluster_ip(service), port) for service, port in ACCEPT_VOTES.items()}
     accepted = [service for service, status in answers.items() if status.startswith("2")]
     return Row(
         "no listener accepts a vote without TLS",
