@@ -3,6 +3,7 @@
 import importlib.machinery
 import importlib.util
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -58,8 +59,8 @@ class Store:
 
     def _write(self, file: str, text: str) -> None:
         # The longest first, because the name of the member has the port.
-        for old in sorted(self._replaced, key=len, reverse=True):
-            text = text.replace(old, self._replaced[old])
+        pattern = "|".join(re.escape(old) for old in sorted(self._replaced, key=len, reverse=True))
+        text = re.sub(pattern, lambda match: self._replaced[match.group()], text)
         (self.directory / file).write_text(text)
 
     def set_passwords(self, passwords: dict[str, str]) -> None:

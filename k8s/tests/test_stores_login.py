@@ -1,5 +1,6 @@
 """Redis and MongoDB with TLS and users: the settings of the overlays, and the rights of the users on real servers."""
 
+import hashlib
 import re
 import socket
 import ssl
@@ -15,7 +16,7 @@ from store_servers import START_TIMEOUT_S, Store, context, load_shell
 from cluster_test import redis_client
 
 from conftest import K8S, Overlay, config, containers_of, errors, name_of, pod_of, references, rendered, tool
-from tls_secrets import client_context, names, secrets
+from tls_secrets import client_context, content, names, secrets
 
 ROOT = K8S.parent
 OWNER_READS = 0o400
@@ -148,8 +149,17 @@ def test_cert_manager_makes_the_certificates_of_the_stores() -> None:
     assert {name: set(spec["dnsNames"]) for name, spec in made.items()} == {
         name: names(secrets()[name]) for name in ("redis-tls", "mongodb-tls")
     }
+    assert made["mongodb-tls"]["usages"] == ["server auth", "client auth"]
     for name, spec in made.items():
         assert spec["issuerRef"] == {"name": "dualpath-ca", "kind": "Issuer"}, name
+
+
+def test_mongodb_may_connect_to_itself() -> None:
+    # It does so to build an index, and verifies the purpose of the certificate.
+    command = ["openssl", "x509", "-noout", "-ext", "extendedKeyUsage"]
+    certificate = content(secrets()["mongodb-tls"], "tls.crt")
+    text = subprocess.run(command, input=certificate, check=True, capture_output=True).stdout.decode()
+    assert "TLS Web Server Authentication, TLS Web Client Authentication" in text
 
 
 def access_control_list(directory: Path) -> dict[str, str]:
@@ -158,9 +168,12 @@ def access_control_list(directory: Path) -> dict[str, str]:
     assert redis.script("users.sh").wait(START_TIMEOUT_S) == 0, redis.log("users.sh")
     lines = (directory / "tmp/users.acl").read_text().splitlines()
     assert lines[0] == "user default off"
-    matches = [re.fullmatch(r"user (\w+) on #[0-9a-f]{64} resetchannels (.+)", line) for line in lines[1:]]
+    matches = [re.fullmatch(r"user (\w+) on #([0-9a-f]{64}) resetchannels (.+)", line) for line in lines[1:]]
+    digests = {match.group(1): match.group(2) for match in matches}
+    for user, password in REDIS_PASSWORDS.items():
+        assert digests[user] == hashlib.sha256(password.encode()).hexdigest()
     assert (directory / "tmp/users.acl").stat().st_mode & 0o077 == 0
-    return {match.group(1): match.group(2) for match in matches}
+    return {match.group(1): match.group(3) for match in matches}
 
 
 def test_users_of_redis_have_the_rights_of_the_one_machine_stack(tmp_path: Path) -> None:
@@ -176,6 +189,16 @@ def test_users_of_redis_have_the_rights_of_the_one_machine_stack(tmp_path: Path)
     used = set(re.findall(r'"command": "(\w+)"', (ROOT / "grafana/dashboards/dualpath-tallies.json").read_text()))
     assert rights["grafana"][0] == "%R~{votes}:*"
     assert set(rights["grafana"][1:]) == {"+ping"} | {f"+{command}" for command in used}
+
+
+@pytest.mark.parametrize("password", [None, "", "\n"])
+def test_redis_does_not_start_with_a_user_without_a_password(tmp_path: Path, password: str | None) -> None:
+    store = Store("redis", tmp_path / "redis", REDIS_PASSWORDS)
+    file = store.directory / "users/viewer"
+    file.unlink()
+    if password is not None:
+        file.write_text(password)
+    assert store.script("start.sh").wait(START_TIMEOUT_S) == 1
 
 
 @pytest.fixture(scope="module")

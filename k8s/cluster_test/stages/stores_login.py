@@ -53,6 +53,11 @@ def _redis_login(user: str) -> tuple[str, str]:
     return user, redis_client.password(user)
 
 
+def _redis_admin() -> tuple[str, str]:
+    """Returns the administrator of Redis, with the password that is only inside the pod."""
+    return "admin", kube.kubectl("exec", "redis-0", "--", "cat", "/tmp/admin").strip()
+
+
 def _total(login: tuple[str, str]) -> int:
     (answer,) = redis_client.run(login, TOTAL)
     return int(answer)
@@ -76,6 +81,7 @@ def _vote(ledger: Ledger, viewer: User, redis_viewer: tuple[str, str]) -> Row:
 
 
 def _without_tls() -> Row:
+    (port,) = redis_client.run(_redis_admin(), ["CONFIG", "GET", "port"])
     plain = {"Redis": redis_client.answers_without_tls(), "MongoDB": mongodb.answers(encrypted=False)}
     encrypted = {"Redis": bool(redis_client.run(None, ["PING"])[0]), "MongoDB": mongodb.answers(encrypted=True)}
     return Row(
@@ -84,8 +90,9 @@ def _without_tls() -> Row:
             f"{store}: without TLS {'an' if plain[store] else 'no'} answer,"
             f" with TLS {'an' if encrypted[store] else 'no'} answer"
             for store in plain
-        ),
-        not any(plain.values()) and all(encrypted.values()),
+        )
+        + f"; Redis' setting of a port without TLS: {port}",
+        not any(plain.values()) and all(encrypted.values()) and port == "port 0",
     )
 
 
@@ -148,7 +155,7 @@ def _no_administration(consumer: User, redis_consumer: tuple[str, str]) -> Row:
 def _administrators() -> Row:
     """Uses the administrators, and searches all Secrets for their passwords."""
     admin = User.admin()
-    redis_admin = ("admin", kube.kubectl("exec", "redis-0", "--", "cat", "/tmp/admin").strip())
+    redis_admin = _redis_admin()
     redis_executed = _executed_by_redis(redis_admin, (["CONFIG", "GET", "maxmemory"], ["ACL", "LIST"]))
     mongodb_executed = _executed_by_mongodb(admin, ("read the replica set",))
     passwords = {admin.password, redis_admin[1]}

@@ -69,7 +69,7 @@ for service in ingest-grpc viewer; do
 done
 mapfile -t names < <(service_names redis)
 print_secret redis-tls serverAuth "${names[@]}"
-# The last name is that of the member of the replica set. MongoDB also presents the certificate as a client of other members.
+# The last name is that of the member of the replica set. MongoDB also connects to itself, as a client with this certificate.
 mapfile -t names < <(service_names mongodb)
 print_secret mongodb-tls serverAuth,clientAuth "${names[@]}" "mongodb-0.mongodb.$namespace.svc.cluster.local"
 for server in "$@"; do

@@ -8,7 +8,11 @@ umask 077
 users=/etc/redis-users
 
 # allow USER FILE RIGHTS: FILE has the password.
-allow() { printf 'user %s on #%s resetchannels %s\n' "$1" "$(printf %s "$(cat "$2")" | sha256sum | cut -c 1-64)" "$3"; }
+allow() {
+    password="$(cat "$2")"
+    [ -n "$password" ] || { echo "$2 is empty" >&2; exit 1; }
+    printf 'user %s on #%s resetchannels %s\n' "$1" "$(printf %s "$password" | sha256sum | cut -c 1-64)" "$3"
+}
 
 head -c 24 /dev/urandom | base64 -w 0 >/tmp/admin
 {
