@@ -59,6 +59,12 @@ encoding = "json"
 via = "ingress"
 "#;
 
+fn plan_without_sweep() -> String {
+    let (design, rest) = PLAN.split_once("[sweep]").unwrap();
+    let (_, variants) = rest.split_once("[[variants]]").unwrap();
+    format!("{design}[[variants]]{variants}")
+}
+
 fn compare(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_compare"))
         .args(args)
@@ -195,10 +201,7 @@ client = "stock"
 #[test]
 fn every_vote_of_a_run_on_a_secured_stack_reconciles() {
     let directory = tempfile::tempdir().unwrap();
-    let (design, variants) = PLAN.split_once("[sweep]").unwrap();
-    let (_, variants) = variants.split_once("[[variants]]").unwrap();
-    let plan = format!("{design}[[variants]]{variants}");
-    let output = run(&plan, directory.path(), &["--secure"]);
+    let output = run(&plan_without_sweep(), directory.path(), &["--secure"]);
     let output_text = text(&output);
     let report = reconciled_report(directory.path(), &output_text);
     let variants = report["points"][0]["variants"].as_array().unwrap();
@@ -216,7 +219,8 @@ fn every_vote_of_a_run_on_a_secured_stack_reconciles() {
 #[test]
 fn variant_that_cannot_reach_a_secured_stack_is_an_error_before_the_stack_starts() {
     let directory = tempfile::tempdir().unwrap();
-    let plan = format!("{PLAN}service = \"stock\"\n");
+    let grpc = "encoding = \"grpc\"\n";
+    let plan = plan_without_sweep().replace(grpc, &format!("{grpc}service = \"stock\"\n"));
     let output = run(&plan, directory.path(), &["--secure"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output).contains("leave out --secure"), "{}", text(&output));
@@ -249,9 +253,9 @@ fn every_vote_of_stock_services_and_clients_reconciles() {
 #[test]
 fn invalid_plan_is_an_error_before_the_stack_starts() {
     let cases = [
-        ("rate = 200", "speed = 200", "unknown field `speed`"),
-        ("rate = 200", "rate = 9e6", "lower load.rate"),
-        ("rate = 200", "rate = 90", "45 votes"),
+        ("rate = 400", "speed = 400", "unknown field `speed`"),
+        ("rate = 400", "rate = 9e6", "lower load.rate"),
+        ("rate = 400", "rate = 100", "25 votes"),
         ("rounds = 8", "rounds = 5", "at least 8"),
         (
             "kafka.linger_ms",

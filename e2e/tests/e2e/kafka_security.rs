@@ -203,7 +203,7 @@ async fn votes_reach_a_broker_by_access_tokens_that_are_renewed() {
     assert!(error.contains("the login failed"), "{error}");
     let expired = broker.write("expired-token", &issuer.token(WRITER, -60));
     for (token_file, reason) in [
-        (&forged_file, "authentication failed"),
+        (&forged_file, "invalid_token"),
         (&expired, "the token has expired"),
     ] {
         let address = lab::ports::free_address().unwrap();

@@ -58,7 +58,7 @@ async fn curl_votes_by_both_versions_of_http_and_the_log_names_who_is_refused() 
     for (options, refusal) in [
         (&[][..], "peer sent no certificates"),
         (&["--cert", &other_cert, "--key", &other_key], "UnknownIssuer"),
-        (&old, "peer is incompatible"),
+        (&old, "the client does not speak TLS 1.2 or 1.3"),
     ] {
         let (status, printed) = curl(&files, rest.address(), options);
         assert_eq!(status, 0, "{printed}");

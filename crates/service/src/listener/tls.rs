@@ -90,12 +90,25 @@ impl Tls {
 
     /// Does the handshake of a new connection.
     pub(super) async fn accept(&self, socket: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        TlsAcceptor::from(self.0.value()).accept(socket).await
+        let accepted = TlsAcceptor::from(self.0.value()).accept(socket).await;
+        accepted.map_err(explained)
     }
 
     /// Loads the files again when they change, until `shutdown`.
     pub(super) fn watch(&self, shutdown: CancellationToken) -> impl Future<Output = ()> + use<> {
         Arc::clone(&self.0).watch(shutdown)
+    }
+}
+
+/// Says which versions the server speaks. rustls only names what the handshake of an older client lacks.
+fn explained(error: io::Error) -> io::Error {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+    match cause {
+        Some(rustls::Error::PeerIncompatible(lack)) => {
+            let text = format!("the client does not speak TLS 1.2 or 1.3 as this server does ({lack:?})");
+            io::Error::new(error.kind(), text)
+        }
+        _ => error,
     }
 }
 
