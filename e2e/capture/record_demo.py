@@ -6,6 +6,7 @@ Writes into OUTPUT, as JSON, what was found. Exits with the exit code of the dem
 """
 
 import fcntl
+import http.client
 import json
 import socket
 import struct
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections import defaultdict
 from pathlib import Path
 
@@ -31,7 +33,7 @@ class Recorder:
         self._socket = socket.socket(
             socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_IP)
         )
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUFFORCE, 64 << 20)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 20)
         self._socket.settimeout(0.2)
         self._socket.bind(("lo", 0))
         self._ended = threading.Event()
@@ -89,6 +91,8 @@ def main() -> int:
     while demo.poll() is None:
         secrets |= _secrets(Path(state, "secrets"))
         ports |= _ports(Path(state, "state.json"))
+        if "consumer-admin" in ports:
+            _read_metrics(ports["consumer-admin"])
         time.sleep(0.2)
     dropped = recorder.stop()
     needles = {name: secret.encode() for name, secret in secrets.items()}
@@ -137,6 +141,14 @@ def _ports(state: Path) -> dict[str, int]:
         return json.loads(state.read_text())["settings"]["ports"]
     except FileNotFoundError:
         return {}
+
+
+def _read_metrics(port: int) -> None:
+    """Reads metrics that are not encrypted, so that the recording has something to find."""
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=1).read()
+    except (OSError, http.client.HTTPException):
+        pass  # The consumer does not run yet, or any more.
 
 
 def _texts(votes: Path) -> list[str]:
