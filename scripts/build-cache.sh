@@ -12,6 +12,8 @@ cd "$(dirname "$0")/.."
 readonly copies="$cache/build" target=target/release
 # A copy of the current and of the previous dependencies: 1 to 2 GB each.
 readonly kept=2
+# A checkout that has compiled many versions has the dependencies of all. A copy of them would fill the disk.
+readonly max_kib=$((8 * 1024 * 1024))
 
 # The inputs of the compilation of dependencies.
 key() { { rustc --version --verbose; cat Cargo.lock Cargo.toml; } | sha256sum | cut --characters=1-16; }
@@ -51,6 +53,7 @@ save() {
     local copy staging scope="$1"
     copy="$copies/$(key)"
     if [ -e "$copy/$scope" ] || [ -e "$copy/dev" ]; then return; fi
+    if (($(du --summarize --block-size=1K "$target/deps" | cut --fields=1) > max_kib)); then return; fi
     mkdir -p "$copies"
     exec 9>"$copies.lock"
     flock 9
