@@ -194,7 +194,8 @@ def _logins() -> list[Row]:
             _attempt(prepare, {"KAFKA_PASSWORD_FILE": "/etc/kafka-login/ca.crt"}),
             "OperationTimedOut",
         ),
-        "creation of the topic by `consumer`": (_attempt(prepare), "TopicAuthorizationFailed"),
+        # The command does not try to create a topic that exists.
+        "creation of a topic by `consumer`": (_attempt(prepare, {"KAFKA_TOPIC": "other"}), "TopicAuthorizationFailed"),
         "reading of the topic by `ingest`": (
             _attempt(["reconcile", "--wait-s=5"], {"KAFKA_USERNAME": "ingest"}, "ingest"),
             "TopicAuthorizationFailed",
