@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::types::RDKafkaErrorCode;
 
-use crate::context::Context;
-use crate::{Brokers, KafkaError, settings};
+use crate::{Brokers, KafkaError, reader, settings};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -93,11 +92,7 @@ pub async fn partitions(
 }
 
 fn count_partitions(brokers: &Brokers, topic: &str, timeout: Duration) -> Result<usize, KafkaError> {
-    let context = Context::new(brokers);
-    let tokens = context.tokens.clone();
-    let client: BaseConsumer<Context> =
-        settings::client(brokers, "dualpath-admin", &[]).create_with_context(context)?;
-    tokens.give_first(|time| drop(client.poll(time)));
+    let client = reader::open(brokers, "dualpath-admin", &[])?;
     let metadata = client.fetch_metadata(Some(topic), timeout)?;
     Ok(metadata
         .topics()

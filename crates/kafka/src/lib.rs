@@ -12,6 +12,7 @@ pub mod dead_letter;
 mod error;
 mod health;
 mod linger;
+mod reader;
 mod record;
 mod scan;
 mod security;

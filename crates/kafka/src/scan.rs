@@ -9,7 +9,7 @@ use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::context::Context;
-use crate::{Brokers, KafkaError, Record, settings};
+use crate::{Brokers, KafkaError, Record, reader};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// A scan that is not at its end and receives no record for this long fails: the broker is unreachable.
@@ -58,12 +58,7 @@ fn consumer(brokers: &Brokers) -> Result<BaseConsumer<Context>, KafkaError> {
         // The last offsets of a partition may never be delivered (control records, compaction).
         ("enable.partition.eof", "true".to_owned()),
     ];
-    let context = Context::new(brokers);
-    let tokens = context.tokens.clone();
-    let consumer: BaseConsumer<Context> =
-        settings::client(brokers, "dualpath-scan", &scan_settings).create_with_context(context)?;
-    tokens.give_first(|time| drop(consumer.poll(time)));
-    Ok(consumer)
+    reader::open(brokers, "dualpath-scan", &scan_settings)
 }
 
 fn fetch_extents(consumer: &BaseConsumer<Context>, topic: &str) -> Result<BTreeMap<i32, Extent>, KafkaError> {
