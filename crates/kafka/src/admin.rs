@@ -93,7 +93,9 @@ pub async fn partitions(
 
 fn count_partitions(brokers: &Brokers, topic: &str, timeout: Duration) -> Result<usize, KafkaError> {
     let client = reader::open(brokers, "dualpath-admin", &[])?;
-    let metadata = client.fetch_metadata(Some(topic), timeout)?;
+    let metadata = client
+        .fetch_metadata(Some(topic), timeout)
+        .map_err(|error| reader::explain(&client, &error))?;
     Ok(metadata
         .topics()
         .first()

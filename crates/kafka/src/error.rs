@@ -6,6 +6,9 @@ pub enum KafkaError {
     /// An error of the client library.
     #[error("kafka: {0}")]
     Client(#[from] rdkafka::error::KafkaError),
+    /// A request failed.
+    #[error("kafka: {0}")]
+    Request(String),
     /// A topic is missing or is not as required.
     #[error("topic {topic}: {reason}")]
     Topic {

@@ -62,7 +62,9 @@ fn consumer(brokers: &Brokers) -> Result<BaseConsumer<Context>, KafkaError> {
 }
 
 fn fetch_extents(consumer: &BaseConsumer<Context>, topic: &str) -> Result<BTreeMap<i32, Extent>, KafkaError> {
-    let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT)?;
+    let metadata = consumer
+        .fetch_metadata(Some(topic), TIMEOUT)
+        .map_err(|error| reader::explain(consumer, &error))?;
     let mut extents = BTreeMap::new();
     for described in metadata.topics() {
         match described.error().map(RDKafkaErrorCode::from) {

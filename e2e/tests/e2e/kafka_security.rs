@@ -109,6 +109,10 @@ async fn votes_reach_a_broker_with_tls_login_and_access_control() {
         let error = ids.requested_after(Instant::now()).await.unwrap_err().to_string();
         assert!(error.contains("the login failed"), "{error}");
     }
+    let wrong = brokers(&broker, SaslMechanism::ScramSha512, "wrong-password");
+    let error = kafka::admin::partitions(&wrong, "votes", Duration::from_secs(5)).await;
+    let error = error.unwrap_err().to_string().to_lowercase();
+    assert!(error.contains("authentication failed"), "{error}");
     let mut records = 0;
     kafka::scan(
         brokers(&broker, SaslMechanism::ScramSha512, "password"),

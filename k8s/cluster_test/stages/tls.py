@@ -189,10 +189,10 @@ def _logins() -> list[Row]:
     """Uses Kafka with a wrong password, and with users beyond their permissions."""
     prepare = ["prepare", "--partitions=6", "--wait-s=5"]
     attempts = {
-        # The admin client of the library names no other reason. With the right password, the next command logs in.
+        # With the right password, the next command logs in.
         "a wrong password": (
             _attempt(prepare, {"KAFKA_PASSWORD_FILE": "/etc/kafka-login/ca.crt"}),
-            "OperationTimedOut",
+            "Authentication failed",
         ),
         # The command does not try to create a topic that exists.
         "creation of a topic by `consumer`": (_attempt(prepare, {"KAFKA_TOPIC": "other"}), "TopicAuthorizationFailed"),
