@@ -1,4 +1,4 @@
-"""Runs a secured demo and records all of its traffic. Needs a network namespace of its own, as its root:
+"""Runs a secured demo and records all of its traffic. Run it as root of a new network namespace:
 
     unshare --map-root-user --net python3 e2e/capture/record_demo.py LAB VOTES STATE OUTPUT
 

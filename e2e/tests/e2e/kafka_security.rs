@@ -34,20 +34,26 @@ fn as_str(options: &[String]) -> Vec<&str> {
     options.iter().map(String::as_str).collect()
 }
 
+fn open(broker: &SecuredBroker, login: SecurityArgs) -> Brokers {
+    let args = BrokerArgs {
+        addresses: broker.address(),
+        security: SecurityArgs {
+            kafka_security_protocol: SecurityProtocol::SaslSsl,
+            kafka_ca: Some(PathBuf::from(broker.path("ca.pem"))),
+            ..login
+        },
+    };
+    args.open().unwrap()
+}
+
 fn brokers(broker: &SecuredBroker, mechanism: SaslMechanism, password_file: &str) -> Brokers {
-    let security = SecurityArgs {
-        kafka_security_protocol: SecurityProtocol::SaslSsl,
-        kafka_ca: Some(PathBuf::from(broker.path("ca.pem"))),
+    let login = SecurityArgs {
         kafka_sasl_mechanism: mechanism,
         kafka_username: Some(READER.to_owned()),
         kafka_password_file: Some(PathBuf::from(broker.path(password_file))),
         ..SecurityArgs::default()
     };
-    let args = BrokerArgs {
-        addresses: broker.address(),
-        security,
-    };
-    args.open().unwrap()
+    open(broker, login)
 }
 
 #[tokio::test]
@@ -139,18 +145,12 @@ fn token_options(broker: &SecuredBroker, token_file: &str) -> Vec<String> {
 }
 
 fn brokers_by_token(broker: &SecuredBroker, token_file: &str) -> Brokers {
-    let security = SecurityArgs {
-        kafka_security_protocol: SecurityProtocol::SaslSsl,
-        kafka_ca: Some(PathBuf::from(broker.path("ca.pem"))),
+    let login = SecurityArgs {
         kafka_sasl_mechanism: SaslMechanism::Oauthbearer,
         kafka_token_file: Some(PathBuf::from(token_file)),
         ..SecurityArgs::default()
     };
-    let args = BrokerArgs {
-        addresses: broker.address(),
-        security,
-    };
-    args.open().unwrap()
+    open(broker, login)
 }
 
 #[tokio::test]

@@ -15,6 +15,19 @@ use lab::ports::{Port, Ports};
 use lab::secrets::{Secrets, User};
 use lab::servers::Server;
 
+/// Where clients connect by TLS.
+const TLS_PORTS: [Port; 9] = [
+    Port::Kafka,
+    Port::Redis,
+    Port::Mongodb,
+    Port::Grpc,
+    Port::Rest,
+    Port::Bridge,
+    Port::Ingress,
+    Port::Prometheus,
+    Port::Viewer,
+];
+
 /// A secured stack with these servers.
 struct SecuredStack {
     stack: EphemeralStack,

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use lab::ports::Port;
 use lab::servers::Server;
 
-use super::SecuredStack;
+use super::{SecuredStack, TLS_PORTS};
 
 const SERVERS: [Server; 9] = [
     Server::Kafka,
@@ -18,23 +18,12 @@ const SERVERS: [Server; 9] = [
     Server::Prometheus,
     Server::Viewer,
 ];
-const PORTS: [Port; 9] = [
-    Port::Kafka,
-    Port::Redis,
-    Port::Mongodb,
-    Port::Grpc,
-    Port::Rest,
-    Port::Bridge,
-    Port::Ingress,
-    Port::Prometheus,
-    Port::Viewer,
-];
 const NO_CIPHER: &str = "Cipher is (NONE)";
 
 #[tokio::test]
 async fn tls_1_1_is_refused_by_each_server() {
     let stack = SecuredStack::start(&SERVERS).await;
-    for port in PORTS {
+    for port in TLS_PORTS {
         let address = stack.ports.address(port);
         let accepted = handshake(&address, "-tls1_2");
         assert!(

@@ -11,7 +11,7 @@ use tls::{PemFile, TlsClient};
 use tokio::net::TcpStream;
 
 use super::program::Program;
-use super::{SecuredStack, shown};
+use super::{SecuredStack, TLS_PORTS, shown};
 use crate::end_to_end::tool;
 
 const ALL: [Server; 10] = [
@@ -25,19 +25,6 @@ const ALL: [Server; 10] = [
     Server::Ingress,
     Server::Prometheus,
     Server::Viewer,
-];
-
-/// Where clients connect by TLS.
-const PORTS: [Port; 9] = [
-    Port::Kafka,
-    Port::Redis,
-    Port::Mongodb,
-    Port::Grpc,
-    Port::Rest,
-    Port::Bridge,
-    Port::Ingress,
-    Port::Prometheus,
-    Port::Viewer,
 ];
 
 const VOTE: &str = r#"{"name":"Alux Nahual","album":"Centroamérica","year":"1984","rank":"9.5"}"#;
@@ -160,12 +147,12 @@ async fn new_certificates_need_no_restart() {
     let stack = SecuredStack::start(&ALL).await;
     vote_by_each_route(&stack);
     let mut before = Vec::new();
-    for port in PORTS {
+    for port in TLS_PORTS {
         before.push(certificate(&stack, port).await);
     }
 
     stack.stack.stack().rotate_certificates().await.unwrap();
-    for (port, before) in PORTS.into_iter().zip(before) {
+    for (port, before) in TLS_PORTS.into_iter().zip(before) {
         wait_until(async || certificate(&stack, port).await != before).await;
         println!("{port} has its new certificate");
     }

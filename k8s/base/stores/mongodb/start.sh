@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes the files that MongoDB wants in a form of its own, then starts it.
+# Writes the certificate with its key into one file, and a key for the replica set. Then starts MongoDB.
 set -eu
 umask 077
 cat /etc/mongodb-tls/tls.crt /etc/mongodb-tls/tls.key >/tmp/server.pem
