@@ -9,9 +9,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use mongodb::bson::{self, DateTime, RawDocument, RawDocumentBuf, doc};
+use mongodb::bson::{self, RawDocument, RawDocumentBuf, doc};
 use mongodb::{Collection, Database};
-use serde::Deserialize;
 use uuid::Uuid;
 use vote_log::{COLLECTION, DATABASE, Layout, LogKey, VoteDocument};
 
@@ -30,44 +29,6 @@ const BATCH: usize = 2_000;
 pub struct MigrateLogArgs {
     #[command(flatten)]
     mongodb: MongodbArgs,
-}
-
-/// A document of the earlier layout.
-#[derive(Debug, Deserialize)]
-struct EarlierDocument {
-    #[serde(rename = "_id")]
-    vote_id: String,
-    name: String,
-    album: String,
-    year: String,
-    rank: String,
-    route: String,
-    received_at: DateTime,
-    consumed_at: DateTime,
-    partition: i32,
-    offset: i64,
-}
-
-impl TryFrom<EarlierDocument> for VoteDocument<'_> {
-    type Error = uuid::Error;
-
-    fn try_from(earlier: EarlierDocument) -> Result<Self, uuid::Error> {
-        let vote_id = Uuid::try_parse(&earlier.vote_id)?;
-        Ok(Self {
-            key: LogKey::new(earlier.received_at, vote_id),
-            // The earlier layout does not tell whether a client chose the id. If one did, it must stay unique.
-            chosen_id: Some(bson::Uuid::from_bytes(vote_id.into_bytes())),
-            name: earlier.name.into(),
-            album: earlier.album.into(),
-            year: earlier.year.into(),
-            rank: earlier.rank.into(),
-            route: earlier.route.into(),
-            received_at: earlier.received_at,
-            consumed_at: earlier.consumed_at,
-            partition: earlier.partition,
-            offset: earlier.offset,
-        })
-    }
 }
 
 /// Migrates the log and prints the result. Exit code 0 if the log has the present layout in the end.
@@ -195,16 +156,23 @@ impl Migration {
 }
 
 fn parse(document: &RawDocument) -> Result<VoteDocument<'static>> {
-    let parsed = if document.get_binary("_id").is_ok() {
+    let vote = if document.get_binary("_id").is_ok() {
         // The log was dropped while a consumer of this version ran, and MongoDB created it again with its defaults.
-        bson::deserialize_from_slice(document.as_bytes()).map_err(anyhow::Error::from)
+        VoteDocument::from_raw(document).map_err(Into::into)
     } else {
-        bson::deserialize_from_slice::<EarlierDocument>(document.as_bytes())
-            .map_err(anyhow::Error::from)
-            .and_then(|earlier| Ok(earlier.try_into()?))
+        read_earlier(document)
     };
-    parsed.with_context(|| {
+    vote.map(VoteDocument::into_owned).with_context(|| {
         let document = display(document);
         format!("the document {document} is not a vote: delete it and run this command again")
     })
+}
+
+/// Reads a document of the earlier layout: it has the vote's id as text in the place of the key.
+fn read_earlier(document: &RawDocument) -> Result<VoteDocument<'_>> {
+    let vote_id = Uuid::try_parse(document.get_str("_id")?)?;
+    // It does not tell whether a client chose the id. If one did, it must stay unique.
+    let chosen_id = Some(bson::Uuid::from_bytes(vote_id.into_bytes()));
+    let key = LogKey::new(document.get_datetime("received_at")?, vote_id);
+    Ok(VoteDocument::with_key(key, chosen_id, document)?)
 }

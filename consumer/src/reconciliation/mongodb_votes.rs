@@ -1,14 +1,12 @@
 //! The votes in MongoDB whose records are below the applied offsets, by id.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use mongodb::bson::{self, Bson, DateTime, RawDocument, RawDocumentBuf, doc};
+use mongodb::bson::{Bson, RawDocument, RawDocumentBuf, doc};
 use mongodb::options::ClientOptions;
 use mongodb::{Client, Collection, Database};
-use serde::Deserialize;
 use uuid::Uuid;
 use vote::VoteEvent;
 use vote_log::{COLLECTION, DATABASE, LogKey};
@@ -25,22 +23,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub(crate) struct MongodbLog {
     collection: Collection<RawDocumentBuf>,
-}
-
-/// The fields of a document that a count needs.
-#[derive(Debug, Deserialize)]
-struct LoggedVote<'a> {
-    #[serde(rename = "_id")]
-    key: LogKey,
-    #[serde(borrow)]
-    name: Cow<'a, str>,
-    #[serde(borrow)]
-    album: Cow<'a, str>,
-    #[serde(borrow)]
-    route: Cow<'a, str>,
-    consumed_at: DateTime,
-    partition: i32,
-    offset: i64,
 }
 
 /// The votes in MongoDB.
@@ -124,11 +106,15 @@ impl MongodbVotes {
 
     /// None if a field is missing or wrong.
     fn add(&mut self, document: &RawDocument, snapshot: &Snapshot) -> Option<()> {
-        let vote: LoggedVote = bson::deserialize_from_slice(document.as_bytes()).ok()?;
-        let route = vote.route.parse().ok()?;
-        if snapshot.includes(vote.consumed_at.timestamp_millis(), vote.partition, vote.offset) {
-            let key = self.albums.vote_key(&vote.name, &vote.album, route);
-            self.votes.insert(vote.key.vote_id(), key);
+        let key = LogKey::of(document).ok()?;
+        let (name, album) = (document.get_str("name").ok()?, document.get_str("album").ok()?);
+        let route = document.get_str("route").ok()?.parse().ok()?;
+        let consumed_at = document.get_datetime("consumed_at").ok()?;
+        let partition = document.get_i32("partition").ok()?;
+        let offset = document.get_i64("offset").ok()?;
+        if snapshot.includes(consumed_at.timestamp_millis(), partition, offset) {
+            let vote_key = self.albums.vote_key(name, album, route);
+            self.votes.insert(key.vote_id(), vote_key);
         }
         Some(())
     }

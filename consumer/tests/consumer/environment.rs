@@ -11,7 +11,7 @@ use kafka::RecordWriter;
 use lab::ports::free_address;
 use lab::process::{Identity, Signal};
 use lab::servers::Server;
-use mongodb::bson::{self, RawDocumentBuf, doc};
+use mongodb::bson::{RawDocumentBuf, doc};
 use redis::AsyncCommands;
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 use vote_log::VoteDocument;
@@ -131,7 +131,7 @@ impl TestEnvironment {
         documents
             .into_iter()
             .map(|document| {
-                let vote: VoteDocument = bson::deserialize_from_slice(document.as_bytes()).unwrap();
+                let vote = VoteDocument::from_raw(&document).unwrap().into_owned();
                 (vote.key.vote_id().to_string(), vote)
             })
             .collect()

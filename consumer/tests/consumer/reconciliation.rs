@@ -93,7 +93,7 @@ async fn difference_in_each_store_is_found() {
     let lost = reconcile(&environment, &[]);
     assert_differences(&lost, &[(route, "mongodb", "missing", &id)]);
     assert_eq!((lost.sum("lost"), lost.sum("double")), (1, 0));
-    let document: VoteDocument = bson::deserialize_from_slice(document.as_bytes()).unwrap();
+    let document = VoteDocument::from_raw(&document).unwrap();
     let mut changed = document.clone();
     changed.name = "Changed".into();
     environment.log.insert_one(changed.to_raw()).await.unwrap();

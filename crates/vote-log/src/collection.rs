@@ -47,10 +47,13 @@ pub async fn layout(database: &Database, collection: &str) -> Result<Layout, Err
     if !found.advance().await? {
         return Ok(Layout::Missing);
     }
-    let options = found.deserialize_current()?.options;
-    Ok(match options.clustered_index {
-        Some(_) => Layout::Clustered,
-        None => Layout::Earlier,
+    // Not decoded as all the options that the driver knows: that takes long to compile.
+    let options = found.current().get_document("options");
+    let is_clustered = options.is_ok_and(|options| options.get_document("clusteredIndex").is_ok());
+    Ok(if is_clustered {
+        Layout::Clustered
+    } else {
+        Layout::Earlier
     })
 }
 

@@ -2,16 +2,14 @@
 
 use std::borrow::Cow;
 
-use mongodb::bson::{self, DateTime, RawDocumentBuf, cstr};
-use serde::Deserialize;
+use mongodb::bson::{self, DateTime, RawDocument, RawDocumentBuf, cstr};
 
 use crate::LogKey;
 
 /// A vote as it is logged: one document, whose fields are the columns of the log.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VoteDocument<'a> {
     /// The time of reception and the vote's id.
-    #[serde(rename = "_id")]
     pub key: LogKey,
     /// The vote's id again, if the client chose it: a unique index rejects a second vote with the same id.
     pub chosen_id: Option<bson::Uuid>,
@@ -35,6 +33,17 @@ pub struct VoteDocument<'a> {
     pub offset: i64,
 }
 
+/// Why a document is not a vote.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidDocument {
+    /// A field is missing or has another type.
+    #[error(transparent)]
+    Field(#[from] bson::error::Error),
+    /// The key has too few or too many bytes.
+    #[error("the _id has not the length of a vote's key")]
+    KeyLength,
+}
+
 /// Initial capacity of a document's buffer: a usual vote fits.
 const USUAL_BYTES: usize = 384;
 
@@ -45,7 +54,52 @@ fn empty_document() -> RawDocumentBuf {
     RawDocumentBuf::from_bytes(bytes).unwrap_or_default()
 }
 
-impl VoteDocument<'_> {
+impl<'a> VoteDocument<'a> {
+    /// Reads a document. Takes each field, without a deserializer between, which takes long to compile.
+    pub fn from_raw(raw: &'a RawDocument) -> Result<Self, InvalidDocument> {
+        let chosen_id = match raw.get("chosen_id")? {
+            Some(_) => Some(raw.get_binary("chosen_id")?.to_binary().to_uuid()?),
+            None => None,
+        };
+        Self::with_key(LogKey::of(raw)?, chosen_id, raw)
+    }
+
+    /// Reads a document whose key and id are known.
+    pub fn with_key(
+        key: LogKey,
+        chosen_id: Option<bson::Uuid>,
+        raw: &'a RawDocument,
+    ) -> Result<Self, InvalidDocument> {
+        Ok(Self {
+            key,
+            chosen_id,
+            name: raw.get_str("name")?.into(),
+            album: raw.get_str("album")?.into(),
+            year: raw.get_str("year")?.into(),
+            rank: raw.get_str("rank")?.into(),
+            route: raw.get_str("route")?.into(),
+            received_at: raw.get_datetime("received_at")?,
+            consumed_at: raw.get_datetime("consumed_at")?,
+            partition: raw.get_i32("partition")?,
+            offset: raw.get_i64("offset")?,
+        })
+    }
+
+    /// The same document, which owns its texts.
+    pub fn into_owned(self) -> VoteDocument<'static> {
+        fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
+            Cow::Owned(text.into_owned())
+        }
+        VoteDocument {
+            name: owned(self.name),
+            album: owned(self.album),
+            year: owned(self.year),
+            rank: owned(self.rank),
+            route: owned(self.route),
+            ..self
+        }
+    }
+
     /// The document as BSON. Appends each field, without a serializer between: this runs for every vote.
     pub fn to_raw(&self) -> RawDocumentBuf {
         let mut raw = empty_document();
@@ -92,7 +146,7 @@ mod tests {
             };
             let raw = document.to_raw();
             assert_eq!(raw.get("chosen_id").unwrap().is_some(), chosen_id.is_some());
-            let read: VoteDocument = bson::deserialize_from_slice(raw.as_bytes()).unwrap();
+            let read = VoteDocument::from_raw(&raw).unwrap();
             assert_eq!(read, document);
         }
     }

@@ -4,9 +4,8 @@
 //! once, a retry costs nothing, and an insert takes two thirds of the client's CPU time.
 
 use mongodb::Database;
-use mongodb::bson::{RawArrayBuf, RawDocumentBuf, cstr, rawdoc};
+use mongodb::bson::{Bson, Document, RawArrayBuf, RawDocumentBuf, cstr, rawdoc};
 use mongodb::error::Error;
-use serde::Deserialize;
 
 use crate::{COLLECTION, VoteDocument};
 
@@ -14,22 +13,6 @@ use crate::{COLLECTION, VoteDocument};
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// The server's error code for a document whose key or whose unique value exists.
 const DUPLICATE_KEY: i32 = 11_000;
-
-/// The part of the server's response that an insert can fail by.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Response {
-    #[serde(default)]
-    write_errors: Vec<Failure>,
-    write_concern_error: Option<Failure>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Failure {
-    code: i32,
-    #[serde(default)]
-    errmsg: String,
-}
 
 /// The commands that insert documents into the log.
 pub fn inserts<'a>(documents: impl IntoIterator<Item = VoteDocument<'a>>) -> Vec<RawDocumentBuf> {
@@ -73,24 +56,34 @@ fn command(collection: &str, documents: &RawArrayBuf) -> RawDocumentBuf {
 /// Runs a command of [`inserts`]. A document whose key or whose chosen id exists is not changed. You may retry after any error.
 pub async fn run_insert(database: &Database, command: RawDocumentBuf) -> Result<(), Error> {
     let response = database.run_raw_command(command).await?;
-    let response: Response = mongodb::bson::deserialize_from_document(response)?;
-    let write_errors = response.write_errors.into_iter();
-    let failure = response
-        .write_concern_error
-        .into_iter()
-        .chain(write_errors.filter(|error| error.code != DUPLICATE_KEY))
-        .next();
-    match failure {
-        Some(Failure { code, errmsg }) => Err(Error::custom(format!(
-            "MongoDB did not insert all documents: {errmsg} (code {code})"
+    match failure(&response) {
+        Some(failure) => Err(Error::custom(format!(
+            "MongoDB did not insert all documents: {failure}"
         ))),
         None => Ok(()),
     }
 }
 
+/// The first error in the server's response, other than a document that exists.
+fn failure(response: &Document) -> Option<&Bson> {
+    let write_errors = response.get_array("writeErrors").into_iter().flatten();
+    let of_documents = write_errors.filter(|error| !is_duplicate_key(error));
+    response
+        .get("writeConcernError")
+        .into_iter()
+        .chain(of_documents)
+        .next()
+}
+
+fn is_duplicate_key(error: &Bson) -> bool {
+    let error = error.as_document();
+    let code = error.and_then(|error| error.get_i32("code").ok());
+    code == Some(DUPLICATE_KEY)
+}
+
 #[cfg(test)]
 mod tests {
-    use mongodb::bson::DateTime;
+    use mongodb::bson::{DateTime, doc};
     use uuid::Uuid;
 
     use super::*;
@@ -116,6 +109,30 @@ mod tests {
     #[test]
     fn no_document_needs_no_command() {
         assert!(inserts([]).is_empty());
+    }
+
+    #[test]
+    fn a_document_that_exists_is_no_failure() {
+        let duplicate = doc! { "index": 0, "code": DUPLICATE_KEY, "errmsg": "exists" };
+        let other = doc! { "index": 1, "code": 121, "errmsg": "invalid" };
+        let concern = doc! { "code": 64, "errmsg": "timed out" };
+        for (response, expected) in [
+            (doc! { "ok": 1.0 }, None),
+            (doc! { "writeErrors": [&duplicate] }, None),
+            (doc! { "writeErrors": [&duplicate, &other] }, Some(&other)),
+            (
+                doc! { "writeConcernError": &concern, "writeErrors": [&duplicate] },
+                Some(&concern),
+            ),
+        ] {
+            assert_eq!(
+                failure(&response).and_then(Bson::as_document),
+                expected,
+                "{response}"
+            );
+        }
+        // An error without a number is not known to be harmless.
+        assert!(failure(&doc! { "writeErrors": ["?"] }).is_some());
     }
 
     #[test]

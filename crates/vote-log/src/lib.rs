@@ -11,7 +11,7 @@ mod log_key;
 mod server;
 
 pub use collection::{COLLECTION, DATABASE, Layout, LayoutError, create, ensure, layout};
-pub use document::VoteDocument;
+pub use document::{InvalidDocument, VoteDocument};
 pub use insert::{inserts, inserts_into, run_insert};
-pub use log_key::{InvalidLogKey, LogKey};
+pub use log_key::LogKey;
 pub use server::{MongodbLoginArgs, validated_uri};

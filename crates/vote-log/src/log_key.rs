@@ -3,9 +3,10 @@
 use std::fmt;
 
 use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, Bson, DateTime, RawBinaryRef};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use mongodb::bson::{Binary, Bson, DateTime, RawBinaryRef, RawDocument};
 use uuid::Uuid;
+
+use crate::InvalidDocument;
 
 /// Bytes of the time: milliseconds since the Unix epoch, big-endian, as in a UUID of version 7.
 const TIME_BYTES: usize = 6;
@@ -20,11 +21,6 @@ const MAX_MILLIS: i64 = (1 << (8 * TIME_BYTES)) - 1;
 /// A record of Kafka always gives the same key, so a record that is logged again has no effect.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LogKey([u8; KEY_BYTES]);
-
-/// The value is not the key of a vote.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0} is not the key of a vote: expected {KEY_BYTES} bytes")]
-pub struct InvalidLogKey(String);
 
 impl LogKey {
     /// The key of a vote. A time outside of the years 1970 to 10889 becomes the nearest one that fits.
@@ -51,6 +47,11 @@ impl LogKey {
     /// The key in these bytes; `None` if it has another length.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
+    }
+
+    /// The key of a document.
+    pub fn of(document: &RawDocument) -> Result<Self, InvalidDocument> {
+        Self::from_bytes(document.get_binary("_id")?.bytes).ok_or(InvalidDocument::KeyLength)
     }
 
     /// The bytes of the key.
@@ -111,29 +112,10 @@ impl From<LogKey> for Binary {
     }
 }
 
-impl TryFrom<&Binary> for LogKey {
-    type Error = InvalidLogKey;
-
-    fn try_from(binary: &Binary) -> Result<Self, InvalidLogKey> {
-        Self::from_bytes(&binary.bytes).ok_or_else(|| InvalidLogKey(binary.to_string()))
-    }
-}
-
-impl Serialize for LogKey {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for LogKey {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let binary = Binary::deserialize(deserializer)?;
-        Self::try_from(&binary).map_err(serde::de::Error::custom)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use mongodb::bson::{self, rawdoc};
+
     use super::*;
 
     const ID: Uuid = Uuid::from_u128(0x018f_4c9e_7f2a_7000_8000_0000_0000_0001);
@@ -173,15 +155,13 @@ mod tests {
     }
 
     #[test]
-    fn key_is_binary_in_bson() {
+    fn key_is_read_from_a_document() {
         let key = LogKey::new(at(7), ID);
-        let document = mongodb::bson::serialize_to_document(&std::collections::HashMap::from([("_id", key)]));
-        assert_eq!(document.unwrap().get("_id"), Some(&Bson::from(key)));
-        let binary = Binary::from(key);
-        assert_eq!(LogKey::try_from(&binary), Ok(key));
-        let text = mongodb::bson::doc! { "_id": "018f4c9e-7f2a-7000-8000-000000000001" };
-        let read =
-            mongodb::bson::deserialize_from_document::<std::collections::HashMap<String, LogKey>>(text);
-        assert!(read.is_err());
+        let mut document = rawdoc! { "_id": Binary::from(key) };
+        assert_eq!(LogKey::of(&document).unwrap(), key);
+        document = rawdoc! { "_id": "018f4c9e-7f2a-7000-8000-000000000001" };
+        assert!(matches!(LogKey::of(&document), Err(InvalidDocument::Field(_))));
+        document = rawdoc! { "_id": Binary::from(bson::Uuid::from_bytes(ID.into_bytes())) };
+        assert!(matches!(LogKey::of(&document), Err(InvalidDocument::KeyLength)));
     }
 }

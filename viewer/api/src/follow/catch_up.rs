@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use mongodb::change_stream::ChangeStream;
 use mongodb::error::Error;
 
-use super::change_stream::{Change, LoggedVote, is_history_lost, open, read};
+use super::change_stream::{Changes, LoggedVote, is_history_lost, open, read};
 use super::token::Token;
 use crate::logs::Logs;
 
@@ -19,7 +18,7 @@ const MAX_VOTES: u32 = 100_000;
 /// A replay of what a follower missed, up to a position of the shared change stream.
 #[derive(Debug)]
 pub(super) struct CatchUp {
-    changes: ChangeStream<Change>,
+    changes: Changes,
     to: Token,
     votes: u32,
 }

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use mongodb::bson::{RawDocumentBuf, doc};
+use mongodb::bson::{RawDocument, RawDocumentBuf, doc};
 use mongodb::change_stream::ChangeStream;
-use mongodb::change_stream::event::ChangeStreamEvent;
 use mongodb::error::{Error, ErrorKind};
 
 use super::token::Token;
@@ -13,8 +12,8 @@ use crate::logs::{Logs, Vote};
 /// The server's error codes for a token that its oplog no longer contains or never contained.
 const HISTORY_LOST: [i32; 4] = [286, 280, 260, 50_811];
 
-/// A change as the driver returns it.
-pub(super) type Change = ChangeStreamEvent<RawDocumentBuf>;
+/// New votes, each with its position, as MongoDB sends them.
+pub(super) type Changes = ChangeStream<RawDocumentBuf>;
 
 /// A vote with its position in the oplog.
 #[derive(Clone, Debug)]
@@ -24,30 +23,26 @@ pub(super) struct LoggedVote {
 }
 
 /// Opens a change stream of new votes. It starts after `token`, or now. `wait` limits how long the server waits for changes.
-pub(super) async fn open(
-    logs: &Logs,
-    token: Option<&Token>,
-    wait: Duration,
-) -> Result<ChangeStream<Change>, Error> {
+pub(super) async fn open(logs: &Logs, token: Option<&Token>, wait: Duration) -> Result<Changes, Error> {
     let pipeline = [doc! { "$match": { "operationType": "insert" } }];
     let collection = logs.collection().await?;
-    let collection = collection.clone_with_type::<RawDocumentBuf>();
     let watch = collection.watch().pipeline(pipeline).max_await_time(wait);
-    match token {
+    let changes = match token {
         Some(token) => {
             watch
                 .resume_after(token.to_resume().map_err(Error::custom)?)
-                .await
+                .await?
         }
-        None => watch.await,
-    }
+        None => watch.await?,
+    };
+    Ok(changes.with_type())
 }
 
 /// Decodes a change. None if it is not a vote.
-pub(super) fn read(logs: &Logs, change: &Change) -> Option<LoggedVote> {
+pub(super) fn read(logs: &Logs, change: &RawDocument) -> Option<LoggedVote> {
     Some(LoggedVote {
-        token: Token::from_resume(&change.id)?,
-        vote: logs.read(change.full_document.as_ref()?)?,
+        token: Token::of_change(change)?,
+        vote: logs.read(change.get_document("fullDocument").ok()?)?,
     })
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use mongodb::bson::doc;
+use mongodb::bson::{RawDocument, rawdoc};
 use mongodb::change_stream::event::ResumeToken;
 
 /// Longest token, in hex digits: several times the length of MongoDB's tokens for this collection.
@@ -26,8 +26,17 @@ pub(super) struct Token(String);
 impl Token {
     /// Converts MongoDB's token. None if its format is unknown.
     pub(super) fn from_resume(token: &ResumeToken) -> Option<Self> {
-        let document = mongodb::bson::serialize_to_document(token).ok()?;
-        Self::parse(document.get_str("_data").ok()?).ok()
+        let document = mongodb::bson::serialize_to_raw_document_buf(token).ok()?;
+        Self::of_document(&document)
+    }
+
+    /// The position of a change. None if its format is unknown.
+    pub(super) fn of_change(change: &RawDocument) -> Option<Self> {
+        Self::of_document(change.get_document("_id").ok()?)
+    }
+
+    fn of_document(token: &RawDocument) -> Option<Self> {
+        Self::parse(token.get_str("_data").ok()?).ok()
     }
 
     /// Parses a token that a client sends back.
@@ -62,7 +71,7 @@ impl Token {
 
     /// The token in MongoDB's format.
     pub(super) fn to_resume(&self) -> Result<ResumeToken, mongodb::bson::error::Error> {
-        mongodb::bson::deserialize_from_document(doc! { "_data": &self.0 })
+        mongodb::bson::deserialize_from_slice(rawdoc! { "_data": self.0.as_str() }.as_bytes())
     }
 }
 

@@ -12,8 +12,7 @@ pub(super) struct Cursor(LogKey);
 impl Cursor {
     /// The position of a document. None if it is not a vote.
     pub(super) fn of(document: &RawDocument) -> Option<Self> {
-        let key = document.get_binary("_id").ok()?;
-        LogKey::from_bytes(key.bytes).map(Self)
+        LogKey::of(document).ok().map(Self)
     }
 
     /// The position of the first possible vote of a millisecond.

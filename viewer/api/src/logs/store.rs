@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Document, RawDocument, doc};
 use mongodb::error::{Error, ErrorKind};
 use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria};
 use mongodb::{Client, Collection};
 use prometheus::IntCounter;
 use secret::SecretUrl;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use vote_log::{COLLECTION, DATABASE};
+use vote_log::{COLLECTION, DATABASE, VoteDocument};
 
 use super::vote::Vote;
 use crate::cache::Cached;
@@ -105,9 +105,9 @@ impl Logs {
     }
 
     /// Decodes a document as a vote. An invalid document is skipped and counted, so that it does not hide the others.
-    pub(crate) fn read(&self, document: &mongodb::bson::RawDocument) -> Option<Vote> {
-        match mongodb::bson::deserialize_from_slice(document.as_bytes()) {
-            Ok(vote) => Some(vote),
+    pub(crate) fn read(&self, document: &RawDocument) -> Option<Vote> {
+        match VoteDocument::from_raw(document) {
+            Ok(vote) => Some(vote.into()),
             Err(error) => {
                 self.unreadable.inc();
                 tracing::warn!(%error, "skipped a document in {DATABASE}.{COLLECTION}: it is not a valid vote");

@@ -1,17 +1,16 @@
 //! A vote, as it is stored in the log and as clients receive it.
 
 use mongodb::bson::DateTime;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use uuid::Uuid;
-use vote_log::LogKey;
+use vote_log::VoteDocument;
 
 /// A vote in the log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[allow(clippy::struct_field_names, reason = "the name is part of the API")]
 pub(crate) struct Vote {
     /// The vote's id.
-    #[serde(rename(deserialize = "_id"), deserialize_with = "id_of_key")]
     pub vote_id: Uuid,
     /// The name of the band.
     pub name: String,
@@ -29,8 +28,21 @@ pub(crate) struct Vote {
     offset: i64,
 }
 
-fn id_of_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D::Error> {
-    LogKey::deserialize(deserializer).map(|key| key.vote_id())
+impl From<VoteDocument<'_>> for Vote {
+    fn from(document: VoteDocument<'_>) -> Self {
+        Self {
+            vote_id: document.key.vote_id(),
+            name: document.name.into_owned(),
+            album: document.album.into_owned(),
+            year: document.year.into_owned(),
+            rank: document.rank.into_owned(),
+            route: document.route.into_owned(),
+            received_at: document.received_at,
+            consumed_at: document.consumed_at,
+            partition: document.partition,
+            offset: document.offset,
+        }
+    }
 }
 
 /// RFC 3339 in UTC, always with milliseconds. All results have the same length, so they sort by time.
@@ -65,7 +77,7 @@ fn rfc3339<S: Serializer>(time: &DateTime, serializer: S) -> Result<S::Ok, S::Er
 
 #[cfg(test)]
 mod tests {
-    use mongodb::bson::doc;
+    use vote_log::LogKey;
 
     use super::*;
 
@@ -73,12 +85,19 @@ mod tests {
     fn document_is_converted_to_the_json_of_the_contract() {
         let received_at = DateTime::from_millis(1_700_000_000_007);
         let id = Uuid::from_u128(0x018f_4c9e_7f2a_7000_8000_0000_0000_0001);
-        let document = doc! {
-            "_id": LogKey::new(received_at, id), "name": "Alux Nahual", "album": "Centroamérica",
-            "year": "1984", "rank": "9.5", "route": "grpc",
-            "received_at": received_at, "consumed_at": DateTime::from_millis(1_700_000_001_000), "partition": 3, "offset": 17_i64,
-        };
-        let vote: Vote = mongodb::bson::deserialize_from_document(document).unwrap();
+        let vote = Vote::from(VoteDocument {
+            key: LogKey::new(received_at, id),
+            chosen_id: None,
+            name: "Alux Nahual".into(),
+            album: "Centroamérica".into(),
+            year: "1984".into(),
+            rank: "9.5".into(),
+            route: "grpc".into(),
+            received_at,
+            consumed_at: DateTime::from_millis(1_700_000_001_000),
+            partition: 3,
+            offset: 17,
+        });
         let json = serde_json::to_value(&vote).unwrap();
         let expected = serde_json::json!({
             "vote_id": "018f4c9e-7f2a-7000-8000-000000000001", "name": "Alux Nahual", "album": "Centroamérica",
