@@ -26,16 +26,13 @@ pub(super) struct Token(String);
 impl Token {
     /// Converts MongoDB's token. None if its format is unknown.
     pub(super) fn from_resume(token: &ResumeToken) -> Option<Self> {
-        let document = mongodb::bson::serialize_to_raw_document_buf(token).ok()?;
-        Self::of_document(&document)
+        let document = mongodb::bson::serialize_to_document(token).ok()?;
+        Self::parse(document.get_str("_data").ok()?).ok()
     }
 
     /// The position of a change. None if its format is unknown.
     pub(super) fn of_change(change: &RawDocument) -> Option<Self> {
-        Self::of_document(change.get_document("_id").ok()?)
-    }
-
-    fn of_document(token: &RawDocument) -> Option<Self> {
+        let token = change.get_document("_id").ok()?;
         Self::parse(token.get_str("_data").ok()?).ok()
     }
 
