@@ -36,8 +36,8 @@ pub(crate) fn from_error(error: &IngestError) -> Status {
         let encodings = MetadataValue::from_static("gzip,identity");
         status.metadata_mut().insert("grpc-accept-encoding", encodings);
     }
-    if let IngestError::Unauthenticated(reason) = error
-        && let Ok(challenge) = MetadataValue::try_from(http_api::challenge(reason).as_bytes())
+    if let IngestError::Unauthenticated(cause) = error
+        && let Ok(challenge) = MetadataValue::try_from(http_api::challenge(cause).as_bytes())
     {
         status.metadata_mut().insert("www-authenticate", challenge);
     }

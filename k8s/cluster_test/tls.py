@@ -56,6 +56,12 @@ def context() -> ssl.SSLContext:
     return ssl.create_default_context(cadata=ca())
 
 
+def forget_ca() -> None:
+    """Reads the CA again at its next use, because the deployment has another one."""
+    ca.cache_clear()
+    context.cache_clear()
+
+
 @functools.cache
 def _directory() -> tempfile.TemporaryDirectory:
     return tempfile.TemporaryDirectory()

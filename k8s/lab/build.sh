@@ -2,7 +2,7 @@
 # Compiles Kubernetes, CoreDNS, metrics-server and KEDA from their Go modules into the cache. The first run takes about 20
 # minutes on 2 cores. Programs that are in the cache are not compiled again.
 #
-#   build.sh [PROGRAM...]     only these programs, also those of Knative, which knative.sh needs; default: all others
+#   build.sh [PROGRAM...]     only these programs, also those that knative.sh and cert-manager.sh need; default: all others
 set -euo pipefail
 # shellcheck source=k8s/lab/common.sh
 . "$(dirname "$0")/common.sh"
@@ -27,6 +27,24 @@ prepare_module() {
         {
             printf '//go:build tools\n\npackage tools\n\nimport (\n'
             printf '\t_ "k8s.io/kubernetes/cmd/%s"\n' "${kubernetes_programs[@]}"
+            printf ')\n'
+        } >tools.go
+        GOFLAGS=-mod=mod GOTOOLCHAIN=local go mod tidy >tidy.log 2>&1 || { rm -f go.sum; tail tidy.log; die "go mod tidy failed"; }
+    )
+}
+
+# Writes a Go module that depends on cert-manager's commands only: its go.mod has replace directives, which `go install`
+# refuses.
+prepare_cert_manager() {
+    local module="$cache/kubernetes-$kubernetes/cert-manager-$cert_manager" name path=github.com/cert-manager/cert-manager
+    [ -f "$module/go.sum" ] && return
+    mkdir -p "$module"
+    (
+        cd "$module"
+        printf 'module lab\n\ngo 1.24\n\nrequire %s v%s\n' "$path" "$cert_manager" >go.mod
+        {
+            printf '//go:build tools\n\npackage tools\n\nimport (\n'
+            for name in "${cert_manager_programs[@]}"; do printf '\t_ "%s/cmd/%s"\n' "$path" "${name#cert-manager-}"; done
             printf ')\n'
         } >tools.go
         GOFLAGS=-mod=mod GOTOOLCHAIN=local go mod tidy >tidy.log 2>&1 || { rm -f go.sum; tail tidy.log; die "go mod tidy failed"; }
@@ -66,6 +84,14 @@ compile() {
         knative-*)
             GOBIN="$bin.new" go install -trimpath -ldflags '-s -w' "knative.dev/serving/cmd/${program#knative-}@v$knative"
             mv "$bin.new/${program#knative-}" "$bin.new/$program"
+            ;;
+        cert-manager-*)
+            prepare_cert_manager
+            (
+                cd "$cache/kubernetes-$kubernetes/cert-manager-$cert_manager"
+                GOFLAGS=-mod=mod go build -trimpath -ldflags '-s -w' -o "$bin.new/$program" \
+                    "github.com/cert-manager/cert-manager/cmd/${program#cert-manager-}"
+            )
             ;;
         *)
             prepare_module

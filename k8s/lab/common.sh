@@ -10,6 +10,8 @@ readonly kubernetes=1.34.4 coredns=1.12.4 metrics_server=0.7.2 keda=2.18.3
 # Knative Serving 1.20, with the versions of its own go.mod.
 readonly knative=0.47.0 knative_networking=0.0.0-20251021092443-0bde19154dce knative_caching=0.0.0-20251023153846-09d3ca0533a9
 readonly knative_programs=(knative-activator knative-autoscaler knative-controller knative-queue knative-webhook)
+readonly cert_manager=1.11.5 cert_manager_crds=1.21.2
+readonly cert_manager_programs=(cert-manager-cainjector cert-manager-controller cert-manager-webhook)
 # The Kubernetes programs, in a directory per version.
 readonly bin="$cache/kubernetes-$kubernetes/bin"
 # State, data and logs of the running cluster. overlays/lab/volumes.yaml has the same path.

@@ -3,6 +3,7 @@
 #
 #   images.sh system     pause, CoreDNS, metrics-server, KEDA  -> CACHE/k8s-images/system.tar
 #   images.sh knative    Knative Serving                       -> CACHE/k8s-images/knative.tar
+#   images.sh cert-manager                                     -> CACHE/k8s-images/cert-manager.tar
 #   images.sh project    the project's programs and its stores -> CACHE/k8s-images/project.tar
 #
 # `cluster.sh load` loads an archive into the cluster. The base image is a Debian made by mmdebstrap.
@@ -145,6 +146,10 @@ case "${1:-}" in
         start_docker
         program_images knative.tar "${knative_programs[@]}"
         ;;
+    cert-manager)
+        start_docker
+        program_images cert-manager.tar "${cert_manager_programs[@]}"
+        ;;
     project)
         start_docker
         base_image
@@ -154,5 +159,5 @@ case "${1:-}" in
         save "$archives/project.tar" localhost/dualpath/{ingest-rest,ingest-grpc,consumer,viewer,locust}:0.1.0 \
             localhost/dualpath/{kafka:4.3.1,redis:7.0,mongodb:6.0.5,prometheus:2.42,traefik:3.7.15}
         ;;
-    *) sed -n '2,8p' "$0"; exit 64 ;;
+    *) sed -n '2,9p' "$0"; exit 64 ;;
 esac

@@ -27,11 +27,29 @@ pub struct Authenticator {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Denied {
     /// The client is not known.
-    Unauthenticated(String),
+    Unauthenticated(Unauthenticated),
     /// The client is known, and may not vote.
     Forbidden(String),
     /// The client cannot be identified for now.
     Unavailable(String),
+}
+
+/// Why the client of a request is not known. RFC 6750 gives each case an own challenge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unauthenticated {
+    /// The request has no token, and its connection no certificate.
+    NoCredentials(String),
+    /// The token does not name a client.
+    InvalidToken(String),
+}
+
+impl Unauthenticated {
+    /// The reason, as text for people.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::NoCredentials(reason) | Self::InvalidToken(reason) => reason,
+        }
+    }
 }
 
 impl Authenticator {
@@ -57,9 +75,9 @@ impl Authenticator {
         let identities = self.identities.value();
         match (credentials.authorization, credentials.certificate) {
             (Authorization::One(value), _) => self.by_token(&identities, bearer_token(value)?),
-            (Authorization::Many, _) => Err(unauthenticated("send one Authorization header")),
+            (Authorization::Many, _) => Err(invalid_token("send one Authorization header")),
             (Authorization::None, Some(certificate)) => by_certificate(&identities, certificate),
-            (Authorization::None, None) => Err(unauthenticated(
+            (Authorization::None, None) => Err(no_credentials(
                 "send a token (Authorization: Bearer TOKEN) or a client certificate",
             )),
         }
@@ -70,10 +88,10 @@ impl Authenticator {
             return Ok(identity);
         }
         let Some(keys) = self.jwt.as_ref().filter(|_| is_jwt(token)) else {
-            return Err(unauthenticated("the token is unknown"));
+            return Err(invalid_token("the token is unknown"));
         };
         let subject = keys.subject(token).map_err(|error| match error {
-            JwtError::Invalid(reason) => Denied::Unauthenticated(reason),
+            JwtError::Invalid(reason) => Denied::Unauthenticated(Unauthenticated::InvalidToken(reason)),
             JwtError::NoKeys => Denied::Unavailable("the keys for JWT are not loaded yet".to_owned()),
         })?;
         identities.by_subject(&subject).ok_or_else(|| {
@@ -97,11 +115,11 @@ fn by_certificate(identities: &Identities, certificate: &ClientCertificate) -> R
 fn bearer_token(value: &[u8]) -> Result<&[u8], Denied> {
     let scheme = value.split(|byte| *byte == b' ').next().unwrap_or_default();
     if !scheme.eq_ignore_ascii_case(b"bearer") {
-        return Err(unauthenticated("the Authorization header must be: Bearer TOKEN"));
+        return Err(no_credentials("the Authorization header must be: Bearer TOKEN"));
     }
     let token = value.get(scheme.len()..).unwrap_or_default().trim_ascii();
     if token.is_empty() {
-        return Err(unauthenticated("the Authorization header has no token"));
+        return Err(no_credentials("the Authorization header has no token"));
     }
     Ok(token)
 }
@@ -111,8 +129,12 @@ fn is_jwt(token: &[u8]) -> bool {
     token.split(|byte| *byte == b'.').count() == 3
 }
 
-fn unauthenticated(reason: &str) -> Denied {
-    Denied::Unauthenticated(reason.to_owned())
+fn no_credentials(reason: &str) -> Denied {
+    Denied::Unauthenticated(Unauthenticated::NoCredentials(reason.to_owned()))
+}
+
+fn invalid_token(reason: &str) -> Denied {
+    Denied::Unauthenticated(Unauthenticated::InvalidToken(reason.to_owned()))
 }
 
 fn quoted(name: &str) -> String {

@@ -9,7 +9,7 @@ mod jwt;
 mod jwt_algorithms;
 mod jwt_keys;
 
-pub use authenticator::{Authenticator, Denied};
+pub use authenticator::{Authenticator, Denied, Unauthenticated};
 pub use credentials::Credentials;
 pub use identity::{AboveRate, Identity};
 pub use jwt::{KeySet, Rules};

@@ -94,7 +94,7 @@ impl Endpoint {
                 header::ACCEPT_ENCODING,
                 HeaderValue::from_static(content_encoding::ACCEPTED),
             )),
-            IngestError::Unauthenticated(reason) => Some((header::WWW_AUTHENTICATE, challenge(reason))),
+            IngestError::Unauthenticated(cause) => Some((header::WWW_AUTHENTICATE, challenge(cause))),
             _ => None,
         };
         if let Some((name, value)) = header {

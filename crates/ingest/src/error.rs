@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use auth::{AboveRate, Denied};
+use auth::{AboveRate, Denied, Unauthenticated};
 use vote::{FieldError, Malformed};
 
 use crate::{MAX_BATCH_BYTES, MAX_BATCH_VOTES, MAX_VOTE_BYTES, Outcome, ServerLimit, SinkError};
@@ -42,7 +42,7 @@ pub enum IngestError {
     /// The client disconnected before its request was complete. The error is counted but not sent.
     ClientDisconnected,
     /// The client is not known.
-    Unauthenticated(String),
+    Unauthenticated(Unauthenticated),
     /// The client is known, and may not do this.
     Forbidden(String),
     /// The client sends more votes than it may.
@@ -221,8 +221,8 @@ impl IngestError {
             Self::Malformed(reason)
             | Self::Internal(reason)
             | Self::Unavailable(reason)
-            | Self::Unauthenticated(reason)
             | Self::Forbidden(reason) => reason.clone().into(),
+            Self::Unauthenticated(cause) => cause.reason().to_owned().into(),
             Self::RateLimited { retry_after_s } => {
                 format!("the rate of this client is limited; try again in {retry_after_s} s").into()
             }
@@ -274,8 +274,8 @@ impl IngestError {
         match self {
             Self::Internal(reason)
             | Self::Unavailable(reason)
-            | Self::Unauthenticated(reason)
             | Self::Forbidden(reason) => reason,
+            Self::Unauthenticated(cause) => cause.reason(),
             _ => self.mapping().title,
         }
     }
@@ -325,7 +325,7 @@ impl From<SinkError> for IngestError {
 impl From<Denied> for IngestError {
     fn from(denied: Denied) -> Self {
         match denied {
-            Denied::Unauthenticated(reason) => Self::Unauthenticated(reason),
+            Denied::Unauthenticated(cause) => Self::Unauthenticated(cause),
             Denied::Forbidden(reason) => Self::Forbidden(reason),
             Denied::Unavailable(reason) => Self::Unavailable(reason),
         }

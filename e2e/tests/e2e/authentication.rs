@@ -197,6 +197,9 @@ async fn vote_by_grpc(service: &ServiceProcess, authorization: Option<&str>) -> 
     }
 }
 
+/// Every challenge starts with this (RFC 6750). Only after an invalid token does it say what is wrong.
+const CHALLENGE: &str = "Bearer realm=\"dualpath\"";
+
 fn bearer(token: &str) -> String {
     format!("Bearer {token}")
 }
@@ -253,6 +256,15 @@ async fn all_routes_accept_and_deny_the_same_clients_for_the_same_reasons() {
             assert_eq!(answer.status, *status, "{kind:?} {answer:?}");
             assert!(answer.detail.contains(reason), "{kind:?} {answer:?}");
             assert_eq!(answer.challenge.is_some(), *status == 401, "{kind:?} {answer:?}");
+            if let Some(challenge) = &answer.challenge {
+                let has_token = authorization.as_ref().is_some_and(|value| value.starts_with("Bearer"));
+                let expected = if has_token {
+                    format!("{CHALLENGE}, error=\"invalid_token\", error_description=\"{}\"", answer.detail)
+                } else {
+                    CHALLENGE.to_owned()
+                };
+                assert_eq!(*challenge, expected, "{kind:?} {answer:?}");
+            }
             assert_eq!(answer.retry_after_s, None, "{kind:?} {answer:?}");
         }
         let counts = [

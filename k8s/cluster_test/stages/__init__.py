@@ -8,6 +8,7 @@ from collections.abc import Callable
 from cluster_test.report import Row
 from cluster_test.stages import (
     autoscaling,
+    cert_manager,
     deletions,
     deploy,
     drain,
@@ -36,6 +37,8 @@ STAGES: dict[str, Callable[..., list[Row]]] = {
     "deletions": deletions.services,
     "stores": deletions.stores,
     "drain": drain.drain,
+    # It replaces the CA of the deployment.
+    "cert-manager": cert_manager.cert_manager,
     # Last, because Serving's pods would prolong the drain.
     "knative": knative.knative,
 }

@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from cluster_test import kube, secrets, tls
@@ -38,7 +39,11 @@ def encryption(ledger: Ledger) -> list[Row]:
         _certificates(),
         _without_tls(),
         _unverified(ledger),
-        *_renewed(ledger),
+        *renewed(
+            ledger,
+            "certificates of all services and of the Ingress renewed",
+            lambda: secrets.renew_certificates(ledger.directory),
+        ),
         *_logins(),
         *stores_login.logins(ledger),
         reconciled(ledger),
@@ -143,18 +148,18 @@ def _set_ca(certificates: str) -> None:
     kube.kubectl("patch", "secret", CLIENT_SECRET, f"--patch={patch}")
 
 
-def _renewed(ledger: Ledger) -> list[Row]:
+def renewed(ledger: Ledger, what: str, renew: Callable[[], None]) -> list[Row]:
     """Renews all certificates under load, and waits until every pod presents its new one."""
     pods = {pod["metadata"]["name"]: pod for name in RELOADS for pod in kube.pods(name)}
     before, restarts = _presented(pods), _restarts(pods)
     with under_load(ledger) as actions:
 
-        def renew() -> None:
-            secrets.renew_certificates(ledger.directory)
+        def renew_and_wait() -> None:
+            renew()
             kube.wait_until("new certificates", lambda: not _same(before, _presented(pods)), RENEWED_WITHIN_S)
 
         started = time.monotonic()
-        actions.run("certificates of all services and of the Ingress renewed", renew)
+        actions.run(what, renew_and_wait)
         seconds = time.monotonic() - started
     now = {pod["metadata"]["name"]: pod for name in RELOADS for pod in kube.pods(name)}
     return [
