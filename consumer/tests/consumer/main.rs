@@ -8,6 +8,7 @@
 )]
 
 mod applied_offset;
+mod backlog;
 mod broken_keys;
 mod commands;
 mod conflicts;

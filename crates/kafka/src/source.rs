@@ -10,8 +10,10 @@ mod config;
 mod context;
 mod event;
 mod offsets;
+mod partition_queues;
 mod thread;
 
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -83,6 +85,7 @@ impl Source {
             topic: config.topic.clone(),
             events: event_sender.clone(),
             tokens: Tokens::new(&config.brokers),
+            rebalances: AtomicU64::new(0),
         };
         let client: ClientConfig =
             crate::settings::client(&config.brokers, "consumer", &settings(&config.group));

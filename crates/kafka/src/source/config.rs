@@ -27,11 +27,12 @@ pub fn settings(group: &str) -> Vec<(&'static str, String)> {
         // responses; without load a vote waits at most 20 ms.
         ("fetch.min.bytes", "16384"),
         ("fetch.wait.max.ms", "20"),
-        // With a backlog, the defaults of 64 MiB and 100,000 records would take most of the process's memory.
-        ("queued.max.messages.kbytes", "4096"),
-        ("queued.min.messages", "5000"),
+        // The limits of each partition's queue, up to which records are fetched in advance. With a backlog, the defaults of
+        // 64 MiB and 100,000 records would take most of the process's memory.
+        ("queued.max.messages.kbytes", "1024"),
+        ("queued.min.messages", "1000"),
         // With such a short queue, the default pause of 1 s before the next fetch would limit the throughput.
-        ("fetch.queue.backoff.ms", "5"),
+        ("fetch.queue.backoff.ms", "2"),
         // About one batch. A fetch returns a run of records of one partition, and the other partitions are idle during a
         // long run.
         ("fetch.message.max.bytes", "131072"),

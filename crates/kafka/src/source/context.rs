@@ -1,5 +1,6 @@
 //! Rebalances. The client library calls these functions from within `poll`, on the consuming thread.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
@@ -30,9 +31,16 @@ pub(crate) struct GroupContext {
     pub(super) topic: String,
     pub(super) events: UnboundedSender<SourceEvent>,
     pub(super) tokens: Tokens,
+    pub(super) rebalances: AtomicU64,
 }
 
 impl GroupContext {
+    /// How often the assignment has changed.
+    pub(super) fn rebalances(&self) -> u64 {
+        // The consuming thread alone writes and reads it.
+        self.rebalances.load(Ordering::Relaxed)
+    }
+
     fn assign(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> Result<(), String> {
         let (sender, offsets) = sync_channel(1);
         let partitions = partitions_of(list);
@@ -86,6 +94,7 @@ impl ConsumerContext for GroupContext {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assign(consumer, list),
             _ => self.revoke(consumer, list),
         };
+        self.rebalances.fetch_add(1, Ordering::Relaxed);
         if let Err(reason) = outcome {
             let _ = self
                 .events

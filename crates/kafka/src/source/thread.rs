@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::Offset;
 use rdkafka::consumer::{CommitMode, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -14,10 +16,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::context::GroupConsumer;
 use super::event::{Delivery, Permit, SourceEvent};
 use super::offsets::offset_list;
+use super::partition_queues::PartitionQueues;
 use crate::Record;
 
 /// The longest delay of a command while there are no records.
 const POLL_TIMEOUT: Duration = Duration::from_millis(50);
+/// How many records the thread reads before it is the turn of the next partition.
+const RECORDS_IN_TURN: u32 = 64;
 /// Pausing discards the prefetched records. That is worth it when the stores are down, but not while a batch is being
 /// applied.
 const PAUSE_AFTER: Duration = Duration::from_secs(1);
@@ -43,7 +48,7 @@ pub(super) struct Reader {
 /// Whether the thread reads records.
 enum ReadState {
     Running,
-    /// All permits have been taken since this moment. The thread does not poll.
+    /// There have been too few permits for a turn since this moment. The thread does not poll.
     OutOfPermits(Instant),
     /// All partitions are paused: the thread polls to stay in the group, and receives no records.
     Paused,
@@ -72,19 +77,21 @@ impl Reader {
 
     fn read(&self) -> Result<(), ThreadEnd> {
         let mut state = ReadState::Running;
+        let mut queues = PartitionQueues::new(Arc::clone(&self.consumer), self.topic.clone());
         loop {
             self.run_commands(&mut state)?;
+            queues.update()?;
             state = match state {
-                ReadState::Running => match self.permit() {
-                    Some(permit) => {
-                        self.poll(Some(permit))?;
+                ReadState::Running => match self.permits() {
+                    Some(permits) => {
+                        self.read_in_turn(&mut queues, permits)?;
                         ReadState::Running
                     }
                     None => ReadState::OutOfPermits(Instant::now()),
                 },
-                ReadState::OutOfPermits(since) => match self.wait_for_permit() {
-                    Some(permit) => {
-                        self.poll(Some(permit))?;
+                ReadState::OutOfPermits(since) => match self.wait_for_permits() {
+                    Some(permits) => {
+                        self.read_in_turn(&mut queues, permits)?;
                         ReadState::Running
                     }
                     None if since.elapsed() < PAUSE_AFTER => ReadState::OutOfPermits(since),
@@ -99,9 +106,12 @@ impl Reader {
                     ReadState::Running
                 }
                 // A record arrives only from a partition that was assigned after the pause: pause again.
-                ReadState::Paused => match self.poll(None)? {
-                    Polled::Record => ReadState::OutOfPermits(Instant::now()),
-                    Polled::Nothing => ReadState::Paused,
+                ReadState::Paused => match self.consumer.poll(POLL_TIMEOUT) {
+                    Some(polled) => match self.receive(polled, || None)? {
+                        Polled::Record => ReadState::OutOfPermits(Instant::now()),
+                        Polled::Nothing => ReadState::Paused,
+                    },
+                    None => ReadState::Paused,
                 },
             };
         }
@@ -127,31 +137,83 @@ impl Reader {
         }
     }
 
-    fn poll(&self, permit: Option<OwnedSemaphorePermit>) -> Result<Polled, ThreadEnd> {
-        match self.consumer.poll(POLL_TIMEOUT) {
-            None => Ok(Polled::Nothing),
-            Some(Ok(message)) => {
+    /// Reads as many records as there are permits: those of the common queue, then those of the partition whose turn it is,
+    /// and if it has too few, of the next ones. Waits if there are none.
+    fn read_in_turn(
+        &self,
+        queues: &mut PartitionQueues,
+        mut permits: OwnedSemaphorePermit,
+    ) -> Result<(), ThreadEnd> {
+        let before = permits.num_permits();
+        // It has rebalances, errors, and the records that arrived before their partition had a queue.
+        self.read_queue(|| self.consumer.poll(Duration::ZERO), &mut permits)?;
+        if queues.are_outdated() {
+            return Ok(());
+        }
+        for _ in 0..queues.len() {
+            if permits.num_permits() == 0 {
+                return Ok(());
+            }
+            if let Some(queue) = queues.take_turn() {
+                self.read_queue(|| queue.poll(Duration::ZERO), &mut permits)?;
+            }
+        }
+        if permits.num_permits() == before {
+            thread::park_timeout(POLL_TIMEOUT);
+        }
+        Ok(())
+    }
+
+    /// Reads until the queue is empty, or until there are no permits.
+    fn read_queue<'queue>(
+        &self,
+        poll: impl Fn() -> Option<KafkaResult<BorrowedMessage<'queue>>>,
+        permits: &mut OwnedSemaphorePermit,
+    ) -> Result<(), ThreadEnd> {
+        while permits.num_permits() > 0 {
+            let Some(polled) = poll() else { break };
+            self.receive(polled, || permits.split(1))?;
+        }
+        Ok(())
+    }
+
+    /// Sends a record on with a permit, or checks an error.
+    fn receive(
+        &self,
+        polled: KafkaResult<BorrowedMessage<'_>>,
+        permit: impl FnOnce() -> Option<OwnedSemaphorePermit>,
+    ) -> Result<Polled, ThreadEnd> {
+        match polled {
+            Ok(message) => {
                 let record = Record::from_message(&message);
                 let _ = self.events.send(SourceEvent::Record(Delivery {
                     record,
-                    permit: Permit { _permit: permit },
+                    permit: Permit { _permit: permit() },
                 }));
                 Ok(Polled::Record)
             }
-            Some(Err(error)) => check_error(&error).map(|()| Polled::Nothing),
+            Err(error) => check_error(&error).map(|()| Polled::Nothing),
         }
     }
 
-    fn permit(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.permits).try_acquire_owned().ok()
+    fn permits(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.permits)
+            .try_acquire_many_owned(self.permits_in_turn())
+            .ok()
     }
 
-    fn wait_for_permit(&self) -> Option<OwnedSemaphorePermit> {
-        let permit = Arc::clone(&self.permits).acquire_owned();
+    fn wait_for_permits(&self) -> Option<OwnedSemaphorePermit> {
+        let permits = Arc::clone(&self.permits).acquire_many_owned(self.permits_in_turn());
         let waited = self
             .runtime
-            .block_on(async { tokio::time::timeout(POLL_TIMEOUT, permit).await });
+            .block_on(async { tokio::time::timeout(POLL_TIMEOUT, permits).await });
         waited.ok().and_then(Result::ok)
+    }
+
+    /// The permits of a turn. A thread that wakes for each one would spend its time on that.
+    fn permits_in_turn(&self) -> u32 {
+        let half = u32::try_from(self.max_outstanding / 2).unwrap_or(u32::MAX);
+        RECORDS_IN_TURN.min(half).max(1)
     }
 
     fn pause(&self) -> Result<(), ThreadEnd> {
