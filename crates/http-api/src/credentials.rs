@@ -42,10 +42,17 @@ mod tests {
             ("the token is unknown", "the token is unknown"),
             ("the \"aud\" is \\x", "the 'aud' is 'x"),
         ] {
-            let expected = format!("{CHALLENGE}, error=\"invalid_token\", error_description=\"{description}\"");
-            assert_eq!(challenge(&Unauthenticated::InvalidToken(reason.to_owned())), expected);
+            let expected =
+                format!("{CHALLENGE}, error=\"invalid_token\", error_description=\"{description}\"");
+            assert_eq!(
+                challenge(&Unauthenticated::InvalidToken(reason.to_owned())),
+                expected
+            );
         }
         // A line break cannot be in a header.
-        assert_eq!(challenge(&Unauthenticated::InvalidToken("a\nb".to_owned())), CHALLENGE);
+        assert_eq!(
+            challenge(&Unauthenticated::InvalidToken("a\nb".to_owned())),
+            CHALLENGE
+        );
     }
 }

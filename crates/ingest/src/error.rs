@@ -272,9 +272,7 @@ impl IngestError {
     /// The reason for the log: what happened, without the advice for the client.
     pub(crate) fn reason(&self) -> &str {
         match self {
-            Self::Internal(reason)
-            | Self::Unavailable(reason)
-            | Self::Forbidden(reason) => reason,
+            Self::Internal(reason) | Self::Unavailable(reason) | Self::Forbidden(reason) => reason,
             Self::Unauthenticated(cause) => cause.reason(),
             _ => self.mapping().title,
         }

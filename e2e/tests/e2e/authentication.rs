@@ -257,9 +257,14 @@ async fn all_routes_accept_and_deny_the_same_clients_for_the_same_reasons() {
             assert!(answer.detail.contains(reason), "{kind:?} {answer:?}");
             assert_eq!(answer.challenge.is_some(), *status == 401, "{kind:?} {answer:?}");
             if let Some(challenge) = &answer.challenge {
-                let has_token = authorization.as_ref().is_some_and(|value| value.starts_with("Bearer"));
+                let has_token = authorization
+                    .as_ref()
+                    .is_some_and(|value| value.starts_with("Bearer"));
                 let expected = if has_token {
-                    format!("{CHALLENGE}, error=\"invalid_token\", error_description=\"{}\"", answer.detail)
+                    format!(
+                        "{CHALLENGE}, error=\"invalid_token\", error_description=\"{}\"",
+                        answer.detail
+                    )
                 } else {
                     CHALLENGE.to_owned()
                 };

@@ -66,7 +66,10 @@ fn token_of(header: &[u8]) -> Option<&[u8]> {
 }
 
 fn check_reason(denied: &Denied, header: &[u8]) {
-    let (Denied::Unauthenticated(reason) | Denied::Forbidden(reason) | Denied::Unavailable(reason)) = denied;
+    let reason = match denied {
+        Denied::Unauthenticated(cause) => cause.reason(),
+        Denied::Forbidden(reason) | Denied::Unavailable(reason) => reason,
+    };
     assert!(!reason.is_empty());
     let secret = header.splitn(2, |byte| *byte == b' ').nth(1).unwrap_or_default();
     for part in secret.windows(PART) {

@@ -122,7 +122,10 @@ fn problem(status: &str, description: &str) -> Response {
         .description(description)
         .content("application/problem+json", content.build());
     let response = match status {
-        "401" => response.header("WWW-Authenticate", text("The scheme (Bearer); after an invalid token, also the reason")),
+        "401" => response.header(
+            "WWW-Authenticate",
+            text("The scheme (Bearer); after an invalid token, also the reason"),
+        ),
         "415" => response
             .header("Accept", text("The supported content types"))
             .header("Accept-Encoding", text("The supported content encodings")),
