@@ -25,5 +25,8 @@ kubectl wait --for=condition=Established crd --all --timeout=60s >/dev/null
 for deployment in controller cainjector webhook; do
     kubectl --namespace cert-manager rollout status "deployment/$deployment" --timeout=120s >/dev/null
 done
-has_ca() { [ -n "$(kubectl get validatingwebhookconfiguration cert-manager-webhook --output=jsonpath='{.webhooks[0].clientConfig.caBundle}')" ]; }
-wait_for "cert-manager's webhook" 60 has_ca
+# has_ca KIND: whether the API server can verify the webhook.
+has_ca() { [ -n "$(kubectl get "$1" cert-manager-webhook --output=jsonpath='{.webhooks[0].clientConfig.caBundle}')" ]; }
+for kind in validatingwebhookconfiguration mutatingwebhookconfiguration; do
+    wait_for "the $kind of cert-manager" 60 has_ca "$kind"
+done

@@ -1,52 +1,41 @@
-//! With a backlog, the partitions are read at the same rate.
+//! With a backlog, the votes of all partitions are counted at the same rate.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kafka::source::{Source, SourceConfig, SourceEvent};
+use redis::AsyncCommands;
 
 use crate::environment::{PARTITIONS, TestEnvironment};
-use crate::votes::{mixed, send};
+use crate::votes::{mixed, send_at_once};
 
-const VOTES: usize = 60_000;
-/// Slower than Kafka, so that the queues of the client library are always full.
-const RECORDS_BEFORE_PAUSE: usize = 200;
-const PAUSE: Duration = Duration::from_millis(4);
+/// A route that gets large requests writes batches that are larger than one fetch of a partition.
+const IN_FLIGHT: usize = 30_000;
+/// More than the consumer and its client library keep in memory.
+const VOTES: usize = 240_000;
+const PAUSE: Duration = Duration::from_millis(5);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_partition_is_read_much_faster_than_another() {
+async fn no_partition_is_counted_much_faster_than_another() {
     let environment = TestEnvironment::new("backlog").await;
-    send(
-        &environment.writer,
-        &mixed(&mut fastrand::Rng::with_seed(71), VOTES),
-    )
-    .await;
-    let mut source = Source::start(&SourceConfig {
-        brokers: (&environment.stack.endpoints().kafka).into(),
-        topic: environment.topic.clone(),
-        group: environment.topic.clone(),
-        max_outstanding: 1_000,
-    })
-    .unwrap();
-    let (mut read, mut counts) = (0, BTreeMap::<i32, usize>::new());
-    while read < VOTES / 2 {
-        match source.next().await {
-            SourceEvent::Assigned { partitions, start } => {
-                start.send(partitions.into_iter().map(|partition| (partition, 0)).collect());
-            }
-            SourceEvent::Record(delivery) => {
-                *counts.entry(delivery.record.partition).or_default() += 1;
-                read += 1;
-                if read.is_multiple_of(RECORDS_BEFORE_PAUSE) {
-                    tokio::time::sleep(PAUSE).await;
-                }
-            }
-            SourceEvent::Revoked { .. } | SourceEvent::SeekCompleted { .. } => {}
-            SourceEvent::Failed(reason) => panic!("{reason}"),
+    let events = mixed(&mut fastrand::Rng::with_seed(71), VOTES);
+    send_at_once(&environment.writer, &events, IN_FLIGHT).await;
+    let _consumer = environment.consumer(&[]);
+    let mut redis = environment.redis.clone();
+    let applied_offsets = loop {
+        let offsets: BTreeMap<i32, usize> = redis.hgetall("{votes}:offsets").await.unwrap();
+        if offsets.values().sum::<usize>() >= VOTES / 2 {
+            break offsets;
         }
-    }
-    source.close(Vec::new()).await;
-    assert_eq!(counts.len(), usize::try_from(PARTITIONS).unwrap(), "{counts:?}");
-    let (slowest, fastest) = (counts.values().min().unwrap(), counts.values().max().unwrap());
-    assert!(slowest * 2 > *fastest, "{counts:?}");
+        tokio::time::sleep(PAUSE).await;
+    };
+    assert_eq!(
+        applied_offsets.len(),
+        usize::try_from(PARTITIONS).unwrap(),
+        "{applied_offsets:?}"
+    );
+    let (slowest, fastest) = (
+        applied_offsets.values().min().unwrap(),
+        applied_offsets.values().max().unwrap(),
+    );
+    assert!(slowest * 2 > *fastest, "{applied_offsets:?}");
 }

@@ -92,12 +92,17 @@ pub(crate) fn raw_record(key: &[u8], payload: &[u8]) -> Record {
 
 /// Writes `events`. Votes with the same id keep their order.
 pub(crate) async fn send(writer: &RecordWriter, events: &[VoteEvent]) {
+    send_at_once(writer, events, 1_000).await;
+}
+
+/// [`send`] with this many records in flight: the more there are, the more records a batch of Kafka has.
+pub(crate) async fn send_at_once(writer: &RecordWriter, events: &[VoteEvent], in_flight: usize) {
     let acknowledgements = events
         .iter()
         .map(|event| async { writer.write(&record(event)).await.map(drop) });
     // `buffered` polls the writes in order, and a write enters the producer's queue at its first poll.
     stream::iter(acknowledgements)
-        .buffered(1_000)
+        .buffered(in_flight)
         .try_collect::<Vec<()>>()
         .await
         .unwrap();
