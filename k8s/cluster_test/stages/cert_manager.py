@@ -25,9 +25,8 @@ def cert_manager(ledger: Ledger) -> list[Row]:
         raise kube.ClusterError(f"cert-manager was not installed: {run.stderr.strip()[-800:]}")
     manifests = _render()
     rows = [_refused(manifests), _taken_over(manifests)]
-    # All clients and servers get another CA. The stores, and the clients of the stores, read it only at their start.
-    for workload in kube.workloads():
-        kube.rollout(workload)
+    # All get another CA. The stores, and the clients of the stores, read it only at their start, and need each other.
+    kube.kubectl("rollout", "restart", *kube.workloads())
     kube.wait_until("readiness with the new certificates", kube.all_ready, 240)
     tls.forget_ca()
     rows += renewed(ledger, "all certificates renewed by cert-manager", _renew)
