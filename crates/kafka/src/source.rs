@@ -15,7 +15,7 @@ mod thread;
 
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -86,10 +86,13 @@ impl Source {
             events: event_sender.clone(),
             tokens: Tokens::new(&config.brokers),
             rebalances: AtomicU64::new(0),
+            consumer: OnceLock::new(),
         };
         let client: ClientConfig =
             crate::settings::client(&config.brokers, "consumer", &settings(&config.group));
         let consumer: Arc<GroupConsumer> = Arc::new(client.create_with_context(context)?);
+        // It is set here only.
+        let _ = consumer.context().consumer.set(Arc::downgrade(&consumer));
         consumer.subscribe(&[&config.topic])?;
         let handle = SourceHandle {
             topic: config.topic.as_str().into(),

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::{OnceLock, Weak};
 use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
@@ -26,12 +27,13 @@ const REVOKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) type GroupConsumer = BaseConsumer<GroupContext>;
 
-#[derive(Debug)]
 pub(crate) struct GroupContext {
     pub(super) topic: String,
     pub(super) events: UnboundedSender<SourceEvent>,
     pub(super) tokens: Tokens,
     pub(super) rebalances: AtomicU64,
+    /// The consumer of this context, once it exists.
+    pub(super) consumer: OnceLock<Weak<GroupConsumer>>,
 }
 
 impl GroupContext {
@@ -59,11 +61,24 @@ impl GroupContext {
                 (TopicPartitionList::new(), Err(reason))
             }
         };
+        self.split(&start);
         // Complete the assignment even if it is empty: the group waits for this member until then.
         consumer
             .incremental_assign(&start)
             .map_err(|error| error.to_string())?;
         outcome
+    }
+
+    /// Gives each partition a queue of its own. Afterwards would be too late: records that have arrived in the common queue
+    /// could be read after later ones.
+    fn split(&self, partitions: &TopicPartitionList) {
+        let Some(consumer) = self.consumer.get().and_then(Weak::upgrade) else {
+            return;
+        };
+        for element in partitions.elements() {
+            // The queue stays separate without this handle.
+            drop(consumer.split_partition_queue(element.topic(), element.partition()));
+        }
     }
 
     fn revoke(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> Result<(), String> {

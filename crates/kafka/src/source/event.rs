@@ -50,7 +50,7 @@ pub struct Delivery {
 /// Counts a record against `max_outstanding` until it is dropped. The default counts against no limit.
 #[derive(Debug, Default)]
 pub struct Permit {
-    /// None for a record that arrives while partitions are being paused.
+    /// None for a record that does not come from the queue of its partition.
     pub(super) _permit: Option<OwnedSemaphorePermit>,
 }
 

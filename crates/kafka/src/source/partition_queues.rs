@@ -18,7 +18,7 @@ pub(super) struct PartitionQueues {
     consumer: Arc<GroupConsumer>,
     topic: String,
     queues: Vec<PartitionQueue<GroupContext>>,
-    /// The number of the rebalance after which the queues were made.
+    /// The number of the rebalance after which the queues were opened.
     rebalance: u64,
     /// Whose turn is next.
     next: usize,
@@ -36,8 +36,7 @@ impl PartitionQueues {
         }
     }
 
-    /// Makes the queues of the partitions that are assigned now. Records that arrived earlier are in the common queue: read
-    /// that one first.
+    /// Opens the queues of the partitions that are assigned now. The context has separated them from the common queue.
     pub(super) fn update(&mut self) -> KafkaResult<()> {
         let rebalance = self.consumer.context().rebalances();
         if rebalance == self.rebalance {

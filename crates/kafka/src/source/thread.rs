@@ -105,14 +105,13 @@ impl Reader {
                     self.resume()?;
                     ReadState::Running
                 }
-                // A record arrives only from a partition that was assigned after the pause: pause again.
-                ReadState::Paused => match self.consumer.poll(POLL_TIMEOUT) {
-                    Some(polled) => match self.receive(polled, || None)? {
-                        Polled::Record => ReadState::OutOfPermits(Instant::now()),
-                        Polled::Nothing => ReadState::Paused,
-                    },
-                    None => ReadState::Paused,
-                },
+                // The records of a partition that was assigned after the pause wait in its queue.
+                ReadState::Paused => {
+                    if let Some(polled) = self.consumer.poll(POLL_TIMEOUT) {
+                        self.receive(polled, || None)?;
+                    }
+                    ReadState::Paused
+                }
             };
         }
     }
@@ -137,15 +136,15 @@ impl Reader {
         }
     }
 
-    /// Reads as many records as there are permits: those of the common queue, then those of the partition whose turn it is,
-    /// and if it has too few, of the next ones. Waits if there are none.
+    /// Reads as many records as there are permits: those of the partition whose turn it is, and if it has too few, of the next
+    /// ones. Waits if there are none.
     fn read_in_turn(
         &self,
         queues: &mut PartitionQueues,
         mut permits: OwnedSemaphorePermit,
     ) -> Result<(), ThreadEnd> {
         let before = permits.num_permits();
-        // It has rebalances, errors, and the records that arrived before their partition had a queue.
+        // The common queue has rebalances and errors.
         self.read_queue(|| self.consumer.poll(Duration::ZERO), &mut permits)?;
         if queues.are_outdated() {
             return Ok(());
@@ -182,7 +181,7 @@ impl Reader {
         &self,
         polled: KafkaResult<BorrowedMessage<'_>>,
         permit: impl FnOnce() -> Option<OwnedSemaphorePermit>,
-    ) -> Result<Polled, ThreadEnd> {
+    ) -> Result<(), ThreadEnd> {
         match polled {
             Ok(message) => {
                 let record = Record::from_message(&message);
@@ -190,9 +189,9 @@ impl Reader {
                     record,
                     permit: Permit { _permit: permit() },
                 }));
-                Ok(Polled::Record)
+                Ok(())
             }
-            Err(error) => check_error(&error).map(|()| Polled::Nothing),
+            Err(error) => check_error(&error),
         }
     }
 
@@ -252,11 +251,6 @@ impl Reader {
             tracing::warn!(%error, "could not commit the last offsets; Redis still holds the applied offsets");
         }
     }
-}
-
-enum Polled {
-    Record,
-    Nothing,
 }
 
 /// Returns the errors after which the thread cannot continue, and logs the others: the client library recovers from them.
