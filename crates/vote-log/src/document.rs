@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use mongodb::bson::{self, DateTime, RawDocument, RawDocumentBuf, cstr};
 
-use crate::LogKey;
+use crate::{InvalidDocument, LogKey};
 
 /// A vote as it is logged: one document, whose fields are the columns of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,17 +31,6 @@ pub struct VoteDocument<'a> {
     pub partition: i32,
     /// The offset in that partition.
     pub offset: i64,
-}
-
-/// Why a document is not a vote.
-#[derive(Debug, thiserror::Error)]
-pub enum InvalidDocument {
-    /// A field is missing or has another type.
-    #[error(transparent)]
-    Field(#[from] bson::error::Error),
-    /// The key has too few or too many bytes.
-    #[error("the _id has not the length of a vote's key")]
-    KeyLength,
 }
 
 /// Initial capacity of a document's buffer: a usual vote fits.

@@ -7,11 +7,13 @@
 mod collection;
 mod document;
 mod insert;
+mod invalid_document;
 mod log_key;
 mod server;
 
 pub use collection::{COLLECTION, DATABASE, Layout, LayoutError, create, ensure, layout};
-pub use document::{InvalidDocument, VoteDocument};
+pub use document::VoteDocument;
 pub use insert::{inserts, inserts_into, run_insert};
+pub use invalid_document::InvalidDocument;
 pub use log_key::LogKey;
 pub use server::{MongodbLoginArgs, validated_uri};
