@@ -10,6 +10,8 @@ alternate the order of ours and its peers.
 - Batches of 1,000 and streams, by four clients: ours.
 - Kafka alone: librdkafka with 64 records in flight, and Kafka's own kafka-producer-perf-test.
 
+With `--before DIR`, every case is also measured with the programs of another version, such as the last release.
+
 Every vote must be acknowledged and be in Kafka. Exits with 1 if a required target is missed.
 """
 
@@ -18,6 +20,7 @@ import json
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import cases
 import producers
@@ -28,7 +31,7 @@ from measure import measure, warm_up_broker
 from messages import VOTE
 from producers import PerfTest
 from report import Measurement, Results
-from subjects import FLOOR, NAIVE, OURS, Settings, Subject, collector
+from subjects import FLOOR, NAIVE, OURS, Settings, Subject, before, collector
 
 TOPIC = "votes"
 PERF_TEST_RATE = 300_000
@@ -44,16 +47,20 @@ def main() -> int:
     parser.add_argument(
         "--collector", action="store_true", help="also measure the OpenTelemetry Collector (compiles it the first time)"
     )
+    parser.add_argument(
+        "--before", type=Path, metavar="DIR", help="also measure the programs of another version in this directory"
+    )
     arguments = parser.parse_args()
     run = datetime.now(UTC).strftime("bench-%Y%m%dT%H%M%SZ")
     directory = ROOT / "results" / run
     directory.mkdir(parents=True)
     try:
-        peers = [NAIVE, collector(build_collector())] if arguments.collector else [NAIVE]
+        versions = [OURS, *([before(arguments.before)] if arguments.before else [])]
+        peers = [NAIVE, *([collector(build_collector())] if arguments.collector else [])]
         with lab_servers(arguments.programs, ("kafka",), directory / "lab") as endpoints:
             settings = Settings(arguments.programs, endpoints["kafka"], TOPIC, arguments.worker_threads, directory)
             kafka_command = server_processes(directory / "lab")["kafka"]["command"]
-            measurements = list(_rounds(settings, peers, producers.class_path(kafka_command), arguments))
+            measurements = list(_rounds(settings, versions, peers, producers.class_path(kafka_command), arguments))
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -67,8 +74,10 @@ def main() -> int:
     }
     document = report.document(run, parameters, measurements)
     results = Results(measurements)
-    tables = "\n".join((report.rate_table(results), report.cost_table(results), report.bulk_table(results)))
-    text = f"{tables}\n{targets.lines(report.targets(results))}"
+    tables = [report.rate_table(results), report.cost_table(results), report.bulk_table(results)]
+    if arguments.before:
+        tables.append(report.before_table(results))
+    text = "\n".join([*tables, targets.lines(report.targets(results))])
     (directory / "bench.json").write_text(json.dumps(document, indent=2) + "\n")
     (directory / "bench.md").write_text(text)
     print(f"\n{text}\nMedians of {arguments.rounds} rounds. Details: {directory / 'bench.json'}")
@@ -76,13 +85,13 @@ def main() -> int:
 
 
 def _rounds(
-    settings: Settings, peers: list[Subject], class_path: str, arguments: argparse.Namespace
+    settings: Settings, versions: list[Subject], peers: list[Subject], class_path: str, arguments: argparse.Namespace
 ) -> Iterator[Measurement]:
     votes = vote_file()[: cases.BATCH]
     perf_test = PerfTest(class_path, producers.mean_record_bytes(votes))
     warm_up_broker(settings, arguments.in_flight)
     for number in range(1, arguments.rounds + 1):
-        for measured in _round(number, settings, peers, perf_test, arguments):
+        for measured in _round(number, settings, versions, peers, perf_test, arguments):
             print(
                 f"round {number}  {measured.case:15} {measured.subject:10} {measured.votes_per_second:9,.0f} votes/s",
                 flush=True,
@@ -91,11 +100,16 @@ def _rounds(
 
 
 def _round(
-    number: int, settings: Settings, peers: list[Subject], perf_test: PerfTest, arguments: argparse.Namespace
+    number: int,
+    settings: Settings,
+    versions: list[Subject],
+    peers: list[Subject],
+    perf_test: PerfTest,
+    arguments: argparse.Namespace,
 ) -> Iterator[Measurement]:
     seconds, in_flight = arguments.seconds, arguments.in_flight
     log_records = {case.name: case for case in cases.log_records(in_flight)}
-    order = [OURS, *peers] if number % 2 else [*peers, OURS]
+    order = _alternating([*versions, *peers], number)
     for case in cases.single_votes(in_flight):
         for subject in (*order, FLOOR):
             if subject.name != report.COLLECTOR:
@@ -104,8 +118,14 @@ def _round(
                 yield measure(subject, log_records[case.name], number, settings, seconds)
     yield producers.measure_librdkafka(settings, VOTE, in_flight, number, seconds)
     for case in cases.bulk(vote_file()[: cases.BATCH]):
-        yield measure(OURS, case, number, settings, seconds)
+        for subject in _alternating(versions, number):
+            yield measure(subject, case, number, settings, seconds)
     yield from perf_test.measure(settings, number, seconds, PERF_TEST_RATE)
+
+
+def _alternating(subjects: list[Subject], number: int) -> list[Subject]:
+    """Returns the subjects in the order of a round: reversed in every second one."""
+    return subjects if number % 2 else subjects[::-1]
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from common import markdown_table
 from targets import Target, at_least, at_most, passed
 
 OURS, NAIVE, FLOOR, COLLECTOR = "ours", "naive", "floor", "Collector"
+BEFORE = "before"
+"""Ours, from the programs of another version."""
 KAFKA_ALONE = "Kafka alone"
 """The case of the producers without a service."""
 BARE_LIBRDKAFKA, PERF_TEST, WARM_PERF_TEST = "librdkafka", "perf-test", "perf-test after warm-up"
@@ -26,7 +28,7 @@ class Measurement:
 
     Attributes:
         case: the protocol, or `KAFKA_ALONE`.
-        subject: `ours`, `naive`, `floor` (ours without Kafka), `Collector`; or a producer, `librdkafka` or
+        subject: `ours`, `before`, `naive`, `floor` (ours without Kafka), `Collector`; or a producer, `librdkafka` or
             `perf-test`.
         round: the round, counted from 1.
         votes: the number of votes sent and acknowledged.
@@ -86,6 +88,11 @@ class Results:
         """Returns the ratio within each round: slow drift of the machine does not affect it."""
         others = {one.round: one.votes_per_second for one in self._by_key[case_of_subject or case, subject]}
         return [one.votes_per_second / others[one.round] for one in self._by_key[case, OURS]]
+
+    def paired_cpu_ratios(self, case: str, subject: str) -> list[float]:
+        """Returns the ratio of CPU time a vote within each round."""
+        others = {one.round: one.cpu_seconds_per_million for one in self._by_key[case, subject]}
+        return [one.cpu_seconds_per_million / others[one.round] for one in self._by_key[case, OURS]]
 
     def cpu_ratio(self, case: str) -> float:
         """Returns the CPU time of ours divided by that of its parts: the floor, and librdkafka alone."""
@@ -154,6 +161,22 @@ def bulk_table(results: Results) -> str:
         compared = [cell for name in perf_tests for cell in _compared(results, case, name, KAFKA_ALONE)]
         rows.append((case, ours, *compared, *cost))
     return markdown_table(rows)
+
+
+def before_table(results: Results) -> str:
+    """Returns all cases beside another version, in Markdown. The ratio is the median of the ratios by round."""
+    head = ("", "votes/s now", "before", "ratio", "by round", "CPU s per million now", "before", "ratio", "by round")
+    rows = [head]
+    for case in results.cases(with_subject=BEFORE):
+        rates = [f"{results.rate(case, subject):,.0f}" for subject in (OURS, BEFORE)]
+        costs = [f"{results.cpu(case, subject):.2f}" for subject in (OURS, BEFORE)]
+        rate_ratios, cost_ratios = results.paired_ratios(case, BEFORE), results.paired_cpu_ratios(case, BEFORE)
+        rows.append((case, *rates, *_median_and_range(rate_ratios), *costs, *_median_and_range(cost_ratios)))
+    return markdown_table(rows)
+
+
+def _median_and_range(ratios: Sequence[float]) -> tuple[str, str]:
+    return f"{median(ratios):.2f}", f"{min(ratios):.2f}-{max(ratios):.2f}"
 
 
 def _compared(results: Results, case: str, subject: str, case_of_subject: str | None = None) -> tuple[str, str, str]:

@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import report
@@ -83,6 +83,15 @@ def collector(program: Path) -> Subject:
         return ["env", *(f"{name}={value}" for name, value in variables.items()), str(program), "--config", str(config)]
 
     return Subject(report.COLLECTOR, writes=True, has_admin_port=False, command=command)
+
+
+def before(programs: Path) -> Subject:
+    """Returns ours, from the programs of another version in this directory."""
+
+    def command(settings: Settings, service: str, address: str, admin_address: str) -> list[str]:
+        return OURS.command(replace(settings, programs=programs), service, address, admin_address)
+
+    return replace(OURS, name=report.BEFORE, command=command)
 
 
 OURS = Subject(report.OURS, writes=True, has_admin_port=True, command=_ours("kafka"))

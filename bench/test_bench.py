@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,9 +11,11 @@ import h2load
 import messages
 import producers
 import report
+import subjects
 from common import BenchError
 from report import (
     BARE_LIBRDKAFKA,
+    BEFORE,
     COLLECTOR,
     FLOOR,
     KAFKA_ALONE,
@@ -23,7 +26,7 @@ from report import (
     Measurement,
     Results,
 )
-from subjects import free_addresses
+from subjects import Settings, before, free_addresses
 from targets import Target
 
 SUMMARY = """
@@ -189,6 +192,24 @@ def test_tables_have_one_aligned_row_per_protocol() -> None:
         head, _, row = table.splitlines()
         assert len(head) == len(row)
         assert [cell.strip() for cell in row.split("|")][1 : len(cells) + 1] == cells
+
+
+def test_another_version_is_compared_round_by_round() -> None:
+    now = measurements(ours=[20_000, 10_000, 30_000], naive=[1, 1, 1], cpu=30)
+    earlier = [replace(one, subject=BEFORE, votes_per_second=20_000) for one in now if one.subject == OURS]
+    earlier = [replace(one, cpu_seconds_per_million=20.0 * one.round) for one in earlier]
+    head, _, row = report.before_table(Results([*now, *earlier])).splitlines()
+    assert len(head) == len(row)
+    cells = ["gRPC", "20,000", "20,000", "1.00", "0.50-1.50", "30.00", "40.00", "0.75", "0.50-1.50"]
+    assert [cell.strip() for cell in row.split("|")][1:-1] == cells
+
+
+def test_another_version_starts_from_its_own_directory() -> None:
+    settings = Settings(Path("now"), "kafka:9092", "votes", 2, Path("logs"))
+    subject = before(Path("earlier"))
+    program, *options = subject.command(settings, "rest", "127.0.0.1:1", "127.0.0.1:2")
+    assert (subject.name, program) == (BEFORE, "earlier/ingest-rest")
+    assert options == subjects.OURS.command(settings, "rest", "127.0.0.1:1", "127.0.0.1:2")[1:]
 
 
 def test_tables_without_the_collector_have_dashes() -> None:
