@@ -2,9 +2,9 @@
 
 /// Default of `--linger-ms`. The linger adds to the latency of every vote. Without it, a request carries only one or two
 /// votes, and the broker's cost per request limits the rate. A short linger suffices because votes go to one partition
-/// at a time (see `KafkaSink::partition`): with 64 votes in flight, 0.1 and 0.2 ms acknowledged more votes than 0, 0.3 or
-/// 1 ms, and 0.2 ms needed less CPU time than 0.1 ms.
-pub(crate) const DEFAULT_MS: f64 = 0.2;
+/// at a time (see `KafkaSink::partition`): with 64 votes in flight, 0.1 ms acknowledged more votes than 0, 0.05 or 0.2 ms
+/// (docs/benchmark.md), and as many as 0.15 ms.
+pub(crate) const DEFAULT_MS: f64 = 0.1;
 const MAX_MS: f64 = 1_000.0;
 
 /// Parses the value of `--linger-ms`.

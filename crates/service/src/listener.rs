@@ -1,8 +1,8 @@
 //! The HTTP listener that all routes share: the same accept loop, limits, socket options and HTTP settings. So REST
 //! and gRPC differ only in their protocol.
 //!
-//! `socket` accepts TCP connections, `transport` adds TLS, `connection` serves HTTP, and `lingering_close` ends a connection
-//! without the loss of its last response.
+//! `socket` accepts TCP connections, `transport` adds TLS, `connection` serves HTTP, `write_coalescing` lets responses leave
+//! together, and `lingering_close` ends a connection without the loss of its last response.
 
 mod args;
 mod connection;
@@ -14,6 +14,7 @@ mod socket;
 mod tls;
 mod tracked_body;
 mod transport;
+mod write_coalescing;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

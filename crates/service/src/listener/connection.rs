@@ -1,5 +1,6 @@
 //! One HTTP connection from its first byte to its end.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use super::refusal_log::RefusalLog;
 use super::tls::Tls;
 use super::tracked_body::TrackedBody;
 use super::transport::{self, Version};
+use super::write_coalescing::WriteCoalescing;
 
 /// Requests in flight on one HTTP/2 connection: as many as the default in-flight limit. The bridge has one connection, and
 /// admission must reject its requests before they queue in its client.
@@ -125,9 +127,9 @@ fn builder(args: &ListenerArgs) -> Builder<TokioExecutor> {
 #[error("too many requests in flight")]
 struct Exhausted;
 
-/// Serves one connection. A request of a client with a certificate has it as an extension. `service` handles requests within the limit, `overload_service` those beyond it. Returns when
-/// the client has disconnected, when it is idle or reads nothing for too long, or after `shutdown` when the last request
-/// in flight has finished.
+/// Serves one connection. A request of a client with a certificate has it as an extension. `service` handles requests
+/// within the limit, `overload_service` those beyond it. Returns when the client has disconnected, when it is idle or reads
+/// nothing for too long, or after `shutdown` when the last request in flight has finished.
 pub(super) async fn serve<S: HttpService>(
     socket: TcpStream,
     peer: SocketAddr,
@@ -172,9 +174,10 @@ pub(super) async fn serve<S: HttpService>(
     tokio::pin!(served);
     let mut activity_checks = interval_at(Instant::now() + args.idle_timeout(), args.idle_timeout());
     let mut is_closing = false;
+    let mut coalescing = WriteCoalescing::default();
     loop {
         tokio::select! {
-            ended = &mut served => {
+            ended = poll_fn(|context| coalescing.poll(served.as_mut(), requests.has_several(), context)) => {
                 if let Err(error) = ended {
                     tracing::debug!(%error, "connection ended");
                 }

@@ -95,6 +95,11 @@ impl ConnectionRequests {
         (guard, capacity)
     }
 
+    /// Whether several requests are in flight.
+    pub(super) fn has_several(&self) -> bool {
+        self.count.load(Ordering::Relaxed) > 1
+    }
+
     /// Ends the current period and reports what happened in it. A response that started to wait in one period and still
     /// waits at the end of the next has waited for one to two periods. This needs no clock per response.
     pub(super) fn check(&self) -> Activity {
