@@ -1,5 +1,5 @@
-//! The admin port: `/metrics`, `/livez`, `/readyz`, `/config`. It is separate from the data port: probes get a
-//! response under overload, and only the data port must be reachable from outside.
+//! The HTTP API of the admin port: `/metrics`, `/livez`, `/readyz`, `/config`. The port is separate from the data port:
+//! probes get a response under overload, and only the data port must be reachable from outside.
 
 use axum::Json;
 use axum::Router;

@@ -3,12 +3,18 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::admin_port::AdminTlsArgs;
+
 /// Options that all binaries share. Each binary flattens them into its own options.
 #[derive(Clone, Debug, clap::Args)]
 pub struct CommonArgs {
     /// Address of the admin port: /metrics, /livez, /readyz
     #[arg(long, env = "ADMIN_ADDR", global = true)]
     pub admin_addr: Option<SocketAddr>,
+
+    /// TLS of the admin port.
+    #[command(flatten)]
+    pub admin_tls: AdminTlsArgs,
 
     /// Format of log lines; RUST_LOG sets the level (default: info)
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Text, global = true)]

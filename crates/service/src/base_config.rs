@@ -15,6 +15,7 @@ impl EffectiveConfig {
     pub fn of_process(common: &CommonArgs, listener: &ListenerArgs) -> Self {
         Self::default()
             .with("worker_threads", common.worker_threads)
+            .with_all("", common.admin_tls.settings())
             .with_all("", listener::settings(listener))
     }
 }

@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use crate::admin_port::AdminPort;
 use crate::args::{CommonArgs, LogFormat};
 use crate::process::Process;
 use crate::traces::Traces;
@@ -86,17 +86,14 @@ where
 {
     checks::register(&process.registry, process.readiness.clone())?;
     let admin_addr = args.admin_addr.unwrap_or(identity.default_admin);
-    let admin_listener = TcpListener::bind(admin_addr)
-        .await
-        .with_context(|| format!("cannot listen on the admin port {admin_addr} (--admin-addr)"))?;
+    let admin_port = AdminPort::bind(admin_addr, &args.admin_tls).await?;
     tracing::info!(service = identity.name, version = identity.version, admin = %admin_addr, "starting");
     let admin_router = admin::router(
         process.registry.clone(),
         process.readiness.clone(),
         process.configuration(),
     );
-    // Runs until the process exits: a draining process still answers its probes.
-    let admin_task = tokio::spawn(async move { axum::serve(admin_listener, admin_router).await });
+    let admin_task = tokio::spawn(admin_port.serve(admin_router));
 
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

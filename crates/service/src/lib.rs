@@ -2,6 +2,7 @@
 //! drain on SIGTERM. This crate has no dependency on votes.
 
 mod admin;
+mod admin_port;
 mod allocator;
 mod args;
 mod authentication;
@@ -19,6 +20,7 @@ mod process;
 mod readiness;
 mod traces;
 
+pub use admin_port::AdminTlsArgs;
 pub use allocator::{ROUTE_ALLOCATOR, RouteAllocator};
 pub use args::{CommonArgs, LogFormat};
 pub use authentication::AuthArgs;

@@ -18,9 +18,11 @@ mod write_coalescing;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 pub use args::{ListenerArgs, MAX_HEAD_BYTES};
 pub use http_service::HttpService;
@@ -31,7 +33,7 @@ use crate::process::Process;
 use connection::{Protocols, Shared};
 use in_flight::InFlightRequests;
 use refusal_log::RefusalLog;
-use tls::Tls;
+pub(crate) use tls::{Tls, TlsFiles};
 
 /// Maximum number of open connections; it limits memory and file descriptors. Further connections wait in the kernel's
 /// accept queue.
@@ -76,17 +78,33 @@ pub async fn serve_per_peer<S: HttpService>(
     args: ListenerArgs,
     process: &Process,
 ) -> anyhow::Result<()> {
-    let tls = Tls::load(&args.tls)?;
-    match &tls {
-        Some(tls) => drop(tokio::spawn(tls.watch(process.shutdown.clone()))),
-        None => warn_without_tls(listener.local_addr()?),
+    let tls = args.tls.files().map(Tls::load).transpose()?;
+    if tls.is_none() {
+        warn_without_tls(listener.local_addr()?, "--tls-cert, --tls-key");
+    }
+    let timeout = process.connections_timeout();
+    accept_until(process.shutdown.clone(), timeout, listener, services, args, tls).await
+}
+
+/// Like [`serve_per_peer`], until `shutdown` is cancelled, and with the certificates `tls`. Then connections may finish for
+/// `timeout`.
+pub(crate) async fn accept_until<S: HttpService>(
+    shutdown: CancellationToken,
+    timeout: Duration,
+    listener: TcpListener,
+    services: impl Fn(SocketAddr) -> (S, S),
+    args: ListenerArgs,
+    tls: Option<Tls>,
+) -> anyhow::Result<()> {
+    if let Some(tls) = &tls {
+        tokio::spawn(tls.watch(shutdown.clone()));
     }
     let shared = Arc::new(Shared {
         tls,
         protocols: Protocols::new(&args),
         in_flight: Arc::new(InFlightRequests::new(args.max_calls as usize)),
         refusals: RefusalLog::default(),
-        shutdown: process.shutdown.clone(),
+        shutdown: shutdown.clone(),
         args,
     });
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS as usize));
@@ -97,7 +115,7 @@ pub async fn serve_per_peer<S: HttpService>(
     loop {
         let ((socket, peer), slot) = tokio::select! {
             accepted = accept_next() => accepted?,
-            () = process.shutdown.cancelled() => break,
+            () = shutdown.cancelled() => break,
         };
         let connection = connection::serve(socket, peer, Arc::clone(&shared), services(peer));
         tokio::spawn(async move {
@@ -106,7 +124,6 @@ pub async fn serve_per_peer<S: HttpService>(
         });
     }
     drop(listener);
-    let timeout = process.connections_timeout();
     let all_closed = slots.acquire_many(MAX_CONNECTIONS);
     if tokio::time::timeout(timeout, all_closed).await.is_err() {
         tracing::warn!(?timeout, "connections were still open when the drain ended");
@@ -114,11 +131,9 @@ pub async fn serve_per_peer<S: HttpService>(
     Ok(())
 }
 
-fn warn_without_tls(address: SocketAddr) {
+/// `options` turn TLS on.
+pub(crate) fn warn_without_tls(address: SocketAddr, options: &str) {
     if !address.ip().is_loopback() {
-        tracing::warn!(
-            %address,
-            "other machines can read and change what clients send: TLS is off (--tls-cert, --tls-key)"
-        );
+        tracing::warn!(%address, "other machines can read and change what clients send: TLS is off ({options})");
     }
 }

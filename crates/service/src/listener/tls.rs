@@ -41,18 +41,19 @@ pub struct TlsArgs {
 
 /// The certificates of a listener.
 #[derive(Debug)]
-pub(super) struct Tls(Arc<Reloaded<TlsFiles>>);
+pub(crate) struct Tls(Arc<Reloaded<TlsFiles>>);
 
+/// The files of a listener, with the options that name them.
 #[derive(Clone, Debug)]
-struct TlsFiles {
-    cert: PemFile,
-    key: PemFile,
-    client_ca: Option<PemFile>,
+pub(crate) struct TlsFiles {
+    pub(crate) cert: PemFile,
+    pub(crate) key: PemFile,
+    pub(crate) client_ca: Option<PemFile>,
 }
 
 /// What the files contain.
 #[derive(PartialEq, Eq)]
-struct Contents {
+pub(crate) struct Contents {
     cert: Vec<u8>,
     key: Vec<u8>,
     client_ca: Option<Vec<u8>>,
@@ -69,23 +70,22 @@ impl TlsArgs {
             ),
         ]
     }
+
+    /// None if TLS is off.
+    pub(super) fn files(&self) -> Option<TlsFiles> {
+        let client_ca = self.tls_client_ca.as_deref();
+        Some(TlsFiles {
+            cert: PemFile::new(self.tls_cert.as_deref()?, "--tls-cert"),
+            key: PemFile::new(self.tls_key.as_deref()?, "--tls-key"),
+            client_ca: client_ca.map(|path| PemFile::new(path, "--tls-client-ca")),
+        })
+    }
 }
 
 impl Tls {
-    /// Reads the files. None if TLS is off.
-    pub(super) fn load(args: &TlsArgs) -> anyhow::Result<Option<Self>> {
-        let (Some(cert), Some(key)) = (&args.tls_cert, &args.tls_key) else {
-            return Ok(None);
-        };
-        let files = TlsFiles {
-            cert: PemFile::new(cert, "--tls-cert"),
-            key: PemFile::new(key, "--tls-key"),
-            client_ca: args
-                .tls_client_ca
-                .as_ref()
-                .map(|path| PemFile::new(path, "--tls-client-ca")),
-        };
-        Ok(Some(Self(Arc::new(Reloaded::load(files)?))))
+    /// Reads the files.
+    pub(crate) fn load(files: TlsFiles) -> anyhow::Result<Self> {
+        Ok(Self(Arc::new(Reloaded::load(files)?)))
     }
 
     /// Does the handshake of a new connection.
@@ -128,29 +128,27 @@ impl Files for TlsFiles {
         })
     }
 
-    fn build(&self, contents: &Contents) -> anyhow::Result<ServerConfig> {
-        contents.config()
-    }
-}
-
-impl Contents {
     /// TLS 1.2 and 1.3 with the cipher suites that the library considers safe.
-    fn config(&self) -> anyhow::Result<ServerConfig> {
-        let chain = certificates(&self.cert).context("--tls-cert has no valid certificate")?;
-        let key = private_key(&self.key).context("--tls-key has no valid private key")?;
+    fn build(&self, contents: &Contents) -> anyhow::Result<ServerConfig> {
+        let (cert, key) = (self.cert.option(), self.key.option());
+        let chain =
+            certificates(&contents.cert).with_context(|| format!("{cert} has no valid certificate"))?;
+        let private_key =
+            private_key(&contents.key).with_context(|| format!("{key} has no valid private key"))?;
         let builder =
             ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
-        let builder = match &self.client_ca {
+        let builder = match self.client_ca.as_ref().zip(contents.client_ca.as_ref()) {
             None => builder.with_no_client_auth(),
-            Some(pem) => {
-                let roots = authorities(pem).context("--tls-client-ca has no valid certificate of a CA")?;
+            Some((file, pem)) => {
+                let roots = authorities(pem)
+                    .with_context(|| format!("{} has no valid certificate of a CA", file.option()))?;
                 let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider()).build()?;
                 builder.with_client_cert_verifier(verifier)
             }
         };
         let mut config = builder
-            .with_single_cert(chain, key)
-            .context("--tls-cert and --tls-key do not belong together")?;
+            .with_single_cert(chain, private_key)
+            .with_context(|| format!("{cert} and {key} do not belong together"))?;
         config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
         // A client can resume its session in another connection: the handshake then needs no signature.
         config.ticketer = Ticketer::new()?;

@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use service::{CommonArgs, Identity, LogFormat};
+use service::{AdminTlsArgs, CommonArgs, Identity, LogFormat};
 
 #[test]
 fn failure_drains_the_process_and_exits_with_code_1() {
     let any_port = "127.0.0.1:0".parse().unwrap();
     let args = CommonArgs {
         admin_addr: None,
+        admin_tls: AdminTlsArgs::default(),
         log_format: LogFormat::Text,
         worker_threads: 1,
         drain_timeout_ms: 10_000,

@@ -15,7 +15,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use service::listener::{self, ListenerArgs};
-use service::{CommonArgs, Identity, LogFormat, Process};
+use service::{AdminTlsArgs, CommonArgs, Identity, LogFormat, Process};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -85,6 +85,7 @@ fn with_service(options: &[String], test: impl AsyncFnOnce(SocketAddr)) {
 fn run<F: Future<Output = anyhow::Result<()>>>(work: impl FnOnce(Process) -> F) {
     let args = CommonArgs {
         admin_addr: None,
+        admin_tls: AdminTlsArgs::default(),
         log_format: LogFormat::Text,
         worker_threads: 2,
         drain_timeout_ms: 10_000,
