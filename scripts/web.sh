@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds a web page and provides Node for it: the viewer's page (viewer/web), or that in DIRECTORY.
 #   scripts/web.sh [--in DIRECTORY] install      install the npm packages if package-lock.json has changed
-#   scripts/web.sh [--in DIRECTORY] build        build the page if its sources have changed
+#   scripts/web.sh [--in DIRECTORY] build        build the page if its sources have changed, or copy it from another checkout's
+#                                                build of the same sources
 #   scripts/web.sh [--in DIRECTORY] run ARGS...  npm run ARGS
 #   scripts/web.sh [--in DIRECTORY] sbom         print the SBOM of the packages in package-lock.json
 # Vite needs Node 20.19 or 22.12, and Debian 12 has 18. If no such Node is installed, this installs one from PyPI into the
@@ -40,15 +41,32 @@ install_web_packages() {
 }
 
 build_page() {
-    local stamp existing=() source
+    local stamp existing=() source copies copy
     for source in "${sources[@]}"; do
         if [ -e "$web/$source" ]; then existing+=("$source"); fi
     done
     stamp="$(cd "$web" && find "${existing[@]}" -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)"
     if [ "$(cat "$web/node_modules/.built" 2>/dev/null)" = "$stamp" ] && [ -e "$web/dist/index.html" ]; then return; fi
-    install_web_packages
-    say "building the page of $web"
-    (cd "$web" && npm run --silent build -- --logLevel warn)
+    copies="$cache/pages/${web//\//-}"
+    copy="$copies/${stamp%% *}"
+    mkdir -p "$copies"
+    exec 9>"$copies.lock"
+    flock 9
+    if [ -d "$copy" ]; then
+        rm -rf "$web/dist"
+        cp --recursive "$copy" "$web/dist"
+    else
+        install_web_packages
+        say "building the page of $web"
+        (cd "$web" && npm run --silent build -- --logLevel warn)
+        # Only the newest is kept. It gets its name when it is complete.
+        rm -rf "$copies"
+        mkdir "$copies"
+        cp --recursive "$web/dist" "$copies/.new"
+        mv "$copies/.new" "$copy"
+    fi
+    exec 9>&-
+    mkdir -p "$web/node_modules"
     printf '%s\n' "$stamp" >"$web/node_modules/.built"
 }
 
