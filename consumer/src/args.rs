@@ -45,9 +45,9 @@ pub struct RunArgs {
     #[arg(long, env = "BATCH_LINGER_MS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub batch_linger_ms: u64,
 
-    /// Maximum number of records in memory: four full batches by default; while a store is down, reading pauses at this
+    /// Maximum number of records in memory: five full batches by default; while a store is down, reading pauses at this
     /// limit
-    #[arg(long, env = "MAX_OUTSTANDING", default_value_t = 16_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, env = "MAX_OUTSTANDING", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_outstanding: u32,
 }
 
