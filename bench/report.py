@@ -1,7 +1,8 @@
 """Summarises measurements as tables and decides which targets are met."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from operator import attrgetter
 from statistics import median
 
 from common import markdown_table
@@ -85,14 +86,18 @@ class Results:
         return self.rate(case, OURS) / self.rate(case_of_subject or case, subject)
 
     def paired_ratios(self, case: str, subject: str, case_of_subject: str | None = None) -> list[float]:
-        """Returns the ratio within each round: slow drift of the machine does not affect it."""
-        others = {one.round: one.votes_per_second for one in self._by_key[case_of_subject or case, subject]}
-        return [one.votes_per_second / others[one.round] for one in self._by_key[case, OURS]]
+        """Returns the ratio of the rates within each round: slow drift of the machine does not affect it."""
+        return self._paired(attrgetter("votes_per_second"), case, subject, case_of_subject or case)
 
     def paired_cpu_ratios(self, case: str, subject: str) -> list[float]:
-        """Returns the ratio of CPU time a vote within each round."""
-        others = {one.round: one.cpu_seconds_per_million for one in self._by_key[case, subject]}
-        return [one.cpu_seconds_per_million / others[one.round] for one in self._by_key[case, OURS]]
+        """Returns the ratio of the CPU time of a vote within each round."""
+        return self._paired(attrgetter("cpu_seconds_per_million"), case, subject, case)
+
+    def _paired(
+        self, value: Callable[[Measurement], float], case: str, subject: str, case_of_subject: str
+    ) -> list[float]:
+        others = {one.round: value(one) for one in self._by_key[case_of_subject, subject]}
+        return [value(one) / others[one.round] for one in self._by_key[case, OURS]]
 
     def cpu_ratio(self, case: str) -> float:
         """Returns the CPU time of ours divided by that of its parts: the floor, and librdkafka alone."""
@@ -176,7 +181,11 @@ def before_table(results: Results) -> str:
 
 
 def _median_and_range(ratios: Sequence[float]) -> tuple[str, str]:
-    return f"{median(ratios):.2f}", f"{min(ratios):.2f}-{max(ratios):.2f}"
+    return f"{median(ratios):.2f}", _range(ratios)
+
+
+def _range(ratios: Sequence[float]) -> str:
+    return f"{min(ratios):.2f}-{max(ratios):.2f}"
 
 
 def _compared(results: Results, case: str, subject: str, case_of_subject: str | None = None) -> tuple[str, str, str]:
@@ -184,7 +193,7 @@ def _compared(results: Results, case: str, subject: str, case_of_subject: str | 
     pairs = results.paired_ratios(case, subject, case_of_subject)
     rate = results.rate(case_of_subject or case, subject)
     ratio = results.ratio(case, subject, case_of_subject)
-    return f"{rate:,.0f}", f"{ratio:.2f}", f"{min(pairs):.2f}-{max(pairs):.2f}"
+    return f"{rate:,.0f}", f"{ratio:.2f}", _range(pairs)
 
 
 def document(run: str, settings: dict[str, object], measurements: Sequence[Measurement]) -> dict[str, object]:

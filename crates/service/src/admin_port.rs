@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use tls::PemFile;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -68,12 +67,11 @@ impl AdminTlsArgs {
 
     /// None if TLS is off.
     fn files(&self) -> Option<TlsFiles> {
-        let client_ca = self.admin_tls_client_ca.as_deref();
-        Some(TlsFiles {
-            cert: PemFile::new(self.admin_tls_cert.as_deref()?, "--admin-tls-cert"),
-            key: PemFile::new(self.admin_tls_key.as_deref()?, "--admin-tls-key"),
-            client_ca: client_ca.map(|path| PemFile::new(path, "--admin-tls-client-ca")),
-        })
+        TlsFiles::new([
+            (&self.admin_tls_cert, "--admin-tls-cert"),
+            (&self.admin_tls_key, "--admin-tls-key"),
+            (&self.admin_tls_client_ca, "--admin-tls-client-ca"),
+        ])
     }
 }
 

@@ -46,9 +46,9 @@ pub(crate) struct Tls(Arc<Reloaded<TlsFiles>>);
 /// The files of a listener, with the options that name them.
 #[derive(Clone, Debug)]
 pub(crate) struct TlsFiles {
-    pub(crate) cert: PemFile,
-    pub(crate) key: PemFile,
-    pub(crate) client_ca: Option<PemFile>,
+    cert: PemFile,
+    key: PemFile,
+    client_ca: Option<PemFile>,
 }
 
 /// What the files contain.
@@ -73,11 +73,22 @@ impl TlsArgs {
 
     /// None if TLS is off.
     pub(super) fn files(&self) -> Option<TlsFiles> {
-        let client_ca = self.tls_client_ca.as_deref();
-        Some(TlsFiles {
-            cert: PemFile::new(self.tls_cert.as_deref()?, "--tls-cert"),
-            key: PemFile::new(self.tls_key.as_deref()?, "--tls-key"),
-            client_ca: client_ca.map(|path| PemFile::new(path, "--tls-client-ca")),
+        TlsFiles::new([
+            (&self.tls_cert, "--tls-cert"),
+            (&self.tls_key, "--tls-key"),
+            (&self.tls_client_ca, "--tls-client-ca"),
+        ])
+    }
+}
+
+impl TlsFiles {
+    /// The certificate, its key and the CA of the clients, each with the option that names it. None without a certificate.
+    pub(crate) fn new([cert, key, client_ca]: [(&Option<PathBuf>, &'static str); 3]) -> Option<Self> {
+        let file = |(path, option): (&Option<PathBuf>, _)| Some(PemFile::new(path.as_deref()?, option));
+        Some(Self {
+            cert: file(cert)?,
+            key: file(key)?,
+            client_ca: file(client_ca),
         })
     }
 }
