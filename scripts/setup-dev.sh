@@ -35,7 +35,7 @@ install_tool grpcurl "$grpcurl" go_tool github.com/fullstorydev/grpcurl/cmd/grpc
 install_tool ghz "$ghz" go_tool github.com/bojand/ghz/cmd/ghz "$ghz"
 install_tool kustomize "$kustomize" go_tool sigs.k8s.io/kustomize/kustomize/v5 "$kustomize"
 install_tool kubeconform "$kubeconform" go_tool github.com/yannh/kubeconform/cmd/kubeconform "$kubeconform"
-install_python_environment venv-dev locust/requirements.txt locust/requirements-dev.txt grafana/requirements.txt
+install_python_environment venv-dev locust/requirements.txt locust/requirements-dev.txt grafana/requirements.txt k8s/schemas/requirements.txt
 # Separate, because its pytest plugin would load in the other Python tests.
 install_python_environment venv-schemathesis e2e/schemathesis/requirements.txt
 # The scripts contain the versions of the schemas, so their hash serves as the version.

