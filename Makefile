@@ -36,7 +36,7 @@ lint: setup-dev ## Run the checks that need no server: formats, clippy, features
 	@$(CACHE)/venv-dev/bin/ruff format --check locust bench grafana k8s e2e scripts traces
 	@git ls-files '*.sh' .ci/run k8s/lab/kafka | xargs shellcheck --external-sources
 	@$(CACHE)/prometheus-2.42/usr/bin/promtool check config prometheus/prometheus.yml >/dev/null
-	@$(CACHE)/prometheus-2.42/usr/bin/promtool check config k8s/base/prometheus/prometheus.yml >/dev/null
+	@$(CACHE)/prometheus-2.42/usr/bin/promtool check config k8s/base/prometheus/prometheus.yml k8s/components/tls/prometheus.yml >/dev/null
 	@$(CACHE)/prometheus-2.42/usr/bin/promtool test rules prometheus/tests/*.yml >/dev/null
 	@scripts/web.sh run lint
 	@scripts/web.sh run types

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use analysis::observations::CountingDelayHistogram;
 use anyhow::{Context, Result};
 use experiment_model::variant::Route;
-use lab::endpoints::Endpoints;
+use lab::access::Access;
+use lab::http_get::http_get_body;
+use lab::ports::Port;
 use prometheus_parse::{Scrape, Value};
 
 const HISTOGRAM: &str = "consumer_end_to_end_seconds";
@@ -14,16 +16,14 @@ const HISTOGRAM_SUM: &str = "consumer_end_to_end_seconds_sum";
 /// The metrics endpoint of the consumer.
 #[derive(Debug)]
 pub struct ConsumerMetrics {
-    url: String,
-    client: reqwest::Client,
+    access: Access,
 }
 
 impl ConsumerMetrics {
-    /// The consumer at these endpoints.
-    pub fn new(endpoints: &Endpoints) -> Self {
+    /// The consumer of the stack.
+    pub fn new(access: &Access) -> Self {
         Self {
-            url: format!("{}/metrics", endpoints.consumer_admin),
-            client: reqwest::Client::new(),
+            access: access.clone(),
         }
     }
 
@@ -35,15 +35,12 @@ impl ConsumerMetrics {
 
     /// Counting delays of all votes since the start of the consumer, by route.
     pub async fn counting_delays_by_route(&self) -> Result<BTreeMap<Route, CountingDelayHistogram>> {
-        let url = &self.url;
-        let request = async {
-            let answer = self.client.get(url).send().await?;
-            answer.error_for_status()?.text().await
-        };
-        let metrics = request
+        let url = self.access.url(Port::ConsumerAdmin);
+        let address = self.access.ports.address(Port::ConsumerAdmin);
+        let metrics = http_get_body(&self.access, &address, "/metrics")
             .await
             .with_context(|| format!("reading the metrics of the consumer at {url}"))?;
-        parse_counting_delays(&metrics)
+        parse_counting_delays(&String::from_utf8_lossy(&metrics))
             .with_context(|| format!("parsing the metrics of the consumer at {url}"))
     }
 }

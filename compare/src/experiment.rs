@@ -62,7 +62,7 @@ pub async fn run(
         let point = PointRun {
             plan: &plan_at_value,
             stack,
-            consumer: ConsumerMetrics::new(stack.endpoints),
+            consumer: ConsumerMetrics::new(stack.access),
             run_start,
             rule,
             usable_rate,

@@ -9,10 +9,10 @@ use analysis::fairness::{
     secured_stack, stock_variants, tls_variants,
 };
 use analysis::report::model::Finding;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use experiment_model::plan::Plan;
 use lab::access::Access;
-use lab::http_get::http_get;
+use lab::http_get::http_get_body;
 use lab::ports::Port;
 use serde::Deserialize;
 
@@ -23,11 +23,10 @@ const PROMETHEUS_INTERVAL: Duration = Duration::from_millis(500);
 /// Checks all services that the plan's variants need, except stock services, which have no admin port. Each setting gives
 /// one finding, equal or not, so that the report lists everything that was compared.
 pub async fn check(plan: &Plan, access: &Access) -> Result<Vec<Finding>> {
-    let endpoints = access.endpoints();
-    let admins = [
-        ("rest", &endpoints.rest_admin),
-        ("grpc", &endpoints.grpc_admin),
-        ("bridge", &endpoints.bridge_admin),
+    let admin_ports = [
+        ("rest", Port::RestAdmin),
+        ("grpc", Port::GrpcAdmin),
+        ("bridge", Port::BridgeAdmin),
     ];
     let is_needed = |service: &str| {
         plan.variants
@@ -35,9 +34,9 @@ pub async fn check(plan: &Plan, access: &Access) -> Result<Vec<Finding>> {
             .any(|variant| variant.service.is_ours() && variant.route.processes().contains(&service))
     };
     let mut services = BTreeMap::new();
-    for (service, admin) in admins {
+    for (service, port) in admin_ports {
         if is_needed(service) {
-            services.insert(service.to_owned(), configuration(admin).await?);
+            services.insert(service.to_owned(), configuration(access, port).await?);
         }
     }
     let mut findings = compare_settings(&services);
@@ -53,16 +52,12 @@ pub async fn check(plan: &Plan, access: &Access) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-async fn configuration(admin: &str) -> Result<Configuration> {
-    let url = format!("{admin}/config");
-    let answer = reqwest::get(&url)
+async fn configuration(access: &Access, port: Port) -> Result<Configuration> {
+    let url = access.url(port);
+    let body = http_get_body(access, &access.ports.address(port), "/config")
         .await
-        .and_then(reqwest::Response::error_for_status);
-    let text = answer
-        .with_context(|| format!("reading the configuration at {url}"))?
-        .text()
-        .await?;
-    serde_json::from_str(&text).with_context(|| format!("parsing the configuration at {url}"))
+        .with_context(|| format!("reading the configuration at {url}"))?;
+    serde_json::from_slice(&body).with_context(|| format!("parsing the configuration at {url}"))
 }
 
 /// Queries Prometheus until it has scraped `services` services, the consumers and the partitions.
@@ -114,9 +109,10 @@ async fn query(access: &Access, expression: &str) -> Result<BTreeMap<String, u64
     let parameters = form_urlencoded::Serializer::new(String::new())
         .append_pair("query", expression)
         .finish();
-    let answer = http_get(access, Port::Prometheus, &format!("/api/v1/query?{parameters}")).await;
-    let (status, body) = answer.context("querying Prometheus")?;
-    ensure!(status.is_success(), "Prometheus answers {status} to a query");
+    let address = access.ports.address(Port::Prometheus);
+    let body = http_get_body(access, &address, &format!("/api/v1/query?{parameters}"))
+        .await
+        .context("querying Prometheus")?;
     let answer: Answer = serde_json::from_slice(&body).context("parsing the answer of Prometheus")?;
     let series = answer.data.result.into_iter().map(|series| {
         let route = series.metric.get("route").cloned().unwrap_or_default();

@@ -6,7 +6,6 @@ Writes into OUTPUT, as JSON, what was found. Exits with the exit code of the dem
 """
 
 import fcntl
-import http.client
 import json
 import socket
 import struct
@@ -14,7 +13,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections import defaultdict
 from pathlib import Path
 
@@ -22,6 +20,7 @@ SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 ETH_P_IP, PACKET_OUTGOING, TCP = 0x0800, 4, 6
 SOL_PACKET, PACKET_STATISTICS = 263, 6
 ETHERNET_HEADER = 14
+PLAIN_TEXT = b"not encrypted"
 
 
 class Recorder:
@@ -75,6 +74,7 @@ def main() -> int:
     lab, votes, state, output = sys.argv[1:]
     _enable_loopback()
     recorder = Recorder()
+    plain_port = _send_plain(PLAIN_TEXT)
     command = [
         lab,
         "demo",
@@ -91,12 +91,11 @@ def main() -> int:
     while demo.poll() is None:
         secrets |= _secrets(Path(state, "secrets"))
         ports |= _ports(Path(state, "state.json"))
-        if "consumer-admin" in ports:
-            _read_metrics(ports["consumer-admin"])
         time.sleep(0.2)
     dropped = recorder.stop()
     needles = {name: secret.encode() for name, secret in secrets.items()}
     needles |= {f"vote: {text}": text.encode() for text in _texts(Path(votes))}
+    needles["plain text"] = PLAIN_TEXT
     found = [
         {"needle": name, "ports": ends}
         for ends, stream in recorder.streams.items()
@@ -108,6 +107,7 @@ def main() -> int:
         "dropped": dropped,
         "secrets": sorted(secrets),
         "ports": ports,
+        "plain_port": plain_port,
         "found": found,
     }
     Path(output).write_text(json.dumps(result))
@@ -143,12 +143,14 @@ def _ports(state: Path) -> dict[str, int]:
         return {}
 
 
-def _read_metrics(port: int) -> None:
-    """Reads metrics that are not encrypted, so that the recording has something to find."""
-    try:
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=1).read()
-    except (OSError, http.client.HTTPException):
-        pass  # The consumer does not run yet, or any more.
+def _send_plain(text: bytes) -> int:
+    """Sends a text that is not encrypted, so that the recording has something to find. Returns the port of the receiver."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with socket.create_connection(server.getsockname()) as client:
+            client.sendall(text)
+            with server.accept()[0] as receiver:
+                receiver.recv(len(text))
+        return server.getsockname()[1]
 
 
 def _texts(votes: Path) -> list[str]:

@@ -7,6 +7,8 @@ use anyhow::{Context, Result};
 use ephemeral_stack::EphemeralStack;
 use lab::access::Access;
 use lab::endpoints::Endpoints;
+use lab::http_get::http_get;
+use lab::ports::Port;
 use lab::process::{Identity, Signal};
 use lab::servers::Server;
 use mongodb::bson::{self, Bson, Document, doc};
@@ -163,10 +165,10 @@ impl TestEnvironment {
 
     /// Waits until `/readyz` of the consumer reports that it is not ready, with this reason.
     pub async fn wait_until_consumer_reports(&self, reason: &str) -> Result<()> {
-        let url = format!("{}/readyz", self.endpoints().consumer_admin);
+        let address = self.access.ports.address(Port::ConsumerAdmin);
         wait_until(&format!("the consumer reports {reason}"), async || {
-            let response = reqwest::get(&url).await?;
-            Ok(response.status() == 503 && response.text().await?.contains(reason))
+            let (status, body) = http_get(&self.access, &address, "/readyz").await?;
+            Ok(status.as_u16() == 503 && String::from_utf8_lossy(&body).contains(reason))
         })
         .await
     }

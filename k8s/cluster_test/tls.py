@@ -10,6 +10,8 @@ from cluster_test import kube
 
 # The Secret of the Ingress. All Secrets have the same CA.
 SECRET = "ingress-tls"  # noqa: S105 - a name
+# In the certificate of every program, for Prometheus, which connects to the admin ports by address.
+ADMIN = "admin"
 TIMEOUT_S = 10
 
 
@@ -35,7 +37,7 @@ class Connection(http.client.HTTPConnection):
 
 
 def dns_name(service: str) -> str:
-    """Returns the name of a Service that is in its certificate."""
+    """Returns the name of a Service, or of the admin ports, that is in the certificate."""
     return f"{service}.{kube.NAMESPACE}.svc"
 
 

@@ -11,7 +11,7 @@ from conftest import Overlay, config, containers_of, labels_of, name_of, pod_of,
 WITHOUT_PROBES = {"locust-worker": "listens on no port"}
 # Secrets that no overlay contains: from cert-manager or make-secrets.sh, from Strimzi or k8s/lab/secrets.sh, and from
 # make-passwords.sh.
-TLS_SECRETS = {"ingress-tls", "ingest-rest-tls", "ingest-grpc-tls", "bridge-tls", "viewer-tls"}
+TLS_SECRETS = {"ingress-tls", "ingest-rest-tls", "ingest-grpc-tls", "bridge-tls", "consumer-tls", "viewer-tls"}
 KAFKA_SECRETS = {"votes-cluster-ca-cert", "ingest", "consumer"}
 KAFKA_OF_THE_LAB_SECRETS = KAFKA_SECRETS | {"kafka-tls", "keda", "prepare"}
 STORES_SECRETS = {

@@ -28,7 +28,7 @@ PASSWORD_IN_TEXT = re.compile(r"""password['"]?\s*[=:]\s*['"]?[^\s$%'"]""", re.I
 SECRET_ARGUMENT = re.compile(r"-(password|token|secret|key)=", re.IGNORECASE)
 SECRET_VARIABLE = re.compile(r"(PASSWORD|TOKEN|SECRET|_KEY)$")
 # These variables name a file.
-FILE_VARIABLES = {"TLS_KEY", "UPSTREAM_KEY", "KAFKA_KEY"}
+FILE_VARIABLES = {"TLS_KEY", "ADMIN_TLS_KEY", "UPSTREAM_KEY", "KAFKA_KEY"}
 
 
 def test_namespace_enforces_the_restricted_standard(overlay: Overlay) -> None:

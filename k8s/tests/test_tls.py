@@ -8,14 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
-from conftest import Overlay, name_of, pod_of, rendered, traefik_arguments
+from conftest import Overlay, config, name_of, pod_of, rendered, traefik_arguments
 from ingress_stack import SERVICES, running
 from tls_secrets import content, make_secrets, names, secrets
 
 SECURED = ["lab", "lab-lag", "gke"]
 ANNOTATION = "nginx.ingress.kubernetes.io/"
-PROGRAMS = {"ingest-rest": 65532, "ingest-grpc": 65532, "bridge": 65532, "viewer": 65532}
+PROGRAMS = {"ingest-rest": 65532, "ingest-grpc": 65532, "bridge": 65532, "viewer": 65532, "consumer": 65532}
+ADMIN = "admin.dualpath.svc"
 # Not on GKE, where the stores are managed.
 STORES = {"redis-tls", "mongodb-tls"}
 OWNER_READS = 0o400
@@ -41,16 +43,41 @@ def test_every_program_has_a_certificate_of_its_own_that_only_it_can_read(secure
     assert volume == {"secretName": f"{name}-tls", "defaultMode": OWNER_READS}
     assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsUser"] == PROGRAMS[name]
     assert mount["readOnly"] is True
-    assert variables["TLS_CERT"] == f"{mount['mountPath']}/tls.crt"
-    assert variables["TLS_KEY"] == f"{mount['mountPath']}/tls.key"
+    # The consumer has an admin port only.
+    for listener in ["ADMIN_TLS"] if name == "consumer" else ["TLS", "ADMIN_TLS"]:
+        assert variables[f"{listener}_CERT"] == f"{mount['mountPath']}/tls.crt"
+        assert variables[f"{listener}_KEY"] == f"{mount['mountPath']}/tls.key"
+    assert ADMIN in names(secrets()[f"{name}-tls"])
 
 
-def test_probes_and_prometheus_use_admin_ports_without_tls(secured: Overlay) -> None:
+def test_probes_use_the_admin_ports_by_tls(secured: Overlay) -> None:
     for name in PROGRAMS:
         (container,) = pod_of(secured.named("Deployment", name))["containers"]
         for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
             assert container[probe]["httpGet"]["port"] == "admin", name
-            assert container[probe]["httpGet"].get("scheme", "HTTP") == "HTTP", name
+            assert container[probe]["httpGet"]["scheme"] == "HTTPS", name
+
+
+def test_prometheus_verifies_the_admin_ports_and_is_otherwise_that_of_the_base(secured: Overlay) -> None:
+    found = yaml.safe_load(config(secured, "prometheus")["prometheus.yml"])
+    (job,) = (job for job in found["scrape_configs"] if job["job_name"] == "dualpath")
+    assert job.pop("scheme") == "https"
+    pod = pod_of(secured.named("Deployment", "prometheus"))
+    (mount,) = (found for found in pod["containers"][0]["volumeMounts"] if found["name"] == "ingress-ca")
+    assert job.pop("tls_config") == {"ca_file": f"{mount['mountPath']}/ca.crt", "server_name": ADMIN}
+    # The key of the Ingress is not for Prometheus.
+    (volume,) = (found["secret"] for found in pod["volumes"] if found["name"] == "ingress-ca")
+    assert volume == {"secretName": "ingress-tls", "items": [{"key": "ca.crt", "path": "ca.crt"}]}
+    assert found == yaml.safe_load(config(rendered("kind"), "prometheus")["prometheus.yml"])
+
+
+def test_pod_monitors_verify_the_admin_ports() -> None:
+    (endpoint,) = rendered("gke").named("PodMonitor", "dualpath")["spec"]["podMetricsEndpoints"]
+    assert endpoint["scheme"] == "https"
+    assert endpoint["tlsConfig"] == {
+        "ca": {"secret": {"name": "ingress-tls", "key": "ca.crt"}},
+        "serverName": ADMIN,
+    }
 
 
 def test_bridge_verifies_its_upstream_by_a_name_in_the_certificate(secured: Overlay) -> None:

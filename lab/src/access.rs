@@ -31,32 +31,41 @@ impl Access {
         }
     }
 
-    /// The URL of a server that uses TLS in a secured stack. Admin ports do not.
+    /// The URL of a port that speaks HTTP. In a secured stack, all of them have TLS.
     pub fn url(&self, port: Port) -> String {
-        let scheme = if self.secrets.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}", self.ports.address(port))
+        format!("{}://{}", self.scheme(), self.ports.address(port))
+    }
+
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.secrets.is_some() { "https" } else { "http" }
     }
 
     /// The addresses, without users.
     pub fn endpoints(&self) -> Endpoints {
-        let plain = Endpoints::new(&self.ports);
-        let Some(secrets) = &self.secrets else {
-            return plain;
+        let (redis, mongodb) = (redis_url(&self.ports), mongodb_uri(&self.ports));
+        let (redis, mongodb) = match &self.secrets {
+            None => (redis, mongodb),
+            Some(secrets) => (
+                redis.replacen("redis", "rediss", 1),
+                format!("{mongodb}&tls=true&tlsCAFile={}", percent_encoded(&secrets.ca())),
+            ),
         };
         Endpoints {
             ingress: self.url(Port::Ingress),
             rest: self.url(Port::Rest),
             grpc: self.url(Port::Grpc),
             bridge: self.url(Port::Bridge),
+            rest_admin: self.url(Port::RestAdmin),
+            grpc_admin: self.url(Port::GrpcAdmin),
+            bridge_admin: self.url(Port::BridgeAdmin),
+            consumer_admin: self.url(Port::ConsumerAdmin),
+            ingress_admin: self.url(Port::IngressAdmin),
+            kafka: self.ports.address(Port::Kafka),
+            redis,
+            mongodb,
             prometheus: self.url(Port::Prometheus),
             viewer: self.url(Port::Viewer),
-            redis: redis_url(&self.ports).replacen("redis", "rediss", 1),
-            mongodb: format!(
-                "{}&tls=true&tlsCAFile={}",
-                mongodb_uri(&self.ports),
-                percent_encoded(&secrets.ca())
-            ),
-            ..plain
+            viewer_admin: self.url(Port::ViewerAdmin),
         }
     }
 
@@ -193,6 +202,19 @@ impl Access {
                 shown(&secrets.password_file(Server::Mongodb, user)),
             ),
         ])
+    }
+
+    /// The options of TLS on the admin port of a program of the project.
+    pub fn admin_options(&self, server: Server) -> Vec<String> {
+        let secrets = self.secrets.iter();
+        secrets
+            .flat_map(|secrets| {
+                flat([
+                    ("--admin-tls-cert", shown(&secrets.cert(server))),
+                    ("--admin-tls-key", shown(&secrets.key(server))),
+                ])
+            })
+            .collect()
     }
 
     /// The options of all commands of the consumer.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ports::{Port, Ports};
 
-/// Addresses for clients. URLs have no trailing slash.
+/// Addresses for clients. URLs have no trailing slash. In a secured stack, `https`, `rediss` and TLS for MongoDB.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoints {
     /// `http://…`: the Ingress, HTTP/1.1 and h2c.
@@ -37,29 +37,6 @@ pub struct Endpoints {
     pub viewer: String,
     /// `http://…`: admin port of the viewer.
     pub viewer_admin: String,
-}
-
-impl Endpoints {
-    /// The endpoints on these ports.
-    pub fn new(ports: &Ports) -> Self {
-        Self {
-            ingress: ports.url(Port::Ingress),
-            rest: ports.url(Port::Rest),
-            grpc: ports.url(Port::Grpc),
-            bridge: ports.url(Port::Bridge),
-            rest_admin: ports.url(Port::RestAdmin),
-            grpc_admin: ports.url(Port::GrpcAdmin),
-            bridge_admin: ports.url(Port::BridgeAdmin),
-            consumer_admin: ports.url(Port::ConsumerAdmin),
-            ingress_admin: ports.url(Port::IngressAdmin),
-            kafka: ports.address(Port::Kafka),
-            redis: redis_url(ports),
-            mongodb: mongodb_uri(ports),
-            prometheus: ports.url(Port::Prometheus),
-            viewer: ports.url(Port::Viewer),
-            viewer_admin: ports.url(Port::ViewerAdmin),
-        }
-    }
 }
 
 /// The URI with which MongoDB drivers find the primary of the replica set.

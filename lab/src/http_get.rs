@@ -1,6 +1,6 @@
 //! A GET request to a server of a stack, by TLS if the stack is secured.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
@@ -10,20 +10,28 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::access::Access;
-use crate::ports::Port;
 
-/// The status and the body of the answer. `port` is one that has TLS in a secured stack.
-pub async fn http_get(access: &Access, port: Port, path: &str) -> Result<(StatusCode, Bytes)> {
-    let address = access.ports.address(port);
-    let socket = TcpStream::connect(&address).await?;
+/// The status and the body of the answer of the server at `address`, such as `127.0.0.1:9090`.
+pub async fn http_get(access: &Access, address: &str, path: &str) -> Result<(StatusCode, Bytes)> {
+    let socket = TcpStream::connect(address).await?;
     let Some(client) = access.tls_client(Some(b"http/1.1"))? else {
-        return exchange(socket, &address, path).await;
+        return exchange(socket, address, path).await;
     };
-    let host = address
-        .rsplit_once(':')
-        .map_or(address.as_str(), |(host, _)| host);
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     let stream = client.connect(host, socket).await;
-    exchange(stream.context("the TLS handshake failed")?, &address, path).await
+    exchange(stream.context("the TLS handshake failed")?, address, path).await
+}
+
+/// The body of the answer. Errors if the status is not a success.
+pub async fn http_get_body(access: &Access, address: &str, path: &str) -> Result<Bytes> {
+    let (status, body) = http_get(access, address, path).await?;
+    ensure!(
+        status.is_success(),
+        "{path} answers {}: {}",
+        status.as_u16(),
+        String::from_utf8_lossy(&body).trim()
+    );
+    Ok(body)
 }
 
 async fn exchange(

@@ -142,11 +142,6 @@ impl Ports {
     pub fn address(&self, port: Port) -> String {
         format!("127.0.0.1:{}", self.get(port))
     }
-
-    /// `http://127.0.0.1:<number>`.
-    pub fn url(&self, port: Port) -> String {
-        format!("http://{}", self.address(port))
-    }
 }
 
 /// Whether a server can listen on this port of 127.0.0.1 now.

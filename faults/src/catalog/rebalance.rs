@@ -5,9 +5,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use async_trait::async_trait;
 use fastrand::Rng;
-use lab::ports::free_address;
+use lab::http_get::http_get_body;
+use lab::ports::{Port, free_address};
 use lab::process::{Identity, ProcessSpec, Signal};
 use lab::project;
+use lab::servers::Server;
 use prometheus_parse::Scrape;
 
 use crate::environment::TestEnvironment;
@@ -68,27 +70,27 @@ impl Member {
         let admin = free_address()?.to_string();
         let spec = ProcessSpec::new(project::programs()?.join("consumer"))
             .args(["run", "--admin-addr", &admin])
+            .args(environment.access().admin_options(Server::Consumer))
             .args(environment.access().consumer_options());
         let identity = environment
             .stack()
             .stack()
             .spawn(&format!("consumer-{number}"), &spec, &[])?;
-        Ok(Self {
-            identity,
-            admin: format!("http://{admin}"),
-        })
+        Ok(Self { identity, admin })
     }
 }
 
 /// Waits until the stack's consumer and each of `members` has partitions.
 async fn wait_until_all_have_partitions(environment: &TestEnvironment, members: &[Member]) -> Result<()> {
+    let access = environment.access();
+    let of_stack = access.ports.address(Port::ConsumerAdmin);
     let admins = members.iter().map(|member| &member.admin);
-    for admin in admins.chain([&environment.endpoints().consumer_admin]) {
+    for admin in admins.chain([&of_stack]) {
         wait_until(&format!("the consumer at {admin} has partitions"), async || {
-            let response = reqwest::get(format!("{admin}/metrics"))
+            let metrics = http_get_body(access, admin, "/metrics")
                 .await
                 .context("reading the metrics of a consumer")?;
-            let text = response.text().await?;
+            let text = String::from_utf8_lossy(&metrics);
             let scrape = Scrape::parse(text.lines().map(|line| Ok(line.to_owned())))?;
             // The gauge has one sample for each assigned partition.
             Ok(scrape

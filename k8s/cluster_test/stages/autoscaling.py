@@ -4,9 +4,9 @@ import json
 import re
 import subprocess
 import time
-import urllib.request
+from contextlib import closing
 
-from cluster_test import kube
+from cluster_test import kube, tls
 from cluster_test.ledger import Ledger
 from cluster_test.load import Load
 from cluster_test.report import Row
@@ -127,6 +127,7 @@ def _sum(pod: dict, prefix: str) -> float:
 
 
 def _values(pod: dict, prefix: str) -> list[str]:
-    with urllib.request.urlopen(f"http://{pod['status']['podIP']}:9104/metrics", timeout=5) as answer:
-        text = answer.read().decode()
+    with closing(tls.connect(tls.ADMIN, 9104, pod["status"]["podIP"])) as connection:
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
     return re.findall(rf"^{prefix}.* (\S+)$", text, re.MULTILINE)

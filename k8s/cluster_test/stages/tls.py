@@ -21,6 +21,7 @@ RELOADS = {"ingress": 8000, "ingest-rest": 8080, "ingest-grpc": 50051, "bridge":
 # The stores read their certificates only at their start.
 ACCEPT_VOTES = RELOADS | {"kafka": 9093}
 LISTENERS = ACCEPT_VOTES | {"redis": 6379, "mongodb": 27017}
+ADMIN_PORTS = {"ingest-rest": 9101, "ingest-grpc": 9102, "bridge": 9103, "consumer": 9104, "viewer": 9105}
 # A kubelet looks for changed Secrets about once a minute.
 RENEWED_WITHIN_S = 180
 # Traefik applies changed configuration at most every 2 s.
@@ -37,6 +38,7 @@ def encryption(ledger: Ledger) -> list[Row]:
     """Verifies all certificates, breaks the trust of the Ingress, renews certificates under load, uses all logins."""
     return [
         _certificates(),
+        _admin_ports(),
         _without_tls(),
         _unverified(ledger),
         *renewed(
@@ -56,14 +58,18 @@ def _certificate(service: str, address: str, context: ssl.SSLContext) -> tuple[b
     Raises:
         ClusterError: there was no connection, or no certificate that the context accepts.
     """
+    return _presented_by(address, LISTENERS[service], service, context)
+
+
+def _presented_by(address: str, port: int, name: str, context: ssl.SSLContext) -> tuple[bytes, str]:
     try:
         with (
-            socket.create_connection((address, LISTENERS[service]), TIMEOUT_S) as connection,
-            context.wrap_socket(connection, server_hostname=tls.dns_name(service)) as encrypted,
+            socket.create_connection((address, port), TIMEOUT_S) as connection,
+            context.wrap_socket(connection, server_hostname=tls.dns_name(name)) as encrypted,
         ):
             return encrypted.getpeercert(binary_form=True), encrypted.version()
     except OSError as error:
-        raise kube.ClusterError(f"TLS to {service}, {address}: {error}") from error
+        raise kube.ClusterError(f"TLS to {name}, {address}: {error}") from error
 
 
 def _certificates() -> Row:
@@ -85,6 +91,19 @@ def _certificates() -> Row:
     )
 
 
+def _admin_ports() -> Row:
+    """Connects to the admin port of every pod with TLS, and requests the metrics without it."""
+    addresses = [(pod["status"]["podIP"], port) for name, port in ADMIN_PORTS.items() for pod in kube.pods(name)]
+    for address, port in addresses:
+        _presented_by(address, port, tls.ADMIN, tls.context())
+    plain = [_plain_answer(address, port, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n") for address, port in addresses]
+    return Row(
+        "every admin port has a certificate for the name of the admin ports, and answers nothing without TLS",
+        f"{len(addresses)} pods; status without TLS: {', '.join(sorted(set(plain)))}",
+        bool(addresses) and set(plain) == {"400"},
+    )
+
+
 def _without_tls() -> Row:
     """Sends a vote to every listener without TLS."""
     answers = {service: _plain_status(kube.cluster_ip(service), port) for service, port in ACCEPT_VOTES.items()}
@@ -102,9 +121,14 @@ def _plain_status(address: str, port: int) -> str:
     head = (
         f"POST /v1/votes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
+    return _plain_answer(address, port, head + body.decode())
+
+
+def _plain_answer(address: str, port: int, request: str) -> str:
+    """Sends a request without TLS; returns the status, or what happened instead."""
     answer = b""
     with socket.create_connection((address, port), TIMEOUT_S) as connection, suppress(OSError):
-        connection.sendall(head.encode() + body)
+        connection.sendall(request.encode())
         answer = connection.recv(1_000)
     status = re.match(rb"HTTP/1\.[01] (\d+)", answer)
     return status.group(1).decode() if status else "no answer"

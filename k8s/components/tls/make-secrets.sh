@@ -55,18 +55,22 @@ YAML
 # service_names SERVICE: the names of a Service for its clients.
 service_names() { printf '%s\n' "$1" "$1.$namespace" "$1.$namespace.svc" "$1.$namespace.svc.cluster.local"; }
 
+# For Prometheus, which connects to the admin ports of all pods by their addresses.
+readonly admin="admin.$namespace.svc"
+
 [ -e "$directory/ca.key" ] || make_ca
 mapfile -t names < <(service_names ingress)
 print_secret ingress-tls serverAuth "${names[@]}" votes.dualpath.example grpc.dualpath.example
 print_secret ingress-client-tls clientAuth "ingress-client.$namespace.svc"
 for service in ingest-rest bridge; do
     mapfile -t names < <(service_names "$service")
-    print_secret "$service-tls" serverAuth "${names[@]}" "split.$namespace.svc"
+    print_secret "$service-tls" serverAuth "${names[@]}" "split.$namespace.svc" "$admin"
 done
 for service in ingest-grpc viewer; do
     mapfile -t names < <(service_names "$service")
-    print_secret "$service-tls" serverAuth "${names[@]}"
+    print_secret "$service-tls" serverAuth "${names[@]}" "$admin"
 done
+print_secret consumer-tls serverAuth "$admin"
 mapfile -t names < <(service_names redis)
 print_secret redis-tls serverAuth "${names[@]}"
 # The last name is that of the member of the replica set. MongoDB also connects to itself, as a client with this certificate.

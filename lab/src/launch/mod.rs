@@ -83,17 +83,16 @@ pub async fn reload_certificates(server: Server, context: &LaunchContext<'_>) ->
 
 /// Checks over the network whether `server` is ready. If it is not, the error gives the reason.
 pub async fn check_ready(server: Server, access: &Access) -> Result<()> {
-    let ports = &access.ports;
     match server {
         Server::Kafka => readiness::kafka(access).await,
         Server::Redis => readiness::redis(access).await,
         Server::Mongodb => readiness::mongodb(access).await,
-        Server::Grpc => readiness::http(&ports.url(Port::GrpcAdmin), "/readyz").await,
-        Server::Rest => readiness::http(&ports.url(Port::RestAdmin), "/readyz").await,
-        Server::Bridge => readiness::http(&ports.url(Port::BridgeAdmin), "/readyz").await,
-        Server::Consumer => readiness::http(&ports.url(Port::ConsumerAdmin), "/readyz").await,
+        Server::Grpc => readiness::http(access, Port::GrpcAdmin, "/readyz").await,
+        Server::Rest => readiness::http(access, Port::RestAdmin, "/readyz").await,
+        Server::Bridge => readiness::http(access, Port::BridgeAdmin, "/readyz").await,
+        Server::Consumer => readiness::http(access, Port::ConsumerAdmin, "/readyz").await,
         Server::Ingress => readiness::ingress(access).await,
-        Server::Prometheus => readiness::server(access, Port::Prometheus, "/-/ready").await,
-        Server::Viewer => readiness::http(&ports.url(Port::ViewerAdmin), "/readyz").await,
+        Server::Prometheus => readiness::http(access, Port::Prometheus, "/-/ready").await,
+        Server::Viewer => readiness::http(access, Port::ViewerAdmin, "/readyz").await,
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn prepare(context: &LaunchContext<'_>) -> Result<ProcessSpec> {
     write_weight(context.dir, context.settings)?;
     write_targets(
         &targets.join("services.json"),
-        context.settings,
+        context,
         &[
             (Server::Rest, Port::RestAdmin),
             (Server::Grpc, Port::GrpcAdmin),
@@ -41,7 +41,7 @@ pub(super) fn prepare(context: &LaunchContext<'_>) -> Result<ProcessSpec> {
     )?;
     write_targets(
         &targets.join("ingress.json"),
-        context.settings,
+        context,
         &[(Server::Ingress, Port::IngressAdmin)],
     )?;
     let spec = ProcessSpec::new(context.cache.prometheus());
@@ -56,6 +56,8 @@ pub(super) fn prepare(context: &LaunchContext<'_>) -> Result<ProcessSpec> {
             }});
             std::fs::write(&file, serde_json::to_vec_pretty(&web)?)?;
             spec.args([format!("--web.config.file={}", file.display())])
+                // The CA that it trusts when it scrapes.
+                .env("SSL_CERT_FILE", secrets.ca().display().to_string())
         }
     };
     Ok(spec.args([
@@ -74,15 +76,15 @@ pub(super) fn prepare(context: &LaunchContext<'_>) -> Result<ProcessSpec> {
 }
 
 /// Writes only the servers that belong to the stack: Prometheus would report any other as down.
-fn write_targets(file: &Path, settings: &Settings, servers: &[(Server, Port)]) -> Result<()> {
+fn write_targets(file: &Path, context: &LaunchContext<'_>, servers: &[(Server, Port)]) -> Result<()> {
     let running = servers
         .iter()
-        .filter(|(server, _)| settings.servers.contains(server));
+        .filter(|(server, _)| context.settings.servers.contains(server));
     let targets: Vec<_> = running
         .map(|(server, port)| {
             json!({
-                "targets": [settings.ports.address(*port)],
-                "labels": { "service": server.name() },
+                "targets": [context.access.ports.address(*port)],
+                "labels": { "service": server.name(), "__scheme__": context.access.scheme() },
             })
         })
         .collect();

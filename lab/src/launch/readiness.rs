@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
+use hyper::StatusCode;
 use mongodb::bson::{Document, doc};
-use reqwest::StatusCode;
 
 use crate::access::Access;
-use crate::http_get::http_get;
+use crate::http_get::{http_get, http_get_body};
 use crate::ports::Port;
 use crate::state::Settings;
 
@@ -88,45 +88,24 @@ pub(super) fn error_code(error: &mongodb::error::Error) -> Option<i32> {
     }
 }
 
-pub(super) async fn http(base: &str, path: &str) -> Result<()> {
-    let client = reqwest::Client::builder().timeout(CHECK_TIMEOUT).build()?;
-    let response = client
-        .get(format!("{base}{path}"))
-        .send()
-        .await
-        .map_err(reqwest::Error::without_url)?;
-    if !response.status().is_success() {
-        bail!(
-            "{path} answers {}: {}",
-            response.status().as_u16(),
-            response.text().await.unwrap_or_default().trim()
-        );
-    }
-    Ok(())
-}
-
 pub(super) async fn accepts_connections(address: &str) -> Result<()> {
     within_timeout(tokio::net::TcpStream::connect(address)).await??;
     Ok(())
 }
 
-/// A server that uses TLS in a secured stack.
-pub(super) async fn server(access: &Access, port: Port, path: &str) -> Result<()> {
-    let (status, body) = within_timeout(Box::pin(http_get(access, port, path))).await??;
-    ensure!(
-        status.is_success(),
-        "{path} answers {}: {}",
-        status.as_u16(),
-        String::from_utf8_lossy(&body).trim()
-    );
+/// Checks that a GET request for `path` succeeds.
+pub(super) async fn http(access: &Access, port: Port, path: &str) -> Result<()> {
+    let address = access.ports.address(port);
+    within_timeout(Box::pin(http_get_body(access, &address, path))).await??;
     Ok(())
 }
 
 /// Also requests a route: Traefik answers `/ping` before it has loaded its routes, and then answers 404 to every path.
 pub(super) async fn ingress(access: &Access) -> Result<()> {
     const PATH: &str = "/rest/";
-    http(&access.ports.url(Port::IngressAdmin), "/ping").await?;
-    let (status, _) = within_timeout(Box::pin(http_get(access, Port::Ingress, PATH))).await??;
+    http(access, Port::IngressAdmin, "/ping").await?;
+    let address = access.ports.address(Port::Ingress);
+    let (status, _) = within_timeout(Box::pin(http_get(access, &address, PATH))).await??;
     ensure!(status != StatusCode::NOT_FOUND, "the routes are not loaded yet");
     Ok(())
 }

@@ -73,6 +73,7 @@ pub(super) fn consumer(context: &LaunchContext<'_>) -> ProcessSpec {
             "--admin-addr".to_owned(),
             ports.address(Port::ConsumerAdmin),
         ])
+        .args(context.access.admin_options(Server::Consumer))
         .args(context.access.consumer_options())
 }
 
@@ -102,7 +103,7 @@ fn program(context: &LaunchContext<'_>, name: &str) -> ProcessSpec {
     ProcessSpec::new(context.programs.join(name))
 }
 
-/// The addresses of a service and, in a secured stack, its certificate.
+/// The addresses of a service and, in a secured stack, its certificate, which its admin port has, too.
 fn listen(context: &LaunchContext<'_>, server: Server, listen: Port, admin: Port) -> Vec<String> {
     let ports = &context.settings.ports;
     let mut options = vec![
@@ -119,6 +120,7 @@ fn listen(context: &LaunchContext<'_>, server: Server, listen: Port, admin: Port
             options.extend([option.to_owned(), path.display().to_string()]);
         }
     }
+    options.extend(context.access.admin_options(server));
     options
 }
 

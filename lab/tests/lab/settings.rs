@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use lab::endpoints::Endpoints;
-use lab::ports::Ports;
+use lab::ports::{Port, Ports};
 use lab::progress::Progress;
 use lab::project;
 use lab::servers::Server;
@@ -34,8 +33,8 @@ async fn extra_arguments_and_partitions_are_applied() {
     let settings = settings("rest");
     stack.start(&settings).await.unwrap();
 
-    let endpoints = Endpoints::new(&settings.ports);
-    let partitions = kafka::admin::partitions(&endpoints.kafka, "votes", Duration::from_secs(10)).await;
+    let brokers = settings.ports.address(Port::Kafka);
+    let partitions = kafka::admin::partitions(&brokers, "votes", Duration::from_secs(10)).await;
     let log = std::fs::read_to_string(stack.dir().log("rest")).unwrap();
     stack.stop().await.unwrap();
     assert_eq!(partitions.unwrap(), 1);

@@ -15,8 +15,22 @@ use lab::ports::{Port, Ports};
 use lab::secrets::{Secrets, User};
 use lab::servers::Server;
 
-/// Where clients connect by TLS.
-const TLS_PORTS: [Port; 9] = [
+/// All servers.
+const ALL: [Server; 10] = [
+    Server::Kafka,
+    Server::Redis,
+    Server::Mongodb,
+    Server::Grpc,
+    Server::Rest,
+    Server::Consumer,
+    Server::Bridge,
+    Server::Ingress,
+    Server::Prometheus,
+    Server::Viewer,
+];
+
+/// Where clients connect by TLS: all ports of the servers.
+const TLS_PORTS: [Port; 15] = [
     Port::Kafka,
     Port::Redis,
     Port::Mongodb,
@@ -26,6 +40,12 @@ const TLS_PORTS: [Port; 9] = [
     Port::Ingress,
     Port::Prometheus,
     Port::Viewer,
+    Port::GrpcAdmin,
+    Port::RestAdmin,
+    Port::BridgeAdmin,
+    Port::ConsumerAdmin,
+    Port::IngressAdmin,
+    Port::ViewerAdmin,
 ];
 
 /// A secured stack with these servers.

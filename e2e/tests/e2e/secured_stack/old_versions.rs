@@ -5,24 +5,13 @@ use std::process::{Command, Stdio};
 use lab::ports::Port;
 use lab::servers::Server;
 
-use super::{SecuredStack, TLS_PORTS};
+use super::{ALL, SecuredStack, TLS_PORTS};
 
-const SERVERS: [Server; 9] = [
-    Server::Kafka,
-    Server::Redis,
-    Server::Mongodb,
-    Server::Grpc,
-    Server::Rest,
-    Server::Bridge,
-    Server::Ingress,
-    Server::Prometheus,
-    Server::Viewer,
-];
 const NO_CIPHER: &str = "Cipher is (NONE)";
 
 #[tokio::test]
 async fn tls_1_1_is_refused_by_each_server() {
-    let stack = SecuredStack::start(&SERVERS).await;
+    let stack = SecuredStack::start(&ALL).await;
     for port in TLS_PORTS {
         let address = stack.ports.address(port);
         let accepted = handshake(&address, "-tls1_2");
@@ -35,13 +24,21 @@ async fn tls_1_1_is_refused_by_each_server() {
         let reason = match port {
             // MongoDB sends no alert.
             Port::Mongodb => "unexpected eof",
+            Port::Kafka | Port::Redis | Port::Ingress | Port::IngressAdmin | Port::Prometheus => {
+                "alert protocol version"
+            }
             // The alert of rustls.
-            Port::Grpc | Port::Rest | Port::Bridge | Port::Viewer => "alert handshake failure",
-            _ => "alert protocol version",
+            _ => "alert handshake failure",
         };
         assert!(refused.contains(reason), "{port:?}: {refused}");
     }
-    for server in [Server::Rest, Server::Grpc, Server::Bridge, Server::Viewer] {
+    for server in [
+        Server::Rest,
+        Server::Grpc,
+        Server::Bridge,
+        Server::Consumer,
+        Server::Viewer,
+    ] {
         let log = std::fs::read_to_string(stack.stack.stack().dir().log(server.name())).unwrap();
         assert!(
             log.contains("the client does not speak TLS 1.2 or 1.3"),

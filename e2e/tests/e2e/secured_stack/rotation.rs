@@ -11,21 +11,8 @@ use tls::{PemFile, TlsClient};
 use tokio::net::TcpStream;
 
 use super::program::Program;
-use super::{SecuredStack, TLS_PORTS, shown};
+use super::{ALL, SecuredStack, TLS_PORTS, shown};
 use crate::end_to_end::tool;
-
-const ALL: [Server; 10] = [
-    Server::Kafka,
-    Server::Redis,
-    Server::Mongodb,
-    Server::Grpc,
-    Server::Rest,
-    Server::Consumer,
-    Server::Bridge,
-    Server::Ingress,
-    Server::Prometheus,
-    Server::Viewer,
-];
 
 const VOTE: &str = r#"{"name":"Alux Nahual","album":"Centroamérica","year":"1984","rank":"9.5"}"#;
 
