@@ -25,9 +25,7 @@ down: ## Stop the stack and remove its data
 	@$(LAB) down
 
 test: setup-dev lint ## Run all checks and all tests, including tests against real servers
-	@cargo test --release --locked --workspace
-	@scripts/test-python.sh
-	@scripts/web.sh run test
+	@scripts/test.sh
 
 lint: setup-dev ## Run the checks that need no server: formats, clippy, features, licences and layers, checksums, ruff, shellcheck, promtool, ESLint
 	@cargo fmt --all --check

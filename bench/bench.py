@@ -20,13 +20,21 @@ import json
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import cases
 import producers
 import report
 import targets
-from common import ROOT, BenchError, argument_parser, build_collector, lab_servers, server_processes, vote_file
+from common import (
+    ROOT,
+    BenchError,
+    argument_parser,
+    build_collector,
+    lab_servers,
+    programs_directory,
+    server_processes,
+    vote_file,
+)
 from measure import measure, warm_up_broker
 from messages import VOTE
 from producers import PerfTest
@@ -48,7 +56,10 @@ def main() -> int:
         "--collector", action="store_true", help="also measure the OpenTelemetry Collector (compiles it the first time)"
     )
     parser.add_argument(
-        "--before", type=Path, metavar="DIR", help="also measure the programs of another version in this directory"
+        "--before",
+        type=programs_directory,
+        metavar="DIR",
+        help="also measure the programs of another version in this directory",
     )
     arguments = parser.parse_args()
     run = datetime.now(UTC).strftime("bench-%Y%m%dT%H%M%SZ")

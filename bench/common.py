@@ -24,8 +24,23 @@ def argument_parser(description: str, *, rounds: int) -> argparse.ArgumentParser
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--rounds", type=int, default=rounds, help="number of rounds")
-    parser.add_argument("--programs", type=Path, default=ROOT / "target" / "release", help="directory of the binaries")
+    default = str(ROOT / "target" / "release")
+    parser.add_argument("--programs", type=programs_directory, default=default, help="directory of the binaries")
     return parser
+
+
+def programs_directory(text: str) -> Path:
+    """Returns the directory of a command line, which has the binaries of the services.
+
+    Raises:
+        argparse.ArgumentTypeError: it has none.
+    """
+    for name in ("ingest-rest", "ingest-grpc"):
+        if not Path(text, name).is_file():
+            raise argparse.ArgumentTypeError(
+                f"no program {name} in {text}: compile it with `cargo build --release`, then give target/release"
+            )
+    return Path(text)
 
 
 @contextmanager

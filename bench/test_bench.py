@@ -1,5 +1,6 @@
 """Tests of the benchmark: parsers of the tools' output, requests, and the report."""
 
+import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import messages
 import producers
 import report
 import subjects
-from common import BenchError
+from common import BenchError, argument_parser, programs_directory
 from report import (
     BARE_LIBRDKAFKA,
     BEFORE,
@@ -221,3 +222,12 @@ def test_tables_without_the_collector_have_dashes() -> None:
 def test_free_addresses_are_distinct() -> None:
     addresses = free_addresses(200)
     assert len(set(addresses)) == 200
+
+
+def test_directory_without_programs_is_refused_with_advice(tmp_path: Path) -> None:
+    parser = argument_parser("measures", rounds=1)
+    (tmp_path / "ingest-rest").touch()
+    with pytest.raises(argparse.ArgumentTypeError, match=r"no program ingest-grpc in .*: compile it"):
+        programs_directory(str(tmp_path))
+    (tmp_path / "ingest-grpc").touch()
+    assert parser.parse_args(["--programs", str(tmp_path)]).programs == tmp_path
