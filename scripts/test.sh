@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs all tests. Those of the consumer and of the viewer wait for servers two thirds of the time, so the tests in Python and in
-# the browser run beside them, and print their output afterwards. The other Rust tests keep the processors busy, or measure
-# time: nothing runs beside them.
+# the browser run beside them, and print their output afterwards. Nothing runs beside the other Rust tests: they keep the
+# processors busy, or measure time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/common.sh
@@ -50,5 +50,7 @@ wait "$beside" || failed=1
 cat "$log"
 if [ "$failed" -ne 0 ]; then die "tests failed: their output is above"; fi
 
-mapfile -t others < <(integration_tests | grep --line-regexp --invert-match --fixed-strings "$(printf '%s\n' "${waiting[@]}")")
+# These wait for servers half of the time.
+RUST_TEST_THREADS="$(($(nproc) * 3 / 2))" rust_tests --test=e2e
+mapfile -t others < <(integration_tests | grep --line-regexp --invert-match --fixed-strings "$(printf '%s\n' "${waiting[@]}" e2e)")
 rust_tests --lib --bins "${others[@]/#/--test=}"
