@@ -95,7 +95,41 @@ def test_strimzi_has_only_a_listener_with_tls_and_a_login() -> None:
     assert (listener["tls"], listener["port"]) == (True, TLS_PORT)
     assert listener["authentication"] == {"type": "scram-sha-512"}
     assert kafka["kafka"]["authorization"] == {"type": "simple"}, "without it, every user may do everything"
-    assert kafka["entityOperator"].keys() == {"topicOperator", "userOperator"}
+    assert kafka["entityOperator"].keys() == {"topicOperator", "userOperator", "template"}
+
+
+def test_only_workloads_with_a_user_and_keda_reach_the_listener_of_strimzi() -> None:
+    """Strimzi makes a network policy for the listener. Without peers, it opens the port to everyone."""
+    overlay = rendered("gke")
+    (listener,) = overlay.named("Kafka", "votes")["spec"]["kafka"]["listeners"]
+    of_programs, of_keda = listener["networkPolicyPeers"]
+    (expression,) = of_programs["podSelector"].pop("matchExpressions")
+    assert of_programs == {"podSelector": {}}
+    assert (expression["key"], expression["operator"]) == ("app.kubernetes.io/name", "In")
+    assert set(expression["values"]) == USERS.keys()
+    assert of_keda == {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "keda"}}}
+
+
+def test_pods_of_strimzi_meet_the_restricted_standard() -> None:
+    """The namespace admits no others."""
+    kafka = rendered("gke").named("Kafka", "votes")["spec"]
+    containers = kafka["kafka"]["template"] | kafka["entityOperator"]["template"]
+    assert containers.keys() == {"kafkaContainer", "initContainer", "topicOperatorContainer", "userOperatorContainer"}
+    for name, container in containers.items():
+        assert container["securityContext"] == {
+            "runAsNonRoot": True,
+            "allowPrivilegeEscalation": False,
+            "seccompProfile": {"type": "RuntimeDefault"},
+            "capabilities": {"drop": ["ALL"]},
+        }, name
+
+
+def test_brokers_of_strimzi_are_spread_over_zones() -> None:
+    (constraint,) = rendered("gke").named("KafkaNodePool", "nodes")["spec"]["template"]["pod"][
+        "topologySpreadConstraints"
+    ]
+    assert (constraint["topologyKey"], constraint["maxSkew"]) == ("topology.kubernetes.io/zone", 1)
+    assert constraint["whenUnsatisfiable"] == "DoNotSchedule"
 
 
 def test_topics_and_group_of_the_permissions_are_those_of_the_programs(overlay: Overlay) -> None:
