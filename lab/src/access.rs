@@ -205,7 +205,7 @@ impl Access {
     }
 
     /// The options of TLS on the admin port of a program of the project.
-    pub fn admin_options(&self, server: Server) -> Vec<String> {
+    pub fn admin_tls_options(&self, server: Server) -> Vec<String> {
         let secrets = self.secrets.iter();
         secrets
             .flat_map(|secrets| {

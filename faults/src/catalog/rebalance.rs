@@ -70,7 +70,7 @@ impl Member {
         let admin = free_address()?.to_string();
         let spec = ProcessSpec::new(project::programs()?.join("consumer"))
             .args(["run", "--admin-addr", &admin])
-            .args(environment.access().admin_options(Server::Consumer))
+            .args(environment.access().admin_tls_options(Server::Consumer))
             .args(environment.access().consumer_options());
         let identity = environment
             .stack()

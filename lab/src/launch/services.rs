@@ -73,7 +73,7 @@ pub(super) fn consumer(context: &LaunchContext<'_>) -> ProcessSpec {
             "--admin-addr".to_owned(),
             ports.address(Port::ConsumerAdmin),
         ])
-        .args(context.access.admin_options(Server::Consumer))
+        .args(context.access.admin_tls_options(Server::Consumer))
         .args(context.access.consumer_options())
 }
 
@@ -120,7 +120,7 @@ fn listen(context: &LaunchContext<'_>, server: Server, listen: Port, admin: Port
             options.extend([option.to_owned(), path.display().to_string()]);
         }
     }
-    options.extend(context.access.admin_options(server));
+    options.extend(context.access.admin_tls_options(server));
     options
 }
 
