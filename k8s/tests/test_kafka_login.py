@@ -132,6 +132,14 @@ def test_brokers_of_strimzi_are_spread_over_zones() -> None:
     assert constraint["whenUnsatisfiable"] == "DoNotSchedule"
 
 
+def test_operator_of_strimzi_reaches_its_pods_and_the_api_server_from_the_namespace_itself() -> None:
+    policy = rendered("gke").named("NetworkPolicy", "strimzi-operator")["spec"]
+    assert policy["podSelector"]["matchLabels"] == {"strimzi.io/kind": "cluster-operator"}
+    to_pods, to_api_server = policy["egress"]
+    assert to_pods == {"to": [{"podSelector": {"matchLabels": {"strimzi.io/cluster": "votes"}}}]}
+    assert {port["port"] for port in to_api_server["ports"]} == {443, 6443}
+
+
 def test_topics_and_group_of_the_permissions_are_those_of_the_programs(overlay: Overlay) -> None:
     stores = config(overlay, "stores")
     names = {(kind, name) for _, kind, name in PERMISSIONS}
