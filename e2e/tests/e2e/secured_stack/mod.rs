@@ -15,20 +15,6 @@ use lab::ports::{Port, Ports};
 use lab::secrets::{Secrets, User};
 use lab::servers::Server;
 
-/// All servers.
-const ALL: [Server; 10] = [
-    Server::Kafka,
-    Server::Redis,
-    Server::Mongodb,
-    Server::Grpc,
-    Server::Rest,
-    Server::Consumer,
-    Server::Bridge,
-    Server::Ingress,
-    Server::Prometheus,
-    Server::Viewer,
-];
-
 /// Where clients connect by TLS: all ports of the servers.
 const TLS_PORTS: [Port; 15] = [
     Port::Kafka,
@@ -56,11 +42,10 @@ struct SecuredStack {
 }
 
 impl SecuredStack {
-    async fn start(servers: &'static [Server]) -> Self {
-        let start = || {
-            let names: Vec<_> = servers.iter().map(|server| server.name()).collect();
-            EphemeralStack::start_with(&["--secure", "--only", &names.join(",")]).unwrap()
-        };
+    async fn start(servers: &[Server]) -> Self {
+        let names: Vec<_> = servers.iter().map(|server| server.name()).collect();
+        let names = names.join(",");
+        let start = move || EphemeralStack::start_with(&["--secure", "--only", &names]).unwrap();
         let stack = tokio::task::spawn_blocking(start).await.unwrap();
         Self {
             secrets: stack.stack().dir().secrets(),

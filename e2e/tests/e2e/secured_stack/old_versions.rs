@@ -5,13 +5,13 @@ use std::process::{Command, Stdio};
 use lab::ports::Port;
 use lab::servers::Server;
 
-use super::{ALL, SecuredStack, TLS_PORTS};
+use super::{SecuredStack, TLS_PORTS};
 
 const NO_CIPHER: &str = "Cipher is (NONE)";
 
 #[tokio::test]
 async fn tls_1_1_is_refused_by_each_server() {
-    let stack = SecuredStack::start(&ALL).await;
+    let stack = SecuredStack::start(&Server::all()).await;
     for port in TLS_PORTS {
         let address = stack.ports.address(port);
         let accepted = handshake(&address, "-tls1_2");

@@ -11,7 +11,7 @@ use tls::{PemFile, TlsClient};
 use tokio::net::TcpStream;
 
 use super::program::Program;
-use super::{ALL, SecuredStack, TLS_PORTS, shown};
+use super::{SecuredStack, TLS_PORTS, shown};
 use crate::end_to_end::tool;
 
 const VOTE: &str = r#"{"name":"Alux Nahual","album":"Centroamérica","year":"1984","rank":"9.5"}"#;
@@ -76,7 +76,7 @@ async fn status_with(stack: &SecuredStack, token: &str) -> String {
 
 #[tokio::test]
 async fn no_vote_fails_while_certificates_and_tokens_change() {
-    let stack = SecuredStack::start(&ALL).await;
+    let stack = SecuredStack::start(&Server::all()).await;
     let directory = tempfile::tempdir().unwrap();
     let ledger = directory.path().join("ledger.jsonl");
     let host = format!("https://{}", stack.ports.address(Port::Ingress));
@@ -131,7 +131,7 @@ async fn no_vote_fails_while_certificates_and_tokens_change() {
 
 #[tokio::test]
 async fn new_certificates_need_no_restart() {
-    let stack = SecuredStack::start(&ALL).await;
+    let stack = SecuredStack::start(&Server::all()).await;
     vote_by_each_route(&stack);
     let mut before = Vec::new();
     for port in TLS_PORTS {
